@@ -1,0 +1,120 @@
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+
+PYTHON ?= python3
+VENV ?= .venv
+SKLEARN_VERSIONS ?= 1.6 1.7 1.8 1.9
+PYTEST_FLAGS ?=
+
+PY := $(VENV)/bin/python
+XDIST := -n auto --dist worksteal
+
+# Two pytest workers with two BLAS threads each would compete for two cores, and
+# sums that depend on the number of threads are not the same on every machine.
+export OMP_NUM_THREADS ?= 1
+export OPENBLAS_NUM_THREADS ?= 1
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: help
+help:  ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  \033[1m%-15s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+# ------------------------------------------------------------- environments
+# One stamp for each set of installed things; all are made again when
+# pyproject.toml changes.
+
+# pip 25.1 is the first that knows dependency groups.
+define make_venv
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Python 3.11 or newer is needed; try: make PYTHON=python3.11 $(MAKECMDGOALS)"; exit 1; }
+	$(PYTHON) -m venv $(1)
+	$(1)/bin/python -m pip install --quiet --upgrade "pip>=25.1"
+endef
+
+$(VENV)/.stamp-base: pyproject.toml
+	$(call make_venv,$(VENV))
+	$(PY) -m pip install --quiet --editable .
+	@touch $@
+
+$(VENV)/.stamp-plot: $(VENV)/.stamp-base
+	$(PY) -m pip install --quiet --editable ".[plot]"
+	@touch $@
+
+$(VENV)/.stamp-test $(VENV)/.stamp-docs $(VENV)/.stamp-bench: $(VENV)/.stamp-%: $(VENV)/.stamp-base
+	$(PY) -m pip install --quiet --group $*
+	@touch $@
+
+$(VENV)/.stamp-check: $(VENV)/.stamp-base
+	$(PY) -m pip install --quiet --group lint --group typing
+	@touch $@
+
+.venv-sk%/.stamp: pyproject.toml
+	$(call make_venv,.venv-sk$*)
+	.venv-sk$*/bin/python -m pip install --quiet --editable . --group test "scikit-learn==$*.*"
+	@touch $@
+
+# -------------------------------------------------------------------- use it
+
+.PHONY: demo
+demo: $(VENV)/.stamp-plot  ## Tune a pipeline on real data and plot the convergence
+	$(PY) examples/demo.py
+
+.PHONY: examples
+examples: $(VENV)/.stamp-plot $(VENV)/.stamp-test  ## Run every example
+	@set -e; for example in examples/plot_*.py; do \
+		echo "== $$example"; MPLBACKEND=agg $(PY) $$example; done
+
+# --------------------------------------------------------------------- tests
+
+.PHONY: test
+test: $(VENV)/.stamp-test  ## Run the tests
+	$(PY) -m pytest $(XDIST) $(PYTEST_FLAGS)
+
+.PHONY: statistical slow faults
+statistical: $(VENV)/.stamp-test  ## Run the tests of how well the optimizers search
+	$(PY) -m pytest $(XDIST) -m statistical --timeout 900 $(PYTEST_FLAGS)
+slow: $(VENV)/.stamp-test  ## Run the long tests: real estimators, memory and speed ceilings
+	$(PY) -m pytest -m slow --timeout 900 $(PYTEST_FLAGS)
+faults: $(VENV)/.stamp-test  ## Run the tests that break things on purpose
+	$(PY) -m pytest -m faults --timeout 300 $(PYTEST_FLAGS)
+
+.PHONY: test-versions
+test-versions: $(SKLEARN_VERSIONS:%=.venv-sk%/.stamp)  ## Run the tests on scikit-learn 1.6, 1.7, 1.8 and 1.9
+	@set -e; for version in $(SKLEARN_VERSIONS); do \
+		echo "== scikit-learn $$version"; \
+		.venv-sk$$version/bin/python -m pytest $(XDIST) $(PYTEST_FLAGS); done
+
+# -------------------------------------------------------------------- checks
+
+.PHONY: check
+check: $(VENV)/.stamp-check  ## Check format, lint, types, layers and spelling
+	$(PY) -m ruff format --check
+	$(PY) -m ruff check
+	$(PY) -m mypy --strict
+	$(VENV)/bin/lint-imports
+	$(PY) -m codespell_lib
+
+.PHONY: format
+format: $(VENV)/.stamp-check  ## Format the code and mend what can be mended
+	$(PY) -m ruff check --fix-only
+	$(PY) -m ruff format
+
+# ------------------------------------------------------- documentation, speed
+
+.PHONY: docs
+docs: $(VENV)/.stamp-docs  ## Build the documentation, warnings are errors
+	$(PY) -m sphinx -W --keep-going -b html docs docs/_build/html
+
+.PHONY: bench-overhead
+bench-overhead: $(VENV)/.stamp-bench  ## Measure what a search costs beside its fits, peers included
+	$(PY) benchmarks/overhead.py --json benchmarks/overhead.json
+
+.PHONY: readme-figure
+readme-figure: $(VENV)/.stamp-plot  ## Draw the figure of the README again
+	$(PY) benchmarks/readme_figure.py
+
+.PHONY: clean
+clean:  ## Remove the environments and all that was built
+	rm -rf .venv .venv-* build dist docs/_build docs/auto_examples docs/api/generated \
+		.mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis demo_convergence.png
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

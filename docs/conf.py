@@ -1,0 +1,46 @@
+"""Configuration of the documentation; see `make docs`."""
+
+import warnings
+
+import sklearn_lepton
+
+project = "sklearn-lepton"
+author = "The sklearn-lepton developers"
+project_copyright = "The sklearn-lepton developers"
+version = release = sklearn_lepton.__version__
+
+extensions = [
+    "myst_parser",
+    "numpydoc",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
+    "sphinx.ext.mathjax",
+    "sphinx_gallery.gen_gallery",
+]
+exclude_patterns = ["_build", "README.md"]
+html_theme = "pydata_sphinx_theme"
+html_static_path = ["_static"]
+html_theme_options = {"show_prev_next": False, "navigation_with_keys": False}
+
+myst_enable_extensions = ["dollarmath"]
+myst_heading_anchors = 3
+# sphinx-gallery configures with a function of its own, which cannot be cached.
+suppress_warnings = ["config.cache"]
+
+autosummary_generate = True
+default_role = "code"
+numpydoc_show_class_members = False
+numpydoc_show_inherited_class_members = False
+
+sphinx_gallery_conf = {
+    "examples_dirs": "../examples",
+    "gallery_dirs": "auto_examples",
+    "filename_pattern": r"/plot_",
+    "ignore_pattern": r"demo\.py",
+    "within_subsection_order": "FileNameSortKey",
+    "download_all_examples": False,
+    "show_memory": False,
+}
+
+# The gallery shows its figures in files; agg's refusal of plt.show() is no news.
+warnings.filterwarnings("ignore", message="FigureCanvasAgg is non-interactive")

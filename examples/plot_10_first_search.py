@@ -1,0 +1,86 @@
+r"""
+A first search
+==============
+
+You will know how to put `BayesSearchCV` in the place of `RandomizedSearchCV`, and see where it
+spends its trials.
+"""
+
+# %%
+# A support vector machine has two parameters that matter, and they matter together. Both searches
+# take the same estimator, the same distributions and the same budget; the only difference is the
+# name of the class.
+
+import matplotlib.pyplot as plt
+import numpy as np
+from scipy.stats import loguniform
+from sklearn.datasets import load_breast_cancer
+from sklearn.model_selection import RandomizedSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import SVC
+
+from sklearn_lepton import BayesSearchCV
+
+X, y = load_breast_cancer(return_X_y=True)
+model = make_pipeline(StandardScaler(), SVC())
+distributions = {"svc__C": loguniform(1e-3, 1e4), "svc__gamma": loguniform(1e-6, 1e1)}
+
+searches = [
+    RandomizedSearchCV(model, distributions, n_iter=30, random_state=0).fit(X, y),
+    BayesSearchCV(model, distributions, n_iter=30, random_state=0).fit(X, y),
+]
+
+# %%
+# A fitted search is what you know from scikit-learn: it predicts, and it has ``best_params_``,
+# ``best_score_`` and ``cv_results_``.
+
+for search in searches:
+    print(f"{type(search).__name__:20} {search.best_score_:.4f}")
+    print(search.best_params_)
+
+# %%
+# The trials themselves are in ``trials_``, in the order in which they were asked for. The first
+# one has the estimator's own parameters where they lie in the space, as ``C=1.0`` does; ``gamma``,
+# whose default is a word, starts in the middle of its range.
+
+bayes = searches[1]
+first = bayes.trials_[0]
+print(dict(first.params), round(first.score, 4), f"{first.seconds:.2f} s")
+
+# %%
+# Random search spreads its trials over the whole space. `BayesSearchCV` does so only at first, and
+# then looks where the scores have been good.
+
+figure, axes = plt.subplots(1, 2, figsize=(9, 4), sharey=True, layout="constrained")
+for axis, search in zip(axes, searches, strict=True):
+    results = search.cv_results_
+    points = axis.scatter(
+        np.asarray(results["param_svc__C"], dtype=float),
+        np.asarray(results["param_svc__gamma"], dtype=float),
+        c=results["mean_test_score"],
+        vmin=0.9,
+        vmax=0.98,
+        edgecolors="black",
+        linewidths=0.5,
+    )
+    axis.scatter(
+        search.best_params_["svc__C"],
+        search.best_params_["svc__gamma"],
+        s=250,
+        marker="o",
+        facecolors="none",
+        edgecolors="red",
+        linewidths=2,
+        label="best",
+    )
+    axis.set(
+        xscale="log",
+        yscale="log",
+        xlabel="C",
+        title=f"{type(search).__name__}: {search.best_score_:.4f}",
+    )
+    axis.legend(loc="lower left")
+axes[0].set_ylabel("gamma")
+figure.colorbar(points, label="accuracy", extend="min")
+plt.show()

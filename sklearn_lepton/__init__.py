@@ -1,0 +1,8 @@
+"""Drop-in replacements for RandomizedSearchCV that learn from each trial."""
+
+from sklearn_lepton._bayes_search import BayesSearchCV
+from sklearn_lepton.space import Categorical, Integer, Real, Space
+
+__version__ = "0.1.0"
+
+__all__ = ["BayesSearchCV", "Categorical", "Integer", "Real", "Space", "__version__"]

@@ -1,0 +1,352 @@
+"""The seam to scikit-learn: the only module that uses its private names.
+
+`BaseSearchCV.fit` stays as it is. Two methods are overridden: `_run_search`
+conducts the search, and `_format_results`, which `fit` calls after each batch,
+hands the raw rows of the splits to it. The dict that it returned last is the
+one `fit` publishes; it is filled once, at the end.
+"""
+
+import warnings
+from abc import abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+from joblib import effective_n_jobs
+from scipy.stats import rankdata
+from sklearn.model_selection._search import BaseSearchCV
+from sklearn.utils import check_random_state
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import check_is_fitted
+
+from sklearn_lepton._evaluation import BatchEvaluator
+from sklearn_lepton._fits import Fits
+from sklearn_lepton._loop import run_trials
+from sklearn_lepton._search_task import SearchTask
+from sklearn_lepton._trial import Trial
+from sklearn_lepton._typing import Callback
+from sklearn_lepton._values import unknown_name
+from sklearn_lepton.callbacks import Deadline, NoImprovement, TargetScore
+from sklearn_lepton.exceptions import SearchInterruptedWarning, SpaceExhaustedWarning
+from sklearn_lepton.optimizers._base import Optimizer
+from sklearn_lepton.space import Categorical, Space
+
+
+def _inner_has(name: str) -> Callable[[Any], bool]:
+    """Make a check that the tuned estimator has a method; AttributeError if not."""
+
+    def check(search: Any) -> bool:
+        getattr(getattr(search, "best_estimator_", search.estimator), name)
+        return True
+
+    return check
+
+
+class BaseOptimizerSearchCV(BaseSearchCV):  # type: ignore[misc]
+    """What the searches share: everything but the optimizer."""
+
+    @abstractmethod
+    def __init__(
+        self,
+        estimator: Any,
+        param_distributions: Any,
+        *,
+        n_iter: int = 50,
+        scoring: Any = None,
+        n_jobs: int | None = None,
+        refit: Any = True,
+        cv: Any = None,
+        verbose: int = 0,
+        pre_dispatch: int | str = "2*n_jobs",
+        random_state: Any = None,
+        error_score: Any = np.nan,
+        return_train_score: bool = False,
+        initial_params: Any = "default",
+        n_points: int | str = "auto",
+        max_time: float | None = None,
+        n_iter_no_change: int | None = None,
+        tol: float = 0.0,
+        target_score: float | None = None,
+        callbacks: Any = None,
+    ) -> None:
+        super().__init__(
+            estimator=estimator,
+            scoring=scoring,
+            n_jobs=n_jobs,
+            refit=refit,
+            cv=cv,
+            verbose=verbose,
+            pre_dispatch=pre_dispatch,
+            error_score=error_score,
+            return_train_score=return_train_score,
+        )
+        self.param_distributions = param_distributions
+        self.n_iter = n_iter
+        self.random_state = random_state
+        self.initial_params = initial_params
+        self.n_points = n_points
+        self.max_time = max_time
+        self.n_iter_no_change = n_iter_no_change
+        self.tol = tol
+        self.target_score = target_score
+        self.callbacks = callbacks
+
+    @abstractmethod
+    def _make_optimizer(self, space: Space, seed: int) -> Optimizer:
+        """Make the optimizer from the search's own parameters."""
+
+    @available_if(_inner_has("set_output"))
+    def set_output(self, *, transform: str | None = None) -> "BaseOptimizerSearchCV":
+        """Choose the container that `transform` returns.
+
+        Parameters
+        ----------
+        transform : {"default", "pandas", "polars"} or None, default=None
+            As for the tuned estimator; None changes nothing.
+
+        Returns
+        -------
+        self : search
+        """
+        for estimator in {id(e): e for e in self._inner_estimators()}.values():
+            estimator.set_output(transform=transform)
+        return self
+
+    def _inner_estimators(self) -> list[Any]:
+        return [self.estimator, getattr(self, "best_estimator_", self.estimator)]
+
+    @available_if(_inner_has("get_feature_names_out"))
+    def get_feature_names_out(self, input_features: Any = None) -> Any:
+        """Return the names of the columns that `transform` returns.
+
+        Parameters
+        ----------
+        input_features : array-like of str of shape (n_features,) or None, default=None
+            Names of the input's columns.
+
+        Returns
+        -------
+        names : ndarray of str
+
+        Raises
+        ------
+        NotFittedError
+            If the search has not been fitted with ``refit``.
+        """
+        check_is_fitted(self, "best_estimator_")
+        return self.best_estimator_.get_feature_names_out(input_features)
+
+    def _format_results(
+        self, candidate_params: Any, n_splits: int, out: list[Any], more_results: Any = None
+    ) -> dict[str, Any]:
+        """Hand the rows to `_run_search` instead of formatting all of them after each batch."""
+        del candidate_params, n_splits, more_results
+        return {"rows": out}
+
+    def _run_search(self, evaluate_candidates: Any, *, callback_ctx: Any = None) -> None:
+        """Search; `fit` calls this once, with everything else prepared."""
+        self._check_parameters()
+        # What an earlier fit left would travel to the workers with every task.
+        for name in ("trials_", "space_", "optimizer_", "stop_reason_", "cv_results_"):
+            self.__dict__.pop(name, None)
+        space = Space(self.param_distributions)
+        _check_names(space, self.estimator)
+        optimizer = self._make_optimizer(space, _draw_seed(self.random_state))
+        optimizer.enqueue(self._initial_settings(space))
+        n_trials = int(min(self.n_iter, space.size))
+        if n_trials < self.n_iter:
+            msg = (
+                f"The space holds {n_trials} settings, fewer than n_iter={self.n_iter}: each of "
+                "them is tried once."
+            )
+            warnings.warn(msg, SpaceExhaustedWarning, stacklevel=4)
+        task = None
+        if callback_ctx is not None:
+            task = SearchTask(callback_ctx, self, n_trials * self.n_splits_)
+        fits = Fits(
+            self, evaluate_candidates, check_metrics=self._check_refit_for_multimetric, task=task
+        )
+        reason = None
+        try:
+            reason = self._conduct(optimizer, fits, task, n_trials)
+        except KeyboardInterrupt:
+            if optimizer.best is None:
+                raise
+            reason = "interrupted"
+            msg = "The search was interrupted: it ends with the trials that have finished."
+            warnings.warn(msg, SearchInterruptedWarning, stacklevel=4)
+        finally:
+            self.trials_ = [t for t in optimizer.trials if t.status != "pending"]
+            self.space_, self.optimizer_, self.stop_reason_ = space, optimizer, reason
+            if reason is None and optimizer.best is not None:
+                # On its way out with an error: keep what has been paid for.
+                self.cv_results_ = self._publish(fits)
+            if task is not None:
+                task.close()
+        if optimizer.best is None:
+            raise ValueError(_all_failed(self.trials_))
+        fits.published.clear()
+        fits.published.update(self._publish(fits))
+
+    def _conduct(
+        self, optimizer: Optimizer, fits: Fits, task: SearchTask | None, n_trials: int
+    ) -> str:
+        """Run the loop and return why it ended."""
+        n_points = self.n_points
+        if n_points == "auto":
+            n_points = -(-effective_n_jobs(self.n_jobs) // self.n_splits_)
+        metric = self.refit if isinstance(self.refit, str) else None
+        evaluator = BatchEvaluator(fits.run, metric=metric, n_points=n_points)
+        callbacks = self._make_callbacks()
+        reason: str | None = None
+        trials = run_trials(
+            optimizer, evaluator, n_trials=n_trials, is_stopped=lambda: reason is not None
+        )
+        with closing(trials):  # type: ignore[type-var]
+            for trial in trials:
+                for callback in callbacks:
+                    if callback(self, trial) is True:
+                        reason = reason or getattr(callback, "reason", "callback")
+                if task is not None and task.is_stopped():
+                    reason = reason or "callback"
+        if reason is None:
+            reason = "n_iter" if n_trials == self.n_iter else "exhausted"
+        return reason
+
+    def _check_parameters(self) -> None:
+        """Refuse what is out of range before the first fit; scikit-learn checks its own."""
+
+        def is_whole(value: Any) -> bool:
+            return isinstance(value, Integral) and not isinstance(value, bool) and value >= 1
+
+        def is_real(value: Any, least: float) -> bool:
+            return isinstance(value, Real) and not isinstance(value, bool) and value >= least
+
+        stop = self.n_iter_no_change
+        legal = {
+            "n_iter": (is_whole(self.n_iter), "an integer of at least 1"),
+            "n_points": (
+                (isinstance(self.n_points, str) and self.n_points == "auto")
+                or is_whole(self.n_points),
+                "'auto' or an integer of at least 1",
+            ),
+            "max_time": (
+                self.max_time is None or (is_real(self.max_time, 0.0) and self.max_time > 0),
+                "None or a number of seconds greater than 0",
+            ),
+            "n_iter_no_change": (stop is None or is_whole(stop), "None or an integer >= 1"),
+            "tol": (is_real(self.tol, 0.0), "a number of at least 0"),
+            "target_score": (
+                self.target_score is None or is_real(self.target_score, -np.inf),
+                "None or a number",
+            ),
+            "callbacks": (
+                self.callbacks is None
+                or callable(self.callbacks)
+                or (isinstance(self.callbacks, Sequence) and all(map(callable, self.callbacks))),
+                "None, a callable (search, trial), or a list of them",
+            ),
+        }
+        for name, (is_legal, allowed) in legal.items():
+            if not is_legal:
+                msg = f"{name} must be {allowed}, got {getattr(self, name)!r}."
+                raise ValueError(msg)
+
+    def _make_callbacks(self) -> list[Callback]:
+        callbacks: list[Callback] = []
+        if self.target_score is not None:
+            callbacks.append(TargetScore(self.target_score))
+        if self.n_iter_no_change is not None:
+            callbacks.append(NoImprovement(self.n_iter_no_change, self.tol))
+        if self.max_time is not None:
+            callbacks.append(Deadline(self.max_time))
+        if self.callbacks is not None:
+            callbacks += [self.callbacks] if callable(self.callbacks) else list(self.callbacks)
+        return callbacks
+
+    def _initial_settings(self, space: Space) -> list[dict[str, Any]]:
+        """Complete ``initial_params`` by the estimator's own parameters."""
+        given = self.initial_params
+        if given is None:
+            return []
+        defaults = self.estimator.get_params(deep=True)
+        if isinstance(given, str) and given == "default":
+            return [space.complete({}, defaults)]
+        if isinstance(given, Mapping):
+            given = [given]
+        if not isinstance(given, Sequence) or not all(isinstance(s, Mapping) for s in given):
+            msg = (
+                "initial_params must be 'default', None, a dict of parameters or a list of "
+                f"dicts, got {self.initial_params!r}."
+            )
+            raise ValueError(msg)
+        settings = []
+        for number, params in enumerate(given):
+            try:
+                settings.append(space.complete(params, defaults))
+            except ValueError as error:
+                msg = f"initial_params[{number}] does not lie in the space. {error}"
+                raise ValueError(msg) from error
+        return settings
+
+    def _publish(self, fits: Fits) -> dict[str, Any]:
+        """Format the rows of all trials as ``cv_results_``, failed ones ranked last."""
+        trials = self.trials_
+        rows = [row for trial in trials for row in trial.rows]
+        fits.unify(rows)
+        params = [trial.params for trial in trials]
+        results: dict[str, Any] = super()._format_results(params, self.n_splits_, rows, None)
+        failed = np.array([trial.status == "failed" for trial in trials])
+        for name in [name for name in results if name.startswith("rank_test_")]:
+            means = results[name.replace("rank_", "mean_", 1)]
+            last = failed | ~np.isfinite(means)
+            ranks = np.full(len(trials), np.sum(~last) + 1, dtype=np.int32)
+            ranks[~last] = rankdata(-means[~last], method="min")
+            results[name] = ranks
+        return results
+
+
+def _draw_seed(random_state: Any) -> int:
+    """Draw the one seed of a search; without a state from the system, not the global one."""
+    if random_state is None:
+        return int(np.random.SeedSequence().generate_state(1)[0])
+    return int(check_random_state(random_state).randint(2**31 - 1))
+
+
+def _check_names(space: Space, estimator: Any) -> None:
+    """Refuse parameters that neither the estimator nor a choice for one of its steps has."""
+    known = estimator.get_params(deep=True)
+    for branch in space.branches:
+        for name in branch:
+            if name in known:
+                continue
+            for other, column in branch.items():
+                dimension = space.dimensions[column]
+                if name.startswith(f"{other}__") and isinstance(dimension, Categorical):
+                    inner = name[len(other) + 2 :]
+                    if any(
+                        hasattr(choice, "get_params") and inner in choice.get_params(deep=True)
+                        for choice in dimension.categories
+                    ):
+                        break
+            else:
+                msg = f"{unknown_name(name, list(known))} See {type(estimator).__name__}.get_params()."
+                raise ValueError(msg)
+
+
+def _all_failed(trials: list[Trial]) -> str:
+    """Word the error of a search without a single result."""
+    reasons: dict[str, int] = {}
+    for trial in trials:
+        errors = {row["fit_error"] for row in trial.rows} - {None}
+        scores = f"The scores were {list(trial.split_scores)}, which is no finite mean."
+        for reason in errors or {scores}:
+            reasons[reason] = reasons.get(reason, 0) + 1
+    details = "\n".join(f"{'-' * 80}\n{n} trials:\n{text}" for text, n in reasons.items())
+    return (
+        f"All the {len(trials)} trials failed.\nIt is very likely that the model is misconfigured. "
+        "To see the first error where it happens, set error_score='raise'.\n\n"
+        f"Below are more details about the failures:\n{details}"
+    )

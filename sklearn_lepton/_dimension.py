@@ -1,0 +1,333 @@
+"""Dimensions: the values of one parameter and their map to the unit interval."""
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from numbers import Integral
+from numbers import Real as RealNumber
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from sklearn_lepton._values import distinct, is_monotone, plain, same, shorten, value_to_json
+
+FloatArray = npt.NDArray[np.float64]
+
+# Cells of a log-integer this far out are still wider than the rounding of a double.
+_LARGEST_INTEGER = 10**13
+
+
+def _check_bound(kind: str, name: str, bound: Any) -> None:
+    if isinstance(bound, bool) or not isinstance(bound, RealNumber) or not math.isfinite(bound):
+        msg = f"{kind} needs finite numbers as bounds, got {name}={bound!r}."
+        raise ValueError(msg)
+
+
+def _check_order(kind: str, low: float, high: float, *, log: bool, least: float) -> None:
+    if low > high:
+        msg = f"{kind} needs low <= high, got low={low!r} and high={high!r}: swap them."
+        raise ValueError(msg)
+    if log and low < least:
+        allowed = "low >= 1" if least == 1 else "low > 0"
+        msg = f"{kind} with log=True needs {allowed}, got low={low!r}: raise it or use log=False."
+        raise ValueError(msg)
+
+
+class Dimension(ABC):
+    """The values that one parameter may take, mapped onto the unit interval.
+
+    Attributes
+    ----------
+    n_values : float
+        Number of different values; infinite where they are continuous.
+    is_categorical : bool
+        Whether the values are choices without an order.
+    """
+
+    is_categorical: bool = False
+
+    @property
+    @abstractmethod
+    def n_values(self) -> float:
+        """Number of different values; infinite where they are continuous."""
+
+    @abstractmethod
+    def to_unit(self, value: Any) -> float:
+        """Map a legal value to its place in [0, 1]; ValueError if it is not legal."""
+
+    @abstractmethod
+    def from_unit(self, unit: float) -> Any:
+        """Map a place in [0, 1] to the value that is evaluated there."""
+
+    @abstractmethod
+    def snap(self, units: FloatArray) -> FloatArray:
+        """Move places in [0, 1], of any shape, to those of the values they stand for."""
+
+    def legal(self, value: Any) -> Any:
+        """Return the value as the search hands it out; ValueError if it is not legal."""
+        self.to_unit(value)
+        return float(value)
+
+    @abstractmethod
+    def to_json(self) -> dict[str, Any]:
+        """Encode the dimension in JSON types."""
+
+
+@dataclass(frozen=True)
+class Real(Dimension):
+    """Real numbers between two bounds, both included.
+
+    Parameters
+    ----------
+    low, high : float
+        Bounds, finite, ``low <= high``.
+    log : bool, default=False
+        Whether the logarithm is uniform; needs ``low > 0``.
+
+    Raises
+    ------
+    ValueError
+        If a bound is not a finite number, low is above high, or a log scale
+        reaches zero.
+
+    Examples
+    --------
+    >>> from sklearn_lepton import Real
+    >>> round(Real(1e-3, 1e3, log=True).from_unit(0.5), 6)
+    1.0
+    """
+
+    low: float
+    high: float
+    log: bool = field(default=False, kw_only=True)
+
+    def __post_init__(self) -> None:
+        for name in ("low", "high"):
+            _check_bound("Real", name, getattr(self, name))
+            object.__setattr__(self, name, float(getattr(self, name)))
+        _check_order("Real", self.low, self.high, log=self.log, least=5e-324)
+
+    @property
+    def n_values(self) -> float:
+        """1 where both bounds are equal, else infinite."""
+        return 1.0 if self.low == self.high else math.inf
+
+    def to_unit(self, value: Any) -> float:
+        """Map a number to [0, 1]."""
+        value = plain(value)
+        if isinstance(value, bool) or not isinstance(value, RealNumber):
+            msg = f"{value!r} is not a number; allowed is {self!r}."
+            raise ValueError(msg)
+        if not self.low <= value <= self.high:
+            msg = f"{value!r} lies outside [{self.low!r}, {self.high!r}]."
+            raise ValueError(msg)
+        if self.low == self.high:
+            return 0.5
+        if self.log:
+            span = math.log(self.high) - math.log(self.low)
+            unit = (math.log(value) - math.log(self.low)) / span
+        else:  # halves, because high - low may overflow
+            unit = (value / 2 - self.low / 2) / (self.high / 2 - self.low / 2)
+        return min(max(unit, 0.0), 1.0)
+
+    def from_unit(self, unit: float) -> float:
+        """Map [0, 1] to a number."""
+        if self.log:
+            value = math.exp((1 - unit) * math.log(self.low) + unit * math.log(self.high))
+        else:
+            value = (1 - unit) * self.low + unit * self.high
+        return min(max(value, self.low), self.high)
+
+    def snap(self, units: FloatArray) -> FloatArray:
+        """Return the places as they are: every one is a value of its own."""
+        return units if self.low < self.high else np.full_like(units, 0.5)
+
+    def to_json(self) -> dict[str, Any]:
+        """Encode the dimension in JSON types."""
+        return {"real": [self.low, self.high], "log": self.log}
+
+
+@dataclass(frozen=True)
+class Integer(Dimension):
+    """Integers between two bounds, both included.
+
+    Parameters
+    ----------
+    low, high : int
+        Bounds, ``low <= high``, at most 1e13 in size.
+    log : bool, default=False
+        Whether the logarithm is uniform; needs ``low >= 1``.
+
+    Raises
+    ------
+    ValueError
+        If a bound is not an integer or too large, low is above high, or a log
+        scale reaches zero.
+
+    Examples
+    --------
+    >>> from sklearn_lepton import Integer
+    >>> [Integer(1, 4).from_unit(unit) for unit in (0.0, 0.3, 0.6, 1.0)]
+    [1, 2, 3, 4]
+    """
+
+    low: int
+    high: int
+    log: bool = field(default=False, kw_only=True)
+
+    def __post_init__(self) -> None:
+        for name in ("low", "high"):
+            bound = getattr(self, name)
+            _check_bound("Integer", name, bound)
+            if bound != int(bound) or abs(bound) > _LARGEST_INTEGER:
+                msg = f"Integer needs whole numbers up to 1e13 as bounds, got {name}={bound!r}."
+                raise ValueError(msg)
+            object.__setattr__(self, name, int(bound))
+        _check_order("Integer", self.low, self.high, log=self.log, least=1)
+
+    @property
+    def n_values(self) -> float:
+        """Number of integers."""
+        return float(self.high - self.low + 1)
+
+    def _log_bounds(self) -> tuple[float, float]:
+        return math.log(self.low - 0.5), math.log(self.high + 0.5)
+
+    def to_unit(self, value: Any) -> float:
+        """Map an integer to the centre of its cell of [0, 1]."""
+        value = plain(value)
+        if isinstance(value, bool) or not isinstance(value, Integral):
+            msg = f"{value!r} is not an integer; allowed is {self!r}."
+            raise ValueError(msg)
+        if not self.low <= value <= self.high:
+            msg = f"{value!r} lies outside [{self.low!r}, {self.high!r}]."
+            raise ValueError(msg)
+        return float(self._centre(np.asarray(value - self.low, dtype=float)))
+
+    def legal(self, value: Any) -> int:
+        """Return the integer as a plain int; ValueError if it is not legal."""
+        self.to_unit(value)
+        return int(value)
+
+    def _index(self, units: FloatArray) -> FloatArray:
+        """Count from low; cells of equal width, in the logarithm where log is set."""
+        if self.log:
+            bottom, top = self._log_bounds()
+            steps = np.rint(np.exp(bottom + units * (top - bottom))) - self.low
+        else:
+            steps = np.floor(units * self.n_values)
+        return np.clip(steps, 0, self.high - self.low)
+
+    def _centre(self, steps: FloatArray) -> FloatArray:
+        if not self.log:
+            return (steps + 0.5) / self.n_values
+        bottom, top = self._log_bounds()
+        middle = (np.log(steps + self.low - 0.5) + np.log(steps + self.low + 0.5)) / 2
+        return (middle - bottom) / (top - bottom)
+
+    def from_unit(self, unit: float) -> int:
+        """Map [0, 1] to an integer."""
+        return self.low + int(self._index(np.asarray(unit, dtype=float)))
+
+    def snap(self, units: FloatArray) -> FloatArray:
+        """Move each place to the centre of its cell."""
+        if self.low == self.high:
+            return np.full_like(units, 0.5)
+        return self._centre(self._index(units))
+
+    def to_json(self) -> dict[str, Any]:
+        """Encode the dimension in JSON types."""
+        return {"integer": [self.low, self.high], "log": self.log}
+
+
+class Categorical(Dimension):
+    """Choices: any objects at all, handed back as they were given.
+
+    Parameters
+    ----------
+    categories : sequence
+        The choices, at least one. Repeated ones count once; numpy scalars
+        become the plain Python values that they hold.
+    ordered : bool or None, default=None
+        Whether neighbours are alike. None: only where all are numbers in
+        ascending or descending order.
+
+    Raises
+    ------
+    ValueError
+        If there is no choice.
+
+    Examples
+    --------
+    >>> from sklearn_lepton import Categorical
+    >>> Categorical([16, 32, 64]).ordered, Categorical(["gini", "entropy"]).ordered
+    (True, False)
+    """
+
+    def __init__(self, categories: Iterable[Any], *, ordered: bool | None = None) -> None:
+        self.categories = distinct([plain(value) for value in categories])
+        if not self.categories:
+            msg = "an empty sequence of values: give at least one."
+            raise ValueError(msg)
+        self.ordered = is_monotone(self.categories) if ordered is None else bool(ordered)
+
+    @property
+    def n_values(self) -> float:
+        """Number of choices."""
+        return float(len(self.categories))
+
+    @property
+    def is_categorical(self) -> bool:  # type: ignore[override]
+        """Whether the choices have no order."""
+        return not self.ordered
+
+    def _position(self, value: Any) -> int:
+        value = plain(value)
+        for position, category in enumerate(self.categories):
+            if category is value:
+                return position
+        for position, category in enumerate(self.categories):
+            if same(category, value):
+                return position
+        msg = f"{value!r} is not among the choices {shorten(self.categories)}."
+        raise ValueError(msg)
+
+    def to_unit(self, value: Any) -> float:
+        """Map a choice to the centre of its cell of [0, 1]."""
+        return (self._position(value) + 0.5) / self.n_values
+
+    def legal(self, value: Any) -> Any:
+        """Return the choice as it was given; ValueError if it is none."""
+        return self.categories[self._position(value)]
+
+    def from_unit(self, unit: float) -> Any:
+        """Map [0, 1] to a choice."""
+        return self.categories[min(int(unit * self.n_values), len(self.categories) - 1)]
+
+    def snap(self, units: FloatArray) -> FloatArray:
+        """Move each place to the centre of its cell."""
+        return (np.clip(np.floor(units * self.n_values), 0, self.n_values - 1) + 0.5) / (
+            self.n_values
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """Encode the dimension in JSON types; see `value_to_json`."""
+        values = [value_to_json(value) for value in self.categories]
+        return {"categorical": values, "ordered": self.ordered}
+
+    def __eq__(self, other: object) -> bool:
+        """Compare the choices, their order and whether it counts."""
+        return (
+            isinstance(other, Categorical)
+            and self.ordered == other.ordered
+            and len(self.categories) == len(other.categories)
+            and all(map(same, self.categories, other.categories))
+        )
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        """Show the choices, shortened where there are many."""
+        return f"Categorical({shorten(self.categories)}, ordered={self.ordered})"

@@ -1,0 +1,175 @@
+"""Dimensions whose values come from a distribution."""
+
+import math
+from numbers import Real as RealNumber
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import scipy.stats
+
+from sklearn_lepton._dimension import Categorical, Dimension, FloatArray, Integer, Real
+from sklearn_lepton._values import plain, value_to_json
+
+# Quantiles beyond these are cut off where a distribution has no bound of its own.
+_TAIL = 1e-6
+_MAX_TABLE = 2**16
+_N_DRAWS = 1024
+
+
+class Distribution(Dimension):
+    """Values of a `scipy.stats` distribution, mapped through its quantile function.
+
+    The unit interval is the probability, so that equal steps in it are equally
+    probable. An unbounded tail is cut at a probability of 1e-6.
+
+    Parameters
+    ----------
+    dist : frozen distribution
+        Any object with ``rvs`` and ``ppf``, best also ``cdf``.
+
+    Raises
+    ------
+    ValueError
+        If the distribution has no finite quantiles.
+    """
+
+    def __init__(self, dist: Any) -> None:
+        self.dist = dist
+        with np.errstate(all="ignore"):
+            quantiles = np.asarray(dist.ppf([0.0, 0.25, 0.5, 0.75, 1.0]), dtype=float)
+        if not np.isfinite(quantiles[1:4]).all():
+            msg = (
+                f"the distribution {_describe_distribution(dist)} has no values in its range: "
+                f"its quartiles are {quantiles[1:4].tolist()}. Check its parameters."
+            )
+            raise ValueError(msg)
+        self._from = 0.0 if np.isfinite(quantiles[0]) else _TAIL
+        self._to = 1.0 if np.isfinite(quantiles[4]) else 1 - _TAIL
+        self.values: list[Any] | None = None
+        if hasattr(dist, "pmf"):
+            self._tabulate()
+
+    def _tabulate(self) -> None:
+        """List the values of a discrete distribution with the cells of their probabilities."""
+        low, high = np.asarray(self.dist.ppf([self._from or 1e-16, self._to]), dtype=float)
+        if high - low < _MAX_TABLE:
+            support = low + np.arange(int(high - low) + 1)
+        else:
+            support = np.asarray(self.dist.ppf((np.arange(_MAX_TABLE) + 0.5) / _MAX_TABLE))
+        support = np.unique(support)
+        edges = np.asarray(self.dist.cdf(support), dtype=float)
+        keep = np.diff(edges, prepend=0.0) > 1e-12  # noqa: PLR2004
+        edges = np.concatenate([[0.0], edges[keep]])
+        self._edges = edges / edges[-1]
+        self.values = [int(v) if v == int(v) else float(v) for v in support[keep]]
+
+    @property
+    def n_values(self) -> float:
+        """Number of values of a discrete distribution, else infinite."""
+        return math.inf if self.values is None else float(len(self.values))
+
+    def to_unit(self, value: Any) -> float:
+        """Map a value to its probability."""
+        value = plain(value)
+        if isinstance(value, bool) or not isinstance(value, RealNumber):
+            msg = f"{value!r} is not a number; allowed is {self!r}."
+            raise ValueError(msg)
+        if self.values is not None:
+            if value not in self.values:
+                msg = f"{value!r} is not a value of {self!r}."
+                raise ValueError(msg)
+            position = self.values.index(value)
+            return float((self._edges[position] + self._edges[position + 1]) / 2)
+        low, high = self.from_unit(0.0), self.from_unit(1.0)
+        if not low <= value <= high:
+            msg = f"{value!r} lies outside [{low!r}, {high!r}], the range of {self!r}."
+            raise ValueError(msg)
+        unit = (self._probability(float(value)) - self._from) / (self._to - self._from)
+        return float(min(max(unit, 0.0), 1.0))
+
+    def _probability(self, value: float) -> float:
+        if hasattr(self.dist, "cdf"):
+            return float(self.dist.cdf(value))
+        low, high = self._from, self._to
+        for _ in range(60):  # bisection, down to the last bit
+            middle = (low + high) / 2
+            if self.dist.ppf(middle) < value:
+                low = middle
+            else:
+                high = middle
+        return (low + high) / 2
+
+    def legal(self, value: Any) -> Any:
+        """Return the value as a plain number; ValueError if it is not legal."""
+        self.to_unit(value)
+        return float(value) if self.values is None else plain(value)
+
+    def from_unit(self, unit: float) -> Any:
+        """Map a probability to the value at that quantile."""
+        if self.values is not None:
+            return self.values[int(self._index(np.asarray(unit, dtype=float)))]
+        return float(self.dist.ppf(self._from + unit * (self._to - self._from)))
+
+    def _index(self, units: FloatArray) -> npt.NDArray[np.intp]:
+        return np.searchsorted(self._edges[1:-1], units, side="right")
+
+    def snap(self, units: FloatArray) -> FloatArray:
+        """Move each place of a discrete distribution to the centre of its cell."""
+        if self.values is None:
+            return units
+        position = self._index(units)
+        centres: FloatArray = (self._edges[position] + self._edges[position + 1]) / 2
+        return centres
+
+    def to_json(self) -> dict[str, Any]:
+        """Encode name and arguments; only `scipy.stats` distributions can be decoded."""
+        frozen = getattr(self.dist, "dist", None)
+        name = getattr(frozen, "name", None)
+        if name is None or not hasattr(scipy.stats, name):
+            return {"distribution": None, "opaque": _describe_distribution(self.dist)}
+        args = [value_to_json(plain(value)) for value in self.dist.args]
+        kwds = {key: value_to_json(plain(value)) for key, value in self.dist.kwds.items()}
+        return {"distribution": name, "args": args, "kwds": kwds}
+
+    def __eq__(self, other: object) -> bool:
+        """Compare by name and arguments."""
+        return isinstance(other, Distribution) and self.to_json() == other.to_json()
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        """Show the distribution with its arguments."""
+        return f"Distribution({_describe_distribution(self.dist)})"
+
+
+def from_distribution(dist: Any) -> Dimension:
+    """Make a dimension of any object with ``rvs``; the plain cases become plain dimensions."""
+    if not hasattr(dist, "ppf"):
+        # Nothing but draws to go by: search the values that were drawn.
+        rng = np.random.RandomState(0)
+        drawn = [plain(dist.rvs(random_state=rng)) for _ in range(_N_DRAWS)]
+        try:
+            return Categorical(sorted(drawn))
+        except TypeError:
+            return Categorical(drawn)
+    family = getattr(getattr(dist, "dist", None), "name", None)
+    if family in {"uniform", "loguniform", "reciprocal", "randint"}:
+        low, high = (plain(bound) for bound in dist.support())
+        if family == "randint" and low <= high:
+            return Integer(low, high)
+        if family == "uniform" and low < high:
+            return Real(low, high)
+        # A shifted log-uniform is none any more: its median tells.
+        if 0 < low < high and math.isclose(dist.ppf(0.5), math.sqrt(low) * math.sqrt(high)):
+            return Real(low, high, log=True)
+    return Distribution(dist)
+
+
+def _describe_distribution(dist: Any) -> str:
+    frozen = getattr(dist, "dist", None)
+    if frozen is None or not hasattr(dist, "kwds"):
+        return repr(dist)
+    arguments = [repr(plain(value)) for value in dist.args]
+    arguments += [f"{key}={plain(value)!r}" for key, value in dist.kwds.items()]
+    return f"{frozen.name}({', '.join(arguments)})"

@@ -1,0 +1,151 @@
+"""Trial: the one record that optimizers, evaluators and searches pass around."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from sklearn_lepton._values import Opaque, value_from_json, value_to_json
+from sklearn_lepton.space import Space
+
+STATUSES = ("pending", "complete", "failed", "pruned")
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """One setting of the parameters, with what became of it.
+
+    Parameters
+    ----------
+    number : int
+        Counts the trials of a search from 0.
+    point : tuple of float of length n_dims
+        The setting's place in the unit cube.
+    params : dict
+        The setting, for the estimator's ``set_params``.
+    meta : dict
+        What the optimizer remembers of the proposal, in JSON values.
+    status : {"pending", "complete", "failed", "pruned"}, default="pending"
+        What became of it.
+    score : float or None, default=None
+        Mean score over the splits, greater is better; None unless complete.
+    split_scores : tuple of float
+        Score on each split.
+    rows : tuple of dict
+        What scikit-learn returned for each split: all metrics, times in
+        seconds and the traceback of a fit that failed.
+    seconds : float, default=0.0
+        Time that the fits and the scoring took together, in seconds.
+    resource : float or None, default=None
+        Share of the full fidelity; None is all.
+    """
+
+    number: int
+    point: tuple[float, ...]
+    params: Mapping[str, Any]
+    meta: Mapping[str, Any] = field(default_factory=dict)
+    status: str = "pending"
+    score: float | None = None
+    split_scores: tuple[float, ...] = ()
+    rows: tuple[Mapping[str, Any], ...] = ()
+    seconds: float = 0.0
+    resource: float | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse a status that no optimizer would know what to do with."""
+        if self.status not in STATUSES:
+            msg = f"status must be one of {STATUSES}, got {self.status!r}."
+            raise ValueError(msg)
+        if (self.status == "complete") != (self.score is not None):
+            msg = f"a trial has a score if and only if it is complete, got {self!r}."
+            raise ValueError(msg)
+
+    def complete(
+        self,
+        score: float,
+        *,
+        split_scores: Sequence[float] = (),
+        rows: Sequence[Mapping[str, Any]] = (),
+        seconds: float = 0.0,
+    ) -> "Trial":
+        """Return this trial with its score.
+
+        Parameters
+        ----------
+        score : float
+            Greater is better. A score that is not finite makes the trial fail.
+        split_scores : sequence of float, default=()
+            Score on each split.
+        rows : sequence of dict, default=()
+            Raw results of each split.
+        seconds : float, default=0.0
+            Time that the evaluation took.
+
+        Returns
+        -------
+        trial : Trial
+        """
+        score = float(score)
+        is_finite = math.isfinite(score)
+        return replace(
+            self,
+            status="complete" if is_finite else "failed",
+            score=score if is_finite else None,
+            split_scores=tuple(map(float, split_scores)),
+            rows=tuple(rows),
+            seconds=seconds,
+        )
+
+    def fail(
+        self,
+        *,
+        split_scores: Sequence[float] = (),
+        rows: Sequence[Mapping[str, Any]] = (),
+        seconds: float = 0.0,
+    ) -> "Trial":
+        """Return this trial as failed; the parameters are those of `complete`."""
+        return self.complete(math.nan, split_scores=split_scores, rows=rows, seconds=seconds)
+
+    def to_json(self) -> dict[str, Any]:
+        """Encode the trial in JSON types.
+
+        Returns
+        -------
+        data : dict
+            Parameter values that JSON cannot hold are described in words; the point
+            tells which ones they were.
+        """
+        data = {name: getattr(self, name) for name in self.__slots__}
+        data["score"] = value_to_json(self.score)
+        data["point"], data["meta"] = list(self.point), dict(self.meta)
+        data["params"] = {name: value_to_json(value) for name, value in self.params.items()}
+        data["split_scores"] = list(map(value_to_json, self.split_scores))
+        data["rows"] = [{k: value_to_json(value) for k, value in r.items()} for r in self.rows]
+        return data
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any], space: Space) -> "Trial":
+        """Decode what `to_json` encoded.
+
+        Parameters
+        ----------
+        data : dict
+        space : Space
+            The space that the trial was asked from.
+
+        Returns
+        -------
+        trial : Trial
+        """
+        values = dict(data)
+        params = space.from_point(data["point"])
+        for name, value in data["params"].items():
+            decoded = value_from_json(value)
+            if name in params and not isinstance(decoded, Opaque):
+                params[name] = decoded
+        values["point"], values["params"] = tuple(data["point"]), params
+        values["split_scores"] = tuple(map(value_from_json, data["split_scores"]))
+        values["rows"] = tuple(
+            {key: value_from_json(value) for key, value in row.items()} for row in data["rows"]
+        )
+        return cls(**values)

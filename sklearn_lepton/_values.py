@@ -1,0 +1,118 @@
+"""Parameter values: when two are the same, and how JSON holds them."""
+
+import difflib
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from numbers import Number
+from numbers import Real as RealNumber
+from typing import Any
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Opaque:
+    """Stand-in for a value that JSON cannot hold; two are equal if their texts are."""
+
+    text: str
+
+
+def value_to_json(value: Any) -> Any:
+    """Encode a parameter value in JSON types; what JSON cannot hold becomes its description."""
+    if value is None or isinstance(value, bool | int | str):
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else {"float": repr(value)}
+    if isinstance(value, list):
+        return [value_to_json(item) for item in value]
+    if isinstance(value, tuple):
+        return {"tuple": [value_to_json(item) for item in value]}
+    if isinstance(value, dict) and all(isinstance(key, str) for key in value):
+        return {"dict": {key: value_to_json(item) for key, item in value.items()}}
+    if isinstance(value, Opaque):
+        return {"opaque": value.text}
+    if callable(value) and hasattr(value, "__qualname__"):
+        return {"opaque": f"{value.__module__}.{value.__qualname__}"}
+    return {"opaque": repr(value)}
+
+
+def value_from_json(data: Any) -> Any:
+    """Decode what `value_to_json` encoded; opaque values come back as `Opaque`."""
+    if isinstance(data, list):
+        return [value_from_json(item) for item in data]
+    if not isinstance(data, dict):
+        return data
+    [(kind, content)] = data.items()
+    if kind == "float":
+        return float(content)
+    if kind == "tuple":
+        return tuple(value_from_json(item) for item in content)
+    if kind == "dict":
+        return {key: value_from_json(item) for key, item in content.items()}
+    return Opaque(content)
+
+
+def plain(value: Any) -> Any:
+    """Turn a numpy scalar into the Python number, bool or string it stands for."""
+    if isinstance(value, np.bool_ | np.number | np.str_):
+        return value.item()
+    return value
+
+
+def same(left: Any, right: Any) -> bool:
+    """Say whether two parameter values mean the same setting."""
+    if left is right:
+        return True
+    if isinstance(left, bool) or isinstance(right, bool):
+        return type(left) is type(right) and left == right
+    if isinstance(left, Number) and isinstance(right, Number):
+        return bool(left == right or (left != left and right != right))
+    if type(left) is not type(right):
+        return False
+    if hasattr(left, "get_params"):
+        return repr(left) == repr(right)
+    if isinstance(left, np.ndarray):
+        return bool(np.array_equal(left, right))
+    try:
+        return bool(left == right)
+    except Exception:  # noqa: BLE001 - a user's class may do anything in __eq__
+        return False
+
+
+def distinct(values: Iterable[Any]) -> list[Any]:
+    """Drop repeated values, keeping the first of each; unhashable ones only where identical."""
+    kept, seen = [], set()
+    for value in values:
+        try:
+            key = (isinstance(value, bool), value)
+            known = key in seen
+            seen.add(key)
+        except TypeError:
+            known = any(value is other for other in kept)
+        if not known:
+            kept.append(value)
+    return kept
+
+
+def is_monotone(values: list[Any]) -> bool:
+    """Say whether all values are finite numbers in ascending or descending order."""
+    for value in values:
+        if isinstance(value, bool) or not isinstance(value, RealNumber) or not math.isfinite(value):
+            return False
+    steps = [after > before for before, after in zip(values, values[1:], strict=False)]
+    return all(steps) or not any(steps)
+
+
+def shorten(values: list[Any], n_shown: int = 10) -> str:
+    """Write a list, leaving out all but the first values where there are many."""
+    shown = ", ".join(repr(value) for value in values[:n_shown])
+    more = f", ... ({len(values)} in all)" if len(values) > n_shown else ""
+    return f"[{shown}{more}]"
+
+
+def unknown_name(name: str, known: Sequence[str]) -> str:
+    """Word the message for a parameter that does not exist, with the nearest that does."""
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    hint = f" Did you mean {near[0]!r}?" if near else ""
+    return f"Unknown parameter {name!r}.{hint} Allowed are {sorted(known)}."

@@ -1,0 +1,11 @@
+"""Errors and warnings of their own class, so that they can be caught or filtered by class."""
+
+__all__ = ["SearchInterruptedWarning", "SpaceExhaustedWarning"]
+
+
+class SpaceExhaustedWarning(UserWarning):
+    """Warn that a finite space was searched completely before the budget was used up."""
+
+
+class SearchInterruptedWarning(UserWarning):
+    """Warn that Ctrl-C ended a search early and that it goes on with the finished trials."""

@@ -1,0 +1,270 @@
+"""What all optimizers share: numbering, the queue, duplicates, failures."""
+
+import itertools
+from abc import ABC, abstractmethod
+from collections import deque
+from collections.abc import Iterable, Mapping
+from typing import Any, ClassVar
+
+import numpy as np
+from scipy.stats import qmc
+
+from sklearn_lepton._dimension import FloatArray
+from sklearn_lepton._trial import Trial
+from sklearn_lepton.space import Space
+
+_MAX_SOBOL_DIMS = 21201
+_N_NEIGHBOURS = 64
+_MAX_LISTED = 4096
+
+
+class Optimizer(ABC):
+    """Propose trials and learn from their scores.
+
+    Tell is enough: an optimizer that was told the same trials proposes the same
+    next one, whatever happened in between. All state is the trials.
+
+    Parameters
+    ----------
+    space : Space, dict or list of dict
+        What to search; see `Space`.
+    seed : int, default=0
+        Seed of every proposal, not negative.
+    n_initial_points : int or "auto", default="auto"
+        Number of trials that are spread evenly over the space before the
+        first proposal is made from scores.
+
+    Attributes
+    ----------
+    trials : list of Trial
+        All trials known, pending ones included, in the order of their numbers.
+    best : Trial or None
+        The complete trial with the greatest score, the earliest of equal ones.
+    is_exhausted : bool
+        Whether every setting of a finite space has been asked for.
+    """
+
+    # Whether the middle of the space, a good guess, is the first point of the design.
+    _centre_first: ClassVar[bool] = True
+
+    def __init__(
+        self, space: Any, *, seed: int = 0, n_initial_points: int | str = "auto"
+    ) -> None:
+        self.space = Space(space)
+        if not isinstance(seed, int | np.integer) or seed < 0:
+            msg = f"seed must be an integer of at least 0, got {seed!r}."
+            raise ValueError(msg)
+        self.seed = int(seed)
+        if n_initial_points == "auto":
+            self.n_initial_points = self._default_n_initial_points()
+        elif isinstance(n_initial_points, int | np.integer) and n_initial_points >= 1:
+            self.n_initial_points = int(n_initial_points)
+        else:
+            msg = f"n_initial_points must be 'auto' or an integer >= 1, got {n_initial_points!r}."
+            raise ValueError(msg)
+        self._trials: dict[int, Trial] = {}
+        self._seen: dict[tuple[float, ...], int] = {}
+        self._queue: deque[dict[str, Any]] = deque()
+        self._sobol = np.empty((0, self.space.n_dims))
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave out what the trials and the seed tell."""
+        derived = {"_seen": {}, "_sobol": np.empty((0, self.space.n_dims))}
+        return self.__dict__ | derived
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Find out again which points are taken."""
+        self.__dict__.update(state)
+        for trial in self.trials:
+            self._seen.setdefault(trial.point, trial.number)
+
+    def _default_n_initial_points(self) -> int:
+        n_free = int(np.sum(self.space.n_values > 1))
+        return min(max(5, n_free + 1), 12)
+
+    @property
+    def trials(self) -> list[Trial]:
+        """All trials known, in the order of their numbers."""
+        return [self._trials[number] for number in sorted(self._trials)]
+
+    @property
+    def best(self) -> Trial | None:
+        """The complete trial with the greatest score, or None."""
+        scored = [trial for trial in self.trials if trial.score is not None]
+        return max(scored, key=lambda trial: trial.score or 0.0, default=None)
+
+    @property
+    def is_exhausted(self) -> bool:
+        """Whether every setting of a finite space has been asked for."""
+        return len(self._seen) >= self.space.size
+
+    def enqueue(self, params: Iterable[Mapping[str, Any]]) -> None:
+        """Put settings at the end of the queue that `ask` serves first.
+
+        Parameters
+        ----------
+        params : iterable of dict
+            A value for each parameter of a branch. Settings that are known
+            by the time it is their turn are passed over.
+
+        Raises
+        ------
+        ValueError
+            If a setting does not lie in the space.
+        """
+        settings = [self.space.complete(setting) for setting in params]
+        self._queue.extend(settings)
+
+    def ask(self, n_trials: int = 1) -> list[Trial]:
+        """Propose trials to evaluate; they are pending until told.
+
+        Parameters
+        ----------
+        n_trials : int, default=1
+            How many. Each is proposed in the knowledge of those before it.
+
+        Returns
+        -------
+        trials : list of Trial
+            Fewer than asked for once a finite space is exhausted.
+        """
+        asked: list[Trial] = []
+        while len(asked) < n_trials:
+            trial = self._next_trial()
+            if trial is None:
+                break
+            self._keep(trial)
+            asked.append(trial)
+        return asked
+
+    def tell(self, trials: Iterable[Trial]) -> None:
+        """Learn what became of trials.
+
+        Parameters
+        ----------
+        trials : iterable of Trial
+            Asked for or not, in any order and number; telling one again
+            replaces what was known of it.
+
+        Raises
+        ------
+        ValueError
+            If a trial has the number of another one that was asked for at
+            another point.
+        """
+        trials = list(trials)
+        for trial in trials:
+            known = self._trials.get(trial.number)
+            if len(trial.point) != self.space.n_dims or (known and known.point != trial.point):
+                where = "of another space" if known is None else "at another point"
+                msg = (
+                    f"Trial {trial.number} was told {where}: tell the trials that ask returned, "
+                    "or give your own numbers that are not taken."
+                )
+                raise ValueError(msg)
+        for trial in trials:
+            self._keep(trial)
+
+    def _keep(self, trial: Trial) -> None:
+        self._trials[trial.number] = trial
+        self._seen.setdefault(trial.point, trial.number)
+
+    def _next_trial(self) -> Trial | None:
+        number = max(self._trials, default=-1) + 1
+        while self._queue:
+            params = self._queue.popleft()
+            point = self.space.to_point(params)
+            if point not in self._seen:
+                return Trial(number, point, params)
+        if self.is_exhausted:
+            return None
+        rng = np.random.default_rng([self.seed, number])
+        meta: Mapping[str, Any] = {}
+        if len(self._trials) < self.n_initial_points:
+            proposed = self._design_point(number)
+        else:
+            proposed, meta = self._propose(number, rng)
+        snapped = self.space.snap(np.asarray(proposed, dtype=float)[np.newaxis])[0]
+        point = tuple(snapped.tolist())
+        if point in self._seen:
+            point = self._nearest_unseen(snapped, rng)
+        return Trial(number, point, self.space.from_point(point), meta)
+
+    @abstractmethod
+    def _propose(
+        self, number: int, rng: np.random.Generator
+    ) -> tuple[FloatArray, Mapping[str, Any]]:
+        """Propose the point of a trial, with what is to be remembered of it in JSON values."""
+
+    def _design_point(self, number: int) -> FloatArray:
+        """Return a point of the initial design: the middle, then scrambled Sobol points."""
+        if number == 0 and self._centre_first:
+            return np.full(self.space.n_dims, 0.5)
+        n_dims = self.space.n_dims
+        if not 0 < n_dims <= _MAX_SOBOL_DIMS:
+            return np.random.default_rng([self.seed, number]).random(n_dims)
+        if number >= len(self._sobol):
+            n_bits = max(6, number.bit_length())
+            self._sobol = qmc.Sobol(n_dims, seed=self.seed).random_base2(n_bits)
+        point: FloatArray = self._sobol[number]
+        return point
+
+    def _nearest_unseen(self, point: FloatArray, rng: np.random.Generator) -> tuple[float, ...]:
+        """Return a setting not asked for yet, near a point where possible."""
+        space = self.space
+        if space.size <= max(_MAX_LISTED, 2 * len(self._seen)):
+            others = self._all_points()
+        else:
+            free = np.flatnonzero(space.n_values > 1)
+            others = np.tile(point, (_N_NEIGHBOURS, 1))
+            for row, other in enumerate(others):
+                # From one column to all of them: the further out, the surer it is new.
+                n_moved = min(1 + row * len(free) // _N_NEIGHBOURS, len(free))
+                moved = rng.choice(free, size=n_moved, replace=False)
+                other[moved] = rng.random(n_moved)
+            others = space.snap(others)
+        unseen = [other for other in map(tuple, others.tolist()) if other not in self._seen]
+        if not unseen:
+            return self._nearest_unseen(rng.random(space.n_dims), rng)
+        gaps = np.abs(np.array(unseen) - point)
+        gaps[:, space.is_categorical] = gaps[:, space.is_categorical] > 0
+        return unseen[int(np.argmin(gaps.sum(axis=1)))]
+
+    def _all_points(self) -> FloatArray:
+        """List every point of a finite space."""
+        space, points = self.space, []
+        for number, branch in enumerate(space.branches):
+            columns = list(branch.values())
+            middle = np.full(space.n_dims, 0.5)
+            if len(space.branches) > 1:
+                middle[0] = space.dimensions[0].to_unit(number)
+            places = [self._places(column) for column in columns]
+            for values in itertools.product(*places):
+                middle[columns] = values
+                points.append(middle.copy())
+        return space.snap(np.array(points))
+
+    def _places(self, column: int) -> FloatArray:
+        """List the places of a discrete dimension's values."""
+        dimension = self.space.dimensions[column]
+        n_values = int(dimension.n_values)
+        values = getattr(dimension, "values", None)
+        if values is None:  # an integer or a choice: even steps reach each, but for log-integers
+            grid = dimension.snap((np.arange(n_values) + 0.5) / n_values)
+            if len(np.unique(grid)) == n_values:
+                return grid
+            values = range(dimension.low, dimension.high + 1)  # type: ignore[attr-defined]
+        return np.array([dimension.to_unit(value) for value in values])
+
+    def _observations(self) -> tuple[FloatArray, FloatArray]:
+        """Return points and scores of what has been told, failures at the worst score."""
+        told = [trial for trial in self.trials if trial.status != "pending"]
+        scores = np.array([np.nan if t.score is None else t.score for t in told], dtype=float)
+        known = scores[~np.isnan(scores)]
+        scores[np.isnan(scores)] = known.min() if known.size else 0.0
+        return np.array([t.point for t in told]).reshape(len(told), self.space.n_dims), scores
+
+    def _pending_points(self) -> FloatArray:
+        """Return the points of trials asked for and not yet told."""
+        points = [trial.point for trial in self.trials if trial.status == "pending"]
+        return np.array(points).reshape(len(points), self.space.n_dims)

@@ -1,0 +1,51 @@
+"""Quasi-random search: the scrambled Sobol sequence.
+
+Points of the sequence fill the cube more evenly than independent draws. It
+holds no state but the number of the trial.
+"""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import numpy as np
+
+from sklearn_lepton._dimension import FloatArray
+from sklearn_lepton.optimizers._base import Optimizer
+
+
+class RandomOptimizer(Optimizer):
+    """Propose the points of a scrambled Sobol sequence, whatever the scores.
+
+    Parameters
+    ----------
+    space : Space, dict or list of dict
+        What to search; see `Space`.
+    seed : int, default=0
+        Seed of the scrambling, not negative.
+
+    References
+    ----------
+    Owen, A. B. (1998). Scrambling Sobol' and Niederreiter-Xing points. Journal
+    of Complexity 14(4). https://doi.org/10.1006/jcom.1998.0487
+
+    Examples
+    --------
+    >>> from sklearn_lepton.optimizers import RandomOptimizer
+    >>> optimizer = RandomOptimizer({"x": (-5.0, 5.0, "uniform")}, seed=0)
+    >>> for trial in optimizer.ask(8):
+    ...     optimizer.tell([trial.complete(-trial.params["x"] ** 2)])
+    >>> abs(optimizer.best.params["x"]) < 1
+    True
+    """
+
+    _centre_first: ClassVar[bool] = False
+
+    def __init__(self, space: Any, *, seed: int = 0) -> None:
+        super().__init__(space, seed=seed, n_initial_points=1)
+
+    def _propose(
+        self,
+        number: int,
+        rng: np.random.Generator,  # noqa: ARG002 - the sequence is drawn once, from the seed
+    ) -> tuple[FloatArray, Mapping[str, Any]]:
+        return self._design_point(number), {}

@@ -1,0 +1,68 @@
+"""Everything that the documents and docstrings show is run."""
+
+import doctest
+import importlib
+import pkgutil
+import re
+import runpy
+import time
+from pathlib import Path
+
+import pytest
+
+import sklearn_lepton
+
+ROOT = Path(__file__).parents[1]
+DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
+MODULES = sorted(
+    module.name for module in pkgutil.walk_packages(sklearn_lepton.__path__, "sklearn_lepton.")
+)
+FENCE = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+def _name(path):
+    return str(path.relative_to(ROOT))
+
+
+def _blocks(path):
+    """Yield the code of each Python block, with as many empty lines above as in the file."""
+    text = path.read_text(encoding="utf-8")
+    for match in FENCE.finditer(text):
+        yield "\n" * text.count("\n", 0, match.start(1)) + match.group(1)
+
+
+@pytest.fixture(autouse=True)
+def _elsewhere(tmp_path, monkeypatch):
+    pyplot = pytest.importorskip("matplotlib.pyplot")
+    pyplot.switch_backend("agg")
+    monkeypatch.chdir(tmp_path)
+    yield
+    pyplot.close("all")
+
+
+@pytest.mark.parametrize("path", [path for path in DOCUMENTS if list(_blocks(path))], ids=_name)
+def test_the_code_of_a_document_runs(path):
+    namespace = {"__name__": "__main__"}
+    for block in _blocks(path):
+        exec(compile(block, str(path), "exec"), namespace)
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=_name)
+def test_an_example_runs(path):
+    started = time.monotonic()
+    runpy.run_path(str(path), run_name="__main__")
+    assert time.monotonic() - started < 100, "an example is to be read, not waited for"
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_the_examples_of_docstrings_are_true(name):
+    flags = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
+    result = doctest.testmod(importlib.import_module(name), optionflags=flags)
+    assert result.failed == 0
+
+
+def test_the_readme_is_one_screen():
+    lines = (ROOT / "README.md").read_text(encoding="utf-8").splitlines()
+    assert len(lines) <= 60
+    assert any(line.startswith("```python") for line in lines[:12])

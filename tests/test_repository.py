@@ -1,0 +1,239 @@
+"""Guards of the house: sizes, surface, imports, docstrings."""
+
+import ast
+import importlib
+import importlib.util
+import inspect
+import json
+import pkgutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from numpydoc.validate import validate
+
+import sklearn_lepton
+
+PACKAGE = Path(sklearn_lepton.__file__).parent
+MODULES = sorted(PACKAGE.rglob("*.py"))
+EXTRAS = {"matplotlib", "pandas"}
+PUBLIC_MODULES = [
+    "sklearn_lepton",
+    *sorted(
+        module.name
+        for module in pkgutil.walk_packages([str(PACKAGE)], "sklearn_lepton.")
+        if not any(part.startswith("_") for part in module.name.split("."))
+    ),
+]
+
+
+def _name(path):
+    return str(path.relative_to(PACKAGE.parent))
+
+
+def _functions(tree):
+    kinds = (ast.FunctionDef, ast.AsyncFunctionDef)
+    return [node for node in ast.walk(tree) if isinstance(node, kinds)]
+
+
+def _length(function):
+    """Lines of a function without its docstring, which may be as long as it needs to be."""
+    first = function.body[0]
+    length = function.end_lineno - function.lineno + 1
+    if ast.get_docstring(function, clean=False) is not None:
+        length -= first.end_lineno - first.lineno + 1
+    return length
+
+
+def _imported(node):
+    """Return the absolute names of the modules that an import statement takes from."""
+    if isinstance(node, ast.Import):
+        return [alias.name for alias in node.names]
+    if isinstance(node, ast.ImportFrom) and node.level == 0:
+        return [f"{node.module}.{alias.name}" for alias in node.names]
+    return []
+
+
+# ----------------------------------------------------------------------- sizes
+
+
+@pytest.mark.parametrize("path", MODULES, ids=_name)
+def test_a_module_is_short(path):
+    n_lines = len(path.read_text(encoding="utf-8").splitlines())
+    assert n_lines <= 450, f"{_name(path)} has {n_lines} lines: divide it by nouns"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=_name)
+def test_functions_are_short(path):
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    long = {
+        f"{function.name}, line {function.lineno}": _length(function)
+        for function in _functions(tree)
+        if _length(function) > 60
+    }
+    assert not long
+
+
+# ---------------------------------------------------------- what is imported
+
+
+@pytest.mark.parametrize("path", MODULES, ids=_name)
+def test_private_names_of_scikit_learn_stand_in_one_module(path):
+    if path.name == "_base_search.py":
+        pytest.skip("this is the one")
+    private = [
+        name
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        for name in _imported(node)
+        if name.split(".")[0] == "sklearn" and any(p.startswith("_") for p in name.split("."))
+    ]
+    assert not private
+
+
+@pytest.mark.parametrize("path", MODULES, ids=_name)
+def test_only_extras_are_imported_inside_functions(path):
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    lazy = {
+        ast.unparse(node)
+        for function in _functions(tree)
+        for node in ast.walk(function)
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        and not {name.split(".")[0] for name in _imported(node)} & EXTRAS
+    }
+    assert not lazy
+
+
+@pytest.mark.parametrize("path", MODULES, ids=_name)
+def test_inside_the_package_the_defining_module_is_imported(path):
+    through_a_package = [
+        ast.unparse(node)
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.ImportFrom)
+        and (node.level > 0 or (node.module or "").startswith("sklearn_lepton"))
+        and _is_package(node, path)
+    ]
+    if path.name == "__init__.py":
+        # A package's own __init__ may take from its sub-packages: it is a door.
+        pytest.skip("a door")
+    assert not through_a_package
+
+
+def _is_package(node, path):
+    package = ".".join(path.parent.relative_to(PACKAGE.parent).parts)
+    name = importlib.util.resolve_name("." * node.level + (node.module or ""), package)
+    target = PACKAGE.parent.joinpath(*name.split("."))
+    if not (target / "__init__.py").exists():
+        return False
+    return not all(
+        (target / f"{alias.name}.py").exists() or (target / alias.name / "__init__.py").exists()
+        for alias in node.names
+    )
+
+
+def _loaded_by(module):
+    program = f"import json, sys, {module}; print(json.dumps(sorted(sys.modules)))"
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", program], capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    return {name.split(".")[0] for name in json.loads(done.stdout)}
+
+
+def test_the_import_loads_nothing_that_scikit_learn_does_not():
+    added = _loaded_by("sklearn_lepton") - _loaded_by("sklearn.model_selection")
+    foreign = added - set(sys.stdlib_module_names) - {"sklearn_lepton"}
+    assert not foreign
+
+
+# --------------------------------------------------------------------- surface
+
+
+@pytest.mark.parametrize("name", PUBLIC_MODULES)
+def test_all_is_what_is_visible(name):
+    module = importlib.import_module(name)
+    visible = {
+        key
+        for key, value in vars(module).items()
+        if not key.startswith("_") and not inspect.ismodule(value) and _is_ours(module, value)
+    }
+    exported = {key for key in module.__all__ if not key.startswith("__")}
+    assert visible == exported
+    assert len(module.__all__) == len(set(module.__all__))
+
+
+def _is_ours(module, value):
+    """Tell what a module shows from what it merely imports."""
+    home = getattr(value, "__module__", None)
+    is_door = module.__file__.endswith("__init__.py")
+    return (home or "").startswith("sklearn_lepton") if is_door else home == module.__name__
+
+
+def test_the_front_door():
+    assert {
+        "BayesSearchCV",
+        "SwarmSearchCV",
+        "GeneticSearchCV",
+        "Real",
+        "Integer",
+        "Categorical",
+        "Space",
+    } <= set(sklearn_lepton.__all__)
+
+
+def test_the_changelog_knows_the_version():
+    version = sklearn_lepton.__version__
+    changelog = PACKAGE.parent / "CHANGELOG.md"
+    assert f"## [{version}]" in changelog.read_text(encoding="utf-8")
+
+
+def test_the_package_is_typed():
+    assert (PACKAGE / "py.typed").exists()
+
+
+# ------------------------------------------------------------------ docstrings
+
+# Checks of numpydoc that are a matter of taste, or that scikit-learn's docstrings fail too.
+IGNORED_CHECKS = {
+    "GL01",  # the summary stands on the first line
+    "GL08",  # magic methods and properties are looked at by ruff's pydocstyle
+    "ES01",  # not everything needs an extended summary
+    "SA01",  # nor a See Also
+    "SA04",  # nor a description in it
+    "EX01",  # nor an example
+    "PR06",  # scikit-learn says "array-like of shape ..."
+    "PR08",  # descriptions may start with a literal or a name
+    "PR09",  # and end without a full stop
+    "RT02",  # named return values are fine
+    "RT03",  # as PR08
+    "RT04",  # as PR08
+    "RT05",  # as PR09
+    "SS05",  # "Bayesian", "Genetic": a class is no verb
+    "SS06",  # asked for by ruff
+    "YD01",  # generators say what they yield in their summary
+}
+
+
+def _public_objects():
+    for name in PUBLIC_MODULES:
+        module = importlib.import_module(name)
+        for key in module.__all__:
+            value = getattr(module, key)
+            if key.startswith("__") or not (inspect.isclass(value) or inspect.isroutine(value)):
+                continue
+            yield f"{name}.{key}"
+            if not inspect.isclass(value):
+                continue
+            for method, function in vars(value).items():
+                if not method.startswith("_") and inspect.isfunction(function):
+                    yield f"{name}.{key}.{method}"
+
+
+@pytest.mark.parametrize("name", sorted(set(_public_objects())))
+def test_docstrings_follow_numpydoc(name):
+    found = validate(name)
+    assert found["docstring"], "no docstring"
+    problems = [
+        f"{code}: {message}" for code, message in found["errors"] if code not in IGNORED_CHECKS
+    ]
+    assert not problems
