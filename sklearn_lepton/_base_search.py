@@ -10,7 +10,6 @@ import warnings
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
-from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
@@ -27,7 +26,7 @@ from sklearn_lepton._loop import run_trials
 from sklearn_lepton._search_task import SearchTask
 from sklearn_lepton._trial import Trial
 from sklearn_lepton._typing import Callback
-from sklearn_lepton._values import unknown_name
+from sklearn_lepton._values import is_real, is_whole, unknown_name
 from sklearn_lepton.callbacks import Deadline, NoImprovement, TargetScore
 from sklearn_lepton.exceptions import SearchInterruptedWarning, SpaceExhaustedWarning
 from sklearn_lepton.optimizers._base import Optimizer
@@ -97,7 +96,7 @@ class BaseOptimizerSearchCV(BaseSearchCV):  # type: ignore[misc]
     def _make_optimizer(self, space: Space, seed: int) -> Optimizer:
         """Make the optimizer from the search's own parameters."""
 
-    @available_if(_inner_has("set_output"))
+    @available_if(_inner_has("set_output"))  # type: ignore[untyped-decorator]
     def set_output(self, *, transform: str | None = None) -> "BaseOptimizerSearchCV":
         """Choose the container that `transform` returns.
 
@@ -117,7 +116,7 @@ class BaseOptimizerSearchCV(BaseSearchCV):  # type: ignore[misc]
     def _inner_estimators(self) -> list[Any]:
         return [self.estimator, getattr(self, "best_estimator_", self.estimator)]
 
-    @available_if(_inner_has("get_feature_names_out"))
+    @available_if(_inner_has("get_feature_names_out"))  # type: ignore[untyped-decorator]
     def get_feature_names_out(self, input_features: Any = None) -> Any:
         """Return the names of the columns that `transform` returns.
 
@@ -168,7 +167,7 @@ class BaseOptimizerSearchCV(BaseSearchCV):  # type: ignore[misc]
         fits = Fits(
             self, evaluate_candidates, check_metrics=self._check_refit_for_multimetric, task=task
         )
-        reason = None
+        reason: str | None = None
         try:
             reason = self._conduct(optimizer, fits, task, n_trials)
         except KeyboardInterrupt:
@@ -179,7 +178,8 @@ class BaseOptimizerSearchCV(BaseSearchCV):  # type: ignore[misc]
             warnings.warn(msg, SearchInterruptedWarning, stacklevel=4)
         finally:
             self.trials_ = [t for t in optimizer.trials if t.status != "pending"]
-            self.space_, self.optimizer_, self.stop_reason_ = space, optimizer, reason
+            self.space_, self.optimizer_ = space, optimizer
+            self.stop_reason_: str | None = reason
             if reason is None and optimizer.best is not None:
                 # On its way out with an error: keep what has been paid for.
                 self.cv_results_ = self._publish(fits)
@@ -194,9 +194,10 @@ class BaseOptimizerSearchCV(BaseSearchCV):  # type: ignore[misc]
         self, optimizer: Optimizer, fits: Fits, task: SearchTask | None, n_trials: int
     ) -> str:
         """Run the loop and return why it ended."""
-        n_points = self.n_points
-        if n_points == "auto":
+        if isinstance(self.n_points, str):
             n_points = -(-effective_n_jobs(self.n_jobs) // self.n_splits_)
+        else:
+            n_points = int(self.n_points)
         metric = self.refit if isinstance(self.refit, str) else None
         evaluator = BatchEvaluator(fits.run, metric=metric, n_points=n_points)
         callbacks = self._make_callbacks()
@@ -207,7 +208,9 @@ class BaseOptimizerSearchCV(BaseSearchCV):  # type: ignore[misc]
         with closing(trials):  # type: ignore[type-var]
             for trial in trials:
                 for callback in callbacks:
-                    if callback(self, trial) is True:
+                    answer = callback(self, trial)
+                    # Many a callback returns something; only a true or false is an answer.
+                    if isinstance(answer, bool | np.bool_) and answer:
                         reason = reason or getattr(callback, "reason", "callback")
                 if task is not None and task.is_stopped():
                     reason = reason or "callback"
@@ -217,35 +220,32 @@ class BaseOptimizerSearchCV(BaseSearchCV):  # type: ignore[misc]
 
     def _check_parameters(self) -> None:
         """Refuse what is out of range before the first fit; scikit-learn checks its own."""
-
-        def is_whole(value: Any) -> bool:
-            return isinstance(value, Integral) and not isinstance(value, bool) and value >= 1
-
-        def is_real(value: Any, least: float) -> bool:
-            return isinstance(value, Real) and not isinstance(value, bool) and value >= least
-
-        stop = self.n_iter_no_change
+        n_points, max_time, stop = self.n_points, self.max_time, self.n_iter_no_change
+        target, callbacks = self.target_score, self.callbacks
+        is_list = isinstance(callbacks, Sequence) and all(map(callable, callbacks))
         legal = {
-            "n_iter": (is_whole(self.n_iter), "an integer of at least 1"),
+            "n_iter": (is_whole(self.n_iter) and self.n_iter >= 1, "an integer of at least 1"),
             "n_points": (
-                (isinstance(self.n_points, str) and self.n_points == "auto")
-                or is_whole(self.n_points),
+                n_points == "auto"
+                if isinstance(n_points, str)
+                else is_whole(n_points) and n_points >= 1,
                 "'auto' or an integer of at least 1",
             ),
             "max_time": (
-                self.max_time is None or (is_real(self.max_time, 0.0) and self.max_time > 0),
+                max_time is None or (is_real(max_time) and max_time > 0),
                 "None or a number of seconds greater than 0",
             ),
-            "n_iter_no_change": (stop is None or is_whole(stop), "None or an integer >= 1"),
-            "tol": (is_real(self.tol, 0.0), "a number of at least 0"),
+            "n_iter_no_change": (
+                stop is None or (is_whole(stop) and stop >= 1),
+                "None or an integer of at least 1",
+            ),
+            "tol": (is_real(self.tol) and self.tol >= 0, "a number of at least 0"),
             "target_score": (
-                self.target_score is None or is_real(self.target_score, -np.inf),
+                target is None or (is_real(target) and not np.isnan(target)),
                 "None or a number",
             ),
             "callbacks": (
-                self.callbacks is None
-                or callable(self.callbacks)
-                or (isinstance(self.callbacks, Sequence) and all(map(callable, self.callbacks))),
+                callbacks is None or callable(callbacks) or is_list,
                 "None, a callable (search, trial), or a list of them",
             ),
         }
@@ -332,8 +332,7 @@ def _check_names(space: Space, estimator: Any) -> None:
                     ):
                         break
             else:
-                msg = f"{unknown_name(name, list(known))} See {type(estimator).__name__}.get_params()."
-                raise ValueError(msg)
+                raise ValueError(unknown_name(name, list(known)))
 
 
 def _all_failed(trials: list[Trial]) -> str:

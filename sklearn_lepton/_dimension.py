@@ -4,14 +4,21 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from numbers import Integral
-from numbers import Real as RealNumber
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from sklearn_lepton._values import distinct, is_monotone, plain, same, shorten, value_to_json
+from sklearn_lepton._values import (
+    distinct,
+    is_monotone,
+    is_real,
+    is_whole,
+    plain,
+    same,
+    shorten,
+    value_to_json,
+)
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -20,7 +27,7 @@ _LARGEST_INTEGER = 10**13
 
 
 def _check_bound(kind: str, name: str, bound: Any) -> None:
-    if isinstance(bound, bool) or not isinstance(bound, RealNumber) or not math.isfinite(bound):
+    if not is_real(bound) or not math.isfinite(bound):
         msg = f"{kind} needs finite numbers as bounds, got {name}={bound!r}."
         raise ValueError(msg)
 
@@ -117,7 +124,7 @@ class Real(Dimension):
     def to_unit(self, value: Any) -> float:
         """Map a number to [0, 1]."""
         value = plain(value)
-        if isinstance(value, bool) or not isinstance(value, RealNumber):
+        if not is_real(value):
             msg = f"{value!r} is not a number; allowed is {self!r}."
             raise ValueError(msg)
         if not self.low <= value <= self.high:
@@ -198,7 +205,7 @@ class Integer(Dimension):
     def to_unit(self, value: Any) -> float:
         """Map an integer to the centre of its cell of [0, 1]."""
         value = plain(value)
-        if isinstance(value, bool) or not isinstance(value, Integral):
+        if not is_whole(value):
             msg = f"{value!r} is not an integer; allowed is {self!r}."
             raise ValueError(msg)
         if not self.low <= value <= self.high:
@@ -218,14 +225,14 @@ class Integer(Dimension):
             steps = np.rint(np.exp(bottom + units * (top - bottom))) - self.low
         else:
             steps = np.floor(units * self.n_values)
-        return np.clip(steps, 0, self.high - self.low)
+        return np.asarray(np.clip(steps, 0, self.high - self.low))
 
     def _centre(self, steps: FloatArray) -> FloatArray:
         if not self.log:
-            return (steps + 0.5) / self.n_values
+            return np.asarray((steps + 0.5) / self.n_values)
         bottom, top = self._log_bounds()
         middle = (np.log(steps + self.low - 0.5) + np.log(steps + self.low + 0.5)) / 2
-        return (middle - bottom) / (top - bottom)
+        return np.asarray((middle - bottom) / (top - bottom))
 
     def from_unit(self, unit: float) -> int:
         """Map [0, 1] to an integer."""
@@ -308,9 +315,8 @@ class Categorical(Dimension):
 
     def snap(self, units: FloatArray) -> FloatArray:
         """Move each place to the centre of its cell."""
-        return (np.clip(np.floor(units * self.n_values), 0, self.n_values - 1) + 0.5) / (
-            self.n_values
-        )
+        cells = np.clip(np.floor(units * self.n_values), 0, self.n_values - 1)
+        return np.asarray((cells + 0.5) / self.n_values)
 
     def to_json(self) -> dict[str, Any]:
         """Encode the dimension in JSON types; see `value_to_json`."""

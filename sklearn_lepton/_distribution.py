@@ -1,7 +1,6 @@
 """Dimensions whose values come from a distribution."""
 
 import math
-from numbers import Real as RealNumber
 from typing import Any
 
 import numpy as np
@@ -9,7 +8,7 @@ import numpy.typing as npt
 import scipy.stats
 
 from sklearn_lepton._dimension import Categorical, Dimension, FloatArray, Integer, Real
-from sklearn_lepton._values import plain, value_to_json
+from sklearn_lepton._values import is_real, plain, value_to_json
 
 # Quantiles beyond these are cut off where a distribution has no bound of its own.
 _TAIL = 1e-6
@@ -59,7 +58,7 @@ class Distribution(Dimension):
             support = np.asarray(self.dist.ppf((np.arange(_MAX_TABLE) + 0.5) / _MAX_TABLE))
         support = np.unique(support)
         edges = np.asarray(self.dist.cdf(support), dtype=float)
-        keep = np.diff(edges, prepend=0.0) > 1e-12  # noqa: PLR2004
+        keep = np.diff(edges, prepend=0.0) > 1e-12
         edges = np.concatenate([[0.0], edges[keep]])
         self._edges = edges / edges[-1]
         self.values = [int(v) if v == int(v) else float(v) for v in support[keep]]
@@ -72,7 +71,7 @@ class Distribution(Dimension):
     def to_unit(self, value: Any) -> float:
         """Map a value to its probability."""
         value = plain(value)
-        if isinstance(value, bool) or not isinstance(value, RealNumber):
+        if not is_real(value):
             msg = f"{value!r} is not a number; allowed is {self!r}."
             raise ValueError(msg)
         if self.values is not None:

@@ -1,6 +1,5 @@
 """The search as a task of scikit-learn 1.9's callbacks."""
 
-import os
 import tempfile
 import uuid
 from pathlib import Path
@@ -19,7 +18,7 @@ class SearchTask:
         self._search = search
         self._n_made = 0
         # Leaves end in the workers; a file is what every one of them can leave word in.
-        self._flag = os.path.join(tempfile.gettempdir(), f"sklearn_lepton-stop-{uuid.uuid4()}")
+        self._flag = str(Path(tempfile.gettempdir()) / f"sklearn_lepton-stop-{uuid.uuid4()}")
         self._context = root.subcontext(
             task_name="search", max_subtasks=n_leaves, sequential_subtasks=False
         ).call_on_fit_task_begin(estimator=search)

@@ -4,8 +4,8 @@ import difflib
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from numbers import Number
-from numbers import Real as RealNumber
+from itertools import pairwise
+from numbers import Integral, Number, Real
 from typing import Any
 
 import numpy as np
@@ -60,6 +60,16 @@ def plain(value: Any) -> Any:
     return value
 
 
+def is_real(value: Any) -> bool:
+    """Say whether a value is a real number; True and False are none."""
+    return isinstance(value, Real) and not isinstance(value, bool)
+
+
+def is_whole(value: Any) -> bool:
+    """Say whether a value is of an integer type; True and False are not."""
+    return isinstance(value, Integral) and not isinstance(value, bool)
+
+
 def same(left: Any, right: Any) -> bool:
     """Say whether two parameter values mean the same setting."""
     if left is right:
@@ -67,7 +77,8 @@ def same(left: Any, right: Any) -> bool:
     if isinstance(left, bool) or isinstance(right, bool):
         return type(left) is type(right) and left == right
     if isinstance(left, Number) and isinstance(right, Number):
-        return bool(left == right or (left != left and right != right))
+        both_nan = left != left and right != right  # noqa: PLR0124 - what tells a NaN
+        return bool(left == right or both_nan)
     if type(left) is not type(right):
         return False
     if hasattr(left, "get_params"):
@@ -82,7 +93,8 @@ def same(left: Any, right: Any) -> bool:
 
 def distinct(values: Iterable[Any]) -> list[Any]:
     """Drop repeated values, keeping the first of each; unhashable ones only where identical."""
-    kept, seen = [], set()
+    kept: list[Any] = []
+    seen: set[Any] = set()
     for value in values:
         try:
             key = (isinstance(value, bool), value)
@@ -98,9 +110,9 @@ def distinct(values: Iterable[Any]) -> list[Any]:
 def is_monotone(values: list[Any]) -> bool:
     """Say whether all values are finite numbers in ascending or descending order."""
     for value in values:
-        if isinstance(value, bool) or not isinstance(value, RealNumber) or not math.isfinite(value):
+        if not is_real(value) or not math.isfinite(value):
             return False
-    steps = [after > before for before, after in zip(values, values[1:], strict=False)]
+    steps = [after > before for before, after in pairwise(values)]
     return all(steps) or not any(steps)
 
 

@@ -1,6 +1,5 @@
 """The search space: parameter values to points of the unit cube and back."""
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -144,18 +143,20 @@ class Space:
         if isinstance(param_distributions, Space):
             self.__dict__.update(param_distributions.__dict__)
             return
-        dicts = [param_distributions]
-        if isinstance(param_distributions, Sequence) and not isinstance(param_distributions, str):
-            dicts = list(param_distributions)  # type: ignore[arg-type]
+        given: Any = param_distributions
+        dicts = list(given) if isinstance(given, list | tuple) else [given]
         if not dicts or not all(isinstance(branch, Mapping) for branch in dicts):
             msg = (
                 "param_distributions must be a dict, or a list of at least one dict, of parameter "
                 f"names and their values, got {param_distributions!r}."
             )
             raise TypeError(msg)
-        names, dimensions, branches = [], [], []
+        names: list[str] = []
+        dimensions: list[Dimension] = []
+        branches: list[dict[str, int]] = []
         if len(dicts) > 1:
-            names, dimensions = [""], [Categorical(range(len(dicts)), ordered=False)]
+            names.append("")
+            dimensions.append(Categorical(range(len(dicts)), ordered=False))
         for entries in dicts:
             branch: dict[str, int] = {}
             for name, values in entries.items():
@@ -173,7 +174,11 @@ class Space:
                     names.append(name)
                     dimensions.append(dimension)
             branches.append(branch)
-        self.names, self.dimensions, self.branches = tuple(names), tuple(dimensions), tuple(branches)
+        self.names, self.dimensions, self.branches = (
+            tuple(names),
+            tuple(dimensions),
+            tuple(branches),
+        )
         self._set_masks()
 
     def _set_masks(self) -> None:
@@ -188,17 +193,9 @@ class Space:
         columns = [list(branch.values()) for branch in self.branches]
         self.size = float(sum(np.prod(self.n_values[branch]) for branch in columns))
         # One numpy expression for all dimensions with cells of equal width.
-        self._equal = np.array(
-            [isinstance(d, Categorical) or (isinstance(d, Integer) and not d.log) for d in self.dimensions],
-            dtype=bool,
-        )
+        self._equal = np.array([_has_equal_cells(d) for d in self.dimensions], dtype=bool)
         self._equal_values = self.n_values[self._equal]
-        self._snapped = [
-            column
-            for column, dimension in enumerate(self.dimensions)
-            if not self._equal[column]
-            and (dimension.n_values < math.inf)
-        ]
+        self._snapped = np.flatnonzero(~self._equal & np.isfinite(self.n_values)).tolist()
 
     def is_active(self, points: npt.ArrayLike) -> npt.NDArray[np.bool_]:
         """Tell which columns exist in the branch of each point.
@@ -211,12 +208,13 @@ class Space:
         -------
         is_active : ndarray of bool of shape (n_points, n_dims)
         """
-        points = np.asarray(points, dtype=float)
-        if len(self.branches) == 1:
-            return np.ones(points.shape, dtype=bool)
+        columns = np.asarray(points, dtype=float)
         n_branches = len(self.branches)
-        branch = np.clip((points[:, 0] * n_branches).astype(int), 0, n_branches - 1)
-        return self._is_active[branch]
+        if n_branches == 1:
+            return np.ones(columns.shape, dtype=bool)
+        branch = np.clip((columns[:, 0] * n_branches).astype(int), 0, n_branches - 1)
+        is_active: npt.NDArray[np.bool_] = self._is_active[branch]
+        return is_active
 
     def snap(self, points: npt.ArrayLike) -> FloatArray:
         """Move points to the one place that stands for each setting.
@@ -233,16 +231,16 @@ class Space:
         -------
         points : ndarray of shape (n_points, n_dims)
         """
-        points = np.clip(np.asarray(points, dtype=float), 0.0, 1.0)
+        snapped: FloatArray = np.clip(np.asarray(points, dtype=float), 0.0, 1.0)
         if self._equal_values.size:
-            cells = np.floor(points[:, self._equal] * self._equal_values)
+            cells = np.floor(snapped[:, self._equal] * self._equal_values)
             cells = np.minimum(cells, self._equal_values - 1)
-            points[:, self._equal] = (cells + 0.5) / self._equal_values
+            snapped[:, self._equal] = (cells + 0.5) / self._equal_values
         for column in self._snapped:
-            points[:, column] = self.dimensions[column].snap(points[:, column])
+            snapped[:, column] = self.dimensions[column].snap(snapped[:, column])
         if len(self.branches) > 1:
-            points[~self.is_active(points)] = 0.5
-        return points
+            snapped[~self.is_active(snapped)] = 0.5
+        return snapped
 
     def from_point(self, point: Sequence[float]) -> dict[str, Any]:
         """Return the parameters at a point.
@@ -430,6 +428,12 @@ class Space:
         return f"Space({branches[0] if len(branches) == 1 else branches!r})"
 
 
+def _has_equal_cells(dimension: Dimension) -> bool:
+    return isinstance(dimension, Categorical) or (
+        isinstance(dimension, Integer) and not dimension.log
+    )
+
+
 def _dimension_from_json(name: str, data: Mapping[str, Any]) -> Dimension:
     if "real" in data:
         return Real(*data["real"], log=data["log"])
@@ -440,7 +444,7 @@ def _dimension_from_json(name: str, data: Mapping[str, Any]) -> Dimension:
     family = getattr(scipy.stats, str(data["distribution"]), None)
     if not isinstance(family, scipy.stats.rv_continuous | scipy.stats.rv_discrete):
         msg = f"Parameter {name!r}: {data} is not a distribution of scipy.stats."
-        raise ValueError(msg)  # noqa: TRY004 - it is the content that is wrong
+        raise ValueError(msg)
     args = [value_from_json(value) for value in data["args"]]
     kwds = {key: value_from_json(value) for key, value in data["kwds"].items()}
     return Distribution(family(*args, **kwds))

@@ -47,9 +47,7 @@ class Optimizer(ABC):
     # Whether the middle of the space, a good guess, is the first point of the design.
     _centre_first: ClassVar[bool] = True
 
-    def __init__(
-        self, space: Any, *, seed: int = 0, n_initial_points: int | str = "auto"
-    ) -> None:
+    def __init__(self, space: Any, *, seed: int = 0, n_initial_points: int | str = "auto") -> None:
         self.space = Space(space)
         if not isinstance(seed, int | np.integer) or seed < 0:
             msg = f"seed must be an integer of at least 0, got {seed!r}."

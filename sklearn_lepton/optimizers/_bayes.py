@@ -64,9 +64,7 @@ class BayesOptimizer(Optimizer):
         if not len(points):
             return self._design_point(number), {}
         space = self.space
-        process = fit(
-            points, scores, categorical=space.is_categorical, theta0=self._last_theta()
-        )
+        process = fit(points, scores, categorical=space.is_categorical, theta0=self._last_theta())
         best = float(process.fitted.max())
         for point in self._pending_points():
             process = process.condition(point)

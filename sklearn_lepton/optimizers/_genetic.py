@@ -188,7 +188,8 @@ class GeneticOptimizer(Optimizer):
                 which = _OPERATORS.index(operator)
                 won[which] += score[trial.number] > score[parents[0]]
                 tried[which] += 1
-        return won / tried
+        rates: FloatArray = won / tried
+        return rates
 
     def _breed(
         self, members: FloatArray, rates: FloatArray, rng: np.random.Generator
@@ -246,8 +247,9 @@ class GeneticOptimizer(Optimizer):
         plus, minus = [int(row) for row in rng.permutation(n_members) if row != target][:2]
         parents = [target, 0, plus, minus]
         donor = members[0] + rng.uniform(0.4, 0.9) * (members[plus] - members[minus])
-        is_crossed = rng.random(n_dims) < _CROSSOVER_RATE
-        is_crossed[rng.integers(n_dims)] = True
+        is_crossed = (rng.random(n_dims) < _CROSSOVER_RATE) | (
+            np.arange(n_dims) == rng.integers(n_dims)
+        )
         child = np.where(is_crossed, donor, members[target])
         choices = members[rng.choice(parents, n_dims), np.arange(n_dims)]
         is_mutated = rng.random(n_dims) < self._rate() / 2
@@ -256,7 +258,7 @@ class GeneticOptimizer(Optimizer):
         return self._in_branch_of(members[target], child), parents
 
     def _leap(self, member: FloatArray, rng: np.random.Generator) -> FloatArray:
-        """Step away from a member by any distance between a hundredth of the space and all of it."""
+        """Step away from a member by any distance from a hundredth of the space to all of it."""
         n_dims = len(member)
         child = member + 10 ** rng.uniform(-2, 0) * rng.standard_normal(n_dims)
         choices = np.where(rng.random(n_dims) < self._rate(), rng.random(n_dims), member)
@@ -264,7 +266,7 @@ class GeneticOptimizer(Optimizer):
 
     def _rate(self) -> float:
         """Return the probability that a column is mutated."""
-        n_free = np.count_nonzero(self.space.n_values > 1)
+        n_free = int(np.count_nonzero(self.space.n_values > 1))
         return min(1.0, self.mutation / max(1, n_free))
 
     def _in_branch_of(self, parent: FloatArray, child: FloatArray) -> FloatArray:

@@ -138,9 +138,9 @@ class SwarmOptimizer(Optimizer):
         self, number: int, rng: np.random.Generator
     ) -> tuple[FloatArray, Mapping[str, Any]]:
         trials = self.trials
-        points, scores = self._observations()
+        observed = self._observations()
         told = [trial.number for trial in trials if trial.status != "pending"]
-        score = dict(zip(told, scores.tolist(), strict=True))
+        score = dict(zip(told, observed[1].tolist(), strict=True))
         tracks = self._tracks(trials, score)
         particle = _next_to_move(tracks)
         meta = {"particle": particle}
@@ -153,7 +153,7 @@ class SwarmOptimizer(Optimizer):
         previous = track[-2] if len(track) > 1 else track[-1]
         sources = np.array([track[-1].point, previous.point, own_best.point])
         spread = np.array([other[-1].point for other in tracks if other]).std(axis=0)
-        moved = self._move(sources, points, scores, spread, len(track) - 1, rng)
+        moved = self._move(sources, observed, spread, len(track) - 1, rng)
         if self._is_at_rest(np.vstack([sources, moved])):
             return rng.random(self.space.n_dims), meta | {"reseeded": True}
         return moved, meta
@@ -185,8 +185,7 @@ class SwarmOptimizer(Optimizer):
     def _move(
         self,
         sources: FloatArray,
-        points: FloatArray,
-        scores: FloatArray,
+        observed: tuple[FloatArray, FloatArray],
         spread: FloatArray,
         n_moves: int,
         rng: np.random.Generator,
@@ -197,8 +196,8 @@ class SwarmOptimizer(Optimizer):
         ----------
         sources : ndarray of shape (3, n_dims)
             The particle's last, previous and best point.
-        points : ndarray of shape (n_told, n_dims)
-        scores : ndarray of shape (n_told,)
+        observed : tuple of ndarray of shape (n_told, n_dims) and (n_told,)
+            Points and scores of what has been told.
         spread : ndarray of shape (n_dims,)
             Standard deviation of the swarm's points.
         n_moves : int
@@ -216,13 +215,12 @@ class SwarmOptimizer(Optimizer):
         )
         chosen = self._choose(inertia, rng)
         fresh, columns = rng.random(space.n_dims), np.arange(space.n_dims)
+        points, scores = observed
         leader = points[np.argmax(scores)]
         own, previous, own_best = sources
         if len(space.branches) > 1:
             branch = np.array([own[0], own_best[0], leader[0], fresh[0]])[chosen[0]]
-            own, previous, own_best, leader = self._enter(
-                branch, sources, points, scores, fresh, rng
-            )
+            own, previous, own_best, leader = self._enter(branch, sources, observed, fresh, rng)
         pulls = rng.random((2, space.n_dims))
         step = inertia * (own - previous)
         step += self.cognitive * pulls[0] * (own_best - own)
@@ -250,8 +248,7 @@ class SwarmOptimizer(Optimizer):
         self,
         branch: float,
         sources: FloatArray,
-        points: FloatArray,
-        scores: FloatArray,
+        observed: tuple[FloatArray, FloatArray],
         fresh: FloatArray,
         rng: np.random.Generator,
     ) -> FloatArray:
@@ -260,7 +257,7 @@ class SwarmOptimizer(Optimizer):
         A column that a point lacks exerts no pull: it is set to the last point's
         value, which itself comes from the branch's best or is drawn afresh.
         """
-        space = self.space
+        space, (points, scores) = self.space, observed
         place = np.full((1, space.n_dims), 0.5)
         place[0, 0] = branch
         place = space.snap(place)
