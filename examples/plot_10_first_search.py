@@ -14,21 +14,19 @@ spends its trials.
 import matplotlib.pyplot as plt
 import numpy as np
 from scipy.stats import loguniform
-from sklearn.datasets import load_breast_cancer
+from sklearn.datasets import load_digits
 from sklearn.model_selection import RandomizedSearchCV
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
 from sklearn_lepton import BayesSearchCV
 
-X, y = load_breast_cancer(return_X_y=True)
-model = make_pipeline(StandardScaler(), SVC())
-distributions = {"svc__C": loguniform(1e-3, 1e4), "svc__gamma": loguniform(1e-6, 1e1)}
+X, y = load_digits(return_X_y=True)
+X, y = X[:500], y[:500]
+distributions = {"C": loguniform(1e-2, 1e4), "gamma": loguniform(1e-7, 1e1)}
 
 searches = [
-    RandomizedSearchCV(model, distributions, n_iter=30, random_state=0).fit(X, y),
-    BayesSearchCV(model, distributions, n_iter=30, random_state=0).fit(X, y),
+    RandomizedSearchCV(SVC(), distributions, n_iter=30, random_state=0).fit(X, y),
+    BayesSearchCV(SVC(), distributions, n_iter=30, random_state=0).fit(X, y),
 ]
 
 # %%
@@ -56,17 +54,17 @@ figure, axes = plt.subplots(1, 2, figsize=(9, 4), sharey=True, layout="constrain
 for axis, search in zip(axes, searches, strict=True):
     results = search.cv_results_
     points = axis.scatter(
-        np.asarray(results["param_svc__C"], dtype=float),
-        np.asarray(results["param_svc__gamma"], dtype=float),
+        np.asarray(results["param_C"], dtype=float),
+        np.asarray(results["param_gamma"], dtype=float),
         c=results["mean_test_score"],
         vmin=0.9,
-        vmax=0.98,
+        vmax=0.97,
         edgecolors="black",
         linewidths=0.5,
     )
     axis.scatter(
-        search.best_params_["svc__C"],
-        search.best_params_["svc__gamma"],
+        search.best_params_["C"],
+        search.best_params_["gamma"],
         s=250,
         marker="o",
         facecolors="none",

@@ -6,10 +6,13 @@ hands the raw rows of the splits to it. The dict that it returned last is the
 one `fit` publishes; it is filled once, at the end.
 """
 
+import tempfile
+import uuid
 import warnings
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -23,7 +26,6 @@ from sklearn.utils.validation import check_is_fitted
 from sklearn_lepton._evaluation import BatchEvaluator
 from sklearn_lepton._fits import Fits
 from sklearn_lepton._loop import run_trials
-from sklearn_lepton._search_task import SearchTask
 from sklearn_lepton._trial import Trial
 from sklearn_lepton._typing import Callback
 from sklearn_lepton._values import is_real, is_whole, unknown_name
@@ -31,6 +33,11 @@ from sklearn_lepton.callbacks import Deadline, NoImprovement, TargetScore
 from sklearn_lepton.exceptions import SearchInterruptedWarning, SpaceExhaustedWarning
 from sklearn_lepton.optimizers._base import Optimizer
 from sklearn_lepton.space import Categorical, Space
+
+try:
+    from sklearn.callback import CallbackContext
+except ImportError:  # scikit-learn before 1.9 has no callbacks
+    CallbackContext = object
 
 
 def _inner_has(name: str) -> Callable[[Any], bool]:
@@ -163,7 +170,7 @@ class BaseOptimizerSearchCV(BaseSearchCV):  # type: ignore[misc]
             warnings.warn(msg, SpaceExhaustedWarning, stacklevel=4)
         task = None
         if callback_ctx is not None:
-            task = SearchTask(callback_ctx, self, n_trials * self.n_splits_)
+            task = _SearchTask(callback_ctx, self, n_trials * self.n_splits_)
         fits = Fits(
             self, evaluate_candidates, check_metrics=self._check_refit_for_multimetric, task=task
         )
@@ -191,7 +198,7 @@ class BaseOptimizerSearchCV(BaseSearchCV):  # type: ignore[misc]
         fits.published.update(self._publish(fits))
 
     def _conduct(
-        self, optimizer: Optimizer, fits: Fits, task: SearchTask | None, n_trials: int
+        self, optimizer: Optimizer, fits: Fits, task: "_SearchTask | None", n_trials: int
     ) -> str:
         """Run the loop and return why it ended."""
         if isinstance(self.n_points, str):
@@ -306,6 +313,52 @@ class BaseOptimizerSearchCV(BaseSearchCV):  # type: ignore[misc]
             ranks[~last] = rankdata(-means[~last], method="min")
             results[name] = ranks
         return results
+
+
+class _SearchTask:
+    """The search in scikit-learn 1.9's tree of callback tasks, with one leaf a trial and split."""
+
+    def __init__(self, root: Any, search: Any, n_leaves: int) -> None:
+        self._search = search
+        self._n_made = 0
+        # Leaves end in the workers; a file is what every one of them can leave word in.
+        self._flag = str(Path(tempfile.gettempdir()) / f"sklearn_lepton-stop-{uuid.uuid4()}")
+        self._context = root.subcontext(
+            task_name="search", max_subtasks=n_leaves, sequential_subtasks=False
+        ).call_on_fit_task_begin(estimator=search)
+
+    def subcontext(self, task_name: str, task_id: int) -> Any:
+        """Make the next leaf; ``evaluate_candidates`` counts from 0 in each batch."""
+        if task_id == 0:
+            # The finished leaves would travel to the workers with every later one.
+            self._context._children_map.clear()  # noqa: SLF001
+        leaf = self._context.subcontext(task_name=task_name, task_id=self._n_made)
+        leaf.__class__ = _LeafContext
+        leaf.flag = self._flag
+        self._n_made += 1
+        return leaf
+
+    def is_stopped(self) -> bool:
+        """Whether a callback returned True at the end of a leaf."""
+        return Path(self._flag).exists()
+
+    def close(self) -> None:
+        """End the task."""
+        Path(self._flag).unlink(missing_ok=True)
+        self._context.call_on_fit_task_end(estimator=self._search)
+
+
+class _LeafContext(CallbackContext):  # type: ignore[misc]
+    """A leaf that leaves word where a callback returned True."""
+
+    flag: str
+
+    def call_on_fit_task_end(self, **arguments: Any) -> bool:
+        """Call the callbacks and leave word of a stop."""
+        stop: bool = super().call_on_fit_task_end(**arguments)
+        if stop:
+            Path(self.flag).touch()
+        return stop
 
 
 def _draw_seed(random_state: Any) -> int:

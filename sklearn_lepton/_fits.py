@@ -11,7 +11,6 @@ from sklearn.base import clone, is_classifier
 from sklearn.exceptions import FitFailedWarning
 from sklearn.model_selection import check_cv
 
-from sklearn_lepton._search_task import SearchTask
 from sklearn_lepton._typing import Rows
 
 _FIT_ERROR = re.compile(r"-{80}\n\d+ fits failed with the following error:\n")
@@ -30,8 +29,8 @@ class Fits:
     check_metrics : callable
         Given the first scores where there are several metrics; raises if
         ``refit`` does not name one.
-    task : SearchTask or None
-        The search's task where scikit-learn has callbacks.
+    task : object or None
+        The task that the fits are subtasks of, where scikit-learn has callbacks.
 
     Attributes
     ----------
@@ -45,7 +44,7 @@ class Fits:
         evaluate: Any,
         *,
         check_metrics: Callable[[Mapping[str, Any]], None],
-        task: SearchTask | None,
+        task: Any,
     ) -> None:
         self._search = search
         self._evaluate = evaluate

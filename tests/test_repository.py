@@ -55,7 +55,7 @@ def _imported(node):
     return []
 
 
-# ----------------------------------------------------------------------- sizes
+# How long it is.
 
 
 @pytest.mark.parametrize("path", MODULES, ids=_name)
@@ -75,7 +75,7 @@ def test_functions_are_short(path):
     assert not long
 
 
-# ---------------------------------------------------------- what is imported
+# What is imported.
 
 
 @pytest.mark.parametrize("path", MODULES, ids=_name)
@@ -146,7 +146,7 @@ def test_the_import_loads_nothing_that_scikit_learn_does_not():
     assert not foreign
 
 
-# --------------------------------------------------------------------- surface
+# What it shows.
 
 
 @pytest.mark.parametrize("name", PUBLIC_MODULES)
@@ -191,7 +191,7 @@ def test_the_package_is_typed():
     assert (PACKAGE / "py.typed").exists()
 
 
-# ------------------------------------------------------------------ docstrings
+# What it says.
 
 # Checks of numpydoc that are a matter of taste, or that scikit-learn's docstrings fail too.
 IGNORED_CHECKS = {

@@ -34,6 +34,7 @@ from sklearn_lepton.optimizers._moves import land
 _TRIALS_PER_MEMBER = 25
 _TOURNAMENT = 3
 _P_RANDOM_BRANCH = 0.1
+_BR = 2.0
 _CREDIT_WINDOW = 24
 _LEAST_SHARE = 0.25
 _MIN_STEP = 0.02
@@ -160,7 +161,7 @@ class GeneticOptimizer(Optimizer):
             Those of the population, best first.
         rng : numpy.random.Generator
         """
-        if rng.random() < _P_RANDOM_BRANCH:
+        if rng.random() < max(_P_RANDOM_BRANCH, _BR * len(self.space.branches) / len(self._trials)):
             drawn = np.full((1, self.space.n_dims), rng.random())
             return float(self.space.snap(drawn)[0, 0])
         return float(places[_tournament(len(places), rng)])

@@ -37,6 +37,7 @@ _FIRST_INERTIA = 0.7
 _MOVES_TO_SETTLE = 2.0
 _MAX_STEP = 0.5
 _P_MUTATE = 0.05
+_BR = 2.0
 _LEADER_STEP = 0.5
 _AT_REST = 1e-3
 
@@ -219,6 +220,7 @@ class SwarmOptimizer(Optimizer):
         leader = points[np.argmax(scores)]
         own, previous, own_best = sources
         if len(space.branches) > 1:
+            if rng.random() < _BR * len(space.branches) / len(self._trials): chosen[0]=3
             branch = np.array([own[0], own_best[0], leader[0], fresh[0]])[chosen[0]]
             own, previous, own_best, leader = self._enter(branch, sources, observed, fresh, rng)
         pulls = rng.random((2, space.n_dims))

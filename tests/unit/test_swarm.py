@@ -1,0 +1,178 @@
+import itertools
+import json
+
+import numpy as np
+import pytest
+
+from sklearn_lepton.optimizers._moves import land
+from sklearn_lepton.optimizers._swarm import SwarmOptimizer
+from sklearn_lepton.space import Space
+
+NUMERIC = {"x": (0.0, 1.0, "uniform"), "y": (0.0, 1.0, "uniform")}
+MIXED = {"x": (0.0, 1.0, "uniform"), "n": (1, 9, "int"), "kind": list("cadb")}
+BRANCHES = [
+    {"kind": ["svm"], "C": (1e-3, 1e3, "log-uniform"), "kernel": list("rpl")},
+    {"kind": ["tree"], "depth": (1, 30, "int"), "share": (0.1, 1.0, "uniform")},
+]
+
+
+def score(params):
+    return -sum(v**2 if isinstance(v, int | float) else len(str(v)) for v in params.values())
+
+
+def run(optimizer, n_trials, function=score, batch=1):
+    while len(optimizer.trials) < n_trials:
+        asked = optimizer.ask(batch)
+        optimizer.tell([trial.complete(function(trial.params)) for trial in asked])
+    return optimizer.trials
+
+
+def test_initial_trials_are_the_particles_and_then_move_in_turn():
+    trials = run(SwarmOptimizer(NUMERIC, n_particles=4), 12)
+    assert [trial.meta for trial in trials[:4]] == [{}] * 4
+    assert [trial.meta["particle"] for trial in trials[4:]] == [0, 1, 2, 3] * 2
+
+
+def test_particle_with_a_pending_trial_does_not_move_while_another_can():
+    optimizer = SwarmOptimizer(NUMERIC, n_particles=4)
+    asked = optimizer.ask(4)
+    optimizer.tell([asked[2].complete(1.0), asked[1].complete(0.0)])
+    assert [trial.meta["particle"] for trial in optimizer.ask(2)] == [1, 2]
+
+
+def test_batch_beyond_the_swarm_is_served_with_different_points():
+    optimizer = SwarmOptimizer(NUMERIC, n_particles=4)
+    run(optimizer, 4)
+    asked = optimizer.ask(12)
+    assert sorted(trial.meta["particle"] for trial in asked) == sorted([0, 1, 2, 3] * 3)
+    assert len({trial.point for trial in asked}) == 12
+
+
+@pytest.mark.parametrize("space", [NUMERIC, MIXED, BRANCHES])
+def test_meta_survives_json_and_tell_in_any_order_gives_the_same_proposal(space):
+    trials = run(SwarmOptimizer(space, seed=3), 40)
+    expected = SwarmOptimizer(space, seed=3)
+    expected.tell(trials)
+    [proposal] = expected.ask()
+    assert all(json.loads(json.dumps(t.meta)) == t.meta for t in [*trials, proposal])
+    shuffled = SwarmOptimizer(space, seed=3)
+    for index in np.random.default_rng(0).permutation(40):
+        shuffled.tell([trials[index]])
+    assert shuffled.ask() == [proposal]
+
+
+def test_choices_are_taken_from_sources_and_not_interpolated():
+    # Between "c" (first) and "b" (last) lie two choices that no source holds.
+    optimizer = SwarmOptimizer({"kind": list("cadb"), "x": (0.0, 1.0, "uniform")})
+    sources = np.array([[0.125, 0.2], [0.125, 0.3], [0.125, 0.4]])
+    observed = np.array([[0.875, 0.5]]), np.array([1.0])
+    moved = np.array(
+        [
+            optimizer._move(sources, observed, np.full(2, 0.1), 3, np.random.default_rng(seed))
+            for seed in range(400)
+        ]
+    )
+    cells = np.floor(moved[:, 0] * 4).astype(int)
+    between = np.isin(cells, [1, 2]).mean()
+    assert between < 0.06  # the random choices only, half of 5 percent
+    assert (cells == 3).mean() > 0.3
+
+
+@pytest.mark.parametrize("space", [{"n": (1, 5, "int")}, {"k": (0, 30, "int"), "m": [1, 2, 4]}])
+def test_integer_particles_keep_moving_until_the_space_is_exhausted(space):
+    optimizer = SwarmOptimizer(space)
+    n_trials = int(optimizer.space.size)
+    run(optimizer, n_trials)
+    assert len({trial.point for trial in optimizer.trials}) == n_trials
+    assert optimizer.ask() == []
+
+
+def test_rounding_is_in_proportion_to_the_distance():
+    space, rng = Space({"n": (0, 9, "int")}), np.random.default_rng(0)
+    point = np.array([0.45 + 0.03])  # three tenths of a cell above the centre of 4
+    values = [space.from_point(land(space, point, rng))["n"] for _ in range(2000)]
+    assert set(values) == {4, 5}
+    assert np.mean(values) == pytest.approx(4.3, abs=0.05)
+
+
+def test_bounds_reflect():
+    space, rng = Space(NUMERIC), np.random.default_rng(0)
+    np.testing.assert_allclose(land(space, np.array([-0.2, 1.3]), rng), [0.2, 0.7])
+
+
+def test_particle_that_enters_a_branch_sees_only_columns_that_exist_there():
+    optimizer = SwarmOptimizer(BRANCHES)
+    space = optimizer.space
+    svm = np.array(space.to_point({"kind": "svm", "C": 1.0, "kernel": "p"}))
+    tree = np.array(space.to_point({"kind": "tree", "depth": 30, "share": 0.9}))
+    fresh = np.full(space.n_dims, 0.123)
+    sources, observed = np.array([svm, svm, svm]), (np.array([svm, tree]), np.array([1.0, 0.0]))
+    drawn = [
+        optimizer._enter(tree[0], sources, observed, fresh, np.random.default_rng(seed))
+        for seed in range(20)
+    ]
+    own = {space.names[c]: {float(view[0, c]) for view in drawn} for c in range(space.n_dims)}
+    depth = space.names.index("depth")
+    assert own["depth"] == {0.123, tree[depth]}
+    for view in drawn:  # no velocity and no pull of its own in columns that were not there
+        np.testing.assert_array_equal(view[1, 4:], view[0, 4:])
+        np.testing.assert_array_equal(view[2, 4:], view[0, 4:])
+        np.testing.assert_array_equal(view[3, 4:], tree[4:])
+
+
+@pytest.mark.parametrize("batch", [1, 5])
+def test_trials_of_a_conditional_space_are_legal(batch):
+    optimizer = SwarmOptimizer(BRANCHES)
+    for trial in run(optimizer, 60, batch=batch):
+        assert set(trial.params) in ({"kind", "C", "kernel"}, {"kind", "depth", "share"})
+        assert optimizer.space.to_point(trial.params) == pytest.approx(trial.point)
+
+
+def test_collapsed_swarm_is_thrown_apart():
+    optimizer = SwarmOptimizer(NUMERIC, n_particles=2, n_initial_points=2)
+    [first] = optimizer.ask()
+    points = [(0.5 + 1e-6 * number, 0.5) for number in range(6)]
+    told = [
+        type(first)(
+            number, point, optimizer.space.from_point(point), {"particle": number % 2}
+        ).complete(0.0)
+        for number, point in enumerate(points)
+    ]
+    optimizer = SwarmOptimizer(NUMERIC, n_particles=2, n_initial_points=2)
+    optimizer.tell(told)
+    [trial] = optimizer.ask()
+    assert trial.meta == {"particle": 0, "reseeded": True}
+
+
+def test_failures_only_keep_to_the_design():
+    optimizer = SwarmOptimizer(MIXED)
+    for _ in range(12):
+        optimizer.tell([trial.fail() for trial in optimizer.ask()])
+    assert len({trial.point for trial in optimizer.trials}) == 12
+
+
+def test_trials_of_another_optimizer_start_the_particles():
+    foreign = run(SwarmOptimizer(NUMERIC, seed=1), 20)
+    optimizer = SwarmOptimizer(NUMERIC, seed=2)
+    optimizer.tell([type(t)(t.number, t.point, t.params).complete(t.score) for t in foreign])
+    tracks = optimizer._tracks(optimizer.trials, {t.number: t.score for t in foreign})
+    assert len(tracks) == 8
+    for particle, track in enumerate(tracks):
+        assert [trial.score for trial in track] == [max(t.score for t in foreign[particle::8])]
+
+
+def test_swarm_grows_slowly():
+    optimizer = SwarmOptimizer(NUMERIC)
+    sizes = [optimizer._swarm_size(n) for n in (0, 50, 130, 400, 1600)]
+    assert sizes == sorted(sizes)
+    assert (sizes[1], sizes[-1]) == (8, 28)
+    assert all(b - a <= 14 for a, b in itertools.pairwise(sizes))
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"n_particles": 1}, {"n_particles": "8"}, {"inertia": 1.0}, {"social": -1.0}],
+)
+def test_parameters_out_of_range_are_refused(wrong):
+    with pytest.raises(ValueError, match=next(iter(wrong))):
+        SwarmOptimizer(NUMERIC, **wrong)
