@@ -1,8 +1,19 @@
 """Drop-in replacements for RandomizedSearchCV that learn from each trial."""
 
 from sklearn_lepton._bayes_search import BayesSearchCV
+from sklearn_lepton._genetic_search import GeneticSearchCV
+from sklearn_lepton._swarm_search import SwarmSearchCV
 from sklearn_lepton.space import Categorical, Integer, Real, Space
 
 __version__ = "0.1.0"
 
-__all__ = ["BayesSearchCV", "Categorical", "Integer", "Real", "Space", "__version__"]
+__all__ = [
+    "BayesSearchCV",
+    "Categorical",
+    "GeneticSearchCV",
+    "Integer",
+    "Real",
+    "Space",
+    "SwarmSearchCV",
+    "__version__",
+]

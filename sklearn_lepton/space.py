@@ -127,8 +127,8 @@ class Space:
     --------
     >>> from sklearn_lepton import Space
     >>> space = Space({"C": (0.01, 100.0, "log-uniform"), "kernel": ["rbf", "linear"]})
-    >>> space.to_point({"C": 1.0, "kernel": "linear"})
-    (0.5, 0.75)
+    >>> [round(unit, 6) for unit in space.to_point({"C": 1.0, "kernel": "linear"})]
+    [0.5, 0.75]
     >>> space.from_point((1.0, 0.0))
     {'C': 100.0, 'kernel': 'rbf'}
     """

@@ -1,6 +1,17 @@
 """Optimizers with ask and tell; they need no scikit-learn estimator."""
 
+from sklearn_lepton._trial import Trial
 from sklearn_lepton.optimizers._base import Optimizer
+from sklearn_lepton.optimizers._bayes import BayesOptimizer
+from sklearn_lepton.optimizers._genetic import GeneticOptimizer
 from sklearn_lepton.optimizers._random import RandomOptimizer
+from sklearn_lepton.optimizers._swarm import SwarmOptimizer
 
-__all__ = ["Optimizer", "RandomOptimizer"]
+__all__ = [
+    "BayesOptimizer",
+    "GeneticOptimizer",
+    "Optimizer",
+    "RandomOptimizer",
+    "SwarmOptimizer",
+    "Trial",
+]

@@ -16,8 +16,8 @@ Deviations from the papers, each because a tuning run has 50 trials, not 50,000:
 - A mutation's step is the population's standard deviation in that column, so it
   adapts by itself, with a floor. Where the population has shrunk to one place,
   children leap out of it by steps of all sizes (operator ``"restart"``).
-- Of a conditional space, the branch is that of a tournament winner, sometimes a
-  random one, and all parents are the best of that branch: columns that a parent
+- Of a conditional space, the branch is that of a tournament winner, at first often
+  a random one, and all parents are the best of that branch: columns that a parent
   lacks are never mixed in.
 """
 
@@ -29,12 +29,11 @@ import numpy as np
 from sklearn_lepton._dimension import FloatArray
 from sklearn_lepton._trial import Trial
 from sklearn_lepton.optimizers._base import Optimizer
-from sklearn_lepton.optimizers._moves import land
+from sklearn_lepton.optimizers._moves import branch_exploration, land
 
 _TRIALS_PER_MEMBER = 25
 _TOURNAMENT = 3
 _P_RANDOM_BRANCH = 0.1
-_BR = 2.0
 _CREDIT_WINDOW = 24
 _LEAST_SHARE = 0.25
 _MIN_STEP = 0.02
@@ -161,7 +160,8 @@ class GeneticOptimizer(Optimizer):
             Those of the population, best first.
         rng : numpy.random.Generator
         """
-        if rng.random() < max(_P_RANDOM_BRANCH, _BR * len(self.space.branches) / len(self._trials)):
+        explore = branch_exploration(self.space, len(self._trials))
+        if rng.random() < max(_P_RANDOM_BRANCH, explore):
             drawn = np.full((1, self.space.n_dims), rng.random())
             return float(self.space.snap(drawn)[0, 0])
         return float(places[_tournament(len(places), rng)])

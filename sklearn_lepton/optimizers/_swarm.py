@@ -17,9 +17,9 @@ Deviations from the papers, each because a tuning run has 50 trials, not 50,000:
 - A particle moves as soon as its own trial is finished; there are no generations.
 - The particle that holds the best point of all, on which no pull acts, also
   takes a random step in proportion to the spread of the swarm.
-- Of a conditional space a particle first chooses its branch. Within it, the best
-  point of that branch leads, and columns that its last point lacked come from
-  there or are drawn afresh.
+- Of a conditional space a particle first chooses its branch, in the first trials
+  often at random. Within it, the best point of that branch leads, and columns that
+  its last point lacked come from there or are drawn afresh.
 """
 
 import math
@@ -31,13 +31,13 @@ import numpy as np
 from sklearn_lepton._dimension import FloatArray
 from sklearn_lepton._trial import Trial
 from sklearn_lepton.optimizers._base import Optimizer
-from sklearn_lepton.optimizers._moves import land
+from sklearn_lepton.optimizers._moves import branch_exploration, land
 
 _FIRST_INERTIA = 0.7
 _MOVES_TO_SETTLE = 2.0
 _MAX_STEP = 0.5
 _P_MUTATE = 0.05
-_BR = 2.0
+_RANDOM = 3
 _LEADER_STEP = 0.5
 _AT_REST = 1e-3
 
@@ -220,7 +220,8 @@ class SwarmOptimizer(Optimizer):
         leader = points[np.argmax(scores)]
         own, previous, own_best = sources
         if len(space.branches) > 1:
-            if rng.random() < _BR * len(space.branches) / len(self._trials): chosen[0]=3
+            if rng.random() < branch_exploration(space, len(self._trials)):
+                chosen[0] = _RANDOM
             branch = np.array([own[0], own_best[0], leader[0], fresh[0]])[chosen[0]]
             own, previous, own_best, leader = self._enter(branch, sources, observed, fresh, rng)
         pulls = rng.random((2, space.n_dims))
@@ -244,7 +245,7 @@ class SwarmOptimizer(Optimizer):
         odds = np.array([inertia, self.cognitive / 2, self.social / 2]) + 1e-9
         odds = np.append(odds / odds.sum() * (1 - _P_MUTATE), _P_MUTATE)
         drawn = rng.random(self.space.n_dims)
-        return np.minimum(np.searchsorted(np.cumsum(odds), drawn), 3)
+        return np.minimum(np.searchsorted(np.cumsum(odds), drawn), _RANDOM)
 
     def _enter(
         self,

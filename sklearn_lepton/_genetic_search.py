@@ -1,0 +1,209 @@
+"""GeneticSearchCV: search by a genetic algorithm."""
+
+from typing import Any
+
+import numpy as np
+
+from sklearn_lepton._base_search import BaseOptimizerSearchCV
+from sklearn_lepton.optimizers._genetic import GeneticOptimizer
+from sklearn_lepton.space import Space
+
+
+class GeneticSearchCV(BaseOptimizerSearchCV):
+    """Search parameters by a genetic algorithm, with cross-validation.
+
+    A drop-in replacement for `GridSearchCV` and `RandomizedSearchCV`: each trial
+    is bred from the best ones so far.
+
+    Parameters
+    ----------
+    estimator : estimator object
+        The estimator to tune, as for `GridSearchCV`: it needs a ``score``
+        method or `scoring` must be given.
+    param_distributions : dict, list of dict or Space
+        What to search, as for `GridSearchCV` and `RandomizedSearchCV`:
+        parameter names with lists of choices or `scipy.stats` distributions;
+        also `Real`, `Integer`, `Categorical` and triples such as
+        ``(1e-4, 0.1, "log-uniform")``. A list of dicts is one conditional
+        space with one budget.
+    n_iter : int, default=50
+        Budget: number of trials, each of which is fitted on every split.
+    scoring : str, callable, list, tuple, dict or None, default=None
+        As for `GridSearchCV`. Of several metrics the one that `refit` names is
+        optimised, else the first.
+    n_jobs : int or None, default=None
+        Number of fits in parallel, as for `GridSearchCV`.
+    refit : bool, str or callable, default=True
+        As for `GridSearchCV`.
+    cv : int, cross-validation generator, iterable or None, default=None
+        As for `GridSearchCV`. The splits are made once: all trials see the same.
+    verbose : int, default=0
+        As for `GridSearchCV`.
+    pre_dispatch : int or str, default="2*n_jobs"
+        As for `GridSearchCV`.
+    random_state : int, RandomState instance or None, default=None
+        Seed of the search. The same seed gives the same trials for the same
+        `n_points`; None takes a new one from the system for each fit.
+    error_score : "raise" or float, default=np.nan
+        Score of a fit that raises. Whatever its score, a trial that failed on
+        any split is ranked last.
+    return_train_score : bool, default=False
+        Whether ``cv_results_`` includes the scores on the training parts.
+    initial_params : "default", dict, list of dict or None, default="default"
+        Settings that are tried first. ``"default"``: the estimator's own
+        parameters as far as they lie in the space, with the middle of the
+        range for the others. Dicts may leave out parameters, which are filled
+        in likewise.
+    n_points : int or "auto", default="auto"
+        Number of trials in a batch, evaluated in parallel. Auto is the number
+        of jobs divided by the number of splits, rounded up.
+    max_time : float or None, default=None
+        Seconds after which no further trial is started.
+    n_iter_no_change : int or None, default=None
+        Stop after so many trials in a row without a better score.
+    tol : float, default=0.0
+        A gain of up to this much is none for `n_iter_no_change`.
+    target_score : float or None, default=None
+        Stop once a trial reaches this score.
+    callbacks : callable, list of callables or None, default=None
+        Called with (search, trial) after each trial; one that returns True
+        stops the search.
+    n_initial_points : int or "auto", default="auto"
+        Number of trials that are spread evenly over the space before the first
+        child, at least 1. Auto is 8.
+    population_size : int or "auto", default="auto"
+        How many of the best trials may be parents, at least 2. Auto is 10 and
+        one more for every 25 trials.
+    blend : float, default=0.5
+        How far beyond its parents a crossover may reach, as a share of their
+        distance, at least 0.
+    mutation : float, default=1.0
+        Expected number of parameters that a crossover also mutates, at least 0.
+
+    Attributes
+    ----------
+    cv_results_ : dict of ndarray
+        As for `GridSearchCV`, one row a trial, in the order of their numbers.
+    best_estimator_ : estimator object
+        Estimator fitted on all data with the best parameters; only with `refit`.
+    best_score_ : float
+        Mean score of the best trial over the splits.
+    best_params_ : dict
+        Parameters of the best trial.
+    best_index_ : int
+        Row of the best trial in ``cv_results_``.
+    scorer_ : callable or dict
+        The scorers that were used.
+    n_splits_ : int
+        Number of splits.
+    refit_time_ : float
+        Seconds that fitting on all data took; only with `refit`.
+    multimetric_ : bool
+        Whether there were several metrics.
+    trials_ : list of Trial
+        All finished trials, with the scores, times and errors of each split.
+    space_ : Space
+        The space that was searched.
+    optimizer_ : GeneticOptimizer
+        The optimizer, told all trials.
+    stop_reason_ : str
+        Why the search ended: "n_iter", "exhausted" (each setting of a finite
+        space was tried), "max_time", "n_iter_no_change", "target_score",
+        "callback" or "interrupted" (Ctrl-C).
+    classes_ : ndarray of shape (n_classes,)
+        Class labels; only with `refit` and a classifier.
+    n_features_in_ : int
+        Number of features; only with `refit`.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the features; only with `refit` and where `X` has any.
+
+    See Also
+    --------
+    BayesSearchCV : Model the score with a Gaussian process; up to a few hundred trials.
+    SwarmSearchCV : Move a swarm of particles through the space; large batches.
+
+    References
+    ----------
+    Eshelman, L. J. and Schaffer, J. D. (1993). Real-coded genetic algorithms and
+    interval-schemata. https://doi.org/10.1016/B978-0-08-094832-4.50018-0
+
+    Storn, R. and Price, K. (1997). Differential evolution. Journal of Global
+    Optimization 11. https://doi.org/10.1023/A:1008202821328
+
+    Examples
+    --------
+    >>> from scipy.stats import loguniform
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.svm import SVC
+    >>> from sklearn_lepton import GeneticSearchCV
+    >>> X, y = load_iris(return_X_y=True)
+    >>> search = GeneticSearchCV(
+    ...     SVC(), {"C": loguniform(1e-2, 1e3), "gamma": loguniform(1e-4, 1e1)},
+    ...     n_iter=15, random_state=0,
+    ... )
+    >>> bool(search.fit(X, y).best_score_ > 0.97)
+    True
+    """
+
+    def __init__(
+        self,
+        estimator: Any,
+        param_distributions: Any,
+        *,
+        n_iter: int = 50,
+        scoring: Any = None,
+        n_jobs: int | None = None,
+        refit: Any = True,
+        cv: Any = None,
+        verbose: int = 0,
+        pre_dispatch: int | str = "2*n_jobs",
+        random_state: Any = None,
+        error_score: Any = np.nan,
+        return_train_score: bool = False,
+        initial_params: Any = "default",
+        n_points: int | str = "auto",
+        max_time: float | None = None,
+        n_iter_no_change: int | None = None,
+        tol: float = 0.0,
+        target_score: float | None = None,
+        callbacks: Any = None,
+        n_initial_points: int | str = "auto",
+        population_size: int | str = "auto",
+        blend: float = 0.5,
+        mutation: float = 1.0,
+    ) -> None:
+        super().__init__(
+            estimator,
+            param_distributions,
+            n_iter=n_iter,
+            scoring=scoring,
+            n_jobs=n_jobs,
+            refit=refit,
+            cv=cv,
+            verbose=verbose,
+            pre_dispatch=pre_dispatch,
+            random_state=random_state,
+            error_score=error_score,
+            return_train_score=return_train_score,
+            initial_params=initial_params,
+            n_points=n_points,
+            max_time=max_time,
+            n_iter_no_change=n_iter_no_change,
+            tol=tol,
+            target_score=target_score,
+            callbacks=callbacks,
+        )
+        self.n_initial_points = n_initial_points
+        self.population_size = population_size
+        self.blend = blend
+        self.mutation = mutation
+
+    def _make_optimizer(self, space: Space, seed: int) -> GeneticOptimizer:
+        return GeneticOptimizer(
+            space,
+            seed=seed,
+            n_initial_points=self.n_initial_points,
+            population_size=self.population_size,
+            blend=self.blend,
+            mutation=self.mutation,
+        )
