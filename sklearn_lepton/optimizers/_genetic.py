@@ -33,7 +33,7 @@ from sklearn_lepton.optimizers._moves import branch_exploration, land
 
 _TRIALS_PER_MEMBER = 25
 _TOURNAMENT = 3
-_P_RANDOM_BRANCH = 0.1
+_P_RANDOM_BRANCH = 0.2
 _CREDIT_WINDOW = 24
 _LEAST_SHARE = 0.25
 _MIN_STEP = 0.02

@@ -11,7 +11,7 @@ the trials: a velocity is the difference of a particle's last two points.
 
 Deviations from the papers, each because a tuning run has 50 trials, not 50,000:
 
-- The swarm has 8 particles, more only from about 130 trials on.
+- The swarm has 8 particles, more only from about 165 trials on.
 - The budget is not known, so the inertia falls with the number of a particle's
   own moves, not with the share of the run that has passed.
 - A particle moves as soon as its own trial is finished; there are no generations.
