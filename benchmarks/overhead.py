@@ -280,7 +280,7 @@ def main() -> None:
     """Measure one thing and print it as JSON, or measure everything and print tables."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--json", type=Path, help="write all numbers there")
-    parser.add_argument("--repeats", type=int, default=5, help="fresh runs of each row")
+    parser.add_argument("--repeats", type=int, default=3, help="fresh runs of each row")
     parser.add_argument("--measure", nargs=3, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.measure:

@@ -93,7 +93,10 @@ def main() -> None:
     FIGURE.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(FIGURE, dpi=120)
     NUMBERS.write_text(
-        json.dumps({"tasks": list(TASKS), "searches": list(SEARCHES), "scores": scores.tolist()}),
+        json.dumps(
+            {"tasks": list(TASKS), "searches": list(SEARCHES), "scores": scores.round(5).tolist()}
+        )
+        + "\n",
         encoding="utf-8",
     )
 

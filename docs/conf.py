@@ -25,7 +25,8 @@ html_theme_options = {"show_prev_next": False, "navigation_with_keys": False}
 myst_enable_extensions = ["dollarmath"]
 myst_heading_anchors = 3
 # sphinx-gallery configures with a function of its own, which cannot be cached.
-suppress_warnings = ["config.cache"]
+# Docstrings inherited from scikit-learn refer to terms of its glossary.
+suppress_warnings = ["config.cache", "ref.term"]
 
 autosummary_generate = True
 default_role = "code"

@@ -48,7 +48,7 @@ print(dict(first.params), round(first.score, 4), f"{first.seconds:.2f} s")
 
 # %%
 # Random search spreads its trials over the whole space. `BayesSearchCV` does so only at first, and
-# then looks where the scores have been good.
+# then looks where the scores have been good. The ring is the best trial.
 
 figure, axes = plt.subplots(1, 2, figsize=(9, 4), sharey=True, layout="constrained")
 for axis, search in zip(axes, searches, strict=True):
@@ -70,7 +70,6 @@ for axis, search in zip(axes, searches, strict=True):
         facecolors="none",
         edgecolors="red",
         linewidths=2,
-        label="best",
     )
     axis.set(
         xscale="log",
@@ -78,7 +77,6 @@ for axis, search in zip(axes, searches, strict=True):
         xlabel="C",
         title=f"{type(search).__name__}: {search.best_score_:.4f}",
     )
-    axis.legend(loc="lower left")
 axes[0].set_ylabel("gamma")
 figure.colorbar(points, label="accuracy", extend="min")
 plt.show()

@@ -1,6 +1,8 @@
 """Dimensions: the values of one parameter and their map to the unit interval."""
 
+import json
 import math
+import operator
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -10,7 +12,9 @@ import numpy as np
 import numpy.typing as npt
 
 from sklearn_lepton._values import (
+    alike,
     distinct,
+    is_finite,
     is_monotone,
     is_real,
     is_whole,
@@ -27,7 +31,7 @@ _LARGEST_INTEGER = 10**13
 
 
 def _check_bound(kind: str, name: str, bound: Any) -> None:
-    if not is_real(bound) or not math.isfinite(bound):
+    if not is_finite(bound):
         msg = f"{kind} needs finite numbers as bounds, got {name}={bound!r}."
         raise ValueError(msg)
 
@@ -132,6 +136,8 @@ class Real(Dimension):
             raise ValueError(msg)
         if self.low == self.high:
             return 0.5
+        if value in (self.low, self.high):
+            return float(value == self.high)
         if self.log:
             span = math.log(self.high) - math.log(self.low)
             unit = (math.log(value) - math.log(self.low)) / span
@@ -141,6 +147,8 @@ class Real(Dimension):
 
     def from_unit(self, unit: float) -> float:
         """Map [0, 1] to a number."""
+        if unit in (0.0, 1.0):
+            return self.high if unit else self.low
         if self.log:
             value = math.exp((1 - unit) * math.log(self.low) + unit * math.log(self.high))
         else:
@@ -187,7 +195,8 @@ class Integer(Dimension):
     def __post_init__(self) -> None:
         for name in ("low", "high"):
             bound = getattr(self, name)
-            _check_bound("Integer", name, bound)
+            if not is_whole(bound):
+                _check_bound("Integer", name, bound)
             if bound != int(bound) or abs(bound) > _LARGEST_INTEGER:
                 msg = f"Integer needs whole numbers up to 1e13 as bounds, got {name}={bound!r}."
                 raise ValueError(msg)
@@ -211,6 +220,8 @@ class Integer(Dimension):
         if not self.low <= value <= self.high:
             msg = f"{value!r} lies outside [{self.low!r}, {self.high!r}]."
             raise ValueError(msg)
+        if self.low == self.high:
+            return 0.5
         return float(self._centre(np.asarray(value - self.low, dtype=float)))
 
     def legal(self, value: Any) -> int:
@@ -292,12 +303,10 @@ class Categorical(Dimension):
 
     def _position(self, value: Any) -> int:
         value = plain(value)
-        for position, category in enumerate(self.categories):
-            if category is value:
-                return position
-        for position, category in enumerate(self.categories):
-            if same(category, value):
-                return position
+        for is_match in (operator.is_, same, alike):
+            for position, category in enumerate(self.categories):
+                if is_match(category, value):
+                    return position
         msg = f"{value!r} is not among the choices {shorten(self.categories)}."
         raise ValueError(msg)
 
@@ -325,11 +334,9 @@ class Categorical(Dimension):
 
     def __eq__(self, other: object) -> bool:
         """Compare the choices, their order and whether it counts."""
-        return (
-            isinstance(other, Categorical)
-            and self.ordered == other.ordered
-            and len(self.categories) == len(other.categories)
-            and all(map(same, self.categories, other.categories))
+        # As text, where 1 and 1.0 differ and estimators are what they say they are.
+        return isinstance(other, Categorical) and json.dumps(self.to_json()) == json.dumps(
+            other.to_json()
         )
 
     __hash__ = None  # type: ignore[assignment]

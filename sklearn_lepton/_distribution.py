@@ -1,6 +1,7 @@
 """Dimensions whose values come from a distribution."""
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -8,7 +9,7 @@ import numpy.typing as npt
 import scipy.stats
 
 from sklearn_lepton._dimension import Categorical, Dimension, FloatArray, Integer, Real
-from sklearn_lepton._values import is_real, plain, value_to_json
+from sklearn_lepton._values import is_real, plain, value_from_json, value_to_json
 
 # Quantiles beyond these are cut off where a distribution has no bound of its own.
 _TAIL = 1e-6
@@ -45,6 +46,8 @@ class Distribution(Dimension):
             raise ValueError(msg)
         self._from = 0.0 if np.isfinite(quantiles[0]) else _TAIL
         self._to = 1.0 if np.isfinite(quantiles[4]) else 1 - _TAIL
+        # Quantile functions are not always exact at their ends, nor quite ascending.
+        self._low, self._high = map(float, dist.ppf([self._from, self._to]))
         self.values: list[Any] | None = None
         if hasattr(dist, "pmf"):
             self._tabulate()
@@ -80,9 +83,8 @@ class Distribution(Dimension):
                 raise ValueError(msg)
             position = self.values.index(value)
             return float((self._edges[position] + self._edges[position + 1]) / 2)
-        low, high = self.from_unit(0.0), self.from_unit(1.0)
-        if not low <= value <= high:
-            msg = f"{value!r} lies outside [{low!r}, {high!r}], the range of {self!r}."
+        if not self._low <= value <= self._high:
+            msg = f"{value!r} lies outside [{self._low!r}, {self._high!r}], the range of {self!r}."
             raise ValueError(msg)
         unit = (self._probability(float(value)) - self._from) / (self._to - self._from)
         return float(min(max(unit, 0.0), 1.0))
@@ -108,7 +110,8 @@ class Distribution(Dimension):
         """Map a probability to the value at that quantile."""
         if self.values is not None:
             return self.values[int(self._index(np.asarray(unit, dtype=float)))]
-        return float(self.dist.ppf(self._from + unit * (self._to - self._from)))
+        value = float(self.dist.ppf((1 - unit) * self._from + unit * self._to))
+        return min(max(value, self._low), self._high)
 
     def _index(self, units: FloatArray) -> npt.NDArray[np.intp]:
         return np.searchsorted(self._edges[1:-1], units, side="right")
@@ -163,6 +166,23 @@ def from_distribution(dist: Any) -> Dimension:
         if 0 < low < high and math.isclose(dist.ppf(0.5), math.sqrt(low) * math.sqrt(high)):
             return Real(low, high, log=True)
     return Distribution(dist)
+
+
+def dimension_from_json(name: str, data: Mapping[str, Any]) -> Dimension:
+    """Decode what a dimension's ``to_json`` encoded."""
+    if "real" in data:
+        return Real(*data["real"], log=data["log"])
+    if "integer" in data:
+        return Integer(*data["integer"], log=data["log"])
+    if "categorical" in data:
+        return Categorical(map(value_from_json, data["categorical"]), ordered=data["ordered"])
+    family = getattr(scipy.stats, str(data["distribution"]), None)
+    if not isinstance(family, scipy.stats.rv_continuous | scipy.stats.rv_discrete):
+        msg = f"Parameter {name!r}: {data} is not a distribution of scipy.stats."
+        raise ValueError(msg)
+    args = [value_from_json(value) for value in data["args"]]
+    kwds = {key: value_from_json(value) for key, value in data["kwds"].items()}
+    return Distribution(family(*args, **kwds))
 
 
 def _describe_distribution(dist: Any) -> str:

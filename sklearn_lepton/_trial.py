@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from sklearn_lepton._values import Opaque, value_from_json, value_to_json
+from sklearn_lepton._values import value_from_json, value_to_json
 from sklearn_lepton.space import Space
 
 STATUSES = ("pending", "complete", "failed", "pruned")
@@ -56,8 +56,9 @@ class Trial:
         if self.status not in STATUSES:
             msg = f"status must be one of {STATUSES}, got {self.status!r}."
             raise ValueError(msg)
-        if (self.status == "complete") != (self.score is not None):
-            msg = f"a trial has a score if and only if it is complete, got {self!r}."
+        has_score = self.score is not None and math.isfinite(self.score)
+        if (self.status == "complete") != has_score or (self.score is not None) != has_score:
+            msg = f"a trial has a finite score if and only if it is complete, got {self!r}."
             raise ValueError(msg)
 
     def complete(
@@ -141,7 +142,8 @@ class Trial:
         params = space.from_point(data["point"])
         for name, value in data["params"].items():
             decoded = value_from_json(value)
-            if name in params and not isinstance(decoded, Opaque):
+            # The point tells a choice; of a number its last bits may be lost there.
+            if isinstance(decoded, float) and name in params and decoded != params[name]:
                 params[name] = decoded
         values["point"], values["params"] = tuple(data["point"]), params
         values["split_scores"] = tuple(map(value_from_json, data["split_scores"]))

@@ -5,7 +5,7 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from numbers import Integral, Number, Real
+from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
@@ -22,6 +22,7 @@ def value_to_json(value: Any) -> Any:
     """Encode a parameter value in JSON types; what JSON cannot hold becomes its description."""
     if value is None or isinstance(value, bool | int | str):
         return value
+    value = plain(value)
     if isinstance(value, float):
         return value if math.isfinite(value) else {"float": repr(value)}
     if isinstance(value, list):
@@ -70,19 +71,22 @@ def is_whole(value: Any) -> bool:
     return isinstance(value, Integral) and not isinstance(value, bool)
 
 
+def is_finite(value: Any) -> bool:
+    """Say whether a value is a real number that a float can hold."""
+    try:
+        return is_real(value) and math.isfinite(value)
+    except OverflowError:
+        return False
+
+
 def same(left: Any, right: Any) -> bool:
-    """Say whether two parameter values mean the same setting."""
+    """Say whether one value can stand for the other; 1, 1.0 and True are three values."""
     if left is right:
         return True
-    if isinstance(left, bool) or isinstance(right, bool):
-        return type(left) is type(right) and left == right
-    if isinstance(left, Number) and isinstance(right, Number):
-        both_nan = left != left and right != right  # noqa: PLR0124 - what tells a NaN
-        return bool(left == right or both_nan)
-    if type(left) is not type(right):
+    if type(left) is not type(right) or hasattr(left, "get_params"):
         return False
-    if hasattr(left, "get_params"):
-        return repr(left) == repr(right)
+    if isinstance(left, float):
+        return bool(left == right) or (math.isnan(left) and math.isnan(right))
     if isinstance(left, np.ndarray):
         return bool(np.array_equal(left, right))
     try:
@@ -91,14 +95,21 @@ def same(left: Any, right: Any) -> bool:
         return False
 
 
+def alike(left: Any, right: Any) -> bool:
+    """Say whether two values mean the same setting: equal numbers, estimators set up alike."""
+    if is_real(left) and is_real(right):
+        return bool(left == right)
+    return type(left) is type(right) and hasattr(left, "get_params") and repr(left) == repr(right)
+
+
 def distinct(values: Iterable[Any]) -> list[Any]:
     """Drop repeated values, keeping the first of each; unhashable ones only where identical."""
     kept: list[Any] = []
     seen: set[Any] = set()
     for value in values:
         try:
-            key = (isinstance(value, bool), value)
-            known = key in seen
+            key = (type(value), value)
+            known = key in seen and not isinstance(value, Opaque)
             seen.add(key)
         except TypeError:
             known = any(value is other for other in kept)
@@ -109,9 +120,8 @@ def distinct(values: Iterable[Any]) -> list[Any]:
 
 def is_monotone(values: list[Any]) -> bool:
     """Say whether all values are finite numbers in ascending or descending order."""
-    for value in values:
-        if not is_real(value) or not math.isfinite(value):
-            return False
+    if not all(map(is_finite, values)):
+        return False
     steps = [after > before for before, after in pairwise(values)]
     return all(steps) or not any(steps)
 

@@ -1,15 +1,15 @@
 """The search space: parameter values to points of the unit cube and back."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import scipy.stats
 
 from sklearn_lepton._dimension import Categorical, Dimension, FloatArray, Integer, Real
-from sklearn_lepton._distribution import Distribution, from_distribution
-from sklearn_lepton._values import unknown_name, value_from_json
+from sklearn_lepton._distribution import Distribution, dimension_from_json, from_distribution
+from sklearn_lepton._values import same, unknown_name
 
 __all__ = ["Categorical", "Dimension", "Distribution", "Integer", "Real", "Space"]
 
@@ -61,7 +61,7 @@ def _from_triple(low: Any, high: Any, prior: str) -> Dimension | None:
     if not all(np.isscalar(x) and not isinstance(x, str | bool) for x in (low, high)):
         return None
     if prior not in _PRIORS:
-        letters = prior.replace("-", "").replace("_", "").replace("integer", "int").lower()
+        letters = "".join(filter(str.isalpha, prior.lower())).replace("integer", "int")
         meant = [known for known in _PRIORS if known.replace("-", "") == letters]
         if meant:
             msg = f"{(low, high, prior)!r} is no range: write the prior as {meant[0]!r}."
@@ -167,7 +167,7 @@ class Space:
                 shared = [
                     column
                     for column, other in enumerate(dimensions)
-                    if names[column] == name and other == dimension
+                    if names[column] == name and _interchangeable(other, dimension)
                 ]
                 branch[name] = shared[0] if shared else len(dimensions)
                 if not shared:
@@ -190,8 +190,8 @@ class Space:
             self._is_active[:, 0] = True
         for row, branch in enumerate(self.branches):
             self._is_active[row, list(branch.values())] = True
-        columns = [list(branch.values()) for branch in self.branches]
-        self.size = float(sum(np.prod(self.n_values[branch]) for branch in columns))
+        counts = [[self.dimensions[c].n_values for c in b.values()] for b in self.branches]
+        self.size = float(sum(map(math.prod, counts)))
         # One numpy expression for all dimensions with cells of equal width.
         self._equal = np.array([_has_equal_cells(d) for d in self.dimensions], dtype=bool)
         self._equal_values = self.n_values[self._equal]
@@ -340,7 +340,8 @@ class Space:
             try:
                 self._check_legal(params, branch)
             except ValueError as error:
-                errors.append((-sum(name in branch for name in params), number, error))
+                n_held = sum(self._holds(branch, name, params) for name in params)
+                errors.append((-n_held, number, error))
                 continue
             held = [self._holds(branch, name, defaults or {}) for name in branch]
             share = 1.0 if not held else sum(held) / len(held)
@@ -404,7 +405,7 @@ class Space:
         """
         return cls(
             [
-                {name: _dimension_from_json(name, entry) for name, entry in branch.items()}
+                {name: dimension_from_json(name, entry) for name, entry in branch.items()}
                 for branch in data["branches"]
             ]
         )
@@ -428,23 +429,14 @@ class Space:
         return f"Space({branches[0] if len(branches) == 1 else branches!r})"
 
 
+def _interchangeable(left: Dimension, right: Dimension) -> bool:
+    """Say whether two branches can share a dimension and still get the very values they gave."""
+    if isinstance(left, Categorical) and isinstance(right, Categorical) and left == right:
+        return all(map(same, left.categories, right.categories))
+    return left == right
+
+
 def _has_equal_cells(dimension: Dimension) -> bool:
     return isinstance(dimension, Categorical) or (
         isinstance(dimension, Integer) and not dimension.log
     )
-
-
-def _dimension_from_json(name: str, data: Mapping[str, Any]) -> Dimension:
-    if "real" in data:
-        return Real(*data["real"], log=data["log"])
-    if "integer" in data:
-        return Integer(*data["integer"], log=data["log"])
-    if "categorical" in data:
-        return Categorical(map(value_from_json, data["categorical"]), ordered=data["ordered"])
-    family = getattr(scipy.stats, str(data["distribution"]), None)
-    if not isinstance(family, scipy.stats.rv_continuous | scipy.stats.rv_discrete):
-        msg = f"Parameter {name!r}: {data} is not a distribution of scipy.stats."
-        raise ValueError(msg)
-    args = [value_from_json(value) for value in data["args"]]
-    kwds = {key: value_from_json(value) for key, value in data["kwds"].items()}
-    return Distribution(family(*args, **kwds))

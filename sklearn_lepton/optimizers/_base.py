@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
 
 import numpy as np
+import numpy.typing as npt
 from scipy.stats import qmc
 
 from sklearn_lepton._dimension import FloatArray
@@ -74,7 +75,7 @@ class Optimizer(ABC):
         """Find out again which points are taken."""
         self.__dict__.update(state)
         for trial in self.trials:
-            self._seen.setdefault(trial.point, trial.number)
+            self._seen.setdefault(self._snap(trial.point), trial.number)
 
     def _default_n_initial_points(self) -> int:
         n_free = int(np.sum(self.space.n_values > 1))
@@ -150,9 +151,9 @@ class Optimizer(ABC):
             If a trial has the number of another one that was asked for at
             another point.
         """
-        trials = list(trials)
+        told: dict[int, Trial] = {}
         for trial in trials:
-            known = self._trials.get(trial.number)
+            known = told.get(trial.number) or self._trials.get(trial.number)
             if len(trial.point) != self.space.n_dims or (known and known.point != trial.point):
                 where = "of another space" if known is None else "at another point"
                 msg = (
@@ -160,12 +161,17 @@ class Optimizer(ABC):
                     "or give your own numbers that are not taken."
                 )
                 raise ValueError(msg)
-        for trial in trials:
+            told[trial.number] = trial
+        for trial in told.values():
             self._keep(trial)
 
     def _keep(self, trial: Trial) -> None:
         self._trials[trial.number] = trial
-        self._seen.setdefault(trial.point, trial.number)
+        self._seen.setdefault(self._snap(trial.point), trial.number)
+
+    def _snap(self, point: npt.ArrayLike) -> tuple[float, ...]:
+        snapped = self.space.snap(np.asarray(point, dtype=float)[np.newaxis])[0]
+        return tuple(snapped.tolist())
 
     def _next_trial(self) -> Trial | None:
         number = max(self._trials, default=-1) + 1
@@ -179,32 +185,29 @@ class Optimizer(ABC):
         rng = np.random.default_rng([self.seed, number])
         meta: Mapping[str, Any] = {}
         if len(self._trials) < self.n_initial_points:
-            proposed = self._design_point(number)
+            proposed = self._design_point()
         else:
-            proposed, meta = self._propose(number, rng)
-        snapped = self.space.snap(np.asarray(proposed, dtype=float)[np.newaxis])[0]
-        point = tuple(snapped.tolist())
+            proposed, meta = self._propose(rng)
+        point = self._snap(proposed)
         if point in self._seen:
-            point = self._nearest_unseen(snapped, rng)
+            point = self._nearest_unseen(np.array(point), rng)
         return Trial(number, point, self.space.from_point(point), meta)
 
     @abstractmethod
-    def _propose(
-        self, number: int, rng: np.random.Generator
-    ) -> tuple[FloatArray, Mapping[str, Any]]:
+    def _propose(self, rng: np.random.Generator) -> tuple[FloatArray, Mapping[str, Any]]:
         """Propose the point of a trial, with what is to be remembered of it in JSON values."""
 
-    def _design_point(self, number: int) -> FloatArray:
-        """Return a point of the initial design: the middle, then scrambled Sobol points."""
-        if number == 0 and self._centre_first:
-            return np.full(self.space.n_dims, 0.5)
-        n_dims = self.space.n_dims
+    def _design_point(self) -> FloatArray:
+        """Return the next point of the initial design: the middle, then scrambled Sobol points."""
+        index, n_dims = len(self._trials), self.space.n_dims
+        if index == 0 and self._centre_first:
+            return np.full(n_dims, 0.5)
         if not 0 < n_dims <= _MAX_SOBOL_DIMS:
-            return np.random.default_rng([self.seed, number]).random(n_dims)
-        if number >= len(self._sobol):
-            n_bits = max(6, number.bit_length())
+            return np.random.default_rng([self.seed, index]).random(n_dims)
+        if index >= len(self._sobol):
+            n_bits = max(6, index.bit_length())
             self._sobol = qmc.Sobol(n_dims, seed=self.seed).random_base2(n_bits)
-        point: FloatArray = self._sobol[number]
+        point: FloatArray = self._sobol[index]
         return point
 
     def _nearest_unseen(self, point: FloatArray, rng: np.random.Generator) -> tuple[float, ...]:

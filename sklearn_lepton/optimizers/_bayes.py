@@ -57,12 +57,10 @@ class BayesOptimizer(Optimizer):
     True
     """
 
-    def _propose(
-        self, number: int, rng: np.random.Generator
-    ) -> tuple[FloatArray, Mapping[str, Any]]:
+    def _propose(self, rng: np.random.Generator) -> tuple[FloatArray, Mapping[str, Any]]:
         points, scores = self._observations()
         if not len(points):
-            return self._design_point(number), {}
+            return self._design_point(), {}
         space = self.space
         process = fit(points, scores, categorical=space.is_categorical, theta0=self._last_theta())
         best = float(process.fitted.max())

@@ -124,12 +124,10 @@ class GeneticOptimizer(Optimizer):
     def _default_n_initial_points(self) -> int:
         return 8
 
-    def _propose(
-        self, number: int, rng: np.random.Generator
-    ) -> tuple[FloatArray, Mapping[str, Any]]:
+    def _propose(self, rng: np.random.Generator) -> tuple[FloatArray, Mapping[str, Any]]:
         told = [trial for trial in self.trials if trial.status != "pending"]
         if not any(trial.score is not None for trial in told):
-            return self._design_point(number), {}
+            return self._design_point(), {}
         points, scores = self._observations()
         # Of equal scores the latest: on a plateau the population then drifts instead of resting.
         ranking = np.lexsort((-np.arange(len(scores)), -scores))

@@ -1,7 +1,7 @@
 """Quasi-random search: the scrambled Sobol sequence.
 
 Points of the sequence fill the cube more evenly than independent draws. It
-holds no state but the number of the trial.
+holds no state but the number of trials.
 """
 
 from collections.abc import Mapping
@@ -45,7 +45,6 @@ class RandomOptimizer(Optimizer):
 
     def _propose(
         self,
-        number: int,
         rng: np.random.Generator,  # noqa: ARG002 - the sequence is drawn once, from the seed
     ) -> tuple[FloatArray, Mapping[str, Any]]:
-        return self._design_point(number), {}
+        return self._design_point(), {}

@@ -135,9 +135,7 @@ class SwarmOptimizer(Optimizer):
             return max(8, int(0.7 * math.sqrt(n_trials)))
         return int(self.n_particles)
 
-    def _propose(
-        self, number: int, rng: np.random.Generator
-    ) -> tuple[FloatArray, Mapping[str, Any]]:
+    def _propose(self, rng: np.random.Generator) -> tuple[FloatArray, Mapping[str, Any]]:
         trials = self.trials
         observed = self._observations()
         told = [trial.number for trial in trials if trial.status != "pending"]
@@ -146,7 +144,7 @@ class SwarmOptimizer(Optimizer):
         particle = _next_to_move(tracks)
         meta = {"particle": particle}
         if not any(trial.score is not None for trial in trials):
-            return self._design_point(number), meta
+            return self._design_point(), meta
         track = [trial for trial in tracks[particle] if trial.number in score]
         if not track:
             return rng.random(self.space.n_dims), meta

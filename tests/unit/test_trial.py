@@ -151,7 +151,6 @@ def test_json_gives_back_the_exact_number_that_was_tried():
         range(3),
         frozenset({1}),
     ],
-    ids=repr,
 )
 def test_json_gives_back_the_very_choice(value):
     space = Space({"x": ["another", value]})

@@ -1,0 +1,101 @@
+"""Doubles, data and the list of searches for the tests of the scikit-learn contract."""
+
+import numpy as np
+import pytest
+from sklearn.base import BaseEstimator
+
+import sklearn_lepton
+
+SEARCHES = [
+    getattr(sklearn_lepton, name) for name in sklearn_lepton.__all__ if name.endswith("SearchCV")
+]
+
+
+class Log:
+    """Remembers what happened to all clones of an estimator, which share it."""
+
+    def __init__(self):
+        self.fits = []
+        self.scores = []
+        self.interrupt_at = None
+
+    def __sklearn_clone__(self):
+        return self
+
+    def __deepcopy__(self, memo):
+        return self
+
+    def __repr__(self):
+        return "Log()"
+
+
+class Probe(BaseEstimator):
+    """Costs nothing to fit; its score depends on its parameters alone.
+
+    The first column of X is the number of the row. `outcome` says what goes wrong.
+    """
+
+    def __init__(self, x=0.5, z=0, outcome="ok", log=None):
+        self.x = x
+        self.z = z
+        self.outcome = outcome
+        self.log = log
+
+    def fit(self, X, y=None, sample_weight=None):
+        rows = np.asarray(X)[:, 0].astype(int).tolist()
+        if self.log is not None:
+            weight = None if sample_weight is None else np.asarray(sample_weight).tolist()
+            self.log.fits.append({"rows": rows, "weight": weight, "x": self.x})
+            if len(self.log.fits) == self.log.interrupt_at:
+                raise KeyboardInterrupt
+        if self.outcome == "raise" or (self.outcome == "raise on a split" and 0 not in rows):
+            raise RuntimeError(f"no luck with z={self.z}")
+        self.fitted_ = True
+        return self
+
+    def predict(self, X):
+        return np.zeros(len(X), dtype=int)
+
+    def score(self, X, y=None):
+        rows = np.asarray(X)[:, 0].astype(int).tolist()
+        if self.log is not None:
+            self.log.scores.append(rows)
+        if self.outcome == "scoring raises":
+            raise RuntimeError("no score")
+        if self.outcome == "nan on a split" and 0 in rows:
+            return np.nan
+        strange = {"nan": np.nan, "inf": np.inf, "-inf": -np.inf}
+        return strange.get(self.outcome, 1.0 - abs(self.x - 0.7) - 0.01 * self.z)
+
+
+@pytest.fixture(params=SEARCHES, ids=lambda search: search.__name__)
+def search_class(request):
+    """Each search that the package exports."""
+    return request.param
+
+
+@pytest.fixture
+def log():
+    return Log()
+
+
+@pytest.fixture
+def probe(log):
+    """An estimator that costs nothing and writes to `log`."""
+    return Probe(log=log)
+
+
+@pytest.fixture(scope="session")
+def numbered():
+    """Thirty rows, the first column of which numbers them, and two classes."""
+    X = np.column_stack([np.arange(30.0), np.linspace(-1, 1, 30) ** 2])
+    return X, np.arange(30) % 2
+
+
+@pytest.fixture(scope="session")
+def blobs():
+    """A small classification problem of sixty rows and four features."""
+    rng = np.random.default_rng(0)
+    y = np.arange(60) % 2
+    X = rng.normal(size=(60, 4)) + y[:, np.newaxis] * [1.0, 0.5, 0.0, 0.0]
+    return X, y

@@ -1,0 +1,254 @@
+"""Bad input is refused before the first fit: what was given, what is allowed, what to do."""
+
+import numpy as np
+import pytest
+from scipy import stats
+from sklearn.exceptions import NotFittedError
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.tree import DecisionTreeClassifier
+
+from sklearn_lepton import Integer, Real
+
+SPACE = {"x": (0.0, 1.0, "uniform")}
+nan, inf = float("nan"), float("inf")
+
+
+def refused(search, log, data, error, *parts):
+    """Check that a search is refused before the first fit with these words."""
+    with pytest.raises(error) as caught:
+        search.fit(*data)
+    assert log.fits == []
+    for part in parts:
+        assert part in str(caught.value), part
+    assert not hasattr(search, "cv_results_")
+    assert not hasattr(search, "trials_") or search.trials_ == []
+
+
+@pytest.mark.parametrize(
+    ("values", "error", "parts"),
+    [
+        ([], ValueError, ["'x'", "empty", "at least one"]),
+        ((), ValueError, ["'x'", "empty"]),
+        (np.array([]), ValueError, ["'x'", "empty"]),
+        (np.ones((2, 2)), ValueError, ["'x'", "dimension"]),
+        (0.5, TypeError, ["'x'", "0.5", "[0.5]"]),
+        (True, TypeError, ["'x'", "[True]"]),
+        ("abc", TypeError, ["'x'", "['abc']"]),
+        (None, TypeError, ["'x'", "[None]"]),
+        ({"a": 1}, TypeError, ["'x'"]),
+        ({0.1, 0.2}, TypeError, ["'x'"]),
+        ((2.0, 1.0, "uniform"), ValueError, ["'x'", "2.0", "1.0", "low <= high"]),
+        ((nan, 1.0, "uniform"), ValueError, ["'x'", "finite", "nan"]),
+        ((0.0, inf, "uniform"), ValueError, ["'x'", "finite", "inf"]),
+        ((-inf, 0.0, "uniform"), ValueError, ["'x'", "finite", "-inf"]),
+        ((0.0, 1.0, "log-uniform"), ValueError, ["'x'", "log", "0.0"]),
+        ((-1.0, 1.0, "log-uniform"), ValueError, ["'x'", "log", "-1.0"]),
+        ((0, 10, "log-int"), ValueError, ["'x'", "log", "0"]),
+        ((0.5, 3, "int"), ValueError, ["'x'", "0.5"]),
+        ((1.0, 2.0, "loguniform"), ValueError, ["'x'", "'log-uniform'"]),
+        (stats.norm(0, nan), ValueError, ["'x'", "norm"]),
+        (stats.uniform(nan, 1.0), ValueError, ["'x'", "uniform"]),
+        (stats.randint(5, 5), ValueError, ["'x'", "randint"]),
+        (stats.uniform(0, -1), ValueError, ["'x'", "uniform"]),
+    ],
+)
+def test_values(search_class, probe, log, numbered, values, error, parts):
+    refused(search_class(probe, {"z": [1], "x": values}), log, numbered, error, *parts)
+    refused(search_class(probe, [{"z": [1]}, {"x": values}]), log, numbered, error, *parts)
+
+
+@pytest.mark.parametrize("kind", [Real, Integer])
+@pytest.mark.parametrize(("low", "high"), [(2, 1), (nan, 1), (1, inf), ("1", 2), (None, 2)])
+def test_dimensions(kind, low, high):
+    with pytest.raises((ValueError, TypeError), match=kind.__name__):
+        kind(low, high)
+
+
+@pytest.mark.parametrize(
+    "space", [None, 3, "x", [], [3], [{"x": [1]}, None], [[("x", [1])]], {3: [1]}, {None: [1]}]
+)
+def test_no_space_at_all(search_class, probe, log, numbered, space):
+    refused(search_class(probe, space), log, numbered, TypeError)
+
+
+@pytest.mark.parametrize(
+    ("name", "nearest"),
+    [("outcom", "'outcome'"), ("X", "'x'"), ("log_", "'log'"), ("outcome__x", "outcome")],
+)
+def test_an_unknown_parameter(search_class, probe, log, numbered, name, nearest):
+    search = search_class(probe, {"x": [0.1], name: [1, 2]})
+    refused(search, log, numbered, ValueError, repr(name), nearest)
+
+
+def test_an_unknown_parameter_of_a_step(search_class, blobs):
+    pipeline = Pipeline([("scale", StandardScaler()), ("clf", LogisticRegression())])
+    for name, nearest in [("C", "clf__C"), ("clf__c", "clf__C"), ("scale__with_mea", "with_mean")]:
+        with pytest.raises(ValueError, match=nearest):
+            search_class(pipeline, {name: [1.0]}).fit(*blobs)
+
+
+def test_a_parameter_of_a_step_that_is_itself_replaced_is_known(search_class, blobs):
+    pipeline = Pipeline([("clf", LogisticRegression())])
+    space = {"clf": [DecisionTreeClassifier()], "clf__max_depth": [1, 2]}
+    search = search_class(pipeline, space, n_iter=2, cv=2).fit(*blobs)
+    assert search.best_params_["clf__max_depth"] in {1, 2}
+    with pytest.raises(ValueError, match="clf__max_dept"):
+        search_class(pipeline, {"clf": space["clf"], "clf__max_dept": [1]}).fit(*blobs)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "parts"),
+    [
+        ({"n_iter": 0}, ["n_iter", "at least 1", "0"]),
+        ({"n_iter": -3}, ["n_iter", "-3"]),
+        ({"n_iter": 2.5}, ["n_iter", "2.5"]),
+        ({"n_iter": True}, ["n_iter", "True"]),
+        ({"n_iter": "10"}, ["n_iter", "'10'"]),
+        ({"n_iter": None}, ["n_iter", "None"]),
+        ({"n_points": 0}, ["n_points", "'auto'", "0"]),
+        ({"n_points": 1.5}, ["n_points", "1.5"]),
+        ({"n_points": "all"}, ["n_points", "'all'"]),
+        ({"n_points": None}, ["n_points", "None"]),
+        ({"max_time": 0}, ["max_time", "seconds", "0"]),
+        ({"max_time": -1.0}, ["max_time", "-1.0"]),
+        ({"max_time": nan}, ["max_time", "nan"]),
+        ({"max_time": "1h"}, ["max_time", "'1h'"]),
+        ({"n_iter_no_change": 0}, ["n_iter_no_change", "0"]),
+        ({"n_iter_no_change": 1.5}, ["n_iter_no_change", "1.5"]),
+        ({"tol": -0.1}, ["tol", "-0.1"]),
+        ({"tol": nan}, ["tol", "nan"]),
+        ({"tol": None}, ["tol", "None"]),
+        ({"target_score": "high"}, ["target_score", "'high'"]),
+        ({"target_score": nan}, ["target_score", "nan"]),
+        ({"callbacks": 3}, ["callbacks", "3"]),
+        ({"callbacks": [print, 3]}, ["callbacks", "3"]),
+        ({"callbacks": "print"}, ["callbacks", "'print'"]),
+        ({"error_score": "ignore"}, ["error_score"]),
+        ({"error_score": None}, ["error_score"]),
+        ({"random_state": "seed"}, ["seed"]),
+        ({"random_state": -1}, []),
+        ({"cv": 1}, ["1"]),
+        ({"cv": "five"}, ["five"]),
+        ({"scoring": "acuracy"}, ["acuracy"]),
+        ({"refit": 3}, ["refit"]),
+        ({"n_jobs": 0}, ["n_jobs"]),
+    ],
+)
+def test_arguments(search_class, probe, log, numbered, arguments, parts):
+    refused(search_class(probe, SPACE, **arguments), log, numbered, ValueError, *parts)
+
+
+def test_arguments_of_an_optimizer(search_class, probe, log, numbered):
+    known = search_class(probe, SPACE).get_params(deep=False)
+    own = {"n_initial_points", "n_particles", "population_size"} & set(known)
+    for name in own:
+        for value in (0, -1, "many", 1.5, None):
+            search = search_class(probe, SPACE, **{name: value})
+            refused(search, log, numbered, ValueError, name, repr(value))
+
+
+@pytest.mark.parametrize(
+    ("given", "parts"),
+    [
+        ({"x": 1.5}, ["initial_params[0]", "'x'", "1.5", "[0.0, 1.0]"]),
+        ({"x": "a"}, ["initial_params[0]", "'x'", "'a'"]),
+        ({"x": nan}, ["initial_params[0]", "'x'", "nan"]),
+        ({"x": None}, ["initial_params[0]", "'x'", "None"]),
+        ([{"x": 0.5}, {"x": 2.0}], ["initial_params[1]", "'x'", "2.0"]),
+        ({"y": 0.5}, ["initial_params[0]", "'y'", "'x'"]),
+        ({"z": 7}, ["initial_params[0]", "'z'", "7", "[1, 2]"]),
+        ({"z": True}, ["initial_params[0]", "'z'", "True"]),
+        ("defaults", ["initial_params", "'default'", "'defaults'"]),
+        (3, ["initial_params", "3"]),
+        ([0.5], ["initial_params", "[0.5]"]),
+        ([None], ["initial_params", "[None]"]),
+    ],
+)
+def test_initial_params(search_class, probe, log, numbered, given, parts):
+    search = search_class(probe, {**SPACE, "z": [1, 2]}, initial_params=given)
+    refused(search, log, numbered, ValueError, *parts)
+
+
+def test_initial_params_that_mix_branches(search_class, probe, log, numbered):
+    search = search_class(probe, [{"x": [0.1]}, {"z": [1]}], initial_params={"x": 0.1, "z": 1})
+    refused(search, log, numbered, ValueError, "initial_params[0]")
+
+
+def test_an_estimator_that_is_none(search_class, numbered):
+    for thing in (None, 3, "Ridge", object()):
+        with pytest.raises((ValueError, TypeError, AttributeError)):
+            search_class(thing, {}).fit(*numbered)
+
+
+@pytest.mark.parametrize("name", ["n_iters", "param_grid", "fit_params", "iid"])
+def test_a_constructor_argument_that_does_not_exist(search_class, probe, name):
+    with pytest.raises(TypeError, match=name):
+        search_class(probe, SPACE, **{name: 1})
+
+
+def test_unfitted_use(search_class, blobs):
+    search = search_class(LogisticRegression(), {"C": [1.0]})
+    for name in ("predict", "predict_proba", "decision_function"):
+        with pytest.raises(NotFittedError, match="fit"):
+            getattr(search, name)(blobs[0])
+    with pytest.raises(NotFittedError):
+        search.score(*blobs)
+    with pytest.raises((NotFittedError, AttributeError)):
+        _ = search.classes_
+    assert not hasattr(search, "n_features_in_")
+
+
+def test_use_after_fit_without_refit(search_class, blobs):
+    search = search_class(LogisticRegression(), {"C": [0.1, 1.0]}, n_iter=2, refit=False)
+    search.fit(*blobs)
+    with pytest.raises(AttributeError) as caught:
+        search.predict(blobs[0])
+    assert "refit=False" in str(caught.value.__cause__)
+
+
+# ------------------------------------------------------- unusual, but legal input
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        stats.norm(0, 1),
+        stats.expon(),
+        stats.cauchy(),
+        stats.poisson(30),
+        (1e-300, 1.0, "log-uniform"),
+        (1e-300, 1e12, "log-uniform"),
+        (-1e12, 1e12, "uniform"),
+        (1, 10**12, "log-int"),
+        (0, 10**12, "int"),
+        range(1, 100),
+        np.linspace(0, 1, 50),
+        list(range(10_000)),
+        [f"choice {number}" for number in range(10_000)],
+    ],
+    ids=[
+        "norm",
+        "expon",
+        "cauchy",
+        "poisson",
+        "from 1e-300",
+        "from 1e-300 to 1e12",
+        "2e12 wide",
+        "log-int",
+        "int",
+        "range",
+        "array",
+        "10,000 numbers",
+        "10,000 strings",
+    ],
+)
+def test_extreme_values(search_class, probe, numbered, values):
+    name = "outcome" if isinstance(values, list) and isinstance(values[0], str) else "x"
+    search = search_class(probe, {name: values}, n_iter=16, cv=2, n_points=4, random_state=0)
+    search.fit(*numbered)
+    tried = [trial.params[name] for trial in search.trials_]
+    assert len(set(tried)) == len(tried) == 16
+    assert all(type(value) in {int, float, str} for value in tried)
+    assert np.isfinite(search.best_score_)

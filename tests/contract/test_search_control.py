@@ -1,0 +1,364 @@
+"""What is tried, how much of it, and when a search ends."""
+
+import time
+
+import numpy as np
+import pytest
+from scipy.stats import randint, uniform
+from sklearn.linear_model import LogisticRegression
+from sklearn.svm import SVC
+
+from sklearn_lepton import Integer
+from sklearn_lepton.exceptions import SpaceExhaustedWarning
+
+SPACE = {"x": (0.0, 1.0, "uniform")}
+
+
+def run(search_class, probe, numbered, space=None, **arguments):
+    arguments = {"n_iter": 8, "cv": 3, "random_state": 0, **arguments}
+    return search_class(probe, SPACE if space is None else space, **arguments).fit(*numbered)
+
+
+# ------------------------------------------------------------------------ budget
+
+
+@pytest.mark.parametrize("n_iter", [1, 2, 9, np.int64(3)])
+@pytest.mark.parametrize("n_points", [1, 2, 50])
+def test_n_iter_is_the_number_of_trials(search_class, probe, log, numbered, n_iter, n_points):
+    search = run(search_class, probe, numbered, n_iter=n_iter, n_points=n_points)
+    assert len(search.trials_) == len(search.cv_results_["params"]) == n_iter
+    assert len(log.fits) == 3 * n_iter + 1
+    assert search.stop_reason_ == "n_iter"
+
+
+def batches(capsys):
+    lines = capsys.readouterr().out.splitlines()
+    return [int(line.split("each of ")[1].split()[0]) for line in lines if "Fitting" in line]
+
+
+@pytest.mark.parametrize(
+    ("n_points", "n_jobs", "cv", "expected"),
+    [
+        ("auto", None, 3, [1, 1, 1, 1, 1]),
+        ("auto", 2, 3, [1, 1, 1, 1, 1]),
+        ("auto", 3, 3, [1, 1, 1, 1, 1]),
+        ("auto", 4, 3, [2, 2, 1]),
+        ("auto", 4, 2, [2, 2, 1]),
+        (3, None, 3, [3, 2]),
+        (3, 2, 3, [3, 2]),
+        (9, None, 2, [5]),
+    ],
+)
+def test_n_points_is_the_size_of_a_batch(
+    search_class, probe, numbered, capsys, n_points, n_jobs, cv, expected
+):
+    import joblib
+
+    with joblib.parallel_config(backend="threading"):
+        run(
+            search_class,
+            probe,
+            numbered,
+            n_iter=5,
+            n_points=n_points,
+            n_jobs=n_jobs,
+            cv=cv,
+            verbose=1,
+        )
+    assert batches(capsys) == expected
+
+
+# -------------------------------------------------------------- the first trials
+
+
+def test_the_estimators_own_parameters_come_first(search_class, probe, numbered):
+    search = run(search_class, probe.set_params(x=0.625, z=2), numbered, {**SPACE, "z": [1, 2, 3]})
+    assert search.trials_[0].params == {"x": 0.625, "z": 2}
+    assert search.best_score_ >= search.trials_[0].score
+
+
+def test_own_parameters_outside_of_the_space_give_way_to_the_middle(search_class, probe, numbered):
+    space = {"x": (0.0, 1.0, "uniform"), "z": Integer(1, 3)}
+    search = run(search_class, probe.set_params(x=7.0, z=1), numbered, space)
+    assert search.trials_[0].params == {"x": 0.5, "z": 1}
+
+
+def test_a_search_is_never_worse_than_not_tuning(search_class, blobs):
+    search = search_class(
+        LogisticRegression(C=1.0),
+        {"C": (1e-9, 1e9, "log-uniform"), "class_weight": [None, {0: 1e6}, {1: 1e6}]},
+        n_iter=4,
+        cv=3,
+        random_state=1,
+    ).fit(*blobs)
+    assert search.trials_[0].params == {"C": 1.0, "class_weight": None}
+    assert search.best_score_ >= search.trials_[0].score
+
+
+def test_initial_params_none_leaves_the_start_to_the_optimizer(search_class, probe, numbered):
+    space = {"x": (0.0, 1.0, "uniform"), "z": [0, 1, 2]}
+    search = run(search_class, probe.set_params(x=0.123), numbered, space, initial_params=None)
+    assert all(trial.params["x"] != 0.123 for trial in search.trials_)
+
+
+@pytest.mark.parametrize(
+    ("given", "tried"),
+    [
+        ({"x": 0.25, "z": 1}, [(0.25, 1)]),
+        ({"x": 0.25}, [(0.25, 2)]),
+        ([{"z": 1}], [(0.375, 1)]),
+        ([{}], [(0.375, 2)]),
+        ([], []),
+        (({"x": 0.25}, {"x": 0.5, "z": 3}, {"z": 3}), [(0.25, 2), (0.5, 3), (0.375, 3)]),
+        ([{"x": 0.25}, {"x": 0.25, "z": 2}, {"x": 1}], [(0.25, 2), (1.0, 2)]),
+        ([{"x": np.float64(0.25), "z": np.int64(3)}], [(0.25, 3)]),
+    ],
+)
+@pytest.mark.parametrize("n_points", [1, 2])
+def test_initial_params_are_tried_first_in_their_order(
+    search_class, probe, numbered, given, tried, n_points
+):
+    space = {"x": (0.0, 1.0, "uniform"), "z": [1, 2, 3]}
+    probe.set_params(x=0.375, z=2)
+    search = run(
+        search_class, probe, numbered, space, initial_params=given, n_points=n_points, n_iter=5
+    )
+    settings = [(trial.params["x"], trial.params["z"]) for trial in search.trials_]
+    assert settings[: len(tried)] == tried
+    assert len(set(settings)) == 5
+
+
+def test_more_initial_params_than_n_iter(search_class, probe, numbered):
+    given = [{"x": value / 10} for value in range(10)]
+    search = run(search_class, probe, numbered, initial_params=given, n_iter=4)
+    assert [trial.params["x"] for trial in search.trials_] == [0.0, 0.1, 0.2, 0.3]
+
+
+def test_initial_params_of_a_branch(search_class, probe, numbered):
+    space = [{"x": (0.0, 1.0, "uniform")}, {"z": [1, 2, 3], "x": [0.9]}]
+    search = run(search_class, probe, numbered, space, initial_params={"z": 2})
+    assert search.trials_[0].params == {"z": 2, "x": 0.9}
+
+
+# ----------------------------------------------------------------- finite spaces
+
+
+@pytest.mark.parametrize("n_points", [1, 3, 10])
+def test_a_small_space_is_searched_completely(search_class, probe, log, numbered, n_points):
+    space = {"x": [0.1, 0.2, 0.4], "z": [1, 2]}
+    with pytest.warns(SpaceExhaustedWarning, match="holds 6 settings.*n_iter=20"):
+        search = run(search_class, probe, numbered, space, n_iter=20, n_points=n_points)
+    settings = {(trial.params["x"], trial.params["z"]) for trial in search.trials_}
+    assert settings == {(x, z) for x in (0.1, 0.2, 0.4) for z in (1, 2)}
+    assert len(log.fits) == 3 * 6 + 1
+    assert search.stop_reason_ == "exhausted"
+    assert search.best_params_ == {"x": 0.4, "z": 1}
+
+
+def test_a_space_of_just_n_iter_settings_needs_no_notice(search_class, probe, numbered):
+    search = run(search_class, probe, numbered, {"x": [0.1, 0.2, 0.4]}, n_iter=3)
+    assert sorted(trial.params["x"] for trial in search.trials_) == [0.1, 0.2, 0.4]
+
+
+def test_an_empty_space_is_one_trial(search_class, probe, numbered):
+    with pytest.warns(SpaceExhaustedWarning, match="1 setting"):
+        search = run(search_class, probe, numbered, {})
+    assert search.best_params_ == {}
+    assert len(search.trials_) == 1
+    assert run(search_class, probe, numbered, {}, n_iter=1).cv_results_["params"] == [{}]
+
+
+def test_a_list_of_dicts_shares_one_budget(search_class, blobs):
+    space = [
+        {"kernel": ["linear"], "C": (1e-2, 1e1, "log-uniform")},
+        {"kernel": ["rbf"], "C": (1e-2, 1e1, "log-uniform"), "gamma": (1e-2, 1e1, "log-uniform")},
+        {"kernel": ["poly"], "degree": randint(1, 4), "max_iter": [1000]},
+    ]
+    search = search_class(SVC(), space, n_iter=12, cv=2, random_state=0, n_points=4)
+    search.fit(*blobs)
+    results = search.cv_results_
+    assert len(results["params"]) == 12
+    active = {"linear": {"C"}, "rbf": {"C", "gamma"}, "poly": {"degree", "max_iter"}}
+    assert len({params["kernel"] for params in results["params"]}) > 1
+    for row, params in enumerate(results["params"]):
+        expected = {"kernel"} | active[params["kernel"]]
+        assert set(params) == expected
+        for name in ("C", "gamma", "degree", "max_iter"):
+            assert np.ma.getmaskarray(results[f"param_{name}"])[row] == (name not in expected)
+
+
+def test_a_finite_list_of_dicts(search_class, probe, numbered):
+    space = [{"x": [0.1, 0.2]}, {"z": [1, 2, 3], "x": [0.5]}]
+    with pytest.warns(SpaceExhaustedWarning, match="holds 5 settings"):
+        search = run(search_class, probe, numbered, space)
+    assert sorted(map(str, search.cv_results_["params"])) == sorted(
+        [*(str({"x": x}) for x in (0.1, 0.2)), *(str({"z": z, "x": 0.5}) for z in (1, 2, 3))]
+    )
+
+
+# ---------------------------------------------------------------- stopping early
+
+
+@pytest.mark.parametrize(("n_points", "n_trials"), [(1, 1), (3, 3)])
+def test_max_time(search_class, probe, numbered, n_points, n_trials):
+    search = run(search_class, probe, numbered, max_time=1e-9, n_points=n_points)
+    assert search.stop_reason_ == "max_time"
+    assert len(search.trials_) == n_trials
+    assert search.best_estimator_.fitted_
+
+
+def test_max_time_of_many_trials(search_class, probe, numbered):
+    start = time.monotonic()
+    search = run(
+        search_class,
+        probe,
+        numbered,
+        n_iter=100_000,
+        max_time=0.3,
+        callbacks=lambda search, trial: time.sleep(0.02),
+    )
+    assert time.monotonic() - start < 3.0
+    assert search.stop_reason_ == "max_time"
+    assert 1 < len(search.trials_) <= 16
+
+
+def test_n_iter_no_change(search_class, probe, numbered):
+    space = {"x": [0.7, *np.linspace(0, 0.6, 50).tolist()]}
+    search = run(
+        search_class, probe.set_params(x=0.7), numbered, space, n_iter=40, n_iter_no_change=5
+    )
+    assert len(search.trials_) == 6
+    assert search.stop_reason_ == "n_iter_no_change"
+    assert search.best_index_ == 0
+
+
+@pytest.mark.parametrize(("tol", "n_trials"), [(0.0, 6), (0.15, 6), (0.25, 3)])
+def test_tol(search_class, probe, numbered, tol, n_trials):
+    given = [{"x": value} for value in (0.1, 0.2, 0.3, 0.4, 0.5, 0.6)]
+    search = run(
+        search_class,
+        probe,
+        numbered,
+        initial_params=given,
+        n_iter=6,
+        n_iter_no_change=2,
+        tol=tol,
+    )
+    assert len(search.trials_) == n_trials
+
+
+@pytest.mark.parametrize(("n_points", "n_trials"), [(1, 2), (4, 4)])
+def test_target_score(search_class, probe, numbered, n_points, n_trials):
+    search = run(
+        search_class,
+        probe,
+        numbered,
+        initial_params=[{"x": 0.0}, {"x": 0.75}, {"x": 0.1}, {"x": 0.2}],
+        target_score=0.9,
+        n_points=n_points,
+    )
+    assert len(search.trials_) == n_trials
+    assert search.stop_reason_ == "target_score"
+    assert search.best_params_ == {"x": 0.75}
+
+
+def test_a_target_out_of_reach(search_class, probe, numbered):
+    search = run(search_class, probe, numbered, target_score=2.0, n_iter=3)
+    assert search.stop_reason_ == "n_iter"
+
+
+# --------------------------------------------------------------------- callbacks
+
+
+@pytest.mark.parametrize("as_list", [False, True])
+@pytest.mark.parametrize("n_points", [1, 3])
+def test_callbacks_see_every_trial_in_its_order(search_class, probe, numbered, as_list, n_points):
+    seen = []
+
+    def callback(search, trial):
+        seen.append((search, trial))
+
+    search = run(
+        search_class,
+        probe,
+        numbered,
+        callbacks=[callback] if as_list else callback,
+        n_points=n_points,
+        n_iter=7,
+    )
+    assert [trial for _, trial in seen] == search.trials_
+    assert all(given is search for given, _ in seen)
+    assert all(trial.status == "complete" for _, trial in seen)
+
+
+@pytest.mark.parametrize("stop", [True, np.True_])
+@pytest.mark.parametrize(("n_points", "n_trials"), [(1, 3), (2, 4), (5, 5)])
+def test_a_callback_that_returns_true_stops(
+    search_class, probe, numbered, stop, n_points, n_trials
+):
+    first, second = [], []
+
+    def stopping(search, trial):
+        first.append(trial.number)
+        return stop if trial.number == 2 else None
+
+    search = run(
+        search_class,
+        probe,
+        numbered,
+        callbacks=[stopping, lambda search, trial: second.append(trial.number)],
+        n_points=n_points,
+        n_iter=20,
+    )
+    assert first == second == list(range(n_trials))
+    assert search.stop_reason_ == "callback"
+    assert search.best_estimator_.fitted_
+    assert len(search.cv_results_["params"]) == n_trials
+
+
+@pytest.mark.parametrize("answer", [None, False, np.False_])
+def test_other_answers_do_not_stop(search_class, probe, numbered, answer):
+    search = run(search_class, probe, numbered, callbacks=lambda search, trial: answer)
+    assert len(search.trials_) == 8
+
+
+def test_a_stop_after_the_last_trial(search_class, probe, numbered):
+    search = run(search_class, probe, numbered, callbacks=lambda s, t: t.number == 7)
+    assert search.stop_reason_ == "callback"
+    assert len(search.trials_) == 8
+
+
+def test_the_first_reason_counts(search_class, probe, numbered):
+    search = run(search_class, probe, numbered, callbacks=lambda s, t: True, target_score=-9.0)
+    assert search.stop_reason_ == "target_score"
+
+
+def test_callbacks_may_be_objects_and_hold_anything(search_class, probe, numbered):
+    class Counter:
+        n_calls = 0
+
+        def __call__(self, search, trial):
+            self.n_calls += 1
+
+    counter = Counter()
+    run(search_class, probe, numbered, callbacks=counter, n_iter=4)
+    assert counter.n_calls == 4
+
+
+# ------------------------------------------------------------------- odd budgets
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        [0.3],
+        (0.3, 0.3, "uniform"),
+        (0.3, 0.3, "log-uniform"),
+        (3, 3, "int"),
+        uniform(0.3, 1e-300),
+    ],
+)
+def test_a_single_value(search_class, probe, numbered, values):
+    search = run(search_class, probe, numbered, {"x": values, "z": [1, 2, 3]}, n_iter=3)
+    assert {trial.params["z"] for trial in search.trials_} <= {1, 2, 3}
+    assert {float(trial.params["x"]) for trial in search.trials_} <= {0.3, 3.0}

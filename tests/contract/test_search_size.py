@@ -1,0 +1,61 @@
+"""A fitted search is small, whatever the data."""
+
+import pickle
+
+import numpy as np
+import pytest
+from scipy.stats import loguniform, randint
+from sklearn.base import BaseEstimator
+
+
+class Ten(BaseEstimator):
+    """Has ten parameters and learns nothing."""
+
+    def __init__(self, a=0.5, b=0.5, c=0.5, d=0.5, e=0.5, f=5, g=5, h="u", i="u", j=True):
+        self.a, self.b, self.c, self.d, self.e = a, b, c, d, e
+        self.f, self.g, self.h, self.i, self.j = f, g, h, i, j
+
+    def fit(self, X, y=None):
+        self.fitted_ = True
+        return self
+
+    def score(self, X, y=None):
+        return -((self.a - 0.3) ** 2) - (self.b - self.c) ** 2 - abs(self.f - 7) / 10
+
+
+SPACE = {
+    **dict.fromkeys("abc", (0.0, 1.0, "uniform")),
+    **dict.fromkeys("de", loguniform(1e-3, 1.0)),
+    "f": randint(1, 10),
+    "g": [1, 2, 3, 5, 8],
+    **dict.fromkeys("hi", ["u", "v", "w"]),
+    "j": [True, False],
+}
+
+
+def size(search_class, n_iter, cv, n_rows=100, **arguments):
+    X = np.zeros((n_rows, 2))
+    search = search_class(Ten(), SPACE, n_iter=n_iter, cv=cv, random_state=0, **arguments)
+    return len(pickle.dumps(search.fit(X, np.arange(n_rows) % 2)))
+
+
+@pytest.mark.parametrize(("cv", "return_train_score"), [(3, False), (5, False), (5, True)])
+def test_a_trial_takes_less_than_two_kilobytes(search_class, cv, return_train_score):
+    sizes = [
+        size(search_class, n_iter, cv, return_train_score=return_train_score, n_points=4)
+        for n_iter in (12, 36)
+    ]
+    slope = (sizes[1] - sizes[0]) / 24
+    print(f"{search_class.__name__}, cv={cv}: {slope:.0f} bytes a trial, {sizes[0]} in all at 12")
+    assert slope < 2000
+
+
+def test_the_size_does_not_depend_on_the_data(search_class):
+    assert size(search_class, 14, 3, 100) == size(search_class, 14, 3, 100_000)
+
+
+def test_unseeded_splits_are_not_kept(search_class):
+    from sklearn.model_selection import ShuffleSplit
+
+    cv = ShuffleSplit(2)
+    assert size(search_class, 3, cv, 100) == size(search_class, 3, cv, 100_000)

@@ -1,0 +1,241 @@
+"""What each of scikit-learn's private names that the searches lean on must still mean."""
+
+import ast
+import inspect
+from pathlib import Path
+
+import numpy as np
+import pytest
+import sklearn
+from sklearn.model_selection import KFold, RandomizedSearchCV
+from sklearn.model_selection._search import BaseSearchCV
+from sklearn.utils.fixes import parse_version
+
+import sklearn_lepton
+from sklearn_lepton import _fits
+
+HAS_CALLBACKS = parse_version(sklearn.__version__) >= parse_version("1.9")
+
+
+class Stock(BaseSearchCV):
+    """scikit-learn's own search around a conversation of the test's choice."""
+
+    def __init__(self, estimator, conversation=None, *, refit=True, scoring=None, error_score=np.nan):
+        super().__init__(
+            estimator,
+            refit=refit,
+            scoring=scoring,
+            cv=3,
+            error_score=error_score,
+            return_train_score=False,
+        )
+        self.conversation = conversation
+
+    def _run_search(self, evaluate_candidates, **extra):
+        self.__dict__.setdefault("calls", []).append(extra)
+        self.conversation(self, evaluate_candidates)
+
+    def _format_results(self, candidate_params, n_splits, out, more_results=None):
+        results = super()._format_results(candidate_params, n_splits, out, more_results)
+        self.__dict__.setdefault("formatted", []).append(
+            {"params": list(candidate_params), "out": out, "n_rows": len(out), "results": results}
+        )
+        return results
+
+
+class WithContext(Stock):
+    def _run_search(self, evaluate_candidates, *, callback_ctx=None):
+        super()._run_search(evaluate_candidates, callback_ctx=callback_ctx)
+
+
+def two_batches(search, evaluate):
+    evaluate([{"x": 0.1}, {"x": 0.7}])
+    evaluate([{"x": 0.3}])
+
+
+def test_run_search_is_called_once(probe, numbered):
+    search = Stock(probe, two_batches).fit(*numbered)
+    assert search.calls == [{}]
+
+
+def test_run_search_is_given_the_callbacks_if_it_takes_them(probe, numbered):
+    search = WithContext(probe, two_batches).fit(*numbered)
+    [extra] = search.calls
+    context = extra["callback_ctx"]
+    assert (context is not None) == HAS_CALLBACKS
+    if HAS_CALLBACKS:
+        task = context.subcontext(task_name="search", max_subtasks=2, sequential_subtasks=False)
+        assert task.call_on_fit_task_begin(estimator=search) is task
+        leaf = task.subcontext(task_name="leaf", task_id=7)
+        assert (leaf.task_name, leaf.task_id, leaf.parent) == ("leaf", 7, task)
+        from sklearn.callback import CallbackContext
+
+        assert type(leaf) is CallbackContext
+
+
+def test_evaluate_candidates_takes_other_splits_of_the_same_number(probe, log, numbered):
+    def converse(search, evaluate):
+        parameters = list(inspect.signature(evaluate).parameters)
+        assert parameters[:3] == ["candidate_params", "cv", "more_results"]
+        assert ("callback_ctx" in parameters) == HAS_CALLBACKS
+        evaluate([{"x": 0.1}], cv=KFold(3, shuffle=True, random_state=0))
+        with pytest.raises(ValueError, match="inconsistent results"):
+            evaluate([{"x": 0.2}], cv=KFold(2))
+
+    Stock(probe, converse).fit(*numbered)
+    splits = [test.tolist() for _, test in KFold(3, shuffle=True, random_state=0).split(numbered[0])]
+    assert log.scores[:3] == splits
+
+
+def test_format_results_gets_all_rows_so_far_and_what_it_returned_last_is_published(probe, numbered):
+    search = Stock(probe, two_batches).fit(*numbered)
+    first, second = search.formatted
+    assert (first["n_rows"], second["n_rows"]) == (6, 9)
+    assert second["params"] == [{"x": 0.1}, {"x": 0.7}, {"x": 0.3}]
+    assert second["out"] is first["out"]
+    assert search.cv_results_ is second["results"]
+
+
+def test_evaluate_candidates_returns_what_format_results_returned(probe, numbered):
+    returned = []
+
+    def converse(search, evaluate):
+        returned.append(evaluate([{"x": 0.1}]))
+
+    search = Stock(probe, converse).fit(*numbered)
+    assert returned[0] is search.formatted[0]["results"]
+
+
+@pytest.mark.parametrize("scoring", [None, ["r2", "neg_max_error"], lambda *args: {"a": 1.0, "b": 2.0}])
+def test_a_row_holds_scores_times_and_the_error(probe, numbered, scoring):
+    search = Stock(probe, two_batches, scoring=scoring, refit=False)
+    search.return_train_score = True
+    search.fit(*numbered)
+    for row in search.formatted[-1]["out"]:
+        assert {"test_scores", "train_scores", "fit_time", "score_time", "fit_error"} <= set(row)
+        assert isinstance(row["test_scores"], dict) == (scoring is not None)
+        assert row["fit_error"] is None
+        assert row["fit_time"] >= 0.0
+
+
+def test_format_results_needs_no_more_than_our_rows_hold(probe, numbered):
+    def converse(search, evaluate):
+        evaluate([{"x": 0.1}])
+        row = {"test_scores": 0.5, "fit_time": 0.0, "score_time": 0.0, "fit_error": None}
+        BaseSearchCV._format_results(search, [{"x": 0.1}, {"x": 0.2}], 3, [row] * 6, None)
+
+    Stock(probe, converse).fit(*numbered)
+
+
+def test_several_metrics_are_told_from_the_first_row_after_the_search(probe, numbered):
+    def converse(search, evaluate):
+        evaluate([{"x": 0.1}])
+        search.formatted[-1]["out"][0]["test_scores"] = {"a": 1.0}
+
+    assert Stock(probe, converse, refit=False).fit(*numbered).multimetric_ is True
+
+
+def test_the_best_row_is_chosen_by_the_published_ranks(probe, numbered):
+    def converse(search, evaluate):
+        results = evaluate([{"x": 0.1}, {"x": 0.7}, {"x": 0.3}])
+        results["rank_test_score"] = np.array([2, 3, 1], dtype=np.int32)
+
+    search = Stock(probe, converse).fit(*numbered)
+    assert search.best_index_ == 2
+    assert search.best_params_ == {"x": 0.3}
+
+
+def test_the_error_of_a_batch_that_failed_can_be_taken_apart(probe, numbered):
+    texts = []
+
+    def converse(search, evaluate):
+        evaluate([{"outcome": "ok"}])
+        with pytest.raises(ValueError, match="All the 6 fits failed") as caught:
+            evaluate([{"outcome": "raise", "z": 1}, {"outcome": "raise", "z": 2}])
+        texts.append(str(caught.value))
+
+    search = Stock(probe, converse).fit(*numbered)
+    before, *errors = _fits._FIT_ERROR.split(texts[0])
+    assert "misconfigured" in before
+    assert len(errors) == 2
+    for z, error in enumerate(errors, start=1):
+        assert error.startswith("Traceback (most recent call last):")
+        assert error.rstrip().endswith(f"RuntimeError: no luck with z={z}")
+    assert len(search.cv_results_["params"]) == 1
+
+
+def test_the_error_is_the_same_with_another_error_score(probe, numbered):
+    def converse(search, evaluate):
+        evaluate([{"outcome": "ok"}])
+        with pytest.raises(ValueError, match="All the 3 fits failed") as caught:
+            evaluate([{"outcome": "raise"}])
+        assert len(_fits._FIT_ERROR.split(str(caught.value))) == 2
+
+    Stock(probe, converse, error_score=-1.0).fit(*numbered)
+
+
+def test_refit_is_checked_for_several_metrics(probe):
+    scores = {"a": 1.0, "b": 2.0}
+    for refit in (False, "a", "b", lambda cv_results: 0):
+        Stock(probe, refit=refit)._check_refit_for_multimetric(scores)
+    for refit in (True, "c"):
+        with pytest.raises(ValueError, match="refit"):
+            Stock(probe, refit=refit)._check_refit_for_multimetric(scores)
+
+
+def test_parameters_are_set_outside_of_the_guarded_part_of_a_fit():
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import Pipeline
+
+    pipeline = Pipeline([("scale", "passthrough"), ("clf", LogisticRegression())])
+    search = RandomizedSearchCV(pipeline, {"scale__with_mean": [True]}, n_iter=1, cv=2)
+    with pytest.raises((AttributeError, ValueError)) as caught:
+        search.fit(np.eye(8), [0, 1] * 4)
+    assert "fits failed" not in str(caught.value)
+
+
+# ------------------------------------------------------------ where the names stand
+
+
+def private_imports(path):
+    """List what a module imports from scikit-learn by a private name."""
+    found = []
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "sklearn":
+            names = [f"{node.module}.{alias.name}" for alias in node.names]
+        elif isinstance(node, ast.Import):
+            names = [a.name for a in node.names if a.name.split(".")[0] == "sklearn"]
+        else:
+            continue
+        found += [name for name in names if any(part.startswith("_") for part in name.split("."))]
+    return found
+
+
+def private_attributes(path):
+    """List the private names of BaseSearchCV that a module uses."""
+    names = {name for name in vars(BaseSearchCV) if name.startswith("_") and name[1] != "_"}
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    used = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+    defined = {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
+    return names & (used | defined)
+
+
+MODULES = sorted(Path(sklearn_lepton.__file__).parent.rglob("*.py"))
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.stem)
+def test_private_names_stand_in_one_module(path):
+    if path.name == "_base_search.py":
+        assert private_imports(path) == ["sklearn.model_selection._search.BaseSearchCV"]
+        assert private_attributes(path) == {
+            "_check_refit_for_multimetric",
+            "_format_results",
+            "_run_search",
+        }
+    else:
+        assert private_imports(path) == []
+        assert private_attributes(path) == set()
+
+
+def test_fit_is_scikit_learns(search_class):
+    assert search_class.fit is BaseSearchCV.fit
