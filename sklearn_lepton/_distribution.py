@@ -14,6 +14,8 @@ from sklearn_lepton._values import is_real, plain, value_from_json, value_to_jso
 # Quantiles beyond these are cut off where a distribution has no bound of its own.
 _TAIL = 1e-6
 _MAX_TABLE = 2**16
+# A table of the lowest values that has less of the probability than this is none.
+_LEAST_TABLE = 0.5
 _N_DRAWS = 1024
 
 
@@ -36,8 +38,7 @@ class Distribution(Dimension):
 
     def __init__(self, dist: Any) -> None:
         self.dist = dist
-        with np.errstate(all="ignore"):
-            quantiles = np.asarray(dist.ppf([0.0, 0.25, 0.5, 0.75, 1.0]), dtype=float)
+        quantiles = self._quantiles([0.0, 0.25, 0.5, 0.75, 1.0])
         if not np.isfinite(quantiles[1:4]).all():
             msg = (
                 f"the distribution {_describe_distribution(dist)} has no values in its range: "
@@ -46,25 +47,32 @@ class Distribution(Dimension):
             raise ValueError(msg)
         self._from = 0.0 if np.isfinite(quantiles[0]) else _TAIL
         self._to = 1.0 if np.isfinite(quantiles[4]) else 1 - _TAIL
-        # Quantile functions are not always exact at their ends, nor quite ascending.
-        self._low, self._high = map(float, dist.ppf([self._from, self._to]))
         self.values: list[Any] | None = None
         if hasattr(dist, "pmf"):
             self._tabulate()
+        else:
+            # Quantile functions are not always exact at their ends, nor quite ascending.
+            self._low, self._high = self._quantiles([self._from, self._to]).tolist()
+
+    def _quantiles(self, probabilities: npt.ArrayLike) -> FloatArray:
+        with np.errstate(all="ignore"):  # far out, some overflow on their way to a good result
+            return np.asarray(self.dist.ppf(probabilities), dtype=float)
 
     def _tabulate(self) -> None:
         """List the values of a discrete distribution with the cells of their probabilities."""
-        low, high = np.asarray(self.dist.ppf([self._from or 1e-16, self._to]), dtype=float)
-        if high - low < _MAX_TABLE:
-            support = low + np.arange(int(high - low) + 1)
-        else:
-            support = np.asarray(self.dist.ppf((np.arange(_MAX_TABLE) + 0.5) / _MAX_TABLE))
-        support = np.unique(support)
-        edges = np.asarray(self.dist.cdf(support), dtype=float)
-        keep = np.diff(edges, prepend=0.0) > 1e-12
-        edges = np.concatenate([[0.0], edges[keep]])
-        self._edges = edges / edges[-1]
-        self.values = [int(v) if v == int(v) else float(v) for v in support[keep]]
+        low, high = map(float, self.dist.support())
+        values = getattr(getattr(self.dist, "dist", self.dist), "xk", None)
+        if values is None and np.isfinite(low):
+            values = low + np.arange(int(min(high - low + 1, _MAX_TABLE)))
+        if values is None or np.sum(self.dist.pmf(values)) < _LEAST_TABLE:
+            # Only where needed: the quantiles of a long tail can take scipy for ever.
+            low, high = self._quantiles([_TAIL, 1 - _TAIL])
+            values = np.rint(np.linspace(low, high, int(min(high - low + 1, _MAX_TABLE))))
+        weights = np.asarray(self.dist.pmf(values), dtype=float)
+        keep = weights > 1e-9 * weights.max()
+        edges = np.cumsum(weights[keep])
+        self._edges = np.concatenate([[0.0], edges / edges[-1]])
+        self.values = [int(v) if v == int(v) else float(v) for v in np.asarray(values)[keep]]
 
     @property
     def n_values(self) -> float:
@@ -95,7 +103,7 @@ class Distribution(Dimension):
         low, high = self._from, self._to
         for _ in range(60):  # bisection, down to the last bit
             middle = (low + high) / 2
-            if self.dist.ppf(middle) < value:
+            if self._quantiles(middle) < value:
                 low = middle
             else:
                 high = middle
@@ -110,7 +118,9 @@ class Distribution(Dimension):
         """Map a probability to the value at that quantile."""
         if self.values is not None:
             return self.values[int(self._index(np.asarray(unit, dtype=float)))]
-        value = float(self.dist.ppf((1 - unit) * self._from + unit * self._to))
+        if min(unit, 1 - unit) < 1e-9:  # where scipy's root finders give up with a warning
+            return self._low if unit < 0.5 else self._high
+        value = float(self._quantiles((1 - unit) * self._from + unit * self._to))
         return min(max(value, self._low), self._high)
 
     def _index(self, units: FloatArray) -> npt.NDArray[np.intp]:
@@ -187,7 +197,7 @@ def dimension_from_json(name: str, data: Mapping[str, Any]) -> Dimension:
 
 def _describe_distribution(dist: Any) -> str:
     frozen = getattr(dist, "dist", None)
-    if frozen is None or not hasattr(dist, "kwds"):
+    if not getattr(frozen, "name", None):
         return repr(dist)
     arguments = [repr(plain(value)) for value in dist.args]
     arguments += [f"{key}={plain(value)!r}" for key, value in dist.kwds.items()]

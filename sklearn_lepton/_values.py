@@ -135,6 +135,7 @@ def shorten(values: list[Any], n_shown: int = 10) -> str:
 
 def unknown_name(name: str, known: Sequence[str]) -> str:
     """Word the message for a parameter that does not exist, with the nearest that does."""
-    near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-    hint = f" Did you mean {near[0]!r}?" if near else ""
+    lower = {other.lower(): other for other in known}
+    near = difflib.get_close_matches(name.lower(), lower, n=1, cutoff=0.5)
+    hint = f" Did you mean {lower[near[0]]!r}?" if near else ""
     return f"Unknown parameter {name!r}.{hint} Allowed are {sorted(known)}."

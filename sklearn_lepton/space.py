@@ -73,7 +73,7 @@ def _from_triple(low: Any, high: Any, prior: str) -> Dimension | None:
 
 def _as_choices(values: Any) -> list[Any]:
     sized = hasattr(values, "__len__") and hasattr(values, "__getitem__")
-    if not sized or isinstance(values, str | bytes | Mapping):
+    if not sized or isinstance(values, str | bytes | Mapping) or hasattr(values, "get_params"):
         msg = (
             f"{values!r} (of type {type(values).__name__}) is not a set of values. Give a list "
             f"of choices such as [{values!r}], a scipy.stats distribution, Real, Integer, "

@@ -16,7 +16,7 @@ from sklearn_lepton.space import Space
 
 _MAX_SOBOL_DIMS = 21201
 _N_NEIGHBOURS = 64
-_MAX_LISTED = 4096
+_MAX_LISTED = 1024
 
 
 class Optimizer(ABC):

@@ -39,6 +39,7 @@ _LEAST_SHARE = 0.25
 _MIN_STEP = 0.02
 _CROSSOVER_RATE = 0.8
 _COLLAPSED = 1e-3
+_LEAST_FAMILY = 6
 _OPERATORS = ("crossover", "differential")
 
 
@@ -135,7 +136,7 @@ class GeneticOptimizer(Optimizer):
         if len(self.space.branches) > 1:
             branch = self._choose_branch(points[ranking[:size], 0], rng)
             ranking = ranking[points[ranking, 0] == branch]
-            if not ranking.size:
+            if ranking.size < _LEAST_FAMILY:
                 return np.append(branch, rng.random(self.space.n_dims - 1)), {}
         numbers = [trial.number for trial in told]
         rates = self._success_rates(told, dict(zip(numbers, scores.tolist(), strict=True)))

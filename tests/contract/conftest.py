@@ -11,6 +11,14 @@ SEARCHES = [
 ]
 
 
+# scikit-learn before 1.8 passes options to scipy that scipy 1.16 and later warn of.
+SCIPY_OPTIONS = "ignore:scipy.optimize. The .disp. and .iprint. options:DeprecationWarning"
+
+
+def pytest_configure(config):
+    config.addinivalue_line("filterwarnings", SCIPY_OPTIONS)
+
+
 class Log:
     """Remembers what happened to all clones of an estimator, which share it."""
 

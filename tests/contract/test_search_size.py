@@ -25,10 +25,10 @@ class Ten(BaseEstimator):
 
 SPACE = {
     **dict.fromkeys("abc", (0.0, 1.0, "uniform")),
-    **dict.fromkeys("de", loguniform(1e-3, 1.0)),
+    **{name: loguniform(1e-3, 1.0) for name in "de"},
     "f": randint(1, 10),
     "g": [1, 2, 3, 5, 8],
-    **dict.fromkeys("hi", ["u", "v", "w"]),
+    **{name: ["u", "v", "w"] for name in "hi"},
     "j": [True, False],
 }
 
@@ -46,16 +46,17 @@ def test_a_trial_takes_less_than_two_kilobytes(search_class, cv, return_train_sc
         for n_iter in (12, 36)
     ]
     slope = (sizes[1] - sizes[0]) / 24
-    print(f"{search_class.__name__}, cv={cv}: {slope:.0f} bytes a trial, {sizes[0]} in all at 12")
     assert slope < 2000
 
 
 def test_the_size_does_not_depend_on_the_data(search_class):
-    assert size(search_class, 14, 3, 100) == size(search_class, 14, 3, 100_000)
+    sizes = [size(search_class, 14, 3, n_rows) for n_rows in (100, 100_000)]
+    assert abs(sizes[1] - sizes[0]) < 64
 
 
 def test_unseeded_splits_are_not_kept(search_class):
     from sklearn.model_selection import ShuffleSplit
 
     cv = ShuffleSplit(2)
-    assert size(search_class, 3, cv, 100) == size(search_class, 3, cv, 100_000)
+    sizes = [size(search_class, 3, cv, n_rows) for n_rows in (100, 100_000)]
+    assert abs(sizes[1] - sizes[0]) < 64

