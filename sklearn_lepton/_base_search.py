@@ -206,7 +206,9 @@ class BaseOptimizerSearchCV(BaseSearchCV):  # type: ignore[misc]
         else:
             n_points = int(self.n_points)
         metric = self.refit if isinstance(self.refit, str) else None
-        evaluator = BatchEvaluator(fits.run, metric=metric, n_points=n_points)
+        evaluator = BatchEvaluator(
+            fits.run, metric=metric, n_points=n_points, error_score=self.error_score
+        )
         callbacks = self._make_callbacks()
         reason: str | None = None
         trials = run_trials(

@@ -197,7 +197,7 @@ def dimension_from_json(name: str, data: Mapping[str, Any]) -> Dimension:
 
 def _describe_distribution(dist: Any) -> str:
     frozen = getattr(dist, "dist", None)
-    if not getattr(frozen, "name", None):
+    if frozen is None or not frozen.name:
         return repr(dist)
     arguments = [repr(plain(value)) for value in dist.args]
     arguments += [f"{key}={plain(value)!r}" for key, value in dist.kwds.items()]

@@ -17,7 +17,7 @@ _PRIORS = ("uniform", "log-uniform", "int", "log-int")
 _TRIPLE = 3
 
 
-def as_dimension(name: str, values: Any) -> Dimension:
+def _as_dimension(name: str, values: Any) -> Dimension:
     """Read one entry of ``param_distributions``.
 
     Parameters
@@ -163,7 +163,7 @@ class Space:
                 if not isinstance(name, str):
                     msg = f"Parameter names must be strings, got {name!r}."
                     raise TypeError(msg)
-                dimension = as_dimension(name, values)
+                dimension = _as_dimension(name, values)
                 shared = [
                     column
                     for column, other in enumerate(dimensions)

@@ -38,7 +38,7 @@ def test_results_and_attributes_are_those_of_randomized_search(
     search_class, blobs, scoring, return_train_score
 ):
     arguments = {
-        "n_iter": 8,
+        "n_iter": 4,
         "cv": 3,
         "random_state": 0,
         "scoring": scoring,

@@ -115,6 +115,8 @@ def test_the_global_seed_does_not_matter(search_class, blobs):
     assert outlines[0] == outlines[1]
 
 
+# scikit-learn resets the process-wide warnings filters around each fit, which threads then see.
+@pytest.mark.filterwarnings("ignore")
 def test_two_searches_in_two_threads(search_class, blobs):
     seeds = [1, 2]
     alone = [outline(make(search_class, random_state=seed).fit(*blobs)) for seed in seeds]

@@ -33,7 +33,7 @@ SEVERAL = [
 
 
 def compare(search_class, data, scoring, refit):
-    arguments = {"n_iter": 5, "cv": 2, "random_state": 0, "scoring": scoring, "refit": refit}
+    arguments = {"n_iter": 3, "cv": 2, "random_state": 0, "scoring": scoring, "refit": refit}
     ours = search_class(TREE, SPACE, **arguments).fit(*data)
     stock = RandomizedSearchCV(TREE, SPACE, **arguments).fit(*data)
     for name in (
