@@ -6,6 +6,7 @@ hands the raw rows of the splits to it. The dict that it returned last is the
 one `fit` publishes; it is filled once, at the end.
 """
 
+import inspect
 import tempfile
 import uuid
 import warnings
@@ -24,7 +25,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_lepton._evaluation import BatchEvaluator
-from sklearn_lepton._fits import Fits
+from sklearn_lepton._fits import ErrorScore, Fits
 from sklearn_lepton._loop import run_trials
 from sklearn_lepton._trial import Trial
 from sklearn_lepton._typing import Callback
@@ -154,6 +155,7 @@ class BaseOptimizerSearchCV(BaseSearchCV):  # type: ignore[misc]
     def _run_search(self, evaluate_candidates: Any, *, callback_ctx: Any = None) -> None:
         """Search; `fit` calls this once, with everything else prepared."""
         self._check_parameters()
+        _read_fit(self, evaluate_candidates)
         # What an earlier fit left would travel to the workers with every task.
         for name in ("trials_", "space_", "optimizer_", "stop_reason_", "cv_results_"):
             self.__dict__.pop(name, None)
@@ -206,9 +208,7 @@ class BaseOptimizerSearchCV(BaseSearchCV):  # type: ignore[misc]
         else:
             n_points = int(self.n_points)
         metric = self.refit if isinstance(self.refit, str) else None
-        evaluator = BatchEvaluator(
-            fits.run, metric=metric, n_points=n_points, error_score=self.error_score
-        )
+        evaluator = BatchEvaluator(fits.run, metric=metric, n_points=n_points)
         callbacks = self._make_callbacks()
         reason: str | None = None
         trials = run_trials(
@@ -307,7 +307,7 @@ class BaseOptimizerSearchCV(BaseSearchCV):  # type: ignore[misc]
         fits.unify(rows)
         params = [trial.params for trial in trials]
         results: dict[str, Any] = super()._format_results(params, self.n_splits_, rows, None)
-        failed = np.array([trial.status == "failed" for trial in trials])
+        failed = np.array([any(row["fit_error"] for row in trial.rows) for trial in trials])
         for name in [name for name in results if name.startswith("rank_test_")]:
             means = results[name.replace("rank_", "mean_", 1)]
             last = failed | ~np.isfinite(means)
@@ -361,6 +361,20 @@ class _LeafContext(CallbackContext):  # type: ignore[misc]
         if stop:
             Path(self.flag).touch()
         return stop
+
+
+def _read_fit(search: Any, evaluate_candidates: Any) -> None:
+    """Take from the running `fit` what it tells no other way.
+
+    Before scikit-learn 1.9 it sets the number of splits only at its end. And a
+    scorer that raises leaves no trace but the ``error_score``, which is
+    therefore marked for this one fit.
+    """
+    names = inspect.getclosurevars(evaluate_candidates).nonlocals
+    if "n_splits" in names:
+        search.n_splits_ = names["n_splits"]
+    if is_real(search.error_score):
+        names["fit_and_score_kwargs"]["error_score"] = ErrorScore(search.error_score)
 
 
 def _draw_seed(random_state: Any) -> int:

@@ -106,7 +106,7 @@ class BayesSearchCV(BaseOptimizerSearchCV):
         Class labels; only with `refit` and a classifier.
     n_features_in_ : int
         Number of features; only with `refit`.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the features; only with `refit` and where `X` has any.
 
     See Also

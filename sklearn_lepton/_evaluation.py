@@ -19,8 +19,6 @@ class BatchEvaluator:
         None is the first.
     n_points : int
         Trials in a batch.
-    error_score : float or "raise", default="raise"
-        What scikit-learn scores a fit with that raises.
     """
 
     def __init__(
@@ -29,12 +27,10 @@ class BatchEvaluator:
         *,
         metric: str | None,
         n_points: int,
-        error_score: float | str = "raise",
     ) -> None:
         self._evaluate = evaluate
         self._metric = metric
         self._n_points = n_points
-        self._error_score = error_score
         self._submitted: list[Trial] = []
 
     def free(self) -> int:
@@ -51,24 +47,17 @@ class BatchEvaluator:
         if not trials:
             return []
         rows = self._evaluate([trial.params for trial in trials])
-        return [
-            finish(trial, row, self._metric, self._error_score)
-            for trial, row in zip(trials, rows, strict=True)
-        ]
+        return [finish(trial, row, self._metric) for trial, row in zip(trials, rows, strict=True)]
 
     def close(self) -> list[Trial]:
         """Return nothing: no trial runs between two calls of `collect`."""
         return []
 
 
-def finish(
-    trial: Trial, rows: Rows, metric: str | None, error_score: float | str = "raise"
-) -> Trial:
+def finish(trial: Trial, rows: Rows, metric: str | None) -> Trial:
     """Return a trial with the results of its splits.
 
-    It fails if the fit failed on any split, the mean score is not finite, or
-    every split has the score of an error: a scorer that raises leaves no other
-    trace.
+    It fails if fit or scorer failed on any split or the mean score is not finite.
 
     Parameters
     ----------
@@ -78,8 +67,6 @@ def finish(
     metric : str or None
         Name of the metric that is optimised where there are several; None is
         the first.
-    error_score : float or "raise", default="raise"
-        What scikit-learn scores a fit with that raises.
 
     Returns
     -------
@@ -92,8 +79,7 @@ def finish(
             score = score[next(iter(score)) if metric is None else metric]
         scores.append(float(score))
     seconds = sum(float(row["fit_time"]) + float(row["score_time"]) for row in rows)
-    is_error = all(score == error_score for score in scores)
-    if is_error or any(row["fit_error"] is not None for row in rows):
+    if any(row["fit_error"] is not None for row in rows):
         return trial.fail(split_scores=scores, rows=rows, seconds=seconds)
     mean = sum(scores) / len(scores)
     return trial.complete(mean, split_scores=scores, rows=rows, seconds=seconds)

@@ -16,6 +16,10 @@ from sklearn_lepton._typing import Rows
 _FIT_ERROR = re.compile(r"-{80}\n\d+ fits failed with the following error:\n")
 
 
+class ErrorScore(float):
+    """The ``error_score``, told apart from an equal score that was earned."""
+
+
 class Fits:
     """Run the fits of a batch through ``evaluate_candidates`` and return their rows.
 
@@ -107,7 +111,13 @@ class Fits:
                 tidy[name] = {metric: float(score) for metric, score in value.items()}
             elif value is not None:
                 tidy[name] = float(value)
+        scores = row["test_scores"]
         error = row["fit_error"]
+        if error is None and any(
+            isinstance(score, ErrorScore)
+            for score in (scores.values() if isinstance(scores, dict) else [scores])
+        ):
+            error = "The scorer raised an error; a warning 'Scoring failed' has its details."
         tidy["fit_error"] = None if error is None else self._texts.setdefault(error, error)
         return tidy
 

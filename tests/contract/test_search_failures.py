@@ -5,6 +5,7 @@ import pickle
 
 import numpy as np
 import pytest
+from joblib import parallel_config
 from sklearn.exceptions import FitFailedWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import accuracy_score
@@ -22,7 +23,8 @@ pytestmark = [
 ]
 
 X_RANGE = (0.0, 1.0, "uniform")
-WAYS = ["raise", "raise on a split", "nan", "nan on a split", "inf", "-inf", "scoring raises"]
+RAISING = ["raise", "raise on a split", "scoring raises", "scoring raises on a split"]
+WAYS = [*RAISING, "nan", "nan on a split", "inf", "-inf"]
 
 
 def is_failed(search):
@@ -79,7 +81,7 @@ def test_whole_batches_may_fail_even_the_first(search_class, probe, numbered, wa
     assert is_failed(search)[:4].tolist() == [True, True, True, False]
 
 
-@pytest.mark.parametrize("way", ["raise", "raise on a split", "scoring raises"])
+@pytest.mark.parametrize("way", RAISING)
 @pytest.mark.parametrize("n_points", [1, 3])
 def test_a_huge_error_score_never_wins(search_class, probe, numbered, way, n_points):
     search = search_class(
@@ -94,6 +96,35 @@ def test_a_huge_error_score_never_wins(search_class, probe, numbered, way, n_poi
     check_honest(search, way)
     recorded = search.cv_results_["mean_test_score"][is_failed(search)]
     assert (recorded > 1e5).all()
+
+
+def test_a_score_that_happens_to_equal_the_error_score_is_no_failure(search_class, blobs):
+    search = search_class(
+        LogisticRegression(),
+        {"C": [1e-3, 1.0]},
+        n_iter=2,
+        cv=2,
+        error_score=0,
+        scoring=lambda estimator, X, y: 0.0,
+    ).fit(*blobs)
+    assert search.best_score_ == 0.0
+    assert not is_failed(search).any()
+
+
+def test_a_score_of_error_is_known_across_processes(search_class, probe, numbered):
+    search = search_class(
+        probe.set_params(log=None),
+        {"x": X_RANGE, "outcome": ["ok", "scoring raises on a split"]},
+        n_iter=6,
+        cv=3,
+        error_score=1e6,
+        n_points=3,
+        n_jobs=2,
+        random_state=0,
+    )
+    with parallel_config(backend="multiprocessing"):
+        search.fit(*numbered)
+    check_honest(search, "scoring raises on a split")
 
 
 @pytest.mark.parametrize("n_points", [1, 4])
@@ -121,6 +152,8 @@ def test_if_all_fail_the_reasons_are_given(search_class, probe, numbered, way, n
     with pytest.raises(ValueError, match="All the 5 trials failed") as caught:
         search.fit(*numbered)
     reason = "RuntimeError: no luck with z=0" if way.startswith("raise") else "no finite mean"
+    if way.startswith("scoring raises"):
+        reason = "The scorer raised an error"
     assert reason in str(caught.value)
     assert "error_score='raise'" in str(caught.value)
     assert len(str(caught.value)) < 5000
@@ -239,7 +272,10 @@ def test_several_metrics(search_class, probe, numbered, way, n_points, refit, sc
     assert failed[:3].all()
     assert (~failed).any()
     assert (results["rank_test_first"][failed] == (~failed).sum() + 1).all()
-    assert (results["rank_test_second"][failed] == (~failed).sum() + 1).all()
+    if way.startswith("raise"):
+        assert (results["rank_test_second"][failed] == (~failed).sum() + 1).all()
+    else:  # of the other metric nothing is wrong
+        assert (results["rank_test_second"] == 1).all()
     assert len(results["split1_train_second"]) == 5
     if refit:
         assert search.best_params_["outcome"] == "ok"

@@ -12,7 +12,7 @@ from sklearn.model_selection._search import BaseSearchCV
 from sklearn.utils.fixes import parse_version
 
 import sklearn_lepton
-from sklearn_lepton import _fits
+from sklearn_lepton import _base_search, _fits
 
 HAS_CALLBACKS = parse_version(sklearn.__version__) >= parse_version("1.9")
 
@@ -73,6 +73,37 @@ def test_run_search_is_given_the_callbacks_if_it_takes_them(probe, numbered):
         from sklearn.callback import CallbackContext
 
         assert type(leaf) is CallbackContext
+
+
+@pytest.mark.parametrize("earlier", [False, True])
+def test_a_running_fit_tells_its_number_of_splits(probe, numbered, earlier):
+    told = []
+
+    def converse(search, evaluate):
+        _base_search._read_fit(search, evaluate)
+        told.append(search.n_splits_)
+        evaluate([{"x": 0.1}])
+
+    search = Stock(probe, converse)
+    if earlier:
+        search.n_splits_ = 7
+    search.fit(*numbered)
+    assert told == [3]
+
+
+@pytest.mark.filterwarnings("ignore:Scoring failed:UserWarning")
+@pytest.mark.filterwarnings("ignore:One or more of the:UserWarning")
+def test_a_scorer_that_raises_is_given_the_error_score_of_this_fit(probe, numbered):
+    def converse(search, evaluate):
+        _base_search._read_fit(search, evaluate)
+        evaluate([{"outcome": "scoring raises on a split"}, {"x": 0.1}])
+
+    search = Stock(probe, converse, error_score=5.0)
+    search.fit(*numbered)
+    scores = [row["test_scores"] for row in search.formatted[-1]["out"]]
+    assert [type(score) is _fits.ErrorScore for score in scores] == [True] + [False] * 5
+    assert scores[0] == 5.0
+    assert type(search.error_score) is float
 
 
 def test_evaluate_candidates_takes_other_splits_of_the_same_number(probe, log, numbered):
