@@ -1,5 +1,6 @@
 """The callbacks of scikit-learn 1.9: what they see of a search, and that they can end it."""
 
+import pickle
 import sys
 import threading
 from collections import Counter
@@ -125,6 +126,34 @@ def test_a_search_that_fails_altogether_is_balanced(search_class, probe, numbere
     begun, ended = recorder.tasks("begin"), recorder.tasks("end")
     assert begun[LEAF] == ended[LEAF] == 6
     assert begun["search"] == ended["search"] == 1
+
+
+def test_what_travels_with_a_task_does_not_grow(search_class, probe, numbered):
+    sizes = []
+
+    class Weigher:
+        def setup(self, estimator, context):
+            pass
+
+        on_fit_task_begin = teardown = setup
+
+        def on_fit_task_end(self, estimator, context):
+            if context.task_name == LEAF:
+                # both are pickled into every task
+                sizes.append(len(pickle.dumps(context)) + len(pickle.dumps(estimator)))
+
+        def __reduce__(self):
+            return str, ()
+
+        def __deepcopy__(self, memo):
+            return self
+
+    search = search_class(probe.set_params(log=None), SPACE, n_iter=40, cv=3, random_state=0)
+    search.set_callbacks(Weigher()).fit(*numbered).fit(*numbered)
+    first, last = max(sizes[:3]), max(sizes[-3:])
+    assert len(sizes) == 2 * 120
+    # An earlier fit leaves scikit-learn's own attributes and the estimator refitted.
+    assert last < first + 1500
 
 
 def test_every_hook_gets_the_search(search_class, probe, numbered):
