@@ -70,13 +70,11 @@ examples: $(VENV)/.stamp-plot $(VENV)/.stamp-test  ## Run every example
 test: $(VENV)/.stamp-test  ## Run the tests
 	$(PY) -m pytest $(XDIST) $(PYTEST_FLAGS)
 
-.PHONY: statistical slow faults
+.PHONY: statistical slow
 statistical: $(VENV)/.stamp-test  ## Run the tests of how well the optimizers search
 	$(PY) -m pytest $(XDIST) -m statistical --timeout 900 $(PYTEST_FLAGS)
 slow: $(VENV)/.stamp-test  ## Run the long tests: real estimators, memory and speed ceilings
 	$(PY) -m pytest -m slow --timeout 900 $(PYTEST_FLAGS)
-faults: $(VENV)/.stamp-test  ## Run the tests that break things on purpose
-	$(PY) -m pytest -m faults --timeout 300 $(PYTEST_FLAGS)
 
 .PHONY: test-versions
 test-versions: $(SKLEARN_VERSIONS:%=.venv-sk%/.stamp)  ## Run the tests on scikit-learn 1.6, 1.7, 1.8 and 1.9

@@ -18,9 +18,16 @@ extensions = [
     "sphinx_gallery.gen_gallery",
 ]
 exclude_patterns = ["_build", "README.md"]
+html_title = "sklearn-lepton"
 html_theme = "pydata_sphinx_theme"
 html_static_path = ["_static"]
-html_theme_options = {"show_prev_next": False, "navigation_with_keys": False}
+html_theme_options = {
+    "header_links_before_dropdown": 4,
+    "navigation_with_keys": False,
+    "show_prev_next": False,
+}
+# The pages are few: the header lists them all.
+html_sidebars = {"**": []}
 
 myst_enable_extensions = ["dollarmath"]
 myst_heading_anchors = 3
