@@ -12,11 +12,27 @@ from scipy.stats import qmc
 
 from sklearn_lepton._dimension import FloatArray
 from sklearn_lepton._trial import Trial
+from sklearn_lepton._values import is_real, is_whole
 from sklearn_lepton.space import Space
 
 _MAX_SOBOL_DIMS = 21201
 _N_NEIGHBOURS = 64
 _MAX_LISTED = 1024
+
+
+def check_count(name: str, value: Any, *, least: int) -> None:
+    """Refuse what is neither "auto" nor an integer of at least some size."""
+    is_auto = isinstance(value, str) and value == "auto"
+    if not is_auto and not (is_whole(value) and value >= least):
+        msg = f"{name} must be 'auto' or an integer of at least {least}, got {value!r}."
+        raise ValueError(msg)
+
+
+def check_share(name: str, value: Any, *, below: float = np.inf) -> None:
+    """Refuse what is not a number from 0 up to, but not including, some bound."""
+    if not is_real(value) or not 0 <= value < below:
+        msg = f"{name} must be a number in [0, {below:g}), got {value!r}."
+        raise ValueError(msg)
 
 
 class Optimizer(ABC):
@@ -50,17 +66,14 @@ class Optimizer(ABC):
 
     def __init__(self, space: Any, *, seed: int = 0, n_initial_points: int | str = "auto") -> None:
         self.space = Space(space)
-        if not isinstance(seed, int | np.integer) or seed < 0:
+        if not is_whole(seed) or seed < 0:
             msg = f"seed must be an integer of at least 0, got {seed!r}."
             raise ValueError(msg)
         self.seed = int(seed)
-        if n_initial_points == "auto":
-            self.n_initial_points = self._default_n_initial_points()
-        elif isinstance(n_initial_points, int | np.integer) and n_initial_points >= 1:
-            self.n_initial_points = int(n_initial_points)
-        else:
-            msg = f"n_initial_points must be 'auto' or an integer >= 1, got {n_initial_points!r}."
-            raise ValueError(msg)
+        check_count("n_initial_points", n_initial_points, least=1)
+        if isinstance(n_initial_points, str):
+            n_initial_points = self._default_n_initial_points()
+        self.n_initial_points = int(n_initial_points)
         self._trials: dict[int, Trial] = {}
         self._seen: dict[tuple[float, ...], int] = {}
         self._queue: deque[dict[str, Any]] = deque()

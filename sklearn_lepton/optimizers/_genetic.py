@@ -28,7 +28,7 @@ import numpy as np
 
 from sklearn_lepton._dimension import FloatArray
 from sklearn_lepton._trial import Trial
-from sklearn_lepton.optimizers._base import Optimizer
+from sklearn_lepton.optimizers._base import Optimizer, check_count, check_share
 from sklearn_lepton.optimizers._moves import branch_exploration, land
 
 _TRIALS_PER_MEMBER = 25
@@ -109,14 +109,9 @@ class GeneticOptimizer(Optimizer):
         blend: float = 0.5,
         mutation: float = 1.0,
     ) -> None:
-        is_count = isinstance(population_size, int | np.integer) and population_size >= 2
-        if not is_count and population_size != "auto":
-            msg = f"population_size must be 'auto' or an integer >= 2, got {population_size!r}."
-            raise ValueError(msg)
-        for name, value in (("blend", blend), ("mutation", mutation)):
-            if not 0 <= value < np.inf:
-                msg = f"{name} must be a finite number of at least 0, got {value!r}."
-                raise ValueError(msg)
+        check_count("population_size", population_size, least=2)
+        check_share("blend", blend)
+        check_share("mutation", mutation)
         self.population_size = population_size
         self.blend = blend
         self.mutation = mutation

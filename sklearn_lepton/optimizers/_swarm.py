@@ -30,7 +30,7 @@ import numpy as np
 
 from sklearn_lepton._dimension import FloatArray
 from sklearn_lepton._trial import Trial
-from sklearn_lepton.optimizers._base import Optimizer
+from sklearn_lepton.optimizers._base import Optimizer, check_count, check_share
 from sklearn_lepton.optimizers._moves import branch_exploration, land
 
 _FIRST_INERTIA = 0.7
@@ -110,17 +110,10 @@ class SwarmOptimizer(Optimizer):
         cognitive: float = 1.0,
         social: float = 1.5,
     ) -> None:
-        is_count = isinstance(n_particles, int | np.integer) and n_particles >= 2
-        if not is_count and n_particles != "auto":
-            msg = f"n_particles must be 'auto' or an integer >= 2, got {n_particles!r}."
-            raise ValueError(msg)
-        if not 0 <= inertia < 1:
-            msg = f"inertia must lie in [0, 1), got {inertia!r}: the swarm would never settle."
-            raise ValueError(msg)
-        for name, pull in (("cognitive", cognitive), ("social", social)):
-            if not 0 <= pull < math.inf:
-                msg = f"{name} must be a finite number of at least 0, got {pull!r}."
-                raise ValueError(msg)
+        check_count("n_particles", n_particles, least=2)
+        check_share("inertia", inertia, below=1.0)
+        check_share("cognitive", cognitive)
+        check_share("social", social)
         self.n_particles = n_particles
         self.inertia = inertia
         self.cognitive = cognitive

@@ -210,7 +210,9 @@ def test_bad_seeds(kind, seed):
 def test_bad_designs(kind, n_initial_points):
     if "n_initial_points" not in inspect.signature(kind).parameters:
         pytest.skip("has no design to choose")
-    with pytest.raises(ValueError, match="n_initial_points must be 'auto' or an integer >= 1, got"):
+    with pytest.raises(
+        ValueError, match="n_initial_points must be 'auto' or an integer of at least 1, got"
+    ):
         kind(SPACES["continuous"], n_initial_points=n_initial_points)
 
 

@@ -6,6 +6,7 @@ import pickle
 
 import numpy as np
 import pytest
+from numpydoc.docscrape import ClassDoc
 from scipy.stats import loguniform, randint
 from sklearn.base import clone, is_classifier, is_regressor
 from sklearn.cluster import KMeans
@@ -16,6 +17,8 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC, LinearSVC
 from sklearn.tree import DecisionTreeClassifier
 from sklearn.utils import get_tags
+
+import sklearn_lepton
 
 TREE = DecisionTreeClassifier(random_state=0)
 TREE_SPACE = {
@@ -230,3 +233,44 @@ def test_html_and_text_representations(search_class, blobs):
     for stage in (search, search.fit(*blobs)):
         assert search_class.__name__ in stage._repr_html_()
         assert "Ridge" in repr(stage)
+
+
+# --------------------------------------------------- three classes, one signature
+
+FIRST = sklearn_lepton.BayesSearchCV
+
+
+def shared_parameters(search):
+    parameters = list(inspect.signature(search).parameters.values())
+    names = [parameter.name for parameter in parameters]
+    return parameters[: names.index("callbacks") + 1]
+
+
+def described(search):
+    """What the docstring says of the shared parameters and the attributes."""
+    doc = ClassDoc(search)
+    shared = {parameter.name for parameter in shared_parameters(search)}
+    return [entry for entry in doc["Parameters"] if entry.name in shared], [
+        entry for entry in doc["Attributes"] if entry.name != "optimizer_"
+    ]
+
+
+def test_the_searches_share_their_parameters_and_what_is_said_of_them(search_class):
+    # as text: nan, the default of error_score, equals nothing
+    ours, first = (list(map(str, shared_parameters(search))) for search in (search_class, FIRST))
+    assert ours == first
+    assert described(search_class) == described(FIRST)
+    documented = [entry.name for entry in ClassDoc(search_class)["Parameters"]]
+    assert documented == list(inspect.signature(search_class).parameters)
+
+
+def test_parameters_of_the_algorithm_are_checked_before_the_first_fit(search_class, probe, log):
+    n_shared = len(shared_parameters(search_class))
+    own = list(inspect.signature(search_class).parameters)[n_shared:]
+    assert 1 <= len(own) <= 6
+    for name in own:
+        for value in (-1, "some", True, None, np.nan):
+            search = search_class(probe, {"x": [0.1, 0.2]}, n_iter=2, **{name: value})
+            with pytest.raises(ValueError, match=f"{name} must be"):
+                search.fit(np.zeros((9, 1)), np.zeros(9))
+    assert not log.fits
