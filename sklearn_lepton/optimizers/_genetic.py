@@ -18,7 +18,8 @@ Deviations from the papers, each because a tuning run has 50 trials, not 50,000:
   children leap out of it by steps of all sizes (operator ``"restart"``).
 - Of a conditional space, the branch is that of a tournament winner, at first often
   a random one, and all parents are the best of that branch: columns that a parent
-  lacks are never mixed in.
+  lacks are never mixed in. Until a branch has 6 trials, they are drawn at random
+  and have no ``meta``.
 """
 
 from collections.abc import Mapping
