@@ -217,9 +217,9 @@ def test_max_time_of_many_trials(search_class, probe, numbered):
         max_time=0.3,
         callbacks=lambda search, trial: time.sleep(0.02),
     )
-    assert time.monotonic() - start < 3.0
+    assert time.monotonic() - start < 10.0
     assert search.stop_reason_ == "max_time"
-    assert 1 < len(search.trials_) <= 16
+    assert 1 <= len(search.trials_) <= 16
 
 
 def test_n_iter_no_change(search_class, probe, numbered):
