@@ -32,7 +32,7 @@ from sklearn_lepton._typing import Callback
 from sklearn_lepton._values import is_real, is_whole, unknown_name
 from sklearn_lepton.callbacks import Deadline, NoImprovement, TargetScore
 from sklearn_lepton.exceptions import SearchInterruptedWarning, SpaceExhaustedWarning
-from sklearn_lepton.optimizers._base import Optimizer
+from sklearn_lepton.optimizers._base import Optimizer, check_count
 from sklearn_lepton.space import Categorical, Space
 
 try:
@@ -229,17 +229,12 @@ class BaseOptimizerSearchCV(BaseSearchCV):  # type: ignore[misc]
 
     def _check_parameters(self) -> None:
         """Refuse what is out of range before the first fit; scikit-learn checks its own."""
-        n_points, max_time, stop = self.n_points, self.max_time, self.n_iter_no_change
+        check_count("n_points", self.n_points, least=1)
+        max_time, stop = self.max_time, self.n_iter_no_change
         target, callbacks = self.target_score, self.callbacks
         is_list = isinstance(callbacks, Sequence) and all(map(callable, callbacks))
         legal = {
             "n_iter": (is_whole(self.n_iter) and self.n_iter >= 1, "an integer of at least 1"),
-            "n_points": (
-                n_points == "auto"
-                if isinstance(n_points, str)
-                else is_whole(n_points) and n_points >= 1,
-                "'auto' or an integer of at least 1",
-            ),
             "max_time": (
                 max_time is None or (is_real(max_time) and max_time > 0),
                 "None or a number of seconds greater than 0",

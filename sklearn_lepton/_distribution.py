@@ -140,8 +140,8 @@ class Distribution(Dimension):
         name = getattr(frozen, "name", None)
         if name is None or not hasattr(scipy.stats, name):
             return {"distribution": None, "opaque": _describe_distribution(self.dist)}
-        args = [value_to_json(plain(value)) for value in self.dist.args]
-        kwds = {key: value_to_json(plain(value)) for key, value in self.dist.kwds.items()}
+        args = [value_to_json(value) for value in self.dist.args]
+        kwds = {key: value_to_json(value) for key, value in self.dist.kwds.items()}
         return {"distribution": name, "args": args, "kwds": kwds}
 
     def __eq__(self, other: object) -> bool:

@@ -20,9 +20,9 @@ class Opaque:
 
 def value_to_json(value: Any) -> Any:
     """Encode a parameter value in JSON types; what JSON cannot hold becomes its description."""
+    value = plain(value)
     if value is None or isinstance(value, bool | int | str):
         return value
-    value = plain(value)
     if isinstance(value, float):
         return value if math.isfinite(value) else {"float": repr(value)}
     if isinstance(value, list):

@@ -88,7 +88,7 @@ class Optimizer(ABC):
         """Find out again which points are taken."""
         self.__dict__.update(state)
         for trial in self.trials:
-            self._seen.setdefault(self._snap(trial.point), trial.number)
+            self._see(trial)
 
     def _default_n_initial_points(self) -> int:
         n_free = int(np.sum(self.space.n_values > 1))
@@ -179,7 +179,11 @@ class Optimizer(ABC):
             self._keep(trial)
 
     def _keep(self, trial: Trial) -> None:
+        if trial.number not in self._trials:  # else the point is known, being the same
+            self._see(trial)
         self._trials[trial.number] = trial
+
+    def _see(self, trial: Trial) -> None:
         self._seen.setdefault(self._snap(trial.point), trial.number)
 
     def _snap(self, point: npt.ArrayLike) -> tuple[float, ...]:
@@ -270,9 +274,13 @@ class Optimizer(ABC):
             values = range(dimension.low, dimension.high + 1)  # type: ignore[attr-defined]
         return np.array([dimension.to_unit(value) for value in values])
 
+    def _told(self) -> list[Trial]:
+        """Return the trials that are not pending, in the order of their numbers."""
+        return [trial for trial in self.trials if trial.status != "pending"]
+
     def _observations(self) -> tuple[FloatArray, FloatArray]:
         """Return points and scores of what has been told, failures at the worst score."""
-        told = [trial for trial in self.trials if trial.status != "pending"]
+        told = self._told()
         scores = np.array([np.nan if t.score is None else t.score for t in told], dtype=float)
         known = scores[~np.isnan(scores)]
         scores[np.isnan(scores)] = known.min() if known.size else 0.0

@@ -122,7 +122,7 @@ class GeneticOptimizer(Optimizer):
         return 8
 
     def _propose(self, rng: np.random.Generator) -> tuple[FloatArray, Mapping[str, Any]]:
-        told = [trial for trial in self.trials if trial.status != "pending"]
+        told = self._told()
         if not any(trial.score is not None for trial in told):
             return self._design_point(), {}
         points, scores = self._observations()

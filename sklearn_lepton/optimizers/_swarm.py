@@ -131,7 +131,7 @@ class SwarmOptimizer(Optimizer):
     def _propose(self, rng: np.random.Generator) -> tuple[FloatArray, Mapping[str, Any]]:
         trials = self.trials
         observed = self._observations()
-        told = [trial.number for trial in trials if trial.status != "pending"]
+        told = [trial.number for trial in self._told()]
         score = dict(zip(told, observed[1].tolist(), strict=True))
         tracks = self._tracks(trials, score)
         particle = _next_to_move(tracks)

@@ -6,30 +6,19 @@ anew although nothing is wrong (false alarm), and pass although the optimizer
 were no better than random search (miss).
 """
 
-import inspect
 import math
 
 import numpy as np
 import pytest
 from scipy.stats import binomtest, kstest, qmc
+from subjects import OPTIMIZERS
 
-import sklearn_lepton.optimizers as door
-from sklearn_lepton.optimizers import Optimizer, RandomOptimizer
+from sklearn_lepton.optimizers import RandomOptimizer
 
 pytestmark = [pytest.mark.statistical, pytest.mark.timeout(900)]
 
 N_REPEATS = 60
 N_TRIALS = 50
-
-
-def concrete(base):
-    for kind in base.__subclasses__():
-        if not inspect.isabstract(kind) and kind.__module__.startswith(door.__name__):
-            yield kind
-        yield from concrete(kind)
-
-
-OPTIMIZERS = sorted(set(concrete(Optimizer)), key=lambda kind: kind.__name__)
 LEARNING = [kind for kind in OPTIMIZERS if kind is not RandomOptimizer]
 
 

@@ -3,28 +3,11 @@ import json
 
 import numpy as np
 import pytest
+from subjects import BRANCHES, MIXED, NUMERIC, run
 
 from sklearn_lepton.optimizers._moves import land
 from sklearn_lepton.optimizers._swarm import SwarmOptimizer
 from sklearn_lepton.space import Space
-
-NUMERIC = {"x": (0.0, 1.0, "uniform"), "y": (0.0, 1.0, "uniform")}
-MIXED = {"x": (0.0, 1.0, "uniform"), "n": (1, 9, "int"), "kind": list("cadb")}
-BRANCHES = [
-    {"kind": ["svm"], "C": (1e-3, 1e3, "log-uniform"), "kernel": list("rpl")},
-    {"kind": ["tree"], "depth": (1, 30, "int"), "share": (0.1, 1.0, "uniform")},
-]
-
-
-def score(params):
-    return -sum(v**2 if isinstance(v, int | float) else len(str(v)) for v in params.values())
-
-
-def run(optimizer, n_trials, function=score, batch=1):
-    while len(optimizer.trials) < n_trials:
-        asked = optimizer.ask(batch)
-        optimizer.tell([trial.complete(function(trial.params)) for trial in asked])
-    return optimizer.trials
 
 
 def test_initial_trials_are_the_particles_and_then_move_in_turn():

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from sklearn_lepton._trial import Trial
+from sklearn_lepton._values import value_to_json
 from sklearn_lepton.space import Space
 
 
@@ -156,3 +157,12 @@ def test_json_gives_back_the_very_choice(value):
     space = Space({"x": ["another", value]})
     point = space.to_point({"x": value})
     assert through_json(Trial(0, point, {"x": value}), space).params["x"] is value
+
+
+@pytest.mark.parametrize(
+    ("value", "encoded"),
+    [(np.int64(3), 3), (np.bool_(True), True), (np.float64(0.5), 0.5), (np.str_("a"), "a")],
+)
+def test_numpy_scalars_are_plain_in_json(value, encoded):
+    assert value_to_json(value) == encoded
+    assert type(value_to_json(value)) is type(encoded)
