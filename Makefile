@@ -48,6 +48,12 @@ $(VENV)/.stamp-check: $(VENV)/.stamp-base
 	$(PY) -m pip install --quiet --group lint --group typing
 	@touch $@
 
+.venv-peers/.stamp .venv-smac/.stamp .venv-hebo/.stamp: .venv-%/.stamp: pyproject.toml
+	$(call make_venv,.venv-$*)
+	.venv-$*/bin/python -m pip install --quiet --editable . --group bench-$*
+	@if [ $* = hebo ]; then .venv-hebo/bin/python -m pip install --quiet --no-deps HEBO==0.3.6; fi
+	@touch $@
+
 .venv-sk%/.stamp: pyproject.toml
 	$(call make_venv,.venv-sk$*)
 	.venv-sk$*/bin/python -m pip install --quiet --editable . --group test "scikit-learn==$*.*"
@@ -106,6 +112,22 @@ docs: $(VENV)/.stamp-docs  ## Build the documentation, warnings are errors
 .PHONY: bench-overhead
 bench-overhead: $(VENV)/.stamp-bench  ## Measure what a search costs beside its fits, peers included
 	$(PY) benchmarks/overhead.py --json benchmarks/overhead.json
+
+# Peers whose proposals cost a second or so get fewer seeds. What has been run is not run again.
+REGRET := benchmarks/regret.py
+.PHONY: bench-regret
+bench-regret: .venv-peers/.stamp .venv-smac/.stamp .venv-hebo/.stamp  ## Compare the best after n trials with all peers (hours)
+	.venv-peers/bin/python $(REGRET) run pool lepton-bayes lepton-swarm lepton-genetic optuna-tpe
+	.venv-peers/bin/python $(REGRET) run lepton-bayes+defaults "lepton-bayes, batches of 4" \
+		optuna-gp optuna-cmaes hyperopt-tpe --problems held-out
+	.venv-peers/bin/python $(REGRET) run skopt-gp --problems held-out --seeds 3
+	.venv-smac/bin/python $(REGRET) run smac --problems held-out --seeds 3
+	.venv-hebo/bin/python $(REGRET) run hebo --problems held-out --seeds 1
+	$(MAKE) report-regret
+
+.PHONY: report-regret
+report-regret: .venv-peers/.stamp  ## Print and plot what bench-regret has measured
+	.venv-peers/bin/python $(REGRET) report --json benchmarks/regret.json --plot docs/_static/regret.png
 
 .PHONY: readme-figure
 readme-figure: $(VENV)/.stamp-plot  ## Draw the figure of the README again

@@ -1,0 +1,497 @@
+"""How good is the best after n evaluations: our optimizers and their peers on the same problems.
+
+    python benchmarks/regret.py run CONTESTANT ... [--seeds 10] [--trials 64] [--problems held-out]
+    python benchmarks/regret.py report [--json FILE] [--plot FILE]
+
+A run is one contestant on one problem with one seed. Runs are appended to a file a contestant as
+they finish, and those that are there are not repeated, so that a benchmark that was interrupted
+goes on where it stopped. Every contestant meets the same problems and the same noise, one trial at
+a time; nobody is told defaults. `problems.py` says which problems there are, `contestants.py` how
+each optimizer is driven.
+
+Random search is not run seed by seed: a pool of independent draws from each problem gives the
+expectation of its best of n.
+"""
+
+import argparse
+import importlib.metadata
+import itertools
+import json
+import math
+import platform
+import time
+import warnings
+import zlib
+from collections.abc import Iterable
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from contestants import CONTESTANTS, Exhausted
+from problems import Problem, problems
+from scipy.special import gammaln
+from scipy.stats import rankdata
+
+RESULTS = Path(__file__).parent / "results"
+OURS = "lepton-bayes"
+DEFAULTS = "+defaults"
+POOL = "pool"
+POOL_SIZES = {"live": 512, "made": 16384}
+BUDGETS = (16, 32, 64)
+N_BOOTSTRAPS = 2000
+
+
+# ------------------------------------------------------------------------- runs
+
+
+def evaluate(problem: Problem, params: Any, noise: float) -> tuple[float, float]:
+    """Return what is told and what is true; both NaN where the evaluation fails."""
+    truth = problem.function(params)
+    return truth + problem.noise * noise, truth
+
+
+def run(contestant: str, problem_name: str, seed: int, n_trials: int) -> dict[str, Any]:
+    """Run one contestant on one problem and return everything that happened."""
+    problem = problems()[problem_name]
+    noise = np.random.default_rng([zlib.crc32(problem_name.encode()), seed]).standard_normal(
+        n_trials
+    )
+    told, true, cpu = [], [], []
+    first = problem.space.complete({}, problem.defaults)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        start = time.process_time()
+        options = {"first": first} if contestant.endswith(DEFAULTS) else {}
+        optimizer = CONTESTANTS[contestant](problem.space, seed=seed, n_trials=n_trials, **options)
+        for trial in range(n_trials):
+            try:
+                params = optimizer.ask()
+            except Exhausted:
+                break
+            cpu.append(time.process_time() - start)
+            score, truth = evaluate(problem, params, noise[trial])
+            told.append(score)
+            true.append(truth)
+            start = time.process_time()
+            optimizer.tell(params, score)
+    return {
+        "problem": problem_name,
+        "seed": seed,
+        "n_trials": n_trials,
+        "package": f"{optimizer.package} {importlib.metadata.version(optimizer.package)}",
+        "told": [round_off(score) for score in told],
+        "true": [round_off(score) for score in true],
+        "cpu": [round(seconds, 5) for seconds in cpu],
+    }
+
+
+def draw_pool(problem_name: str) -> dict[str, Any]:
+    """Return scores of independent random settings of a problem."""
+    problem = problems()[problem_name]
+    rng = np.random.default_rng([zlib.crc32(problem_name.encode()), 2**20])
+    n_trials = POOL_SIZES["live" if "live" in problem.tags else "made"]
+    noise = rng.standard_normal(n_trials)
+    told, true = [], []
+    for trial in range(n_trials):
+        point = problem.space.snap(rng.random((1, problem.space.n_dims)))[0]
+        score, truth = evaluate(problem, problem.space.from_point(point), noise[trial])
+        told.append(round_off(score))
+        true.append(round_off(truth))
+    return {"problem": problem_name, "seed": 0, "n_trials": n_trials, "told": told, "true": true}
+
+
+def round_off(score: float) -> float | None:
+    """Seven digits are enough; JSON has no NaN."""
+    return float(f"{score:.7g}") if math.isfinite(score) else None
+
+
+def chosen_problems(which: str) -> list[str]:
+    """Return the names of "all" problems, the "held-out", the "development" ones or a list."""
+    every = problems()
+    if which in {"held-out", "development"}:
+        return [name for name, p in every.items() if p.held_out == (which == "held-out")]
+    names = list(every) if which == "all" else which.split(";")
+    unknown = set(names) - set(every)
+    if unknown:
+        raise SystemExit(f"No problems {sorted(unknown)}; there are {list(every)}")
+    return names
+
+
+def run_all(
+    contestants: list[str], names: list[str], seeds: Iterable[int], n_trials: int, n_jobs: int
+) -> None:
+    """Run what is not in the files yet."""
+    RESULTS.mkdir(exist_ok=True)
+    jobs = []
+    for contestant in contestants:
+        done = {(r["problem"], r["seed"]) for r in read(contestant) if r["n_trials"] >= n_trials}
+        if contestant == POOL:
+            jobs += [(POOL, name, 0) for name in names if (name, 0) not in done]
+            continue
+        jobs += [
+            (contestant, name, seed) for seed in seeds for name in names if (name, seed) not in done
+        ]
+    start, n_jobs = time.monotonic(), max(1, n_jobs)
+    with ProcessPoolExecutor(n_jobs) as executor:
+        running = {
+            executor.submit(draw_pool, name)
+            if contestant == POOL
+            else executor.submit(run, contestant, name, seed, n_trials): (contestant, name, seed)
+            for contestant, name, seed in jobs
+        }
+        for n_done, future in enumerate(as_completed(running), 1):
+            contestant, name, seed = running[future]
+            try:
+                record = future.result()
+            except Exception as error:  # a peer's failure is a row of the report, not the end
+                record = {"problem": name, "seed": seed, "n_trials": n_trials, "error": repr(error)}
+                print(f"{contestant} on {name}, seed {seed}: {error!r}", flush=True)
+            with (RESULTS / f"{contestant}.jsonl").open("a", encoding="utf-8") as file:
+                file.write(json.dumps(record) + "\n")
+            if n_done % 50 == 0 or n_done == len(jobs):
+                minutes = (time.monotonic() - start) / 60
+                print(f"{n_done} of {len(jobs)} runs, {minutes:.1f} min", flush=True)
+
+
+def read(contestant: str) -> list[dict[str, Any]]:
+    """Return the runs of a contestant that are in its file."""
+    path = RESULTS / f"{contestant}.jsonl"
+    if not path.exists():
+        return []
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+# ----------------------------------------------------------------------- report
+
+
+def as_array(scores: list[float | None]) -> np.ndarray:
+    return np.array([np.nan if score is None else score for score in scores])
+
+
+def incumbents(record: dict[str, Any], n_trials: int) -> np.ndarray:
+    """Return the true score of the best told so far, (n_trials,); the first of equal ones."""
+    told, true = as_array(record["told"]), as_array(record["true"])
+    told = np.where(np.isnan(told), -np.inf, told)
+    best = np.array([np.argmax(told[: n + 1]) for n in range(len(told))])
+    return np.append(true[best], np.full(n_trials - len(best), true[best[-1]]))
+
+
+def random_curve(pool: dict[str, Any]) -> np.ndarray:
+    """Return the expected true score of the best told of n random draws, n = 1, 2, ...
+
+    Of N draws in ascending order the k-th is the best of n among them with a probability of
+    C(k - 1, n - 1) / C(N, n).
+    """
+    told, true = as_array(pool["told"]), as_array(pool["true"])
+    true = np.where(np.isnan(true), np.nanmin(true), true)
+    true = true[np.argsort(np.where(np.isnan(told), -np.inf, told), kind="stable")]
+    N = len(true)
+    k, n = np.arange(1, N + 1), np.arange(1, min(N, 4096) + 1)[:, None]
+    with np.errstate(invalid="ignore"):
+        log_chance = gammaln(k) - gammaln(k - n + 1) - gammaln(n)
+        log_chance -= gammaln(N + 1) - gammaln(n + 1) - gammaln(N - n + 1)
+    return np.where(k >= n, np.exp(log_chance), 0.0) @ true
+
+
+class Results:
+    """The runs in the files as normalised regrets.
+
+    The regret of a run after n trials is what its incumbent, the setting of the best score told,
+    truly lacks to the best known score of the problem; divided by what random search lacks there,
+    in expectation, after 16. So 1 is random search at 16, whatever the problem's scale.
+
+    Attributes
+    ----------
+    regret : dict
+        By contestant, problem and seed: ndarray of shape (n_trials,).
+    random : dict
+        By problem: the expected regret of random search, n = 1, 2, ...
+    packages : dict
+        By contestant: the versions that ran.
+    n_errors : dict
+        By contestant: how many of its runs broke off with an error.
+    seconds : dict
+        By contestant: median CPU seconds of ask and tell at the last trials.
+    """
+
+    def __init__(self, n_trials: int) -> None:
+        names = [name for name in CONTESTANTS if read(name)]
+        runs = {name: read(name) for name in names}
+        self.n_errors = {name: sum("error" in r for r in runs[name]) for name in names}
+        runs = {name: [r for r in runs[name] if "error" not in r] for name in names}
+        pools = {record["problem"]: record for record in read(POOL)}
+        self.problems = {name: p for name, p in problems().items() if name in pools}
+        best = {name: np.nanmax(as_array(pool["true"])) for name, pool in pools.items()}
+        for record in itertools.chain(*runs.values()):
+            highest = np.nanmax(as_array(record["true"]))
+            best[record["problem"]] = max(best.get(record["problem"], -np.inf), highest)
+        self.random, scale = {}, {}
+        for name, problem in self.problems.items():
+            optimum = best[name] if problem.optimum is None else problem.optimum
+            lacking = optimum - random_curve(pools[name])
+            scale[name] = (optimum, lacking[BUDGETS[0] - 1])
+            self.random[name] = lacking / lacking[BUDGETS[0] - 1]
+        self.regret: dict[str, dict[str, dict[int, np.ndarray]]] = {name: {} for name in names}
+        for contestant, records in runs.items():
+            for record in records:
+                name = record["problem"]
+                optimum, unit = scale[name]
+                curve = (optimum - incumbents(record, n_trials)) / unit
+                self.regret[contestant].setdefault(name, {})[record["seed"]] = curve
+        self.packages = {
+            name: sorted({record["package"] for record in records if "package" in record})
+            for name, records in runs.items()
+        }
+        self.seconds = {
+            name: float(np.median([np.median(r["cpu"][-8:]) for r in records]))
+            for name, records in runs.items()
+            if records
+        }
+
+    def common(self, contestants: list[str], names: list[str]) -> dict[str, list[int]]:
+        """Return the seeds of each problem that all of some contestants have run."""
+        seeds = {
+            name: set.intersection(*(set(self.regret[c].get(name, {})) for c in contestants))
+            for name in names
+            if name in self.problems
+        }
+        return {name: sorted(found) for name, found in seeds.items() if found}
+
+    def table(self, contestant: str, seeds: dict[str, list[int]]) -> list[np.ndarray]:
+        """Return an array (n_seeds, n_trials) of regrets for each problem."""
+        return [
+            np.array([self.regret[contestant][n][s] for s in found]) for n, found in seeds.items()
+        ]
+
+
+def bootstrap(tables: list[list[np.ndarray]], rng: np.random.Generator) -> np.ndarray:
+    """Resample problems and, within each, seeds, the same for all contestants.
+
+    Parameters
+    ----------
+    tables : list of list of ndarray of shape (n_seeds, n_budgets)
+        By contestant and problem.
+
+    Returns
+    -------
+    means : ndarray of shape (n_bootstraps, n_contestants, n_budgets)
+    """
+    by_problem = [
+        np.array(rows) for rows in zip(*tables, strict=True)
+    ]  # (contestant, seed, budget)
+    n_problems, means = len(by_problem), []
+    for _ in range(N_BOOTSTRAPS):
+        drawn = [by_problem[i] for i in rng.integers(n_problems, size=n_problems)]
+        seeds = [rows[:, rng.integers(rows.shape[1], size=rows.shape[1])] for rows in drawn]
+        means.append(np.mean([rows.mean(axis=1) for rows in seeds], axis=0))
+    return np.array(means)
+
+
+def rows_of(results: Results, names: list[str], rng: np.random.Generator) -> dict[str, Any]:
+    """Return what there is to say of each contestant on some problems."""
+    rows: dict[str, Any] = {}
+    at = np.array(BUDGETS) - 1
+    for contestant in results.regret:
+        seeds = results.common([OURS, contestant], names)
+        if not seeds:
+            continue
+        theirs = [table[:, at] for table in results.table(contestant, seeds)]
+        ours = [table[:, at] for table in results.table(OURS, seeds)]
+        means = bootstrap([theirs, ours], rng)
+        ratios = means[:, 1] / means[:, 0]
+        rows[contestant] = {
+            "n_problems": len(seeds),
+            "n_runs": sum(map(len, seeds.values())),
+            "regret": np.mean([table.mean(axis=0) for table in theirs], axis=0).tolist(),
+            "regret_90": np.quantile(means[:, 0], [0.05, 0.95], axis=0).T.tolist(),
+            "ratio": np.median(ratios, axis=0).tolist(),
+            "ratio_90": np.quantile(ratios, [0.05, 0.95], axis=0).T.tolist(),
+            "wins": wins(ours, theirs),
+            "milliseconds": 1000 * results.seconds[contestant],
+            "n_errors": results.n_errors[contestant],
+        }
+    return rows
+
+
+def wins(ours: list[np.ndarray], theirs: list[np.ndarray]) -> list[str]:
+    """Count the problems on which the mean regret is lower, equal and higher, at each budget."""
+    difference = np.array(
+        [a.mean(axis=0) - b.mean(axis=0) for a, b in zip(ours, theirs, strict=True)]
+    )
+    counts = [(difference < 0).sum(0), (difference == 0).sum(0), (difference > 0).sum(0)]
+    return ["/".join(map(str, column)) for column in np.array(counts).T]
+
+
+def ranks(results: Results, names: list[str]) -> dict[str, list[float]]:
+    """Return the mean rank, 1 the best, of the contestants with all problems and seeds."""
+    full = results.common([OURS], names)
+    entrants = [c for c in results.regret if results.common([OURS, c], names) == full]
+    at = np.array(BUDGETS) - 1
+    regrets = np.array([np.vstack([t[:, at] for t in results.table(c, full)]) for c in entrants])
+    return dict(zip(entrants, rankdata(regrets, axis=0).mean(axis=1).tolist(), strict=True))
+
+
+def random_needed(results: Results, names: list[str], budget: int) -> dict[str, tuple[int, int]]:
+    """Return how many random evaluations have the expected regret that we have at a budget.
+
+    With each number the size of the pool: equal to it, the number is only a lower bound.
+    """
+    needed = {}
+    for name, found in results.common([OURS], names).items():
+        ours = np.mean([results.regret[OURS][name][seed][budget - 1] for seed in found])
+        curve = results.random[name]
+        reached = np.flatnonzero(curve <= ours)
+        needed[name] = (int(reached[0]) + 1 if len(reached) else len(curve), len(curve))
+    return needed
+
+
+def print_rows(title: str, rows: dict[str, Any], mean_ranks: dict[str, list[float]]) -> None:
+    """Print a table, best first."""
+    last = len(BUDGETS) - 1
+    print(f"\n{title}")
+    print(
+        f"{'':26}{'runs':>6}"
+        + "".join(f"{'regret at ' + str(b):>24}" for b in BUDGETS)
+        + f"{'rank at ' + str(BUDGETS[last]):>12}{'ms a trial':>12}"
+    )
+    for contestant, row in sorted(rows.items(), key=lambda item: item[1]["regret"][last]):
+        cells = "".join(
+            f"{mean:10.3f} [{low:.3f}, {high:.3f}]"
+            for mean, (low, high) in zip(row["regret"], row["regret_90"], strict=True)
+        )
+        rank = f"{mean_ranks[contestant][last]:.2f}" if contestant in mean_ranks else "-"
+        print(f"{contestant:26}{row['n_runs']:6}{cells}{rank:>12}{row['milliseconds']:12.1f}")
+    print(f"\n{OURS} / peer, median [90 %] of paired bootstraps; problems won/equal/lost")
+    for contestant, row in rows.items():
+        cells = "".join(
+            f"{ratio:8.2f} [{low:.2f}, {high:.2f}] {won:>8}"
+            for ratio, (low, high), won in zip(
+                row["ratio"], row["ratio_90"], row["wins"], strict=True
+            )
+        )
+        print(f"{contestant:26}{row['n_runs']:6}{cells}")
+
+
+def report(json_path: Path | None, plot_path: Path | None) -> None:
+    """Print tables of all that has been run, and write them."""
+    results, rng = Results(BUDGETS[-1]), np.random.default_rng(0)
+    held_out = chosen_problems("held-out")
+    groups = {"held out": held_out, "development": chosen_problems("development")}
+    for tag in ("live", "noisy", "wide", "mixed", "conditional"):
+        groups[f"held out, {tag}"] = [n for n in held_out if tag in problems()[n].tags]
+    summary: dict[str, Any] = {
+        "environment": environment(results),
+        "budgets": BUDGETS,
+        "groups": {},
+    }
+    for group, names in groups.items():
+        rows = rows_of(results, names, rng)
+        if not rows:
+            continue
+        mean_ranks = ranks(results, names)
+        title = f"{group}: {len(results.common([OURS], names))} problems, random at 16 is 1"
+        print_rows(title, rows, mean_ranks)
+        random = np.mean([results.random[n][: BUDGETS[-1]] for n in names], axis=0)
+        print("random search, expected " + " ".join(f"{random[b - 1]:.3f}" for b in BUDGETS))
+        needed = random_needed(results, names, 32)
+        factors = np.array([number / 32 for number, _ in needed.values()])
+        print(
+            f"random evaluations for our regret at 32: {np.median(factors):.1f} times as many in "
+            f"the median, more than there are in the pool on "
+            f"{sum(number == size for number, size in needed.values())} of {len(needed)}"
+        )
+        summary["groups"][group] = {
+            "contestants": rows,
+            "ranks": mean_ranks,
+            "random": [random[b - 1] for b in BUDGETS],
+            "random_needed": needed,
+        }
+    summary["problems"] = {
+        name: {
+            contestant: np.mean(list(found[name].values()), axis=0)[np.array(BUDGETS) - 1].tolist()
+            for contestant, found in results.regret.items()
+            if name in found
+        }
+        for name in results.problems
+    }
+    if json_path:
+        json_path.write_text(json.dumps(rounded(summary), indent=1) + "\n", encoding="utf-8")
+    if plot_path:
+        plot(results, held_out, plot_path, rng)
+
+
+def rounded(value: Any) -> Any:
+    """Return the value with its numbers cut to four digits."""
+    if isinstance(value, dict):
+        return {key: rounded(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [rounded(item) for item in value]
+    return float(f"{value:.4g}") if isinstance(value, float) else value
+
+
+def environment(results: Results) -> dict[str, Any]:
+    """Return what the numbers depend on; each peer ran in an environment of its own."""
+    packages = ("scikit-learn", "numpy", "scipy")
+    here = {package: importlib.metadata.version(package) for package in packages}
+    return (
+        {"python": platform.python_version(), "machine": platform.machine()}
+        | here
+        | {"contestants": results.packages}
+    )
+
+
+def plot(results: Results, names: list[str], path: Path, rng: np.random.Generator) -> None:
+    """Draw the mean regret after each trial, with 90 % bands over problems and seeds."""
+    import matplotlib as mpl
+
+    mpl.use("agg")
+    import matplotlib.pyplot as plt
+
+    full = results.common([OURS], names)
+    entrants = [c for c in results.regret if results.common([OURS, c], names) == full]
+    n = np.arange(1, BUDGETS[-1] + 1)
+    figure, axes = plt.subplots(figsize=(7.5, 4.6), layout="constrained")
+    random = np.mean([results.random[name][: len(n)] for name in full], axis=0)
+    axes.plot(n, random, color="0.5", linestyle="--", label="random search")
+    for index, contestant in enumerate(entrants):
+        tables = results.table(contestant, full)
+        mean = np.mean([table.mean(axis=0) for table in tables], axis=0)
+        low, high = np.quantile(bootstrap([tables], rng)[:, 0], [0.05, 0.95], axis=0)
+        width = 2.4 if contestant == OURS else 1.3
+        colour = "black" if contestant == OURS else f"C{index % 10}"
+        axes.plot(n, mean, label=contestant, linewidth=width, color=colour)
+        axes.fill_between(n, low, high, alpha=0.12, color=colour, linewidth=0)
+    axes.set(xscale="log", yscale="log", xlim=(4, n[-1]), xlabel="evaluations")
+    axes.set_ylabel("mean normalised regret (random search at 16: 1)")
+    axes.set_xticks([4, 8, 16, 32, 64], ["4", "8", "16", "32", "64"])
+    axes.set_title(
+        f"{len(full)} problems held out, {max(map(len, full.values()))} seeds, 90 % bands"
+    )
+    axes.legend(frameon=False, fontsize=8)
+    figure.savefig(path, dpi=130)
+
+
+def main() -> None:
+    """Run contestants or report on them."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    commands = parser.add_subparsers(dest="command", required=True)
+    runs = commands.add_parser("run")
+    runs.add_argument("contestants", nargs="+", choices=[POOL, *CONTESTANTS])
+    runs.add_argument("--seeds", type=int, default=10)
+    runs.add_argument("--trials", type=int, default=BUDGETS[-1])
+    runs.add_argument("--problems", default="all")
+    runs.add_argument("--jobs", type=int, default=2)
+    reports = commands.add_parser("report")
+    reports.add_argument("--json", type=Path, help="write all numbers there")
+    reports.add_argument("--plot", type=Path, help="draw the regret there")
+    arguments = parser.parse_args()
+    if arguments.command == "report":
+        report(arguments.json, arguments.plot)
+        return
+    names = chosen_problems(arguments.problems)
+    run_all(arguments.contestants, names, range(arguments.seeds), arguments.trials, arguments.jobs)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,214 @@
+"""Extremely randomised regression trees: the model of plateaus, cliffs and idle columns.
+
+All trees grow together, level by level, so that a level is a handful of numpy calls
+whatever the number of trees.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from sklearn_lepton._gp._kernel import BoolArray, FloatArray, IntArray
+
+_N_TREES = 16
+_LEAST_SPLIT = 3  # observations in a node that may be split
+_SHARE_OF_COLUMNS = 5.0 / 6.0  # looked at in a node
+_MOST_LEVELS = 20
+_PURE = 1e-10  # variance of a node not worth a split
+_LEAST_VARIANCE = 1e-10
+
+
+@dataclass(frozen=True, eq=False)
+class Forest:
+    """A forest of bootstrapped trees with random thresholds.
+
+    Attributes
+    ----------
+    column : ndarray of shape (n_nodes,), int
+        Column that a node splits; -1 in leaves. The roots come first.
+    threshold : ndarray of shape (n_nodes,)
+        Values up to this one go left; in categorical columns only this one does.
+    left : ndarray of shape (n_nodes,), int
+        Left child; the right one is the next node.
+    mean, variance : ndarray of shape (n_nodes,)
+        Of the observations in a node.
+    in_bag : ndarray of shape (n, n_trees), bool
+        Observations that a tree has seen.
+    leaf : ndarray of shape (n, n_trees), int
+        Leaf of each observation in each tree, seen or not.
+    categorical : ndarray of shape (d,), bool
+        Unordered columns.
+
+    References
+    ----------
+    P. Geurts, D. Ernst, L. Wehenkel, Extremely randomized trees, Machine Learning 63,
+    2006, doi:10.1007/s10994-006-6226-1.
+
+    F. Hutter, L. Xu, H. H. Hoos, K. Leyton-Brown, Algorithm runtime prediction, Artificial
+    Intelligence 206, 2014, arXiv:1211.0906, section 4.3.2 for the variance.
+    """
+
+    column: IntArray
+    threshold: FloatArray
+    left: IntArray
+    mean: FloatArray
+    variance: FloatArray
+    in_bag: BoolArray
+    leaf: IntArray
+    categorical: BoolArray
+
+    @classmethod
+    def fit(
+        cls,
+        X: FloatArray,
+        y: FloatArray,
+        categorical: BoolArray,
+        rng: np.random.Generator,
+        n_trees: int = _N_TREES,
+    ) -> Forest:
+        """Grow a forest.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n, d)
+            Observed points, n >= 1, d >= 1.
+        y : ndarray of shape (n,)
+            Standardised scores.
+        categorical : ndarray of shape (d,), bool
+            Unordered columns.
+        rng : numpy.random.Generator
+            Source of the bootstraps and the thresholds.
+        n_trees : int, default=16
+            Number of trees.
+
+        Returns
+        -------
+        Forest
+        """
+        n = len(y)
+        drawn = rng.integers(n, size=(n_trees, n))
+        in_bag = np.zeros((n, n_trees), dtype=np.bool_)
+        in_bag[drawn, np.arange(n_trees)[:, None]] = True
+
+        # One row for each observation of each tree, those of one node together.
+        node = np.repeat(np.arange(n_trees), n)
+        points, scores = X[drawn.ravel()], y[drawn.ravel()]
+        levels, first, n_nodes = [], 0, n_trees
+        for depth in range(_MOST_LEVELS):
+            level, goes_left = _grow(points, scores, node - first, categorical, rng)
+            column, threshold, _, _ = level
+            is_split = column >= 0
+            if depth == _MOST_LEVELS - 1:
+                is_split[:] = False
+                column[:] = -1
+            left = np.where(is_split, n_nodes + 2 * (np.cumsum(is_split) - 1), -1)
+            levels.append((column, threshold, left, *level[2:]))
+            kept = is_split[node - first]
+            node = left[node - first][kept] + ~goes_left[kept]
+            if not len(node):
+                break
+            order = np.argsort(node, kind="stable")
+            node, points, scores = node[order], points[kept][order], scores[kept][order]
+            first, n_nodes = n_nodes, n_nodes + 2 * int(is_split.sum())
+        arrays = [np.concatenate(parts) for parts in zip(*levels, strict=True)]
+        forest = cls(*arrays, in_bag, np.empty((0, n_trees), dtype=np.intp), categorical)
+        object.__setattr__(forest, "leaf", forest.leaves(X))
+        return forest
+
+    def leaves(self, Xs: FloatArray) -> IntArray:
+        """Leaf of each point in each tree, of shape (m, n_trees)."""
+        node = np.tile(np.arange(self.in_bag.shape[1]), (len(Xs), 1))
+        rows = np.arange(len(Xs))[:, None]
+        while True:
+            column = self.column[node]
+            is_split = column >= 0
+            if not np.any(is_split):
+                return node
+            x, threshold = Xs[rows, column], self.threshold[node]
+            goes_left = np.where(self.categorical[column], x == threshold, x <= threshold)
+            node = np.where(is_split, self.left[node] + ~goes_left, node)
+
+    def predict(self, Xs: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Mean and deviation, of the trees and within their leaves together.
+
+        Parameters
+        ----------
+        Xs : ndarray of shape (m, d)
+            Points.
+
+        Returns
+        -------
+        mean : ndarray of shape (m,)
+            Mean of the trees.
+        std : ndarray of shape (m,), > 0
+            Deviation of a mixture with a normal component for each tree.
+        """
+        leaf = self.leaves(Xs)
+        means = self.mean[leaf]
+        variance = means.var(axis=1) + self.variance[leaf].mean(axis=1)
+        return means.mean(axis=1), np.sqrt(variance + _LEAST_VARIANCE)
+
+    def out_of_bag(self) -> tuple[FloatArray, FloatArray, BoolArray]:
+        """Predict each observation by the trees that have not seen it.
+
+        Returns
+        -------
+        mean : ndarray of shape (n,)
+            Mean of those trees.
+        variance : ndarray of shape (n,)
+            Variance, as in `predict`.
+        is_known : ndarray of shape (n,), bool
+            Whether at least two trees have not seen it.
+        """
+        weight = ~self.in_bag
+        n_trees = weight.sum(axis=1)
+        weight = weight / np.maximum(n_trees, 1)[:, None]
+        means = self.mean[self.leaf]
+        mean = np.einsum("ij,ij->i", weight, means)
+        spread = (means - mean[:, None]) ** 2 + self.variance[self.leaf]
+        variance = np.einsum("ij,ij->i", weight, spread) + _LEAST_VARIANCE
+        return mean, variance, n_trees >= 2
+
+
+def _grow(
+    points: FloatArray,
+    scores: FloatArray,
+    node: IntArray,
+    categorical: BoolArray,
+    rng: np.random.Generator,
+) -> tuple[tuple[IntArray, FloatArray, FloatArray, FloatArray], BoolArray]:
+    """Split each node of a level at the best of one random threshold a column.
+
+    Returns the column, threshold, mean and variance of each node, and which way each
+    observation goes.
+    """
+    count = np.bincount(node)
+    start = np.cumsum(count) - count
+    total = np.add.reduceat(scores, start)
+    mean = total / count
+    variance = np.maximum(np.add.reduceat(scores * scores, start) / count - mean * mean, 0.0)
+
+    lower, upper = np.minimum.reduceat(points, start), np.maximum.reduceat(points, start)
+    threshold = lower + rng.random(lower.shape) * (upper - lower)
+    some = start + (rng.random(len(count)) * count).astype(np.intp)
+    threshold[:, categorical] = points[some][:, categorical]
+    here = threshold[node]
+    goes_left = np.where(categorical, points == here, points <= here)
+
+    n_left = np.add.reduceat(goes_left, start, dtype=np.float64)
+    left = np.add.reduceat(goes_left * scores[:, None], start)
+    n_right, right = count[:, None] - n_left, total[:, None] - left
+    is_legal = (n_left > 0) & (n_right > 0)
+    gain = left**2 / np.maximum(n_left, 1.0) + right**2 / np.maximum(n_right, 1.0)
+    gain[~is_legal] = -np.inf
+    # A column that is not looked at comes in only where there is no other.
+    is_looked_at = rng.random(gain.shape) < _SHARE_OF_COLUMNS
+    column = np.argmax(np.where(is_looked_at | ~is_legal, gain, -1.0), axis=1)
+
+    rows = np.arange(len(count))
+    is_split = is_legal[rows, column] & (count >= _LEAST_SPLIT) & (variance > _PURE)
+    went_left = goes_left[np.arange(len(node)), column[node]]
+    column = np.where(is_split, column, -1)
+    return (column, threshold[rows, np.maximum(column, 0)], mean, variance), went_left
