@@ -10,12 +10,8 @@ from itertools import product
 import numpy as np
 from scipy.stats import qmc
 
-from sklearn_lepton._gp._acquisition import (
-    log_expected_improvement,
-    log_expected_improvement_with_derivatives,
-)
 from sklearn_lepton._gp._kernel import BoolArray, FloatArray, IntArray
-from sklearn_lepton._gp._regression import GaussianProcess
+from sklearn_lepton._gp._mixture import Mixture
 
 Snap = Callable[[FloatArray], FloatArray]
 Slopes = Callable[[FloatArray, IntArray], tuple[FloatArray, FloatArray]]
@@ -34,7 +30,7 @@ _CUBE_STEPS = (1 / 32, 1 / 8, 3 / 8)  # of ordered discrete columns
 
 
 def maximize(
-    gp: GaussianProcess,
+    model: Mixture,
     best: float,
     *,
     n_values: FloatArray,
@@ -55,10 +51,10 @@ def maximize(
 
     Parameters
     ----------
-    gp : GaussianProcess
+    model : Mixture
         The model.
     best : float
-        Value to improve on, in units of ``gp.y``.
+        Value to improve on, in units of ``y``.
     n_values : ndarray of shape (d,)
         Number of values of each column, ``np.inf`` (or 0) for continuous ones.
     categorical : ndarray of shape (d,), bool
@@ -84,7 +80,7 @@ def maximize(
         Distinct snapped points, best first: ``n_starts``, or fewer if no more are free.
     """
     n_values = np.where(n_values > 0, n_values, np.inf)
-    search = _Search(gp, best, n_values, categorical, snap, rng, _keys(taken))
+    search = _Search(model, best, n_values, categorical, snap, rng, _keys(taken))
     with np.errstate(all="ignore"):
         pool = search.candidates(X_best, n_candidates)
         value = search.score(pool)
@@ -99,7 +95,7 @@ def maximize(
 class _Search:
     """What stays the same during one maximisation; see `maximize`."""
 
-    gp: GaussianProcess
+    model: Mixture
     best: float
     n_values: FloatArray
     categorical: BoolArray
@@ -109,13 +105,7 @@ class _Search:
 
     def score(self, points: FloatArray) -> FloatArray:
         """Log expected improvement, of shape (m,)."""
-        return log_expected_improvement(*self.gp.predict(points), self.best)
-
-    def score_with_gradient(self, points: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Log expected improvement (m,) and its gradient (m, d)."""
-        mean, std, dmean, dstd = self.gp.predict_with_gradient(points)
-        value, by_mean, by_std = log_expected_improvement_with_derivatives(mean, std, self.best)
-        return value, by_mean[:, None] * dmean + by_std[:, None] * dstd
+        return self.model.log_improvement(points, self.best)
 
     def free(self, points: FloatArray, value: FloatArray, n_points: int) -> IntArray:
         """Find the best ``n_points`` distinct points not taken: indices, best first."""
@@ -201,10 +191,10 @@ class _Search:
         def function(x: FloatArray, rows: IntArray) -> tuple[FloatArray, FloatArray]:
             there = points[rows]
             there[:, columns] = x
-            value, gradient = self.score_with_gradient(there)
+            value, gradient = self.model.process_improvement_with_gradient(there, self.best)
             return value, gradient[:, columns] * movable[rows]
 
-        scale = np.exp(self.gp.theta[columns])
+        scale = np.exp(self.model.process.theta[columns])
         there = points.copy()
         there[:, columns] = ascend(function, points[:, columns], scale, n_steps)
         there = self.snap(there)

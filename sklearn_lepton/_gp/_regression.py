@@ -253,8 +253,8 @@ class GaussianProcess:
         return variance
 
 
-def standardize(y: FloatArray) -> tuple[FloatArray, float, float]:
-    """Bring scores to mean 0 and deviation 1 after clipping hopeless ones.
+def standardize(y: FloatArray, *, clip: bool = True) -> tuple[FloatArray, float, float]:
+    """Bring scores to mean 0 and deviation 1, after clipping hopeless ones.
 
     Nothing below ``median - 5 (best - median)`` is told as worse. Standardising
     again changes nothing.
@@ -263,6 +263,8 @@ def standardize(y: FloatArray) -> tuple[FloatArray, float, float]:
     ----------
     y : ndarray of shape (n,)
         Finite scores of any magnitude, greater is better; n >= 1.
+    clip : bool, default=True
+        Whether to clip.
 
     Returns
     -------
@@ -279,7 +281,8 @@ def standardize(y: FloatArray) -> tuple[FloatArray, float, float]:
         if best == median and np.any(z < best):
             # Half of the scores share the best value: look at the others.
             median = np.median(z[z < best])
-        z = np.maximum(z, median - 5.0 * (best - median))
+        if clip:
+            z = np.maximum(z, median - 5.0 * (best - median))
         magnitude = float(np.max(np.abs(z)))
         if magnitude < np.finfo(np.float64).tiny:
             return np.zeros(len(y)), 0.0, 1.0
@@ -298,6 +301,7 @@ def fit(
     categorical: BoolArray,
     theta0: FloatArray | None = None,
     max_iter: int = 20,
+    clip: bool = True,
 ) -> GaussianProcess:
     """Fit a process, its hyperparameters at the mode of their posterior.
 
@@ -318,12 +322,14 @@ def fit(
         passed over when the mode of the prior explains the scores better.
     max_iter : int, default=20
         Steps of the search; 0 takes ``theta0`` as it is.
+    clip : bool, default=True
+        Whether hopeless scores are clipped; see `standardize`.
 
     Returns
     -------
     GaussianProcess
     """
-    z, mean, scale = standardize(y)
+    z, mean, scale = standardize(y, clip=clip)
     kept = _subset(z, _MAX_OBSERVATIONS)
     X, z = np.ascontiguousarray(X[kept]), z[kept]
     with np.errstate(all="ignore"):

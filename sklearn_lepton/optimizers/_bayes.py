@@ -15,6 +15,7 @@ import numpy as np
 
 from sklearn_lepton._dimension import FloatArray
 from sklearn_lepton._gp._maximize import maximize
+from sklearn_lepton._gp._mixture import Mixture
 from sklearn_lepton._gp._regression import fit
 from sklearn_lepton.optimizers._base import Optimizer
 
@@ -57,18 +58,68 @@ class BayesOptimizer(Optimizer):
     True
     """
 
+    def predict(self, params: Any) -> tuple[Any, Any]:
+        """Predict the score of settings from the trials told.
+
+        Parameters
+        ----------
+        params : dict or list of dict
+            Settings, each with a value for every parameter of its branch.
+
+        Returns
+        -------
+        mean : float or ndarray of shape (n_settings,)
+            Expected score; a float where one dict was given.
+        std : float or ndarray of shape (n_settings,)
+            Standard deviation, in units of the score, of what a trial there would score:
+            what the model does not know and the noise of the scores together.
+
+        Raises
+        ------
+        ValueError
+            If no trial is complete, or a setting does not lie in the space.
+
+        Examples
+        --------
+        >>> from sklearn_lepton.optimizers import BayesOptimizer
+        >>> optimizer = BayesOptimizer({"x": (0.0, 1.0, "uniform")}, seed=0)
+        >>> trials = optimizer.ask(9)
+        >>> optimizer.tell([trial.complete(trial.params["x"]) for trial in trials])
+        >>> mean, std = optimizer.predict({"x": 0.7})
+        >>> abs(mean - 0.7) < 0.1
+        True
+        """
+        if self.best is None:
+            raise ValueError("There is no model yet: tell at least one trial that has a score.")
+        settings = [params] if isinstance(params, Mapping) else list(params)
+        points = np.array([self.space.to_point(setting) for setting in settings])
+        model = self._fit(*self._observations(), np.random.default_rng(self.seed), clip=False)
+        mean, std = model.predict(points.reshape(len(settings), self.space.n_dims))
+        process = model.process
+        mean, std = process.y_mean + process.y_scale * mean, process.y_scale * std
+        return (float(mean[0]), float(std[0])) if isinstance(params, Mapping) else (mean, std)
+
+    def _fit(
+        self, points: FloatArray, scores: FloatArray, rng: np.random.Generator, *, clip: bool = True
+    ) -> Mixture:
+        process = fit(
+            points,
+            scores,
+            categorical=self.space.is_categorical,
+            theta0=self._last_theta(),
+            clip=clip,
+        )
+        return Mixture.of(process, rng, self._pending_points())
+
     def _propose(self, rng: np.random.Generator) -> tuple[FloatArray, Mapping[str, Any]]:
         points, scores = self._observations()
         if not len(points):
             return self._design_point(), {}
         space = self.space
-        process = fit(points, scores, categorical=space.is_categorical, theta0=self._last_theta())
-        best = float(process.fitted.max())
-        for point in self._pending_points():
-            process = process.condition(point)
+        model = self._fit(points, scores, rng)
         proposals = maximize(
-            process,
-            best,
+            model,
+            float(model.process.fitted.max()),
             n_values=space.n_values,
             categorical=space.is_categorical,
             snap=space.snap,
@@ -77,7 +128,7 @@ class BayesOptimizer(Optimizer):
             taken=np.array(list(self._seen)),
         )
         proposed = proposals[0] if len(proposals) else rng.random(space.n_dims)
-        return proposed, {"theta": np.round(process.theta, 4).tolist()}
+        return proposed, {"theta": np.round(model.process.theta, 4).tolist()}
 
     def _last_theta(self) -> FloatArray | None:
         """Return the hyperparameters of the latest proposal that had any."""

@@ -8,6 +8,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from sklearn_lepton._gp._acquisition import log_expected_improvement
 from sklearn_lepton._gp._maximize import ascend, maximize
+from sklearn_lepton._gp._mixture import Mixture
 from sklearn_lepton._gp._regression import GaussianProcess, standardize
 
 INF = np.inf
@@ -43,7 +44,7 @@ class Box:
     def maximize(self, gp, *, seed=0, **kwargs):
         X_best = gp.X[np.argsort(-gp.y)[:5]]
         return maximize(
-            gp,
+            Mixture(gp),
             gp.fitted.max(),
             n_values=self.n_values,
             categorical=self.categorical,
@@ -156,7 +157,7 @@ def test_without_best_points():
     box = Box([INF, 4])
     gp = box.process()
     points = maximize(
-        gp,
+        Mixture(gp),
         0.0,
         n_values=box.n_values,
         categorical=box.categorical,

@@ -1,0 +1,179 @@
+"""The two models side by side: a Gaussian process and, weighted by its merit, a forest."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from sklearn_lepton._gp._acquisition import (
+    log_expected_improvement,
+    log_expected_improvement_with_derivatives,
+)
+from sklearn_lepton._gp._forest import Forest
+from sklearn_lepton._gp._kernel import FloatArray
+from sklearn_lepton._gp._regression import GaussianProcess
+
+# The weight starts from one half, as if so many observations had spoken for each model,
+_PRIOR_COUNT = 2.0
+# and counts in full from the second number of observations on, from the first not at all: of a
+# few points a forest makes nothing.
+_RAMP = (6, 16)
+_N_STEPS = 20
+_LEAST_VARIANCE = 1e-4  # of a prediction left out, in the stacking
+_MOST_EVIDENCE = 30.0  # of one observation, in log density
+
+
+@dataclass(frozen=True, eq=False)
+class Mixture:
+    """A predictive distribution of two components.
+
+    Expected improvement under a mixture is the weighted sum of those under its
+    components, so it is high where either model sees a chance.
+
+    Attributes
+    ----------
+    process : GaussianProcess
+        Right where scores are smooth.
+    forest : Forest or None
+        Right where they are not: plateaus, cliffs, columns that do nothing.
+    weight : float in [0, 1)
+        Weight of the forest.
+    """
+
+    process: GaussianProcess
+    forest: Forest | None = None
+    weight: float = 0.0
+
+    @classmethod
+    def of(
+        cls, process: GaussianProcess, rng: np.random.Generator, pending: FloatArray
+    ) -> Mixture:
+        """Set a forest beside a process and weight them.
+
+        Parameters
+        ----------
+        process : GaussianProcess
+            Fitted to what has been observed.
+        rng : numpy.random.Generator
+            Source of the forest's randomness.
+        pending : ndarray of shape (n_pending, d)
+            Points in flight; both models take the process' mean there for observed.
+
+        Returns
+        -------
+        Mixture
+        """
+        told = process
+        for point in pending:
+            process = process.condition(point)
+        n = len(told.y)
+        ramp = np.clip((n - _RAMP[0]) / (_RAMP[1] - _RAMP[0]), 0.0, 1.0)
+        if ramp == 0.0 or not np.any(told.y):
+            return cls(process)
+        forest = Forest.fit(process.X, process.y, process.categorical, rng)
+        return cls(process, forest, float(ramp * stacking_weight(told, forest)))
+
+    def log_improvement(self, Xs: FloatArray, best: float) -> FloatArray:
+        """Logarithm of the expected improvement.
+
+        Parameters
+        ----------
+        Xs : ndarray of shape (m, d)
+            Points.
+        best : float
+            Value to improve on, in units of ``process.y``.
+
+        Returns
+        -------
+        ndarray of shape (m,)
+        """
+        value = log_expected_improvement(*self.process.predict(Xs), best)
+        return self._mixed(value, Xs, best)
+
+    def process_improvement_with_gradient(
+        self, Xs: FloatArray, best: float
+    ) -> tuple[FloatArray, FloatArray]:
+        """Logarithm of the improvement that the process expects (m,), its gradient (m, d).
+
+        A forest is constant between its thresholds and shows no way up.
+        """
+        mean, std, dmean, dstd = self.process.predict_with_gradient(Xs)
+        value, by_mean, by_std = log_expected_improvement_with_derivatives(mean, std, best)
+        return value, by_mean[:, None] * dmean + by_std[:, None] * dstd
+
+    def _mixed(self, value: FloatArray, Xs: FloatArray, best: float) -> FloatArray:
+        if self.forest is None:
+            return value
+        other = log_expected_improvement(*self.forest.predict(Xs), best)
+        mixed: FloatArray = np.logaddexp(
+            value + np.log1p(-self.weight), other + np.log(self.weight)
+        )
+        return mixed
+
+    def predict(self, Xs: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Mean and deviation of what would be observed, noise included.
+
+        Parameters
+        ----------
+        Xs : ndarray of shape (m, d)
+            Points.
+
+        Returns
+        -------
+        mean : ndarray of shape (m,)
+            In units of ``process.y``.
+        std : ndarray of shape (m,), > 0
+            Deviation of the mixture.
+        """
+        mean, std = self.process.predict(Xs)
+        variance = std * std + self.process.nugget
+        if self.forest is not None:
+            other, other_std = self.forest.predict(Xs)
+            gap, w = other - mean, self.weight
+            mean = mean + w * gap
+            variance = (1.0 - w) * variance + w * other_std**2 + w * (1.0 - w) * gap**2
+        return mean, np.sqrt(variance)
+
+
+def stacking_weight(process: GaussianProcess, forest: Forest) -> float:
+    """Weight of the forest under which observations left out were likeliest.
+
+    The process predicts each observation from all others in closed form, the forest by
+    the trees that have not seen it. The weight is the mode of the likelihood of the
+    mixture times a beta prior, found by expectation maximisation.
+
+    Parameters
+    ----------
+    process : GaussianProcess
+        Fitted to n observations.
+    forest : Forest
+        Fitted to the same, and perhaps to more that follow them.
+
+    Returns
+    -------
+    float in (0, 1)
+
+    References
+    ----------
+    Rasmussen and Williams (2006), equations 5.10 to 5.12.
+
+    Y. Yao, A. Vehtari, D. Simpson, A. Gelman, Using stacking to average Bayesian
+    predictive distributions, Bayesian Analysis 13(3), 2018, doi:10.1214/17-BA1091.
+    """
+    n = len(process.y)
+    variance = 1.0 / np.einsum("ij,ij->j", process.L_inverse, process.L_inverse)
+    left_out = _log_density(process.alpha * variance, variance)
+    mean, variance, is_known = (array[:n] for array in forest.out_of_bag())
+    evidence = _log_density(process.y - mean, np.maximum(variance, _LEAST_VARIANCE)) - left_out
+    evidence = np.clip(evidence[is_known], -_MOST_EVIDENCE, _MOST_EVIDENCE)
+    weight = 0.5
+    for _ in range(_N_STEPS):
+        share = 1.0 / (1.0 + (1.0 - weight) / weight * np.exp(-evidence))
+        weight = (_PRIOR_COUNT + share.sum()) / (2.0 * _PRIOR_COUNT + len(evidence))
+    return float(weight)
+
+
+def _log_density(residual: FloatArray, variance: FloatArray) -> FloatArray:
+    density: FloatArray = -0.5 * (np.log(variance) + residual**2 / variance)
+    return density

@@ -1,0 +1,198 @@
+"""BayesOptimizer: its model, and whatever histories it may be told."""
+
+import subprocess
+import sys
+import warnings
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+from subjects import BRANCHES, MIXED, NUMERIC, run, score
+
+from sklearn_lepton.optimizers import BayesOptimizer, Trial
+
+# ------------------------------------------------------------------------ the model
+
+
+def told(space=NUMERIC, n_trials=25, **kwargs):
+    optimizer = BayesOptimizer(space, seed=0)
+    run(optimizer, n_trials, **kwargs)
+    return optimizer
+
+
+def test_predict_in_units_of_the_score():
+    for factor, offset in [(1.0, 0.0), (1e6, -3e7), (1e-9, 5.0)]:
+        optimizer = told(function=lambda params, f=factor, o=offset: o + f * score(params))
+        settings = [{"x": x, "y": y} for x in (0.1, 0.4) for y in (0.2, 0.6)]
+        mean, std = optimizer.predict(settings)
+        assert mean.shape == std.shape == (4,)
+        true = offset + factor * np.array([score(setting) for setting in settings])
+        assert_allclose(mean, true, atol=0.15 * factor)
+        assert np.all((std > 0) & (std < 0.5 * factor))
+        one = optimizer.predict(settings[1])
+        assert all(isinstance(number, float) for number in one)
+        assert_allclose(one, (mean[1], std[1]))
+
+
+@pytest.mark.parametrize("space", [NUMERIC, MIXED, BRANCHES])
+def test_predict_knows_what_it_was_told_better_than_the_rest(space):
+    optimizer = told(space)
+    trials = optimizer.trials
+    mean, std = optimizer.predict([trial.params for trial in trials])
+    true = np.array([trial.score for trial in trials])
+    assert np.corrcoef(mean, true)[0, 1] > 0.9
+    fresh = BayesOptimizer(space, seed=7).ask(12)
+    assert std.mean() < optimizer.predict([trial.params for trial in fresh])[1].mean()
+
+
+def test_predict_is_a_function_of_the_trials_and_changes_nothing():
+    optimizer, other = told(MIXED), told(MIXED)
+    settings = [trial.params for trial in optimizer.trials]
+    first = optimizer.predict(settings)
+    assert_allclose(optimizer.predict(settings), first, rtol=0)
+    assert_allclose(other.predict(settings), first, rtol=0)
+    assert optimizer.ask() == other.ask()
+
+
+def test_predict_without_a_score_or_a_legal_setting():
+    optimizer = BayesOptimizer(NUMERIC, seed=0)
+    trials = optimizer.ask(3)
+    with pytest.raises(ValueError, match="tell at least one trial"):
+        optimizer.predict({"x": 0.1, "y": 0.1})
+    optimizer.tell([trial.fail() for trial in trials])
+    with pytest.raises(ValueError, match="tell at least one trial"):
+        optimizer.predict([])
+    optimizer.tell([trial.complete(1.0) for trial in optimizer.ask(2)])
+    assert all(np.isfinite(optimizer.predict({"x": 0.1, "y": 0.1})))
+    assert optimizer.predict([])[0].shape == (0,)
+    with pytest.raises(ValueError, match="outside"):
+        optimizer.predict({"x": 7.0, "y": 0.1})
+    with pytest.raises(ValueError, match="No value is given"):
+        optimizer.predict({"x": 0.1})
+
+
+def test_noise_is_part_of_the_deviation():
+    rng = np.random.default_rng(0)
+    quiet = told(n_trials=40)
+    noisy = told(n_trials=40, function=lambda params: score(params) + 0.3 * rng.normal())
+    near = {"x": 0.05, "y": 0.05}
+    assert quiet.predict(near)[1] < 0.1
+    assert 0.15 < noisy.predict(near)[1] < 0.6
+
+
+# ------------------------------------------------------- whatever it may be told
+
+SPACES = [
+    {"x": (0.0, 1.0, "uniform")},
+    {"n": (1, 6, "int"), "kind": list("ab")},
+    {f"x{k}": (1e-5, 1e5, "log-uniform") for k in range(7)},
+    MIXED,
+    BRANCHES,
+]
+
+
+def draw_scores(rng, n):
+    """Scores that a model could stumble over; NaN and infinities are failures."""
+    kind = rng.integers(8)
+    scores = rng.normal(size=n)
+    if kind == 0:
+        scores = np.round(scores)
+    elif kind == 1:
+        scores[:] = rng.choice([0.0, 1.0, -1e30, 1e-30, np.nan])
+    elif kind == 2:
+        scores *= 10.0 ** rng.choice([-300, -30, 30, 300])
+    elif kind == 3:
+        scores *= 10.0 ** rng.uniform(-30, 30, size=n)
+    elif kind == 4:
+        scores[rng.random(n) < 0.5] = rng.choice([np.nan, np.inf, -np.inf, 1e30, -1e30])
+    elif kind == 5:
+        scores = np.where(rng.random(n) < 0.9, 0.5, scores)
+    elif kind == 6:
+        scores = 1.0 + 1e-16 * scores
+    return scores
+
+
+def draw_units(rng, n, d):
+    """Points that make a covariance singular."""
+    kind = rng.integers(6)
+    units = rng.random((n, d))
+    if kind == 0:
+        units[:] = rng.random(d)
+    elif kind == 1:
+        units[:] = np.linspace(0, 1, n)[:, None] if n else 0.0
+    elif kind == 2:
+        units = np.round(units)
+    elif kind == 3:
+        units = 0.5 + 1e-9 * units
+    elif kind == 4:
+        units[:, rng.integers(d) :] = 0.5
+    return units
+
+
+def tell_and_ask(seed):
+    rng = np.random.default_rng(seed)
+    optimizer = BayesOptimizer(SPACES[rng.integers(len(SPACES))], seed=seed)
+    space, n = optimizer.space, int(rng.integers(0, 36))
+    points = space.snap(draw_units(rng, n, space.n_dims))
+    trials = [
+        Trial(number, tuple(point.tolist()), space.from_point(point))
+        for number, point in enumerate(points)
+    ]
+    scores = draw_scores(rng, n)
+    n_pending = int(rng.integers(0, 3))
+    optimizer.tell(trials)
+    optimizer.tell([t.complete(s) for t, s in zip(trials, scores, strict=True)][n_pending:])
+    seen = {trial.point for trial in trials}
+    for trial in optimizer.ask(2):
+        assert trial.point not in seen
+        assert np.all((np.array(trial.point) >= 0) & (np.array(trial.point) <= 1))
+        assert space.to_point(trial.params) == pytest.approx(trial.point)
+    if optimizer.best is not None:
+        assert np.all(np.isfinite(optimizer.predict(optimizer.best.params)))
+
+
+def test_no_history_raises_or_warns():
+    for seed in range(300):
+        tell_and_ask(seed)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_ten_thousand_histories_raise_or_warn_nothing():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for seed in range(1000, 11_000):
+            tell_and_ask(seed)
+
+
+# ------------------------------------------------------------------------ its size
+
+LARGE = """
+import resource, time
+import numpy as np
+from sklearn_lepton.optimizers import BayesOptimizer, Trial
+optimizer = BayesOptimizer({f"x{k}": (0.0, 1.0, "uniform") for k in range(20)}, seed=0)
+points = np.random.default_rng(0).random((5000, 20))
+optimizer.tell(
+    [
+        Trial(n, tuple(point), optimizer.space.from_point(point)).complete(-np.sum(point**2))
+        for n, point in enumerate(points)
+    ]
+)
+slowest = 0.0
+for _ in range(5):
+    start = time.process_time()
+    optimizer.tell([trial.complete(0.0) for trial in optimizer.ask()])
+    slowest = max(slowest, time.process_time() - start)
+print(slowest, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+"""
+
+
+@pytest.mark.slow
+def test_five_thousand_trials_neither_fill_the_memory_nor_take_a_second():
+    done = subprocess.run(
+        [sys.executable, "-c", LARGE], capture_output=True, text=True, check=True
+    )
+    seconds, megabytes = map(float, done.stdout.split())
+    assert seconds < 1.0
+    assert megabytes < 500

@@ -1,0 +1,204 @@
+"""The forest, and its weight beside the process."""
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+
+from sklearn_lepton._gp._acquisition import log_expected_improvement
+from sklearn_lepton._gp._forest import Forest
+from sklearn_lepton._gp._mixture import Mixture, stacking_weight
+from sklearn_lepton._gp._regression import GaussianProcess, fit, standardize
+
+NUMERIC = np.zeros(3, dtype=bool)
+
+
+def steps(X):
+    """Two plateaus and a cliff; the last column does nothing."""
+    return np.where(X[:, 0] > 0.6, 1.0, 0.0) + np.where(X[:, 1] > 0.3, 0.5, 0.0)
+
+
+def waves(X):
+    return np.sin(3 * X[:, 0]) + X[:, 1] * X[:, 2]
+
+
+def observed(function, n=60, seed=0):
+    X = np.random.default_rng(seed).random((n, 3))
+    return X, standardize(function(X))[0]
+
+
+def grown(X, y, categorical=NUMERIC, seed=0, **kwargs):
+    return Forest.fit(X, y, categorical, np.random.default_rng(seed), **kwargs)
+
+
+def test_a_forest_learns_plateaus():
+    X, y = observed(steps)
+    fresh = np.random.default_rng(5).random((400, 3))
+    mean, std = grown(X, y).predict(fresh)
+    assert np.corrcoef(mean, steps(fresh))[0, 1] > 0.9
+    # On a plateau there is less to be unsure of than at a cliff.
+    to_cliff = np.min(np.abs(fresh[:, :2] - [0.6, 0.3]), axis=1)
+    assert std[to_cliff > 0.2].mean() < 0.5 * std[to_cliff < 0.05].mean()
+
+
+def test_a_leaf_holds_the_mean_of_what_fell_into_it():
+    X, y = observed(waves, n=40)
+    forest = grown(X, y, n_trees=30)
+    leaf = forest.leaf
+    assert leaf.shape == forest.in_bag.shape == (40, 30)
+    assert_array_equal(leaf, forest.leaves(X))
+    assert np.all(forest.column[leaf] == -1)
+    for tree in range(3):
+        for node in np.unique(leaf[:, tree]):
+            inside = y[(leaf[:, tree] == node) & forest.in_bag[:, tree]]
+            assert inside.min() - 1e-12 <= forest.mean[node] <= inside.max() + 1e-12
+
+
+def test_out_of_bag_is_the_prediction_of_the_other_trees():
+    X, y = observed(waves, n=25)
+    forest = grown(X, y, n_trees=9)
+    mean, variance, is_known = forest.out_of_bag()
+    for i in range(25):
+        others = ~forest.in_bag[i]
+        assert is_known[i] == (others.sum() >= 2)
+        if others.any():
+            nodes = forest.leaf[i, others]
+            assert_allclose(mean[i], forest.mean[nodes].mean())
+            spread = forest.mean[nodes].var() + forest.variance[nodes].mean()
+            assert_allclose(variance[i], spread, atol=1e-9)
+
+
+def test_choices_are_told_apart_without_an_order():
+    rng = np.random.default_rng(0)
+    X = np.column_stack([(rng.integers(6, size=80) + 0.5) / 6, rng.random(80)])
+    is_odd = (np.floor(X[:, 0] * 6) % 2).astype(float)
+    y = standardize(is_odd)[0]
+    mean, _ = grown(X, y, np.array([True, False])).predict(X)
+    assert np.corrcoef(mean, is_odd)[0, 1] > 0.95
+
+
+def test_a_forest_is_a_function_of_its_arguments():
+    X, y = observed(waves)
+    before = X.copy(), y.copy()
+    one, other = grown(X, y), grown(X, y)
+    assert_array_equal(one.threshold, other.threshold)
+    assert_array_equal(one.mean, other.mean)
+    assert np.any(grown(X, y, seed=1).predict(X)[0] != one.predict(X)[0])
+    assert_array_equal(X, before[0])
+    assert_array_equal(y, before[1])
+
+
+@pytest.mark.parametrize("n", [1, 2, 3])
+def test_few_or_equal_points_make_stumps(n):
+    for X in (np.full((n, 3), 0.5), np.random.default_rng(0).random((n, 3))):
+        mean, std = grown(X, np.zeros(n)).predict(X)
+        assert_allclose(mean, 0.0)
+        assert np.all((std > 0) & (std < 1e-4))
+
+
+@pytest.mark.parametrize("n", [40, 80])
+def test_the_weight_tells_smooth_functions_from_steps(n):
+    weights = {}
+    for function in (steps, waves):
+        X, y = observed(function, n=n)
+        process = fit(X, y, categorical=NUMERIC)
+        weights[function] = stacking_weight(process, grown(X, process.y))
+    assert weights[waves] < 0.25
+    assert weights[steps] > weights[waves] + 0.2
+
+
+def test_the_weight_is_the_mode_of_the_stacked_likelihood():
+    X, y = observed(steps, n=50)
+    process = fit(X, y, categorical=NUMERIC)
+    forest = grown(X, process.y)
+    weight = stacking_weight(process, forest)
+
+    K = process.L @ process.L.T
+    density = []
+    mean, variance, is_known = forest.out_of_bag()
+    for i in np.flatnonzero(is_known):
+        rest = np.arange(50) != i
+        k = np.linalg.solve(K[np.ix_(rest, rest)], K[rest, i])
+        left_out = K[i, i] - k @ K[rest, i]
+        r = process.y[i] - k @ process.y[rest]
+        v = max(variance[i], 1e-4)
+        ours = np.exp(-0.5 * r**2 / left_out) / np.sqrt(left_out)
+        other = np.exp(-0.5 * (process.y[i] - mean[i]) ** 2 / v) / np.sqrt(v)
+        density.append((ours, other))
+    ours, others = np.array(density).T
+    grid = np.linspace(0.001, 0.999, 999)
+    value = np.log(np.outer(1 - grid, ours) + np.outer(grid, others)).sum(axis=1)
+    value += 2.0 * (np.log(grid) + np.log1p(-grid))
+    assert abs(weight - grid[np.argmax(value)]) < 0.02
+
+
+def test_improvement_is_the_weighted_sum_of_both():
+    X, y = observed(steps)
+    process = fit(X, y, categorical=NUMERIC)
+    model = Mixture(process, grown(X, process.y), 0.3)
+    Xs = np.random.default_rng(2).random((50, 3))
+    parts = [log_expected_improvement(*m.predict(Xs), 0.8) for m in (process, model.forest)]
+    expected = np.log(0.7 * np.exp(parts[0]) + 0.3 * np.exp(parts[1]))
+    assert_allclose(model.log_improvement(Xs, 0.8), expected, rtol=1e-9)
+    assert_array_equal(Mixture(process).log_improvement(Xs, 0.8), parts[0])
+
+
+def test_the_slope_is_that_of_the_process():
+    X, y = observed(waves)
+    process = fit(X, y, categorical=NUMERIC)
+    model = Mixture(process, grown(X, process.y), 0.3)
+    Xs = np.random.default_rng(2).random((6, 3))
+    value, slope = model.process_improvement_with_gradient(Xs, 0.8)
+    assert_allclose(value, Mixture(process).log_improvement(Xs, 0.8), rtol=1e-12)
+    h = 1e-6
+    for j in range(3):
+        step = h * (np.arange(3) == j)
+        up, down = (Mixture(process).log_improvement(Xs + s, 0.8) for s in (step, -step))
+        assert_allclose(slope[:, j], (up - down) / (2 * h), rtol=2e-3)
+
+
+def test_the_prediction_has_the_moments_of_the_mixture():
+    X, y = observed(steps)
+    process = fit(X, y, categorical=NUMERIC)
+    model = Mixture(process, grown(X, process.y), 0.4)
+    Xs = np.random.default_rng(2).random((5, 3))
+    mean, std = model.predict(Xs)
+    rng = np.random.default_rng(0)
+    means, stds = zip(process.predict(Xs), model.forest.predict(Xs), strict=True)
+    draws = rng.normal(means[0], np.sqrt(stds[0] ** 2 + process.nugget), size=(200_000, 5))
+    others = rng.normal(means[1], stds[1], size=(200_000, 5))
+    draws = np.where(rng.random((200_000, 1)) < 0.4, others, draws)
+    assert_allclose(mean, draws.mean(axis=0), atol=0.02)
+    assert_allclose(std, draws.std(axis=0), rtol=0.02, atol=0.01)
+
+
+def test_a_forest_comes_in_once_there_is_something_to_learn():
+    def model(n, function=steps, pending=0):
+        X, y = observed(function, n=n + pending)
+        process = fit(X[:n], y[:n], categorical=NUMERIC)
+        return Mixture.of(process, np.random.default_rng(0), X[n:])
+
+    assert model(5).forest is None
+    assert model(30, lambda X: 0 * X[:, 0]).forest is None
+    few, many = model(10), model(60)
+    assert 0 < few.weight < many.weight < 1
+    crowded = model(60, pending=3)
+    assert len(crowded.process.y) == len(crowded.forest.leaf) == 63
+    assert abs(crowded.weight - many.weight) < 0.15
+
+
+@pytest.mark.parametrize("scores", [[0.0, 1e30, -1e30] * 8, [1.0] * 23 + [2.0], list(range(24))])
+def test_degenerate_inputs_neither_raise_nor_warn(scores):
+    for X in (np.tile(np.linspace(0, 1, 24)[:, None], 3), np.full((24, 3), 0.5)):
+        process = fit(X, np.array(scores), categorical=NUMERIC)
+        with np.errstate(all="raise"):
+            model = Mixture.of(process, np.random.default_rng(0), X[:2])
+        mean, std = model.predict(X)
+        assert np.all(np.isfinite(mean) & (std > 0))
+        assert np.all(np.isfinite(model.log_improvement(X, process.fitted.max())))
+
+
+def test_a_process_of_any_kind_can_be_stacked():
+    X, y = observed(waves, n=12)
+    theta = np.array([-1.0, -1.0, -1.0, 0.0, -3.0])
+    process = GaussianProcess.of(X, y, theta, NUMERIC)
+    assert 0 < stacking_weight(process, grown(X, y)) < 1
