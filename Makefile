@@ -125,6 +125,17 @@ bench-regret: .venv-peers/.stamp .venv-smac/.stamp .venv-hebo/.stamp  ## Compare
 	.venv-hebo/bin/python $(REGRET) run hebo --problems held-out --seeds 1
 	$(MAKE) report-regret
 
+.PHONY: bench-ablation
+bench-ablation: .venv-peers/.stamp  ## Measure what each ingredient of BayesOptimizer is worth
+	.venv-peers/bin/python $(REGRET) run pool ablations --problems development --seeds 3
+	$(MAKE) report-regret
+
+.PHONY: bench-proposals bench-calibration
+bench-proposals: .venv-peers/.stamp  ## Measure the CPU and memory of a proposal, peers included
+	.venv-peers/bin/python benchmarks/proposals.py --json benchmarks/proposals.json
+bench-calibration: .venv-peers/.stamp  ## Count the scores inside the bands of BayesOptimizer.predict
+	.venv-peers/bin/python benchmarks/calibration.py --json benchmarks/calibration.json
+
 .PHONY: report-regret
 report-regret: .venv-peers/.stamp  ## Print and plot what bench-regret has measured
 	.venv-peers/bin/python $(REGRET) report --json benchmarks/regret.json --plot docs/_static/regret.png

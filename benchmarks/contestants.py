@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
+from unittest import mock
 
 import numpy as np
 
@@ -96,6 +97,50 @@ class Lepton(Contestant):
         self.finished.append(self.batch.pop(0).complete(score))  # fails where it is nan
         if not self.batch:
             self.optimizer.tell(self.finished)
+
+
+class Ablated(Lepton):
+    """`BayesOptimizer` with one ingredient changed while it proposes.
+
+    Each change names an attribute of the package and what stands in its place.
+    """
+
+    def __init__(
+        self, space: Space, *, seed: int, n_trials: int, changes: Mapping[str, Any]
+    ) -> None:
+        self.changes = changes
+        with self.changed():
+            super().__init__(space, seed=seed, n_trials=n_trials, optimizer="BayesOptimizer")
+
+    @contextlib.contextmanager
+    def changed(self) -> Iterator[None]:
+        with contextlib.ExitStack() as stack:
+            for target, value in self.changes.items():
+                stack.enter_context(mock.patch(f"sklearn_lepton.{target}", value))
+            yield
+
+    def ask(self) -> dict[str, Any]:
+        with self.changed():
+            return super().ask()
+
+
+BAYES = "optimizers._bayes.BayesOptimizer"
+ABLATIONS: dict[str, dict[str, Any]] = {
+    "no forest": {"_gp._mixture._RAMP": (10**8, 10**9)},
+    "forest from the start": {"_gp._mixture._RAMP": (0, 1)},
+    "hopeless scores not clipped": {"_gp._regression._CLIP": math.inf},
+    "wide prior of length-scales": {"_gp._likelihood._LENGTH": (-1.2, 1.2)},
+    "prior without the number of columns": {"_gp._likelihood._LENGTH_BY_COLUMNS": 0.0},
+    "wide prior of the noise": {"_gp._likelihood._NOISE": (-6.0, 2.0)},
+    "improve on the best score": {
+        "_gp._regression.GaussianProcess.fitted": property(lambda process: process.y)
+    },
+    "candidates not refined": {
+        "_gp._maximize._Search.improve": lambda _, points, value: (points, value)
+    },
+    "design of 3": {f"{BAYES}._default_n_initial_points": lambda _: 3},
+    "middle of the space not first": {f"{BAYES}._centre_first": False},
+}
 
 
 # --------------------------------------------------------------------- peers
@@ -406,4 +451,4 @@ CONTESTANTS: dict[str, Callable[..., Contestant]] = {
     "hyperopt-tpe": Hyperopt,
     "hebo": Hebo,
     "smac": Smac,
-}
+} | {f"lepton-bayes, {name}": partial(Ablated, changes=c) for name, c in ABLATIONS.items()}

@@ -184,9 +184,9 @@ def measure_import(module: str, _seed: int) -> dict[str, Any]:
     return {"seconds": float(done.stdout)}
 
 
-def in_fresh_interpreter(what: str, name: str, seed: int) -> dict[str, Any]:
-    """Run one measurement of this script in a process of its own."""
-    command = [sys.executable, __file__, "--measure", what, name, str(seed)]
+def in_fresh_interpreter(script: str, *what: Any) -> dict[str, Any]:
+    """Run one measurement of a script in a process of its own."""
+    command = [sys.executable, script, "--measure", *map(str, what)]
     done = subprocess.run(
         command, check=True, stdout=subprocess.PIPE, text=True, env=os.environ | ONE_THREAD
     )
@@ -202,7 +202,7 @@ def report_cpu(repeats: int) -> dict[str, Any]:
     runs: dict[str, list[dict[str, Any]]] = {row: [] for row in ROWS}
     for seed in range(repeats):  # interleaved: a busy minute slows every row
         for row, results in runs.items():
-            results.append(in_fresh_interpreter("cpu", row, seed))
+            results.append(in_fresh_interpreter(__file__, "cpu", row, seed))
     summary: dict[str, Any] = {}
     for row, results in runs.items():
         errors = [result["error"] for result in results if "error" in result]
@@ -237,7 +237,7 @@ def report_cpu(repeats: int) -> dict[str, Any]:
 
 def report_pickle() -> dict[str, Any]:
     """Measure and print how large a pickled search is."""
-    summary = {row: in_fresh_interpreter("pickle", row, 0) for row in (BASELINE, *OURS)}
+    summary = {row: in_fresh_interpreter(__file__, "pickle", row, 0) for row in (BASELINE, *OURS)}
     print("\nPickled search, kB, at two sizes of data; bytes that a trial adds")
     print(f"{'':32}{'200 rows':>10}{'20000 rows':>12}{'a trial':>9}")
     for row, found in summary.items():
@@ -252,11 +252,11 @@ def report_import() -> dict[str, Any]:
     """Measure and print the time of the import beside scikit-learn's."""
     modules = ("sklearn.model_selection", "sklearn_lepton")
     for module in modules:  # once unmeasured: files into the cache, bytecode written
-        in_fresh_interpreter("import", module, 0)
+        in_fresh_interpreter(__file__, "import", module, 0)
     times: dict[str, list[float]] = {module: [] for module in modules}
     for _ in range(N_IMPORTS):
         for module, seconds in times.items():
-            seconds.append(in_fresh_interpreter("import", module, 0)["seconds"])
+            seconds.append(in_fresh_interpreter(__file__, "import", module, 0)["seconds"])
     theirs, with_ours = (statistics.median(times[module]) for module in modules)
     print(f"\nImport, ms (median of {N_IMPORTS} fresh interpreters each, interleaved)")
     print(f"{modules[0]:32}{1000 * theirs:9.0f}")

@@ -28,7 +28,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from contestants import CONTESTANTS, Exhausted
+from contestants import ABLATIONS, CONTESTANTS, Exhausted
 from problems import Problem, problems
 from scipy.special import gammaln
 from scipy.stats import rankdata
@@ -477,7 +477,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     commands = parser.add_subparsers(dest="command", required=True)
     runs = commands.add_parser("run")
-    runs.add_argument("contestants", nargs="+", choices=[POOL, *CONTESTANTS])
+    runs.add_argument("contestants", nargs="+", choices=[POOL, "ablations", *CONTESTANTS])
     runs.add_argument("--seeds", type=int, default=10)
     runs.add_argument("--trials", type=int, default=BUDGETS[-1])
     runs.add_argument("--problems", default="all")
@@ -489,8 +489,12 @@ def main() -> None:
     if arguments.command == "report":
         report(arguments.json, arguments.plot)
         return
+    contestants = list(arguments.contestants)
+    if "ablations" in contestants:
+        contestants.remove("ablations")
+        contestants += [f"{OURS}, {name}" for name in ABLATIONS]
     names = chosen_problems(arguments.problems)
-    run_all(arguments.contestants, names, range(arguments.seeds), arguments.trials, arguments.jobs)
+    run_all(contestants, names, range(arguments.seeds), arguments.trials, arguments.jobs)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,8 @@ class BayesSearchCV(BaseOptimizerSearchCV):
     """Search parameters by Bayesian optimization, with cross-validation.
 
     A drop-in replacement for `GridSearchCV` and `RandomizedSearchCV`: a Gaussian
-    process learns from the scores of all trials where the next is worth trying.
+    process and a forest learn from the scores of all trials where the next is
+    worth trying.
 
     Parameters
     ----------
@@ -97,7 +98,8 @@ class BayesSearchCV(BaseOptimizerSearchCV):
     space_ : Space
         The space that was searched.
     optimizer_ : BayesOptimizer
-        The optimizer, told all trials.
+        The optimizer, told all trials; its ``predict`` gives the score to be
+        expected of any setting, with a standard deviation.
     stop_reason_ : str
         Why the search ended: "n_iter", "exhausted" (each setting of a finite
         space was tried), "max_time", "n_iter_no_change", "target_score",

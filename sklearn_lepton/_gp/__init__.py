@@ -1,4 +1,4 @@
-"""Gaussian-process regression and expected improvement on the unit cube.
+"""A Gaussian process, a forest beside it, and expected improvement, on the unit cube.
 
 Arrays in, arrays out: nothing here knows of trials, spaces or scikit-learn.
 
@@ -35,6 +35,7 @@ symbol          shape        meaning
 ``alpha``       (n,)         K^-1 y
 ``mean, std``   (m,)         posterior of the latent function, without noise
 ``best``        float        the value to improve on, in units of ``y``
+``weight``      float        weight of the forest in the mixture of both models
 =============== ============ ========================================================
 
 References

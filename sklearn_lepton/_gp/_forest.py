@@ -12,10 +12,9 @@ import numpy as np
 
 from sklearn_lepton._gp._kernel import BoolArray, FloatArray, IntArray
 
-_N_TREES = 16
+_N_TREES = 12
 _LEAST_SPLIT = 3  # observations in a node that may be split
 _SHARE_OF_COLUMNS = 5.0 / 6.0  # looked at in a node
-_MOST_LEVELS = 20
 _PURE = 1e-10  # variance of a node not worth a split
 _LEAST_VARIANCE = 1e-10
 
@@ -34,12 +33,10 @@ class Forest:
         Left child; the right one is the next node.
     mean, variance : ndarray of shape (n_nodes,)
         Of the observations in a node.
-    in_bag : ndarray of shape (n, n_trees), bool
-        Observations that a tree has seen.
-    leaf : ndarray of shape (n, n_trees), int
-        Leaf of each observation in each tree, seen or not.
     categorical : ndarray of shape (d,), bool
         Unordered columns.
+    n_trees : int
+        Number of trees.
 
     References
     ----------
@@ -55,9 +52,8 @@ class Forest:
     left: IntArray
     mean: FloatArray
     variance: FloatArray
-    in_bag: BoolArray
-    leaf: IntArray
     categorical: BoolArray
+    n_trees: int
 
     @classmethod
     def fit(
@@ -80,7 +76,7 @@ class Forest:
             Unordered columns.
         rng : numpy.random.Generator
             Source of the bootstraps and the thresholds.
-        n_trees : int, default=16
+        n_trees : int, default=12
             Number of trees.
 
         Returns
@@ -88,38 +84,43 @@ class Forest:
         Forest
         """
         n = len(y)
-        drawn = rng.integers(n, size=(n_trees, n))
-        in_bag = np.zeros((n, n_trees), dtype=np.bool_)
-        in_bag[drawn, np.arange(n_trees)[:, None]] = True
-
+        drawn = rng.integers(n, size=n_trees * n)
         # One row for each observation of each tree, those of one node together.
         node = np.repeat(np.arange(n_trees), n)
-        points, scores = X[drawn.ravel()], y[drawn.ravel()]
-        levels, first, n_nodes = [], 0, n_trees
-        for depth in range(_MOST_LEVELS):
-            level, goes_left = _grow(points, scores, node - first, categorical, rng)
-            column, threshold, _, _ = level
+        points, scores = X[drawn], y[drawn]
+        columns, thresholds, lefts, means, variances = [], [], [], [], []
+        first, n_nodes = 0, n_trees
+        while len(node):
+            local = node - first
+            (column, threshold, mean, variance), goes_left = _grow(
+                points, scores, local, categorical, rng
+            )
             is_split = column >= 0
-            if depth == _MOST_LEVELS - 1:
-                is_split[:] = False
-                column[:] = -1
             left = np.where(is_split, n_nodes + 2 * (np.cumsum(is_split) - 1), -1)
-            levels.append((column, threshold, left, *level[2:]))
-            kept = is_split[node - first]
-            node = left[node - first][kept] + ~goes_left[kept]
-            if not len(node):
-                break
+            columns.append(column)
+            thresholds.append(threshold)
+            lefts.append(left)
+            means.append(mean)
+            variances.append(variance)
+
+            kept = is_split[local]
+            node = left[local][kept] + ~goes_left[kept]
             order = np.argsort(node, kind="stable")
             node, points, scores = node[order], points[kept][order], scores[kept][order]
             first, n_nodes = n_nodes, n_nodes + 2 * int(is_split.sum())
-        arrays = [np.concatenate(parts) for parts in zip(*levels, strict=True)]
-        forest = cls(*arrays, in_bag, np.empty((0, n_trees), dtype=np.intp), categorical)
-        object.__setattr__(forest, "leaf", forest.leaves(X))
-        return forest
+        return cls(
+            column=np.concatenate(columns),
+            threshold=np.concatenate(thresholds),
+            left=np.concatenate(lefts),
+            mean=np.concatenate(means),
+            variance=np.concatenate(variances),
+            categorical=categorical,
+            n_trees=n_trees,
+        )
 
     def leaves(self, Xs: FloatArray) -> IntArray:
         """Leaf of each point in each tree, of shape (m, n_trees)."""
-        node = np.tile(np.arange(self.in_bag.shape[1]), (len(Xs), 1))
+        node = np.tile(np.arange(self.n_trees), (len(Xs), 1))
         rows = np.arange(len(Xs))[:, None]
         while True:
             column = self.column[node]
@@ -149,27 +150,6 @@ class Forest:
         means = self.mean[leaf]
         variance = means.var(axis=1) + self.variance[leaf].mean(axis=1)
         return means.mean(axis=1), np.sqrt(variance + _LEAST_VARIANCE)
-
-    def out_of_bag(self) -> tuple[FloatArray, FloatArray, BoolArray]:
-        """Predict each observation by the trees that have not seen it.
-
-        Returns
-        -------
-        mean : ndarray of shape (n,)
-            Mean of those trees.
-        variance : ndarray of shape (n,)
-            Variance, as in `predict`.
-        is_known : ndarray of shape (n,), bool
-            Whether at least two trees have not seen it.
-        """
-        weight = ~self.in_bag
-        n_trees = weight.sum(axis=1)
-        weight = weight / np.maximum(n_trees, 1)[:, None]
-        means = self.mean[self.leaf]
-        mean = np.einsum("ij,ij->i", weight, means)
-        spread = (means - mean[:, None]) ** 2 + self.variance[self.leaf]
-        variance = np.einsum("ij,ij->i", weight, spread) + _LEAST_VARIANCE
-        return mean, variance, n_trees >= 2
 
 
 def _grow(

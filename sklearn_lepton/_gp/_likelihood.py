@@ -17,6 +17,10 @@ from sklearn_lepton._gp._kernel import (
     own_distances,
 )
 
+# Mean and deviation of the prior of log length-scales, and what the logarithm of the number of
+# columns adds to the mean; of the logarithms of the output variance and of the noise variance.
+_LENGTH, _LENGTH_BY_COLUMNS = (-1.2, 0.6), 0.5
+_OUTPUT, _NOISE = (0.0, 1.5), (-4.0, 1.0)
 _LOG_NOISE_FLOOR = np.log(1e-6)
 _LOG_2PI = np.log(2.0 * np.pi)
 
@@ -91,8 +95,9 @@ class Prior:
         """
         d = X.shape[1]
         varying = int(np.count_nonzero(np.ptp(X, axis=0)))
-        mean = np.append(np.full(d, -1.2 + 0.5 * np.log(max(varying, 1))), [0.0, -4.0])
-        std = np.append(np.full(d, 0.6), [1.5, 1.0])
+        length = _LENGTH[0] + _LENGTH_BY_COLUMNS * np.log(max(varying, 1))
+        mean = np.append(np.full(d, length), [_OUTPUT[0], _NOISE[0]])
+        std = np.append(np.full(d, _LENGTH[1]), [_OUTPUT[1], _NOISE[1]])
         lower, upper = mean - 5.0 * std, mean + 5.0 * std
         lower[-1] = _LOG_NOISE_FLOOR
         return cls(mean, std, lower, upper)

@@ -1,4 +1,4 @@
-"""The two models side by side: a Gaussian process and, weighted by its merit, a forest."""
+"""The two models side by side: a Gaussian process and a forest."""
 
 from __future__ import annotations
 
@@ -14,14 +14,10 @@ from sklearn_lepton._gp._forest import Forest
 from sklearn_lepton._gp._kernel import FloatArray
 from sklearn_lepton._gp._regression import GaussianProcess
 
-# The weight starts from one half, as if so many observations had spoken for each model,
-_PRIOR_COUNT = 2.0
-# and counts in full from the second number of observations on, from the first not at all: of a
-# few points a forest makes nothing.
-_RAMP = (6, 16)
-_N_STEPS = 20
-_LEAST_VARIANCE = 1e-4  # of a prediction left out, in the stacking
-_MOST_EVIDENCE = 30.0  # of one observation, in log density
+_WEIGHT = 0.5  # of the forest
+# Of a few observations a forest makes nothing: its weight grows from none at the first of these
+# numbers of observations to full at the second.
+_RAMP = (8, 24)
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,10 +42,8 @@ class Mixture:
     weight: float = 0.0
 
     @classmethod
-    def of(
-        cls, process: GaussianProcess, rng: np.random.Generator, pending: FloatArray
-    ) -> Mixture:
-        """Set a forest beside a process and weight them.
+    def of(cls, process: GaussianProcess, rng: np.random.Generator, pending: FloatArray) -> Mixture:
+        """Set a forest beside a process, unless there are too few observations for it.
 
         Parameters
         ----------
@@ -64,15 +58,14 @@ class Mixture:
         -------
         Mixture
         """
-        told = process
+        n = len(process.y)
         for point in pending:
             process = process.condition(point)
-        n = len(told.y)
         ramp = np.clip((n - _RAMP[0]) / (_RAMP[1] - _RAMP[0]), 0.0, 1.0)
-        if ramp == 0.0 or not np.any(told.y):
+        if ramp == 0.0 or not np.any(process.y):
             return cls(process)
         forest = Forest.fit(process.X, process.y, process.categorical, rng)
-        return cls(process, forest, float(ramp * stacking_weight(told, forest)))
+        return cls(process, forest, float(_WEIGHT * ramp))
 
     def log_improvement(self, Xs: FloatArray, best: float) -> FloatArray:
         """Logarithm of the expected improvement.
@@ -134,46 +127,3 @@ class Mixture:
             mean = mean + w * gap
             variance = (1.0 - w) * variance + w * other_std**2 + w * (1.0 - w) * gap**2
         return mean, np.sqrt(variance)
-
-
-def stacking_weight(process: GaussianProcess, forest: Forest) -> float:
-    """Weight of the forest under which observations left out were likeliest.
-
-    The process predicts each observation from all others in closed form, the forest by
-    the trees that have not seen it. The weight is the mode of the likelihood of the
-    mixture times a beta prior, found by expectation maximisation.
-
-    Parameters
-    ----------
-    process : GaussianProcess
-        Fitted to n observations.
-    forest : Forest
-        Fitted to the same, and perhaps to more that follow them.
-
-    Returns
-    -------
-    float in (0, 1)
-
-    References
-    ----------
-    Rasmussen and Williams (2006), equations 5.10 to 5.12.
-
-    Y. Yao, A. Vehtari, D. Simpson, A. Gelman, Using stacking to average Bayesian
-    predictive distributions, Bayesian Analysis 13(3), 2018, doi:10.1214/17-BA1091.
-    """
-    n = len(process.y)
-    variance = 1.0 / np.einsum("ij,ij->j", process.L_inverse, process.L_inverse)
-    left_out = _log_density(process.alpha * variance, variance)
-    mean, variance, is_known = (array[:n] for array in forest.out_of_bag())
-    evidence = _log_density(process.y - mean, np.maximum(variance, _LEAST_VARIANCE)) - left_out
-    evidence = np.clip(evidence[is_known], -_MOST_EVIDENCE, _MOST_EVIDENCE)
-    weight = 0.5
-    for _ in range(_N_STEPS):
-        share = 1.0 / (1.0 + (1.0 - weight) / weight * np.exp(-evidence))
-        weight = (_PRIOR_COUNT + share.sum()) / (2.0 * _PRIOR_COUNT + len(evidence))
-    return float(weight)
-
-
-def _log_density(residual: FloatArray, variance: FloatArray) -> FloatArray:
-    density: FloatArray = -0.5 * (np.log(variance) + residual**2 / variance)
-    return density

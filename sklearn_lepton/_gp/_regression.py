@@ -24,6 +24,7 @@ from sklearn_lepton._gp._likelihood import LogPosterior, Prior
 _MAX_FOR_THETA = 200
 _MAX_OBSERVATIONS = 400
 
+_CLIP = 5.0  # of the distance from the median to the best score
 _SMALLEST_VARIANCE = 1e-12  # of the latent function, relative to the output's
 
 
@@ -282,7 +283,7 @@ def standardize(y: FloatArray, *, clip: bool = True) -> tuple[FloatArray, float,
             # Half of the scores share the best value: look at the others.
             median = np.median(z[z < best])
         if clip:
-            z = np.maximum(z, median - 5.0 * (best - median))
+            z = np.maximum(z, median - _CLIP * (best - median))
         magnitude = float(np.max(np.abs(z)))
         if magnitude < np.finfo(np.float64).tiny:
             return np.zeros(len(y)), 0.0, 1.0

@@ -3,9 +3,12 @@
 After an initial design, each proposal fits a Gaussian process to the scores,
 takes pending trials to score what the process expects there (kriging
 believer), and maximises the logarithm of the expected improvement over the
-best posterior mean at a tried point. A failed trial counts as the worst score
-seen. ``meta["theta"]`` holds the hyperparameters, from which the next fit
-starts; that is all the state there is.
+best posterior mean at a tried point. A forest beside the process sees what is
+not smooth. A failed trial counts as the worst score seen. ``meta["theta"]``
+holds the hyperparameters, from which the next fit starts, and
+``meta["n_fitted"]`` how many trials they were fitted to; that is all the state
+there is. They are fitted anew with each trial up to 200, then with each
+hundredth part.
 """
 
 from collections.abc import Mapping
@@ -20,10 +23,12 @@ from sklearn_lepton._gp._regression import fit
 from sklearn_lepton.optimizers._base import Optimizer
 
 _N_BEST = 5
+_MOST_STEPS = 20  # of a fit of the hyperparameters
+_TRIALS_PER_FIT = 100
 
 
 class BayesOptimizer(Optimizer):
-    """Propose where a Gaussian process expects the greatest improvement.
+    """Propose where a Gaussian process and a forest expect the greatest improvement.
 
     Parameters
     ----------
@@ -43,6 +48,9 @@ class BayesOptimizer(Optimizer):
 
     Ament, S. et al. (2023). Unexpected improvements to expected improvement
     for Bayesian optimization. NeurIPS 36. https://arxiv.org/abs/2310.20708
+
+    Geurts, P., Ernst, D. and Wehenkel, L. (2006). Extremely randomized trees.
+    Machine Learning 63. https://doi.org/10.1007/s10994-006-6226-1
 
     Ginsbourger, D., Le Riche, R. and Carraro, L. (2010). Kriging is well-suited
     to parallelize optimization. https://doi.org/10.1007/978-3-642-10701-6_6
@@ -93,7 +101,7 @@ class BayesOptimizer(Optimizer):
             raise ValueError("There is no model yet: tell at least one trial that has a score.")
         settings = [params] if isinstance(params, Mapping) else list(params)
         points = np.array([self.space.to_point(setting) for setting in settings])
-        model = self._fit(*self._observations(), np.random.default_rng(self.seed), clip=False)
+        model, _ = self._fit(*self._observations(), np.random.default_rng(self.seed), clip=False)
         mean, std = model.predict(points.reshape(len(settings), self.space.n_dims))
         process = model.process
         mean, std = process.y_mean + process.y_scale * mean, process.y_scale * std
@@ -101,22 +109,27 @@ class BayesOptimizer(Optimizer):
 
     def _fit(
         self, points: FloatArray, scores: FloatArray, rng: np.random.Generator, *, clip: bool = True
-    ) -> Mixture:
+    ) -> tuple[Mixture, Mapping[str, Any]]:
+        """Return the model, with what is to be remembered of it."""
+        theta, n_fitted = self._last_theta()
+        is_due = theta is None or len(points) - n_fitted >= len(points) / _TRIALS_PER_FIT
         process = fit(
             points,
             scores,
             categorical=self.space.is_categorical,
-            theta0=self._last_theta(),
+            theta0=theta,
+            max_iter=_MOST_STEPS if is_due or not clip else 0,
             clip=clip,
         )
-        return Mixture.of(process, rng, self._pending_points())
+        meta = {"theta": np.round(process.theta, 4).tolist(), "n_fitted": len(points)}
+        return Mixture.of(process, rng, self._pending_points()), meta if is_due else {}
 
     def _propose(self, rng: np.random.Generator) -> tuple[FloatArray, Mapping[str, Any]]:
         points, scores = self._observations()
         if not len(points):
             return self._design_point(), {}
         space = self.space
-        model = self._fit(points, scores, rng)
+        model, meta = self._fit(points, scores, rng)
         proposals = maximize(
             model,
             float(model.process.fitted.max()),
@@ -127,13 +140,12 @@ class BayesOptimizer(Optimizer):
             rng=rng,
             taken=np.array(list(self._seen)),
         )
-        proposed = proposals[0] if len(proposals) else rng.random(space.n_dims)
-        return proposed, {"theta": np.round(model.process.theta, 4).tolist()}
+        return proposals[0] if len(proposals) else rng.random(space.n_dims), meta
 
-    def _last_theta(self) -> FloatArray | None:
-        """Return the hyperparameters of the latest proposal that had any."""
+    def _last_theta(self) -> tuple[FloatArray | None, int]:
+        """Return the latest hyperparameters and the number of trials they were fitted to."""
         for trial in reversed(self.trials):
             theta = trial.meta.get("theta", ())
             if len(theta) == self.space.n_dims + 2:
-                return np.array(theta, dtype=float)
-        return None
+                return np.array(theta, dtype=float), trial.meta.get("n_fitted", 0)
+        return None, 0

@@ -190,9 +190,7 @@ print(slowest, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
 
 @pytest.mark.slow
 def test_five_thousand_trials_neither_fill_the_memory_nor_take_a_second():
-    done = subprocess.run(
-        [sys.executable, "-c", LARGE], capture_output=True, text=True, check=True
-    )
+    done = subprocess.run([sys.executable, "-c", LARGE], capture_output=True, text=True, check=True)
     seconds, megabytes = map(float, done.stdout.split())
     assert seconds < 1.0
     assert megabytes < 500
