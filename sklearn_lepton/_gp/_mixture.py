@@ -17,7 +17,7 @@ from sklearn_lepton._gp._regression import GaussianProcess
 _WEIGHT = 0.5  # of the forest
 # Of a few observations a forest makes nothing: its weight grows from none at the first of these
 # numbers of observations to full at the second.
-_RAMP = (8, 24)
+_RAMP = (8, 48)
 
 
 @dataclass(frozen=True, eq=False)

@@ -131,11 +131,11 @@ def test_a_forest_comes_in_once_there_is_something_to_learn():
 
     assert model(8).forest is None
     assert model(30, lambda X: 0 * X[:, 0]).forest is None
-    weights = [model(n).weight for n in (8, 9, 16, 24, 60)]
+    weights = [model(n).weight for n in (8, 9, 36, 48, 80)]
     assert weights[0] == 0.0
     assert 0 < weights[1] < weights[2] < weights[3] == weights[4] == 0.5
-    crowded = model(60, pending=3)
-    assert len(crowded.process.y) == 63
+    crowded = model(64, pending=3)
+    assert len(crowded.process.y) == 67
     assert crowded.weight == 0.5
 
 
