@@ -37,7 +37,7 @@ RESULTS = Path(__file__).parent / "results"
 OURS = "lepton-bayes"
 DEFAULTS = "+defaults"
 POOL = "pool"
-POOL_SIZES = {"live": 512, "made": 16384}
+POOL_SIZES = {"live": 512, "made": 4096}
 BUDGETS = (16, 32, 64)
 N_BOOTSTRAPS = 2000
 
@@ -187,7 +187,7 @@ def random_curve(pool: dict[str, Any]) -> np.ndarray:
     true = np.where(np.isnan(true), np.nanmin(true), true)
     true = true[np.argsort(np.where(np.isnan(told), -np.inf, told), kind="stable")]
     N = len(true)
-    k, n = np.arange(1, N + 1), np.arange(1, min(N, 4096) + 1)[:, None]
+    k, n = np.arange(1, N + 1), np.arange(1, min(N, 1024) + 1)[:, None]
     with np.errstate(invalid="ignore"):
         log_chance = gammaln(k) - gammaln(k - n + 1) - gammaln(n)
         log_chance -= gammaln(N + 1) - gammaln(n + 1) - gammaln(N - n + 1)
@@ -277,15 +277,16 @@ def bootstrap(tables: list[list[np.ndarray]], rng: np.random.Generator) -> np.nd
     -------
     means : ndarray of shape (n_bootstraps, n_contestants, n_budgets)
     """
-    by_problem = [
-        np.array(rows) for rows in zip(*tables, strict=True)
-    ]  # (contestant, seed, budget)
-    n_problems, means = len(by_problem), []
-    for _ in range(N_BOOTSTRAPS):
-        drawn = [by_problem[i] for i in rng.integers(n_problems, size=n_problems)]
-        seeds = [rows[:, rng.integers(rows.shape[1], size=rows.shape[1])] for rows in drawn]
-        means.append(np.mean([rows.mean(axis=1) for rows in seeds], axis=0))
-    return np.array(means)
+    resampled = []
+    for rows in zip(*tables, strict=True):
+        by_contestant = np.array(rows)  # (n_contestants, n_seeds, n_budgets)
+        n_seeds = by_contestant.shape[1]
+        drawn = rng.integers(n_seeds, size=(N_BOOTSTRAPS, n_seeds))
+        resampled.append(by_contestant[:, drawn].mean(axis=2).swapaxes(0, 1))
+    by_problem, n_problems = np.array(resampled), len(resampled)
+    drawn = rng.integers(n_problems, size=(n_problems, N_BOOTSTRAPS))
+    means: np.ndarray = by_problem[drawn, np.arange(N_BOOTSTRAPS)].mean(axis=0)
+    return means
 
 
 def rows_of(results: Results, names: list[str], rng: np.random.Generator) -> dict[str, Any]:
@@ -461,10 +462,12 @@ def plot(results: Results, names: list[str], path: Path, rng: np.random.Generato
         width = 2.4 if contestant == OURS else 1.3
         colour = "black" if contestant == OURS else f"C{index % 10}"
         axes.plot(n, mean, label=contestant, linewidth=width, color=colour)
-        axes.fill_between(n, low, high, alpha=0.12, color=colour, linewidth=0)
-    axes.set(xscale="log", yscale="log", xlim=(4, n[-1]), xlabel="evaluations")
+        axes.fill_between(n, low, high, alpha=0.1, color=colour, linewidth=0)
+    axes.set(xscale="log", yscale="log", xlim=(8, n[-1]), ylim=(0.1, 2), xlabel="evaluations")
     axes.set_ylabel("mean normalised regret (random search at 16: 1)")
-    axes.set_xticks([4, 8, 16, 32, 64], ["4", "8", "16", "32", "64"])
+    axes.set_xticks([8, 16, 32, 64], ["8", "16", "32", "64"])
+    axes.set_yticks([0.1, 0.2, 0.5, 1, 2], ["0.1", "0.2", "0.5", "1", "2"])
+    axes.minorticks_off()
     axes.set_title(
         f"{len(full)} problems held out, {max(map(len, full.values()))} seeds, 90 % bands"
     )

@@ -62,7 +62,7 @@ class Mixture:
         for point in pending:
             process = process.condition(point)
         ramp = np.clip((n - _RAMP[0]) / (_RAMP[1] - _RAMP[0]), 0.0, 1.0)
-        if ramp == 0.0 or not np.any(process.y):
+        if ramp == 0.0 or not np.any(process.y) or not process.X.size:
             return cls(process)
         forest = Forest.fit(process.X, process.y, process.categorical, rng)
         return cls(process, forest, float(_WEIGHT * ramp))

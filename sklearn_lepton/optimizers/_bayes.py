@@ -7,8 +7,8 @@ best posterior mean at a tried point. A forest beside the process sees what is
 not smooth. A failed trial counts as the worst score seen. ``meta["theta"]``
 holds the hyperparameters, from which the next fit starts, and
 ``meta["n_fitted"]`` how many trials they were fitted to; that is all the state
-there is. They are fitted anew with each trial up to 200, then with each
-hundredth part.
+there is. They are fitted anew with each trial up to 100, then whenever a
+hundredth part has come in addition.
 """
 
 from collections.abc import Mapping

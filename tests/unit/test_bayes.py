@@ -71,6 +71,32 @@ def test_predict_without_a_score_or_a_legal_setting():
         optimizer.predict({"x": 0.1})
 
 
+def test_a_space_without_parameters_has_a_model_too():
+    optimizer = BayesOptimizer({}, seed=0)
+    optimizer.tell([Trial(n, (), {}).complete(float(n)) for n in range(12)])
+    mean, std = optimizer.predict({})
+    assert 0 <= mean <= 11
+    assert std > 0
+
+
+def test_hyperparameters_are_fitted_less_often_once_there_are_many_trials():
+    optimizer = BayesOptimizer(NUMERIC, seed=0)
+    points = np.random.default_rng(0).random((300, 2))
+    optimizer.tell(
+        Trial(n, tuple(point), optimizer.space.from_point(point)).complete(-point.sum())
+        for n, point in enumerate(points)
+    )
+    run(optimizer, 312)
+    fitted = [t.number for t in optimizer.trials[300:] if "theta" in t.meta]
+    assert fitted[0] == 300
+    assert set(np.diff(fitted)) == {4}  # 3 more are less than a hundredth of 303
+    few = told(n_trials=30)
+    assert all("theta" in t.meta for t in few.trials[few.n_initial_points :])
+    # All of a batch share what the first of them has found.
+    batch = few.ask(4)
+    assert ["theta" in t.meta for t in batch] == [True, False, False, False]
+
+
 def test_noise_is_part_of_the_deviation():
     rng = np.random.default_rng(0)
     quiet = told(n_trials=40)
