@@ -127,7 +127,7 @@ bench-regret: .venv-peers/.stamp .venv-smac/.stamp .venv-hebo/.stamp  ## Compare
 
 .PHONY: bench-ablation
 bench-ablation: .venv-peers/.stamp  ## Measure what each ingredient of BayesOptimizer is worth
-	.venv-peers/bin/python $(REGRET) run pool ablations --problems development --seeds 3
+	.venv-peers/bin/python $(REGRET) run pool lepton-bayes ablations --problems quick --seeds 3
 	$(MAKE) report-regret
 
 .PHONY: bench-proposals bench-calibration

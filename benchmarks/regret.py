@@ -39,6 +39,7 @@ DEFAULTS = "+defaults"
 POOL = "pool"
 POOL_SIZES = {"live": 512, "made": 4096}
 BUDGETS = (16, 32, 64)
+SLOW = ("forest", "ada", "neighbours", "lasso", "net adam", "penalties", "boosting", "extra")
 N_BOOTSTRAPS = 2000
 
 
@@ -107,8 +108,13 @@ def round_off(score: float) -> float | None:
 
 
 def chosen_problems(which: str) -> list[str]:
-    """Return the names of "all" problems, the "held-out", the "development" ones or a list."""
+    """Return the names of "all" problems, the "held-out", the "development" ones or a list.
+
+    "quick" are the development ones without eight whose fits take longest.
+    """
     every = problems()
+    if which == "quick":
+        return [n for n in chosen_problems("development") if not n.startswith(SLOW)]
     if which in {"held-out", "development"}:
         return [name for name, p in every.items() if p.held_out == (which == "held-out")]
     names = list(every) if which == "all" else which.split(";")
@@ -300,7 +306,8 @@ def rows_of(results: Results, names: list[str], rng: np.random.Generator) -> dic
         theirs = [table[:, at] for table in results.table(contestant, seeds)]
         ours = [table[:, at] for table in results.table(OURS, seeds)]
         means = bootstrap([theirs, ours], rng)
-        ratios = means[:, 1] / means[:, 0]
+        with np.errstate(all="ignore"):
+            ratios = means[:, 1] / means[:, 0]
         rows[contestant] = {
             "n_problems": len(seeds),
             "n_runs": sum(map(len, seeds.values())),
@@ -423,12 +430,14 @@ def report(json_path: Path | None, plot_path: Path | None) -> None:
 
 
 def rounded(value: Any) -> Any:
-    """Return the value with its numbers cut to four digits."""
+    """Return the value with its numbers cut to four digits, None where there is none."""
     if isinstance(value, dict):
         return {key: rounded(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [rounded(item) for item in value]
-    return float(f"{value:.4g}") if isinstance(value, float) else value
+    if isinstance(value, float):
+        return float(f"{value:.4g}") if math.isfinite(value) else None
+    return value
 
 
 def environment(results: Results) -> dict[str, Any]:
@@ -451,6 +460,7 @@ def plot(results: Results, names: list[str], path: Path, rng: np.random.Generato
 
     full = results.common([OURS], names)
     entrants = [c for c in results.regret if results.common([OURS, c], names) == full]
+    entrants = [c for c in entrants if c == OURS or not c.startswith(OURS)]
     n = np.arange(1, BUDGETS[-1] + 1)
     figure, axes = plt.subplots(figsize=(7.5, 4.6), layout="constrained")
     random = np.mean([results.random[name][: len(n)] for name in full], axis=0)
@@ -462,7 +472,9 @@ def plot(results: Results, names: list[str], path: Path, rng: np.random.Generato
         width = 2.4 if contestant == OURS else 1.3
         colour = "black" if contestant == OURS else f"C{index % 10}"
         axes.plot(n, mean, label=contestant, linewidth=width, color=colour)
-        axes.fill_between(n, low, high, alpha=0.1, color=colour, linewidth=0)
+        axes.fill_between(
+            n, low, high, alpha=0.2 if contestant == OURS else 0.06, color=colour, linewidth=0
+        )
     axes.set(xscale="log", yscale="log", xlim=(8, n[-1]), ylim=(0.1, 2), xlabel="evaluations")
     axes.set_ylabel("mean normalised regret (random search at 16: 1)")
     axes.set_xticks([8, 16, 32, 64], ["8", "16", "32", "64"])

@@ -120,16 +120,23 @@ class Forest:
 
     def leaves(self, Xs: FloatArray) -> IntArray:
         """Leaf of each point in each tree, of shape (m, n_trees)."""
-        node = np.tile(np.arange(self.n_trees), (len(Xs), 1))
-        rows = np.arange(len(Xs))[:, None]
+        m = len(Xs)
+        node = np.tile(np.arange(self.n_trees), m)
+        row = np.repeat(np.arange(m), self.n_trees)
+        has_choices = bool(np.any(self.categorical))
+        live = np.arange(len(node))  # those that have not come to a leaf
         while True:
-            column = self.column[node]
+            here = node[live]
+            column = self.column[here]
             is_split = column >= 0
-            if not np.any(is_split):
-                return node
-            x, threshold = Xs[rows, column], self.threshold[node]
-            goes_left = np.where(self.categorical[column], x == threshold, x <= threshold)
-            node = np.where(is_split, self.left[node] + ~goes_left, node)
+            live, here, column = live[is_split], here[is_split], column[is_split]
+            if not len(live):
+                return node.reshape(m, self.n_trees)
+            x, threshold = Xs[row[live], column], self.threshold[here]
+            goes_right = x > threshold
+            if has_choices:
+                goes_right = np.where(self.categorical[column], x != threshold, goes_right)
+            node[live] = self.left[here] + goes_right
 
     def predict(self, Xs: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Mean and deviation, of the trees and within their leaves together.
