@@ -1,6 +1,6 @@
 """How often a score lies in the band that the model gave it, before it was told.
 
-    python benchmarks/calibration.py [--seeds 2] [--jobs 2]
+    python benchmarks/calibration.py [--seeds 1] [--jobs 2]
 
 `BayesOptimizer` runs on the problems of `problems.py`. At every fourth trial from the 16th on it
 predicts two scores that it is told only afterwards, or never: that of its own next proposal, and
@@ -53,7 +53,7 @@ def deviations(name: str, seed: int) -> dict[str, list[float]]:
 def main() -> None:
     """Run all problems and print the shares inside the bands."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--seeds", type=int, default=2)
+    parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--json", type=Path, help="write all numbers there")
     arguments = parser.parse_args()
