@@ -115,19 +115,23 @@ bench-overhead: $(VENV)/.stamp-bench  ## Measure what a search costs beside its 
 
 # Peers whose proposals cost a second or so get fewer seeds. What has been run is not run again.
 REGRET := benchmarks/regret.py
+HEBO_PROBLEMS := tree, wine, log_loss;support vectors, digits, accuracy;gradient, breast, accuracy
+HEBO_PROBLEMS := $(HEBO_PROBLEMS);pipeline, digits, accuracy;rosenbrock 4;mixed 7, noisy
 .PHONY: bench-regret
 bench-regret: .venv-peers/.stamp .venv-smac/.stamp .venv-hebo/.stamp  ## Compare the best after n trials with all peers (hours)
 	.venv-peers/bin/python $(REGRET) run pool lepton-bayes lepton-swarm lepton-genetic optuna-tpe
 	.venv-peers/bin/python $(REGRET) run lepton-bayes+defaults "lepton-bayes, batches of 4" \
 		optuna-gp optuna-cmaes hyperopt-tpe --problems held-out
-	.venv-peers/bin/python $(REGRET) run skopt-gp --problems held-out --seeds 3
+	.venv-peers/bin/python $(REGRET) run skopt-gp --problems held-out --seeds 1
 	.venv-smac/bin/python $(REGRET) run smac --problems held-out --seeds 3
-	.venv-hebo/bin/python $(REGRET) run hebo --problems held-out --seeds 1
+	.venv-hebo/bin/python $(REGRET) run hebo --problems "$(HEBO_PROBLEMS)" --seeds 1
 	$(MAKE) report-regret
 
 .PHONY: bench-ablation
 bench-ablation: .venv-peers/.stamp  ## Measure what each ingredient of BayesOptimizer is worth
 	.venv-peers/bin/python $(REGRET) run pool lepton-bayes ablations --problems quick --seeds 3
+	.venv-peers/bin/python $(REGRET) run lepton-bayes "lepton-bayes, no forest" --problems held-out
+	.venv-peers/bin/python $(REGRET) run lepton-bayes "lepton-bayes, no forest" --problems held-out
 	$(MAKE) report-regret
 
 .PHONY: bench-proposals bench-calibration

@@ -264,6 +264,12 @@ class Results:
         }
         return {name: sorted(found) for name, found in seeds.items() if found}
 
+    def entrants(self, names: list[str]) -> list[str]:
+        """Return who ran on all problems with all seeds, without variants of ours."""
+        full = self.common([OURS], names)
+        others = [c for c in self.regret if c == OURS or not c.startswith(OURS)]
+        return [c for c in others if self.common([OURS, c], names) == full]
+
     def table(self, contestant: str, seeds: dict[str, list[int]]) -> list[np.ndarray]:
         """Return an array (n_seeds, n_trials) of regrets for each problem."""
         return [
@@ -332,9 +338,9 @@ def wins(ours: list[np.ndarray], theirs: list[np.ndarray]) -> list[str]:
 
 
 def ranks(results: Results, names: list[str]) -> dict[str, list[float]]:
-    """Return the mean rank, 1 the best, of the contestants with all problems and seeds."""
+    """Return the mean rank, 1 the best, of the entrants."""
     full = results.common([OURS], names)
-    entrants = [c for c in results.regret if results.common([OURS, c], names) == full]
+    entrants = results.entrants(names)
     at = np.array(BUDGETS) - 1
     regrets = np.array([np.vstack([t[:, at] for t in results.table(c, full)]) for c in entrants])
     return dict(zip(entrants, rankdata(regrets, axis=0).mean(axis=1).tolist(), strict=True))
@@ -458,9 +464,7 @@ def plot(results: Results, names: list[str], path: Path, rng: np.random.Generato
     mpl.use("agg")
     import matplotlib.pyplot as plt
 
-    full = results.common([OURS], names)
-    entrants = [c for c in results.regret if results.common([OURS, c], names) == full]
-    entrants = [c for c in entrants if c == OURS or not c.startswith(OURS)]
+    full, entrants = results.common([OURS], names), results.entrants(names)
     n = np.arange(1, BUDGETS[-1] + 1)
     figure, axes = plt.subplots(figsize=(7.5, 4.6), layout="constrained")
     random = np.mean([results.random[name][: len(n)] for name in full], axis=0)
