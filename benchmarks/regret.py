@@ -430,7 +430,7 @@ def report(json_path: Path | None, plot_path: Path | None) -> None:
         for name in results.problems
     }
     if json_path:
-        json_path.write_text(json.dumps(rounded(summary), indent=1) + "\n", encoding="utf-8")
+        json_path.write_text(json.dumps(rounded(summary)) + "\n", encoding="utf-8")
     if plot_path:
         plot(results, held_out, plot_path, rng)
 
