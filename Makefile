@@ -131,7 +131,6 @@ bench-regret: .venv-peers/.stamp .venv-smac/.stamp .venv-hebo/.stamp  ## Compare
 bench-ablation: .venv-peers/.stamp  ## Measure what each ingredient of BayesOptimizer is worth
 	.venv-peers/bin/python $(REGRET) run pool lepton-bayes ablations --problems quick --seeds 3
 	.venv-peers/bin/python $(REGRET) run lepton-bayes "lepton-bayes, no forest" --problems held-out
-	.venv-peers/bin/python $(REGRET) run lepton-bayes "lepton-bayes, no forest" --problems held-out
 	$(MAKE) report-regret
 
 .PHONY: bench-proposals bench-calibration
