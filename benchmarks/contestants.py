@@ -42,22 +42,6 @@ class Contestant(ABC):
         """Learn the score of what was asked for last; greater is better, nan is a failure."""
 
 
-class Random(Contestant):
-    """Independent uniform draws."""
-
-    package = "numpy"
-
-    def __init__(self, space: Space, *, seed: int, n_trials: int) -> None:
-        super().__init__(space, seed=seed, n_trials=n_trials)
-        self.rng = np.random.default_rng(seed)
-
-    def ask(self) -> dict[str, Any]:
-        return self.space.from_point(self.rng.random(self.space.n_dims))
-
-    def tell(self, params: Mapping[str, Any], score: float) -> None:
-        pass
-
-
 class Lepton(Contestant):
     """One of our own optimizers, `n_points` trials at a time.
 
@@ -87,7 +71,6 @@ class Lepton(Contestant):
 
     def ask(self) -> dict[str, Any]:
         if not self.batch:
-            self.optimizer.tell(self.finished)
             self.batch, self.finished = self.optimizer.ask(self.n_points), []
         if not self.batch:
             raise Exhausted
@@ -436,7 +419,6 @@ class Smac(Peer):
 
 
 CONTESTANTS: dict[str, Callable[..., Contestant]] = {
-    "random": Random,
     "lepton-bayes": partial(Lepton, optimizer="BayesOptimizer"),
     "lepton-bayes+defaults": partial(Lepton, optimizer="BayesOptimizer"),
     "lepton-bayes, batches of 4": partial(Lepton, optimizer="BayesOptimizer", n_points=4),

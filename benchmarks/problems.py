@@ -102,7 +102,7 @@ class Problem:
 
 @lru_cache
 def data(name: str) -> tuple[np.ndarray, np.ndarray]:
-    """Load bundled data, columns standardised, the digits cut to 500 rows."""
+    """Load the first 500 rows of bundled data, columns standardised."""
     load = {
         "breast": load_breast_cancer,
         "diabetes": load_diabetes,

@@ -132,11 +132,11 @@ def run_all(
     jobs = []
     for contestant in contestants:
         done = {(r["problem"], r["seed"]) for r in read(contestant) if r["n_trials"] >= n_trials}
-        if contestant == POOL:
-            jobs += [(POOL, name, 0) for name in names if (name, 0) not in done]
-            continue
         jobs += [
-            (contestant, name, seed) for seed in seeds for name in names if (name, seed) not in done
+            (contestant, name, seed)
+            for seed in ([0] if contestant == POOL else seeds)
+            for name in names
+            if (name, seed) not in done
         ]
     start, n_jobs = time.monotonic(), max(1, n_jobs)
     with ProcessPoolExecutor(n_jobs) as executor:
@@ -222,10 +222,9 @@ class Results:
     """
 
     def __init__(self, n_trials: int) -> None:
-        names = [name for name in CONTESTANTS if read(name)]
-        runs = {name: read(name) for name in names}
-        self.n_errors = {name: sum("error" in r for r in runs[name]) for name in names}
-        runs = {name: [r for r in runs[name] if "error" not in r] for name in names}
+        every = {name: records for name in CONTESTANTS if (records := read(name))}
+        self.n_errors = {name: sum("error" in r for r in every[name]) for name in every}
+        runs = {name: [r for r in every[name] if "error" not in r] for name in every}
         pools = {record["problem"]: record for record in read(POOL)}
         self.problems = {name: p for name, p in problems().items() if name in pools}
         best = {name: np.nanmax(as_array(pool["true"])) for name, pool in pools.items()}
@@ -238,7 +237,7 @@ class Results:
             lacking = optimum - random_curve(pools[name])
             scale[name] = (optimum, lacking[BUDGETS[0] - 1])
             self.random[name] = lacking / lacking[BUDGETS[0] - 1]
-        self.regret: dict[str, dict[str, dict[int, np.ndarray]]] = {name: {} for name in names}
+        self.regret: dict[str, dict[str, dict[int, np.ndarray]]] = {name: {} for name in runs}
         for contestant, records in runs.items():
             for record in records:
                 name = record["problem"]

@@ -82,7 +82,13 @@ class Mixture:
         ndarray of shape (m,)
         """
         value = log_expected_improvement(*self.process.predict(Xs), best)
-        return self._mixed(value, Xs, best)
+        if self.forest is None:
+            return value
+        other = log_expected_improvement(*self.forest.predict(Xs), best)
+        mixed: FloatArray = np.logaddexp(
+            value + np.log1p(-self.weight), other + np.log(self.weight)
+        )
+        return mixed
 
     def process_improvement_with_gradient(
         self, Xs: FloatArray, best: float
@@ -94,15 +100,6 @@ class Mixture:
         mean, std, dmean, dstd = self.process.predict_with_gradient(Xs)
         value, by_mean, by_std = log_expected_improvement_with_derivatives(mean, std, best)
         return value, by_mean[:, None] * dmean + by_std[:, None] * dstd
-
-    def _mixed(self, value: FloatArray, Xs: FloatArray, best: float) -> FloatArray:
-        if self.forest is None:
-            return value
-        other = log_expected_improvement(*self.forest.predict(Xs), best)
-        mixed: FloatArray = np.logaddexp(
-            value + np.log1p(-self.weight), other + np.log(self.weight)
-        )
-        return mixed
 
     def predict(self, Xs: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Mean and deviation of what would be observed, noise included.

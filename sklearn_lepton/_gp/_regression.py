@@ -24,6 +24,7 @@ from sklearn_lepton._gp._likelihood import LogPosterior, Prior
 _MAX_FOR_THETA = 200
 _MAX_OBSERVATIONS = 400
 
+MOST_STEPS = 20  # of the search for the hyperparameters
 _CLIP = 5.0  # of the distance from the median to the best score
 _SMALLEST_VARIANCE = 1e-12  # of the latent function, relative to the output's
 
@@ -301,7 +302,7 @@ def fit(
     *,
     categorical: BoolArray,
     theta0: FloatArray | None = None,
-    max_iter: int = 20,
+    max_iter: int = MOST_STEPS,
     clip: bool = True,
 ) -> GaussianProcess:
     """Fit a process, its hyperparameters at the mode of their posterior.

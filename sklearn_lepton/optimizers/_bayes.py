@@ -19,11 +19,10 @@ import numpy as np
 from sklearn_lepton._dimension import FloatArray
 from sklearn_lepton._gp._maximize import maximize
 from sklearn_lepton._gp._mixture import Mixture
-from sklearn_lepton._gp._regression import fit
+from sklearn_lepton._gp._regression import MOST_STEPS, fit
 from sklearn_lepton.optimizers._base import Optimizer
 
 _N_BEST = 5
-_MOST_STEPS = 20  # of a fit of the hyperparameters
 _TRIALS_PER_FIT = 100
 
 
@@ -118,7 +117,7 @@ class BayesOptimizer(Optimizer):
             scores,
             categorical=self.space.is_categorical,
             theta0=theta,
-            max_iter=_MOST_STEPS if is_due or not clip else 0,
+            max_iter=MOST_STEPS if is_due or not clip else 0,
             clip=clip,
         )
         meta = {"theta": np.round(process.theta, 4).tolist(), "n_fitted": len(points)}
