@@ -48,7 +48,7 @@ $(VENV)/.stamp-check: $(VENV)/.stamp-base
 	$(PY) -m pip install --quiet --group lint --group typing
 	@touch $@
 
-.venv-peers/.stamp .venv-smac/.stamp .venv-hebo/.stamp: .venv-%/.stamp: pyproject.toml
+.venv-peers/.stamp .venv-smac/.stamp .venv-hebo/.stamp .venv-evolution/.stamp: .venv-%/.stamp: pyproject.toml
 	$(call make_venv,.venv-$*)
 	.venv-$*/bin/python -m pip install --quiet --editable . --group bench-$*
 	@if [ $* = hebo ]; then .venv-hebo/bin/python -m pip install --quiet --no-deps HEBO==0.3.6; fi
@@ -126,6 +126,26 @@ bench-regret: .venv-peers/.stamp .venv-smac/.stamp .venv-hebo/.stamp  ## Compare
 	.venv-smac/bin/python $(REGRET) run smac --problems held-out --seeds 3
 	.venv-hebo/bin/python $(REGRET) run hebo --problems "$(HEBO_PROBLEMS)" --seeds 1
 	$(MAKE) report-regret
+
+# Peers are told how many trials they have: 500 are other runs than 64. Ours are not told. Fits of
+# live problems take hours, and get fewer seeds.
+EVOLUTION := nevergrad-pso nevergrad-real-pso pyswarms nature-inspired-pso gasearchcv pymoo-mixed \
+	optuna-nsga2 deap scipy-de
+OURS_500 := lepton-swarm lepton-genetic "lepton-swarm, no screening" "lepton-genetic, no screening"
+REPORT_500 := report --budgets 32 64 200 500
+.PHONY: bench-evolution
+bench-evolution: .venv-evolution/.stamp  ## Compare swarms and genetic algorithms with their peers (hours)
+	.venv-evolution/bin/python $(REGRET) run pool $(EVOLUTION) --problems held-out
+	.venv-evolution/bin/python $(REGRET) run $(EVOLUTION) $(OURS_500) --problems "held-out made" --trials 500
+	.venv-evolution/bin/python $(REGRET) run $(EVOLUTION) $(OURS_500) --problems "held-out live" --trials 500 --seeds 3
+	.venv-evolution/bin/python $(REGRET) $(REPORT_500) --ours lepton-swarm --contestants $(EVOLUTION) $(OURS_500)
+	.venv-evolution/bin/python $(REGRET) $(REPORT_500) --ours lepton-genetic --contestants $(EVOLUTION) $(OURS_500)
+
+.PHONY: bench-bbob
+bench-bbob: .venv-evolution/.stamp  ## Compare on multimodal functions with CMA-ES and differential evolution
+	.venv-evolution/bin/python benchmarks/bbob.py run cmaes scipy-de "scipy-de, 20 members" random \
+		$(OURS_500) --instances 15 --jobs 2
+	.venv-evolution/bin/python benchmarks/bbob.py report --json benchmarks/bbob.json
 
 .PHONY: bench-ablation
 bench-ablation: .venv-peers/.stamp  ## Measure what each ingredient of BayesOptimizer is worth

@@ -7,12 +7,15 @@ is made, so that each can live in an environment of its own.
 import contextlib
 import io
 import math
+import random
 import tempfile
+import threading
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any, ClassVar, NamedTuple
 from unittest import mock
 
@@ -43,7 +46,7 @@ class Contestant(ABC):
 
 
 class Lepton(Contestant):
-    """One of our own optimizers, `n_points` trials at a time.
+    """One of our own optimizers with some options, `n_points` trials at a time.
 
     With `first`, these settings are its first trial, as a search takes its estimator's defaults.
     """
@@ -59,11 +62,12 @@ class Lepton(Contestant):
         optimizer: str,
         n_points: int = 1,
         first: Mapping[str, Any] | None = None,
+        **options: Any,
     ) -> None:
         from sklearn_lepton import optimizers
 
         super().__init__(space, seed=seed, n_trials=n_trials)
-        self.optimizer = getattr(optimizers, optimizer)(space, seed=seed)
+        self.optimizer = getattr(optimizers, optimizer)(space, seed=seed, **options)
         self.optimizer.enqueue([] if first is None else [first])
         self.n_points = n_points
         self.batch: list[Any] = []
@@ -138,6 +142,16 @@ class Range(NamedTuple):
     log: bool = False
 
 
+def population(own: int, n_trials: int) -> int:
+    """Return how many individuals a peer keeps at a time.
+
+    Swarms and generations are made for thousands of evaluations. To be generous, each is told how
+    many there are: it keeps its own default, or as many as leave it six generations if that is
+    fewer, but eight at least.
+    """
+    return min(own, max(8, n_trials // 6))
+
+
 def key(column: int) -> str:
     """Return the name under which peers know a column: those of the space may occur twice."""
     return f"p{column}"
@@ -149,6 +163,9 @@ def quiet() -> Iterator[None]:
     with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
         warnings.simplefilter("ignore")
         yield
+
+
+FAR_BELOW = -1e100  # not infinity, with which some break off
 
 
 class Peer(Contestant):
@@ -191,6 +208,18 @@ class Peer(Contestant):
             params[name] = dimension.categories[value] if kind == "choice" else value
         return params
 
+    def bounds(self, column: int) -> tuple[float, float]:
+        """Return the bounds of a column as real numbers, of which all whole ones have a bin."""
+        kind, low, high, _ = self.ranges[column]
+        return (low, high) if kind == "real" else (low - 0.5, high + 0.5)
+
+    def spread(self, column: int, unit: float) -> float:
+        """Translate a place in [0, 1]; integers and choices have equal bins."""
+        low, high = self.bounds(column)
+        if self.ranges[column].log:
+            return float(low * (high / low) ** unit)
+        return float(low + (high - low) * unit)
+
     def known(self, asked: Any, score: float) -> list[tuple[Any, float, bool]]:
         """Return what a peer that knows no failures can be told, and whether it is one.
 
@@ -203,6 +232,13 @@ class Peer(Contestant):
         told = [(asked, self.worst if failed else score, failed) for asked, failed in self.untold]
         self.untold.clear()
         return told
+
+    def finite(self, score: float) -> float:
+        """Return what a peer can be told that needs an answer at once: the worst for a failure."""
+        self.worst = float(np.fmin(self.worst, score))
+        if not math.isnan(score):
+            return score
+        return FAR_BELOW if math.isnan(self.worst) else self.worst
 
 
 class Optuna(Peer):
@@ -239,6 +275,16 @@ class Optuna(Peer):
             self.study.tell(self.trial, state=self.failed)
         else:
             self.study.tell(self.trial, score)
+
+
+class OptunaGenetic(Optuna):
+    """Optuna's genetic algorithm."""
+
+    def __init__(self, space: Space, *, seed: int, n_trials: int) -> None:
+        size = population(50, n_trials)
+        super().__init__(
+            space, seed=seed, n_trials=n_trials, sampler="NSGAIISampler", population_size=size
+        )
 
 
 class Skopt(Peer):
@@ -418,12 +464,366 @@ class Smac(Peer):
             self.facade.tell(info, TrialValue(cost=-known, status=status), save=False)
 
 
+class Nevergrad(Peer):
+    """The particle swarm of nevergrad; it knows no conditions.
+
+    With the transform "arctan" it is what `optimizers.registry` has as "PSO", with "identity" what
+    it has as "RealSpacePSO", but for the number of particles. The former walks into the corners of
+    bounded spaces and stays there, in nevergrad's own loop as well.
+    """
+
+    package = "nevergrad"
+
+    def __init__(self, space: Space, *, seed: int, n_trials: int, transform: str) -> None:
+        import nevergrad as ng
+
+        super().__init__(space, seed=seed, n_trials=n_trials)
+
+        def parameter(kind: str, low: Any, high: Any, log: bool) -> Any:
+            if kind == "choice":
+                return ng.p.Choice(list(range(high + 1)))
+            made = (ng.p.Log if log else ng.p.Scalar)(lower=low, upper=high)
+            return made.set_integer_casting() if kind == "integer" else made
+
+        with quiet():
+            tree = ng.p.Dict(**{key(c): parameter(*told) for c, told in self.ranges.items()})
+            tree.random_state = np.random.RandomState(seed)
+            swarm = ng.optimizers.ConfPSO(transform=transform, popsize=population(40, n_trials))
+            self.optimizer = swarm(tree, budget=n_trials)
+
+    def ask(self) -> dict[str, Any]:
+        with quiet():
+            self.candidate = self.optimizer.ask()
+        return self.params(lambda column: self.candidate.value[key(column)])
+
+    def tell(self, params: Mapping[str, Any], score: float) -> None:
+        with quiet():
+            for candidate, known, _ in self.known(self.candidate, score):
+                self.optimizer.tell(candidate, -known)
+
+
+class Pymoo(Peer):
+    """The genetic algorithm of pymoo for mixed variables; it knows no conditions.
+
+    What is logarithmic it is told as an exponent.
+    """
+
+    package = "pymoo"
+
+    def __init__(self, space: Space, *, seed: int, n_trials: int) -> None:
+        from pymoo.core.mixed import MixedVariableGA
+        from pymoo.core.problem import Problem
+        from pymoo.core.termination import NoTermination
+        from pymoo.core.variable import Choice, Integer, Real
+
+        super().__init__(space, seed=seed, n_trials=n_trials)
+
+        def variable(column: int) -> Any:
+            kind, low, high, log = self.ranges[column]
+            if kind == "choice":
+                return Choice(options=list(range(high + 1)))
+            if log:
+                return Real(bounds=tuple(map(math.log, self.bounds(column))))
+            return (Real if kind == "real" else Integer)(bounds=(low, high))
+
+        self.problem = Problem(vars={key(column): variable(column) for column in self.ranges})
+        self.algorithm = MixedVariableGA(pop_size=population(50, n_trials))
+        self.algorithm.setup(self.problem, termination=NoTermination(), seed=seed, verbose=False)
+        self.generation: Any = None
+        self.costs: list[float] = []
+
+    def ask(self) -> dict[str, Any]:
+        if self.generation is None:
+            with quiet():
+                self.generation = self.algorithm.ask()
+        if self.generation is None or len(self.generation) == 0:
+            raise Exhausted
+        values = self.generation[len(self.costs)].X
+
+        def value_of(column: int) -> Any:
+            value = values[key(column)]
+            return math.exp(value) if self.ranges[column].log else value
+
+        return self.params(value_of)
+
+    def tell(self, params: Mapping[str, Any], score: float) -> None:
+        from pymoo.core.evaluator import Evaluator
+        from pymoo.problems.static import StaticProblem
+
+        self.costs.append(-self.finite(score))
+        if len(self.costs) == len(self.generation):
+            with quiet():
+                known = StaticProblem(self.problem, F=np.array(self.costs)[:, None])
+                Evaluator().eval(known, self.generation)
+                self.algorithm.tell(infills=self.generation)
+            self.generation, self.costs = None, []
+
+
+class Stopped(BaseException):
+    """The budget is spent; no `except Exception` of a peer shall keep it."""
+
+
+class Inverted(Peer):
+    """An optimizer that owns its loop and calls a function; it knows no conditions.
+
+    Its loop runs in a thread that waits in the function for the score. The thread runs only while
+    the benchmark waits in `ask`, so that global random generators, from which many of these peers
+    draw, are shared in a fixed order.
+    """
+
+    def __init__(self, space: Space, *, seed: int, n_trials: int) -> None:
+        super().__init__(space, seed=seed, n_trials=n_trials)
+        self.asked: SimpleQueue[Any] = SimpleQueue()
+        self.answers: SimpleQueue[float] = SimpleQueue()
+        self.answer, self.n_told, self.is_over = math.nan, 0, False
+        self.thread = threading.Thread(target=self.loop, daemon=True)
+
+    @abstractmethod
+    def optimize(self) -> None:
+        """Run the loop of the peer on `score_of` or `score_at`, greater is better."""
+
+    def loop(self) -> None:
+        seed_global_generators(self.seed)
+        try:
+            self.optimize()
+        except Stopped:
+            return
+        except Exception as error:
+            self.asked.put(error)
+        else:
+            self.asked.put(Exhausted())
+
+    def score_of(self, value_of: Callable[[int], Any]) -> float:
+        if not self.is_over:
+            self.asked.put(self.params(value_of))
+            score = self.answers.get()
+        if self.is_over:
+            raise Stopped
+        return score
+
+    def score_at(self, point: Any) -> float:
+        """Return the score at a point of the unit cube."""
+        place = dict(zip(self.ranges, point, strict=True))
+        return self.score_of(lambda column: self.spread(column, place[column]))
+
+    def ask(self) -> dict[str, Any]:
+        with quiet():
+            if self.thread.ident is None:
+                self.thread.start()
+            else:
+                self.answers.put(self.answer)
+            asked = self.asked.get()
+        if isinstance(asked, Exception):
+            raise asked
+        return asked
+
+    def tell(self, params: Mapping[str, Any], score: float) -> None:
+        self.answer = self.finite(score)
+        self.n_told += 1
+        if self.n_told == self.n_trials:
+            self.is_over = True
+            self.answers.put(self.answer)
+            self.thread.join()
+
+
+def seed_global_generators(seed: int) -> None:
+    random.seed(seed)
+    np.random.seed(seed)  # noqa: NPY002
+
+
+class Pyswarms(Inverted):
+    """The particle swarm of pyswarms' basic example in the unit cube."""
+
+    package = "pyswarms"
+
+    def optimize(self) -> None:
+        from pyswarms.single import GlobalBestPSO
+
+        n_dims, n_particles = len(self.ranges), population(10, self.n_trials)
+        swarm = GlobalBestPSO(
+            n_particles=n_particles,
+            dimensions=n_dims,
+            options={"c1": 0.5, "c2": 0.3, "w": 0.9},
+            bounds=(np.zeros(n_dims), np.ones(n_dims)),
+        )
+        swarm.optimize(
+            lambda points: np.array([-self.score_at(point) for point in points]),
+            iters=self.n_trials // n_particles + 1,
+            verbose=False,
+        )
+
+
+class Deap(Inverted):
+    """The simple algorithm of DEAP on real numbers in the unit cube.
+
+    Probabilities, tournaments and the population are those of its overview; a mutation moves each
+    gene with probability 0.2 by a fifth of the cube, where the overview has normal deviates.
+    """
+
+    package = "deap"
+
+    def optimize(self) -> None:
+        from deap import algorithms, base, creator, tools
+
+        creator.create("FitnessMax", base.Fitness, weights=(1.0,))
+        creator.create("Individual", list, fitness=creator.FitnessMax)
+        toolbox = base.Toolbox()
+        toolbox.register(
+            "individual", tools.initRepeat, creator.Individual, random.random, n=len(self.ranges)
+        )
+        toolbox.register("population", tools.initRepeat, list, toolbox.individual)
+        toolbox.register("mate", tools.cxBlend, alpha=0.5)
+        toolbox.register("mutate", tools.mutGaussian, mu=0.0, sigma=0.2, indpb=0.2)
+        toolbox.register("select", tools.selTournament, tournsize=3)
+        toolbox.register("evaluate", lambda individual: (self.score_at(individual),))
+        toolbox.decorate("mate", self.clipped)
+        toolbox.decorate("mutate", self.clipped)
+        algorithms.eaSimple(
+            toolbox.population(n=population(50, self.n_trials)),
+            toolbox,
+            cxpb=0.5,
+            mutpb=0.2,
+            ngen=self.n_trials,
+            verbose=False,
+        )
+
+    @staticmethod
+    def clipped(vary: Callable[..., Any]) -> Callable[..., Any]:
+        """Decorate an operator so that its children stay in the unit cube."""
+
+        def within(*parents: Any, **options: Any) -> Any:
+            children = vary(*parents, **options)
+            for child in children:
+                child[:] = [min(max(gene, 0.0), 1.0) for gene in child]
+            return children
+
+        return within
+
+
+class Scipy(Inverted):
+    """SciPy's differential evolution in the unit cube."""
+
+    package = "scipy"
+
+    def optimize(self) -> None:
+        from scipy.optimize import differential_evolution
+        from scipy.stats import qmc
+
+        n_dims, rng = len(self.ranges), np.random.default_rng(self.seed)
+        # Its own population, a Latin hypercube, can only be told as a multiple of the dimensions.
+        first = qmc.LatinHypercube(n_dims, rng=rng).random(population(15 * n_dims, self.n_trials))
+        differential_evolution(
+            lambda point: -self.score_at(point), [(0.0, 1.0)] * n_dims, init=first, rng=rng
+        )
+
+
+class Search(Inverted):
+    """A search of others over the parameters of an estimator that has our objective as its fit."""
+
+    @abstractmethod
+    def search(self, estimator: Any, **options: Any) -> Any:
+        """Return the search; the options are one split and no refit."""
+
+    def optimize(self) -> None:
+        from sklearn.base import BaseEstimator, RegressorMixin
+
+        peer = self
+
+        class Objective(RegressorMixin, BaseEstimator):
+            def __init__(self, **params: Any) -> None:
+                self.params = params
+
+            def get_params(self, deep: bool = True) -> dict[str, Any]:
+                return self.params
+
+            def set_params(self, **params: Any) -> "Objective":
+                self.params = self.params | params
+                return self
+
+            def fit(self, X: Any, y: Any) -> "Objective":
+                self.score_ = peer.score_of(lambda column: self.params[key(column)])
+                return self
+
+            def score(self, X: Any, y: Any) -> float:
+                return self.score_
+
+        search = self.search(Objective(), cv=[([0], [1])], refit=False)
+        seed_global_generators(self.seed)  # spaces of sklearn-genetic-opt undo it
+        search.fit(np.zeros((2, 1)), np.zeros(2))
+
+
+class NatureInspired(Search):
+    """NatureInspiredSearchCV with the particle swarm of NiaPy.
+
+    It takes lists of values only: wide ranges are told as 50 of them. A swarm that stagnates starts
+    again until the budget is spent.
+    """
+
+    package = "sklearn-nature-inspired-algorithms"
+
+    def grid(self, column: int) -> list[Any]:
+        kind, low, high, log = self.ranges[column]
+        if kind != "real" and (kind == "choice" or high - low < 50):
+            return list(range(low, high + 1))
+        values = (np.geomspace if log else np.linspace)(low, high, 50)
+        return np.unique(np.round(values) if kind == "integer" else values).tolist()
+
+    def search(self, estimator: Any, **options: Any) -> Any:
+        from niapy.algorithms.basic import ParticleSwarmAlgorithm
+        from sklearn_nature_inspired_algorithms.model_selection import NatureInspiredSearchCV
+
+        size = population(50, self.n_trials)
+        return NatureInspiredSearchCV(
+            estimator,
+            {key(column): self.grid(column) for column in self.ranges},
+            algorithm=ParticleSwarmAlgorithm(population_size=size, seed=self.seed),
+            runs=self.n_trials,
+            **options,
+        )
+
+
+class GASearch(Search):
+    """GASearchCV of sklearn-genetic-opt; logarithmic integers are rounded real numbers."""
+
+    package = "sklearn-genetic-opt"
+
+    def dimension(self, column: int) -> Any:
+        from sklearn_genetic.space import Categorical, Continuous, Integer
+
+        kind, low, high, log = self.ranges[column]
+        if kind == "choice":
+            return Categorical(list(range(high + 1)))
+        if log:
+            return Continuous(*self.bounds(column), distribution="log-uniform")
+        return Continuous(low, high) if kind == "real" else Integer(low, high)
+
+    def search(self, estimator: Any, **options: Any) -> Any:
+        from sklearn_genetic import GASearchCV
+
+        return GASearchCV(
+            estimator,
+            param_grid={key(column): self.dimension(column) for column in self.ranges},
+            population_size=population(50, self.n_trials),
+            generations=self.n_trials,
+            verbose=False,
+            **options,
+        )
+
+
+POPULATIONS = {"lepton-swarm": "SwarmOptimizer", "lepton-genetic": "GeneticOptimizer"}
 CONTESTANTS: dict[str, Callable[..., Contestant]] = {
     "lepton-bayes": partial(Lepton, optimizer="BayesOptimizer"),
     "lepton-bayes+defaults": partial(Lepton, optimizer="BayesOptimizer"),
     "lepton-bayes, batches of 4": partial(Lepton, optimizer="BayesOptimizer", n_points=4),
-    "lepton-swarm": partial(Lepton, optimizer="SwarmOptimizer"),
-    "lepton-genetic": partial(Lepton, optimizer="GeneticOptimizer"),
+    **{name: partial(Lepton, optimizer=optimizer) for name, optimizer in POPULATIONS.items()},
+    **{
+        f"{name}, no screening": partial(Lepton, optimizer=optimizer, screening=False)
+        for name, optimizer in POPULATIONS.items()
+    },
+    **{
+        f"{name}, batches of 16": partial(Lepton, optimizer=optimizer, n_points=16)
+        for name, optimizer in POPULATIONS.items()
+    },
     "optuna-tpe": partial(Optuna, sampler="TPESampler"),
     "optuna-tpe-multivariate": partial(Optuna, sampler="TPESampler", multivariate=True, group=True),
     "optuna-tpe-independent": partial(Optuna, sampler="TPESampler", multivariate=False),
@@ -433,4 +833,13 @@ CONTESTANTS: dict[str, Callable[..., Contestant]] = {
     "hyperopt-tpe": Hyperopt,
     "hebo": Hebo,
     "smac": Smac,
+    "nevergrad-pso": partial(Nevergrad, transform="arctan"),
+    "nevergrad-real-pso": partial(Nevergrad, transform="identity"),
+    "pyswarms": Pyswarms,
+    "nature-inspired-pso": NatureInspired,
+    "gasearchcv": GASearch,
+    "pymoo-mixed": Pymoo,
+    "optuna-nsga2": OptunaGenetic,
+    "deap": Deap,
+    "scipy-de": Scipy,
 } | {f"lepton-bayes, {name}": partial(Ablated, changes=c) for name, c in ABLATIONS.items()}

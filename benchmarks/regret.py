@@ -1,13 +1,13 @@
 """How good is the best after n evaluations: our optimizers and their peers on the same problems.
 
     python benchmarks/regret.py run CONTESTANT ... [--seeds 10] [--trials 64] [--problems held-out]
-    python benchmarks/regret.py report [--json FILE] [--plot FILE]
+    python benchmarks/regret.py report [--budgets 16 32 64] [--ours lepton-bayes] [--json FILE] ...
 
-A run is one contestant on one problem with one seed. Runs are appended to a file a contestant as
-they finish, and those that are there are not repeated, so that a benchmark that was interrupted
-goes on where it stopped. Every contestant meets the same problems and the same noise, one trial at
-a time; nobody is told defaults. `problems.py` says which problems there are, `contestants.py` how
-each optimizer is driven.
+A run is one contestant on one problem with one seed and one budget, which some contestants are
+told. Runs are appended to a file a contestant as they finish, and those that are there are not
+repeated, so that a benchmark that was interrupted goes on where it stopped. Every contestant meets
+the same problems and the same noise, one trial at a time; nobody is told defaults. `problems.py`
+says which problems there are, `contestants.py` how each optimizer is driven.
 
 Random search is not run seed by seed: a pool of independent draws from each problem gives the
 expectation of its best of n.
@@ -22,7 +22,7 @@ import platform
 import time
 import warnings
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any
@@ -39,8 +39,10 @@ DEFAULTS = "+defaults"
 POOL = "pool"
 POOL_SIZES = {"live": 512, "made": 4096}
 BUDGETS = (16, 32, 64)
+UNIT = 16  # random search has a regret of one after so many
 SLOW = ("forest", "ada", "neighbours", "lasso", "net adam", "penalties", "boosting", "extra")
 N_BOOTSTRAPS = 2000
+TICKS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2)
 
 
 # ------------------------------------------------------------------------- runs
@@ -108,15 +110,24 @@ def round_off(score: float) -> float | None:
 
 
 def chosen_problems(which: str) -> list[str]:
-    """Return the names of "all" problems, the "held-out", the "development" ones or a list.
+    """Return the names of "all" problems, of some kinds such as "held-out live", or of a list.
 
     "quick" are the development ones without eight whose fits take longest.
     """
     every = problems()
     if which == "quick":
         return [n for n in chosen_problems("development") if not n.startswith(SLOW)]
-    if which in {"held-out", "development"}:
-        return [name for name, p in every.items() if p.held_out == (which == "held-out")]
+    wanted = set(which.split())
+    if wanted <= {"held-out", "development", "live", "made"}:
+        return [
+            name
+            for name, p in every.items()
+            if wanted
+            <= {
+                "held-out" if p.held_out else "development",
+                "live" if "live" in p.tags else "made",
+            }
+        ]
     names = list(every) if which == "all" else which.split(";")
     unknown = set(names) - set(every)
     if unknown:
@@ -131,7 +142,11 @@ def run_all(
     RESULTS.mkdir(exist_ok=True)
     jobs = []
     for contestant in contestants:
-        done = {(r["problem"], r["seed"]) for r in read(contestant) if r["n_trials"] >= n_trials}
+        done = {
+            (r["problem"], r["seed"])
+            for r in read(contestant)
+            if r["n_trials"] == n_trials or contestant == POOL
+        }
         jobs += [
             (contestant, name, seed)
             for seed in ([0] if contestant == POOL else seeds)
@@ -175,12 +190,12 @@ def as_array(scores: list[float | None]) -> np.ndarray:
     return np.array([np.nan if score is None else score for score in scores])
 
 
-def incumbents(record: dict[str, Any], n_trials: int) -> np.ndarray:
+def incumbents(record: dict[str, Any]) -> np.ndarray:
     """Return the true score of the best told so far, (n_trials,); the first of equal ones."""
     told, true = as_array(record["told"]), as_array(record["true"])
     told = np.where(np.isnan(told), -np.inf, told)
     best = np.array([np.argmax(told[: n + 1]) for n in range(len(told))])
-    return np.append(true[best], np.full(n_trials - len(best), true[best[-1]]))
+    return np.append(true[best], np.full(record["n_trials"] - len(best), true[best[-1]]))
 
 
 def random_curve(pool: dict[str, Any]) -> np.ndarray:
@@ -207,10 +222,16 @@ class Results:
     truly lacks to the best known score of the problem; divided by what random search lacks there,
     in expectation, after 16. So 1 is random search at 16, whatever the problem's scale.
 
+    Peers may be told the budget, so that a contestant can have several runs of a problem and a
+    seed. Of these the shortest that reaches a budget speaks for it.
+
     Attributes
     ----------
+    ours : str
+        Who all are compared with.
+    budgets : sequence of int
     regret : dict
-        By contestant, problem and seed: ndarray of shape (n_trials,).
+        By contestant, problem and seed: list of ndarray of shape (n_trials,), shortest first.
     random : dict
         By problem: the expected regret of random search, n = 1, 2, ...
     packages : dict
@@ -221,9 +242,11 @@ class Results:
         By contestant: median CPU seconds of ask and tell at the last trials.
     """
 
-    def __init__(self, n_trials: int) -> None:
+    def __init__(
+        self, ours: str, budgets: Sequence[int], contestants: Sequence[str] | None = None
+    ) -> None:
+        self.ours, self.budgets = ours, budgets
         every = {name: records for name in CONTESTANTS if (records := read(name))}
-        self.n_errors = {name: sum("error" in r for r in every[name]) for name in every}
         runs = {name: [r for r in every[name] if "error" not in r] for name in every}
         pools = {record["problem"]: record for record in read(POOL)}
         self.problems = {name: p for name, p in problems().items() if name in pools}
@@ -235,15 +258,21 @@ class Results:
         for name, problem in self.problems.items():
             optimum = best[name] if problem.optimum is None else problem.optimum
             lacking = optimum - random_curve(pools[name])
-            scale[name] = (optimum, lacking[BUDGETS[0] - 1])
-            self.random[name] = lacking / lacking[BUDGETS[0] - 1]
-        self.regret: dict[str, dict[str, dict[int, np.ndarray]]] = {name: {} for name in runs}
+            scale[name] = (optimum, lacking[UNIT - 1])
+            beyond = np.full(max(0, max(budgets) - len(lacking)), np.nan)
+            self.random[name] = np.append(lacking / lacking[UNIT - 1], beyond)
+        if contestants:
+            runs = {name: records for name, records in runs.items() if name in {ours, *contestants}}
+        self.n_errors = {name: sum("error" in r for r in every[name]) for name in runs}
+        self.regret: dict[str, dict[str, dict[int, list[np.ndarray]]]] = {ours: {}}
+        self.regret |= {name: {} for name in runs}
         for contestant, records in runs.items():
-            for record in records:
+            for record in sorted(records, key=lambda record: record["n_trials"]):
                 name = record["problem"]
                 optimum, unit = scale[name]
-                curve = (optimum - incumbents(record, n_trials)) / unit
-                self.regret[contestant].setdefault(name, {})[record["seed"]] = curve
+                curve = (optimum - incumbents(record)) / unit
+                of_problem = self.regret[contestant].setdefault(name, {})
+                of_problem.setdefault(record["seed"], []).append(curve)
         self.packages = {
             name: sorted({record["package"] for record in records if "package" in record})
             for name, records in runs.items()
@@ -254,26 +283,47 @@ class Results:
             if records
         }
 
-    def common(self, contestants: list[str], names: list[str]) -> dict[str, list[int]]:
-        """Return the seeds of each problem that all of some contestants have run."""
+    def curve(self, contestant: str, problem: str, seed: int, budget: int) -> np.ndarray:
+        """Return the first regrets, as many as the budget, of the run that speaks for it."""
+        runs = self.regret[contestant][problem][seed]
+        return next(run for run in runs if len(run) >= budget)[:budget]
+
+    def common(self, contestants: list[str], names: list[str], budget: int) -> dict[str, list[int]]:
+        """Return the seeds of each problem with which all of some contestants reach a budget."""
         seeds = {
-            name: set.intersection(*(set(self.regret[c].get(name, {})) for c in contestants))
+            name: set.intersection(
+                *(
+                    {
+                        s
+                        for s, runs in self.regret[c].get(name, {}).items()
+                        if len(runs[-1]) >= budget
+                    }
+                    for c in contestants
+                )
+            )
             for name in names
             if name in self.problems
         }
         return {name: sorted(found) for name, found in seeds.items() if found}
 
-    def entrants(self, names: list[str]) -> list[str]:
+    def entrants(self, names: list[str], budget: int) -> list[str]:
         """Return who ran on all problems with all seeds, without variants of ours."""
-        full = self.common([OURS], names)
-        others = [c for c in self.regret if c == OURS or not c.startswith(OURS)]
-        return [c for c in others if self.common([OURS, c], names) == full]
+        full = self.common([self.ours], names, budget)
+        others = [c for c in self.regret if c == self.ours or not is_variant(c)]
+        return [c for c in others if self.common([self.ours, c], names, budget) == full]
 
-    def table(self, contestant: str, seeds: dict[str, list[int]]) -> list[np.ndarray]:
-        """Return an array (n_seeds, n_trials) of regrets for each problem."""
+    def table(
+        self, contestant: str, seeds: dict[str, list[int]], budgets: Sequence[int]
+    ) -> list[np.ndarray]:
+        """Return an array (n_seeds, n_budgets) of regrets for each problem."""
         return [
-            np.array([self.regret[contestant][n][s] for s in found]) for n, found in seeds.items()
+            np.array([[self.curve(contestant, n, s, b)[-1] for b in budgets] for s in found])
+            for n, found in seeds.items()
         ]
+
+
+def is_variant(contestant: str) -> bool:
+    return "," in contestant or contestant.endswith(DEFAULTS)
 
 
 def bootstrap(tables: list[list[np.ndarray]], rng: np.random.Generator) -> np.ndarray:
@@ -303,28 +353,56 @@ def bootstrap(tables: list[list[np.ndarray]], rng: np.random.Generator) -> np.nd
 def rows_of(results: Results, names: list[str], rng: np.random.Generator) -> dict[str, Any]:
     """Return what there is to say of each contestant on some problems."""
     rows: dict[str, Any] = {}
-    at = np.array(BUDGETS) - 1
     for contestant in results.regret:
-        seeds = results.common([OURS, contestant], names)
-        if not seeds:
+
+        def common(budget: int, pair: tuple[str, str] = (results.ours, contestant)) -> Any:
+            return results.common(list(pair), names, budget)
+
+        # Budgets of the same runs are resampled together.
+        parts = [
+            compared(results, contestant, seeds, list(budgets), rng)
+            for seeds, budgets in itertools.groupby(results.budgets, common)
+        ]
+        row = {key: [value for part in parts for value in part[key]] for key in parts[0]}
+        if not any(row["n_runs"]):
             continue
-        theirs = [table[:, at] for table in results.table(contestant, seeds)]
-        ours = [table[:, at] for table in results.table(OURS, seeds)]
-        means = bootstrap([theirs, ours], rng)
-        with np.errstate(all="ignore"):
-            ratios = means[:, 1] / means[:, 0]
-        rows[contestant] = {
-            "n_problems": len(seeds),
-            "n_runs": sum(map(len, seeds.values())),
-            "regret": np.mean([table.mean(axis=0) for table in theirs], axis=0).tolist(),
-            "regret_90": np.quantile(means[:, 0], [0.05, 0.95], axis=0).T.tolist(),
-            "ratio": np.median(ratios, axis=0).tolist(),
-            "ratio_90": np.quantile(ratios, [0.05, 0.95], axis=0).T.tolist(),
-            "wins": wins(ours, theirs),
+        if len(set(row["n_runs"])) == 1:
+            row |= {key: row[key][0] for key in ("n_problems", "n_runs")}
+        rows[contestant] = row | {
             "milliseconds": 1000 * results.seconds[contestant],
             "n_errors": results.n_errors[contestant],
         }
     return rows
+
+
+def compared(
+    results: Results,
+    contestant: str,
+    seeds: dict[str, list[int]],
+    budgets: list[int],
+    rng: np.random.Generator,
+) -> dict[str, list[Any]]:
+    """Return what there is to say of a contestant and ours at budgets of the same runs."""
+    row: dict[str, list[Any]] = {
+        "n_problems": [len(seeds)] * len(budgets),
+        "n_runs": [sum(map(len, seeds.values()))] * len(budgets),
+    }
+    if not seeds:
+        nothing, pairs = [math.nan] * len(budgets), [[math.nan] * 2] * len(budgets)
+        row |= {"regret": nothing, "regret_90": pairs, "ratio": nothing, "ratio_90": pairs}
+        return row | {"wins": ["-"] * len(budgets)}
+    theirs = results.table(contestant, seeds, budgets)
+    ours = results.table(results.ours, seeds, budgets)
+    means = bootstrap([theirs, ours], rng)
+    with np.errstate(all="ignore"):
+        ratios = means[:, 1] / means[:, 0]
+    return row | {
+        "regret": np.mean([table.mean(axis=0) for table in theirs], axis=0).tolist(),
+        "regret_90": np.quantile(means[:, 0], [0.05, 0.95], axis=0).T.tolist(),
+        "ratio": np.median(ratios, axis=0).tolist(),
+        "ratio_90": np.quantile(ratios, [0.05, 0.95], axis=0).T.tolist(),
+        "wins": wins(ours, theirs),
+    }
 
 
 def wins(ours: list[np.ndarray], theirs: list[np.ndarray]) -> list[str]:
@@ -337,12 +415,18 @@ def wins(ours: list[np.ndarray], theirs: list[np.ndarray]) -> list[str]:
 
 
 def ranks(results: Results, names: list[str]) -> dict[str, list[float]]:
-    """Return the mean rank, 1 the best, of the entrants."""
-    full = results.common([OURS], names)
-    entrants = results.entrants(names)
-    at = np.array(BUDGETS) - 1
-    regrets = np.array([np.vstack([t[:, at] for t in results.table(c, full)]) for c in entrants])
-    return dict(zip(entrants, rankdata(regrets, axis=0).mean(axis=1).tolist(), strict=True))
+    """Return the mean rank of the entrants, 1 the best; NaN at budgets that they did not enter."""
+    found: dict[str, list[float]] = {}
+    for column, budget in enumerate(results.budgets):
+        full = results.common([results.ours], names, budget)
+        entrants = results.entrants(names, budget) if full else []
+        if not entrants:
+            continue
+        regrets = [np.vstack(results.table(c, full, [budget])) for c in entrants]
+        means = rankdata(np.array(regrets), axis=0).mean(axis=1)[:, 0]
+        for contestant, mean in zip(entrants, means.tolist(), strict=True):
+            found.setdefault(contestant, [math.nan] * len(results.budgets))[column] = mean
+    return {contestant: found[contestant] for contestant in results.regret if contestant in found}
 
 
 def random_needed(results: Results, names: list[str], budget: int) -> dict[str, tuple[int, int]]:
@@ -351,51 +435,65 @@ def random_needed(results: Results, names: list[str], budget: int) -> dict[str, 
     With each number the size of the pool: equal to it, the number is only a lower bound.
     """
     needed = {}
-    for name, found in results.common([OURS], names).items():
-        ours = np.mean([results.regret[OURS][name][seed][budget - 1] for seed in found])
-        curve = results.random[name]
+    for name, found in results.common([results.ours], names, budget).items():
+        ours = np.mean([results.curve(results.ours, name, seed, budget)[-1] for seed in found])
+        curve = results.random[name][np.isfinite(results.random[name])]
         reached = np.flatnonzero(curve <= ours)
         needed[name] = (int(reached[0]) + 1 if len(reached) else len(curve), len(curve))
     return needed
 
 
-def print_rows(title: str, rows: dict[str, Any], mean_ranks: dict[str, list[float]]) -> None:
+def print_rows(
+    title: str, results: Results, rows: dict[str, Any], mean_ranks: dict[str, list[float]]
+) -> None:
     """Print a table, best first."""
-    last = len(BUDGETS) - 1
+
+    def n_runs(row: dict[str, Any]) -> str:
+        by_budget = row["n_runs"]
+        return "/".join(map(str, by_budget)) if isinstance(by_budget, list) else str(by_budget)
+
+    last, budgets = len(results.budgets) - 1, results.budgets
+    width = max(6, *(len(n_runs(row)) + 1 for row in rows.values()))
     print(f"\n{title}")
     print(
-        f"{'':26}{'runs':>6}"
-        + "".join(f"{'regret at ' + str(b):>24}" for b in BUDGETS)
-        + f"{'rank at ' + str(BUDGETS[last]):>12}{'ms a trial':>12}"
+        f"{'':26}{'runs':>{width}}"
+        + "".join(f"{'regret at ' + str(b):>24}" for b in budgets)
+        + f"{'rank at ' + str(budgets[last]):>12}{'ms a trial':>12}"
     )
-    for contestant, row in sorted(rows.items(), key=lambda item: item[1]["regret"][last]):
+    for contestant, row in sorted(rows.items(), key=lambda item: nan_last(item[1]["regret"][last])):
         cells = "".join(
-            f"{mean:10.3f} [{low:.3f}, {high:.3f}]"
+            f"{'-':>24}" if math.isnan(mean) else f"{mean:10.3f} [{low:.3f}, {high:.3f}]"
             for mean, (low, high) in zip(row["regret"], row["regret_90"], strict=True)
         )
-        rank = f"{mean_ranks[contestant][last]:.2f}" if contestant in mean_ranks else "-"
-        print(f"{contestant:26}{row['n_runs']:6}{cells}{rank:>12}{row['milliseconds']:12.1f}")
-    print(f"\n{OURS} / peer, median [90 %] of paired bootstraps; problems won/equal/lost")
+        rank = mean_ranks.get(contestant, [math.nan])[-1]
+        rank = "-" if math.isnan(rank) else f"{rank:.2f}"
+        print(f"{contestant:26}{n_runs(row):>{width}}{cells}{rank:>12}{row['milliseconds']:12.1f}")
+    print(f"\n{results.ours} / peer, median [90 %] of paired bootstraps; problems won/equal/lost")
     for contestant, row in rows.items():
         cells = "".join(
-            f"{ratio:8.2f} [{low:.2f}, {high:.2f}] {won:>8}"
+            f"{'-':>30}" if won == "-" else f"{ratio:8.2f} [{low:.2f}, {high:.2f}] {won:>8}"
             for ratio, (low, high), won in zip(
                 row["ratio"], row["ratio_90"], row["wins"], strict=True
             )
         )
-        print(f"{contestant:26}{row['n_runs']:6}{cells}")
+        print(f"{contestant:26}{n_runs(row):>{width}}{cells}")
 
 
-def report(json_path: Path | None, plot_path: Path | None) -> None:
+def nan_last(value: float) -> float:
+    return math.inf if math.isnan(value) else value
+
+
+def report(results: Results, json_path: Path | None, plot_path: Path | None) -> None:
     """Print tables of all that has been run, and write them."""
-    results, rng = Results(BUDGETS[-1]), np.random.default_rng(0)
+    rng, budgets = np.random.default_rng(0), results.budgets
     held_out = chosen_problems("held-out")
     groups = {"held out": held_out, "development": chosen_problems("development")}
     for tag in ("live", "noisy", "wide", "mixed", "conditional"):
         groups[f"held out, {tag}"] = [n for n in held_out if tag in problems()[n].tags]
     summary: dict[str, Any] = {
         "environment": environment(results),
-        "budgets": BUDGETS,
+        "budgets": budgets,
+        "ours": results.ours,
         "groups": {},
     }
     for group, names in groups.items():
@@ -403,10 +501,12 @@ def report(json_path: Path | None, plot_path: Path | None) -> None:
         if not rows:
             continue
         mean_ranks = ranks(results, names)
-        title = f"{group}: {len(results.common([OURS], names))} problems, random at 16 is 1"
-        print_rows(title, rows, mean_ranks)
-        random = np.mean([results.random[n][: BUDGETS[-1]] for n in names], axis=0)
-        print("random search, expected " + " ".join(f"{random[b - 1]:.3f}" for b in BUDGETS))
+        n_problems = max(len(results.common([results.ours], names, b)) for b in budgets)
+        title = f"{group}: {n_problems} problems, random at {UNIT} is 1"
+        print_rows(title, results, rows, mean_ranks)
+        curves = [results.random[name] for name in names if name in results.random]
+        random = [np.mean([curve[b - 1] for curve in curves]) for b in budgets]
+        print("random search, expected " + " ".join(f"{mean:.3f}" for mean in random))
         needed = random_needed(results, names, 32)
         factors = np.array([number / 32 for number, _ in needed.values()])
         print(
@@ -417,21 +517,27 @@ def report(json_path: Path | None, plot_path: Path | None) -> None:
         summary["groups"][group] = {
             "contestants": rows,
             "ranks": mean_ranks,
-            "random": [random[b - 1] for b in BUDGETS],
+            "random": random,
             "random_needed": needed,
         }
-    summary["problems"] = {
-        name: {
-            contestant: np.mean(list(found[name].values()), axis=0)[np.array(BUDGETS) - 1].tolist()
-            for contestant, found in results.regret.items()
-            if name in found
-        }
-        for name in results.problems
-    }
+    summary["problems"] = {name: of_problem(results, name) for name in results.problems}
     if json_path:
         json_path.write_text(json.dumps(rounded(summary)) + "\n", encoding="utf-8")
     if plot_path:
         plot(results, held_out, plot_path, rng)
+
+
+def of_problem(results: Results, name: str) -> dict[str, list[float]]:
+    """Return the mean regrets on a problem, over all seeds that reach a budget."""
+    means: dict[str, list[float]] = {}
+    for contestant in results.regret:
+        if name in results.regret[contestant]:
+            found = [
+                results.table(contestant, results.common([contestant], [name], b), [b])
+                for b in results.budgets
+            ]
+            means[contestant] = [float(t[0].mean()) if t else math.nan for t in found]
+    return means
 
 
 def rounded(value: Any) -> Any:
@@ -463,25 +569,35 @@ def plot(results: Results, names: list[str], path: Path, rng: np.random.Generato
     mpl.use("agg")
     import matplotlib.pyplot as plt
 
-    full, entrants = results.common([OURS], names), results.entrants(names)
-    n = np.arange(1, BUDGETS[-1] + 1)
+    ours, first, last = results.ours, results.budgets[0], results.budgets[-1]
+    full, entrants = results.common([ours], names, last), results.entrants(names, last)
+    n = np.arange(1, last + 1)
     figure, axes = plt.subplots(figsize=(7.5, 4.6), layout="constrained")
     random = np.mean([results.random[name][: len(n)] for name in full], axis=0)
     axes.plot(n, random, color="0.5", linestyle="--", label="random search")
+    lowest = 0.1
     for index, contestant in enumerate(entrants):
-        tables = results.table(contestant, full)
+        tables = [
+            np.array([results.curve(contestant, name, seed, last) for seed in seeds])
+            for name, seeds in full.items()
+        ]
         mean = np.mean([table.mean(axis=0) for table in tables], axis=0)
+        lowest = min(lowest, mean[-1])
         low, high = np.quantile(bootstrap([tables], rng)[:, 0], [0.05, 0.95], axis=0)
-        width = 2.4 if contestant == OURS else 1.3
-        colour = "black" if contestant == OURS else f"C{index % 10}"
+        width = 2.4 if contestant == ours else 1.3
+        colour = "black" if contestant == ours else f"C{index % 10}"
         axes.plot(n, mean, label=contestant, linewidth=width, color=colour)
         axes.fill_between(
-            n, low, high, alpha=0.2 if contestant == OURS else 0.06, color=colour, linewidth=0
+            n, low, high, alpha=0.2 if contestant == ours else 0.06, color=colour, linewidth=0
         )
-    axes.set(xscale="log", yscale="log", xlim=(8, n[-1]), ylim=(0.1, 2), xlabel="evaluations")
+    bottom = max((tick for tick in TICKS if tick <= lowest), default=TICKS[0])
+    ticks = [tick for tick in TICKS if tick >= bottom]
+    axes.set(xscale="log", yscale="log", xlim=(first // 2, last), xlabel="evaluations")
     axes.set_ylabel("mean normalised regret (random search at 16: 1)")
-    axes.set_xticks([8, 16, 32, 64], ["8", "16", "32", "64"])
-    axes.set_yticks([0.1, 0.2, 0.5, 1, 2], ["0.1", "0.2", "0.5", "1", "2"])
+    axes.set_ylim(bottom, TICKS[-1])
+    at = [first // 2, *results.budgets]
+    axes.set_xticks(at, map(str, at))
+    axes.set_yticks(ticks, map(str, ticks))
     axes.minorticks_off()
     axes.set_title(
         f"{len(full)} problems held out, {max(map(len, full.values()))} seeds, 90 % bands"
@@ -501,11 +617,15 @@ def main() -> None:
     runs.add_argument("--problems", default="all")
     runs.add_argument("--jobs", type=int, default=2)
     reports = commands.add_parser("report")
+    reports.add_argument("--budgets", type=int, nargs="+", default=BUDGETS)
+    reports.add_argument("--ours", choices=CONTESTANTS, default=OURS, help="compare all with it")
+    reports.add_argument("--contestants", nargs="+", choices=CONTESTANTS, help="report only these")
     reports.add_argument("--json", type=Path, help="write all numbers there")
     reports.add_argument("--plot", type=Path, help="draw the regret there")
     arguments = parser.parse_args()
     if arguments.command == "report":
-        report(arguments.json, arguments.plot)
+        results = Results(arguments.ours, sorted(arguments.budgets), arguments.contestants)
+        report(results, arguments.json, arguments.plot)
         return
     contestants = list(arguments.contestants)
     if "ablations" in contestants:
