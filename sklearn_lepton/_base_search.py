@@ -25,7 +25,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_lepton._evaluation import BatchEvaluator
-from sklearn_lepton._fits import ErrorScore, Fits
+from sklearn_lepton._fits import OTHER_SPLITS, ErrorScore, Fits
 from sklearn_lepton._loop import run_trials
 from sklearn_lepton._trial import Trial
 from sklearn_lepton._typing import Callback
@@ -76,6 +76,7 @@ class BaseOptimizerSearchCV(BaseSearchCV):  # type: ignore[misc]
         n_iter_no_change: int | None = None,
         tol: float = 0.0,
         target_score: float | None = None,
+        warm_start: bool = False,
         callbacks: Any = None,
     ) -> None:
         super().__init__(
@@ -98,6 +99,7 @@ class BaseOptimizerSearchCV(BaseSearchCV):  # type: ignore[misc]
         self.n_iter_no_change = n_iter_no_change
         self.tol = tol
         self.target_score = target_score
+        self.warm_start = warm_start
         self.callbacks = callbacks
 
     @abstractmethod
@@ -156,25 +158,31 @@ class BaseOptimizerSearchCV(BaseSearchCV):  # type: ignore[misc]
         """Search; `fit` calls this once, with everything else prepared."""
         self._check_parameters()
         _read_fit(self, evaluate_candidates)
+        space = Space(self.param_distributions)
+        _check_names(space, self.estimator)
+        seed, earlier, splits = self._earlier_search(space)
+        optimizer = self._make_optimizer(space, seed)
+        optimizer.tell(earlier)
+        optimizer.enqueue(self._initial_settings(space))
         # What an earlier fit left would travel to the workers with every task.
         for name in ("trials_", "space_", "optimizer_", "stop_reason_", "cv_results_"):
             self.__dict__.pop(name, None)
-        space = Space(self.param_distributions)
-        _check_names(space, self.estimator)
-        optimizer = self._make_optimizer(space, _draw_seed(self.random_state))
-        optimizer.enqueue(self._initial_settings(space))
-        n_trials = int(min(self.n_iter, space.size))
+        n_trials = int(min(self.n_iter, space.size - len(earlier)))
         if n_trials < self.n_iter:
             msg = (
-                f"The space holds {n_trials} settings, fewer than n_iter={self.n_iter}: each of "
-                "them is tried once."
+                f"The space holds {n_trials} {'further ' * bool(earlier)}settings, fewer than "
+                f"n_iter={self.n_iter}: each of them is tried once."
             )
             warnings.warn(msg, SpaceExhaustedWarning, stacklevel=4)
         task = None
         if callback_ctx is not None:
             task = _SearchTask(callback_ctx, self, n_trials * self.n_splits_)
         fits = Fits(
-            self, evaluate_candidates, check_metrics=self._check_refit_for_multimetric, task=task
+            self,
+            evaluate_candidates,
+            check_metrics=self._check_refit_for_multimetric,
+            task=task,
+            fingerprint=splits,
         )
         reason: str | None = None
         try:
@@ -188,6 +196,7 @@ class BaseOptimizerSearchCV(BaseSearchCV):  # type: ignore[misc]
         finally:
             self.trials_ = [t for t in optimizer.trials if t.status != "pending"]
             self.space_, self.optimizer_ = space, optimizer
+            self._fingerprint = fits.splits.fingerprint
             self.stop_reason_: str | None = reason
             if reason is None and optimizer.best is not None:
                 # On its way out with an error: keep what has been paid for.
@@ -198,6 +207,24 @@ class BaseOptimizerSearchCV(BaseSearchCV):  # type: ignore[misc]
             raise ValueError(_all_failed(self.trials_))
         fits.published.clear()
         fits.published.update(self._publish(fits))
+
+    def _earlier_search(self, space: Space) -> tuple[int, list[Trial], str | None]:
+        """Return the seed, the trials and the splits' fingerprint that the search starts from."""
+        if not self.warm_start or not getattr(self, "trials_", None):
+            return _draw_seed(self.random_state), [], None
+        if space != self.space_:
+            raise ValueError(
+                "With warm_start=True the space must be that of the fit before, got another one: "
+                "set warm_start=False to start over."
+            )
+        if len(self.trials_[0].rows) != self.n_splits_:
+            raise ValueError(OTHER_SPLITS)
+        if len(self.trials_) >= space.size:
+            raise ValueError(
+                f"All {len(self.trials_)} settings of the space have been tried, so that there is "
+                "nothing to go on with: widen the space and set warm_start=False."
+            )
+        return self.optimizer_.seed, self.trials_, self._fingerprint
 
     def _conduct(
         self, optimizer: Optimizer, fits: Fits, task: "_SearchTask | None", n_trials: int
@@ -243,6 +270,7 @@ class BaseOptimizerSearchCV(BaseSearchCV):  # type: ignore[misc]
                 stop is None or (is_whole(stop) and stop >= 1),
                 "None or an integer of at least 1",
             ),
+            "warm_start": (isinstance(self.warm_start, bool | np.bool_), "True or False"),
             "tol": (is_real(self.tol) and self.tol >= 0, "a number of at least 0"),
             "target_score": (
                 target is None or (is_real(target) and not np.isnan(target)),

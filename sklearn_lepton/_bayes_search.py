@@ -66,6 +66,10 @@ class BayesSearchCV(BaseOptimizerSearchCV):
         A gain of up to this much is none for `n_iter_no_change`.
     target_score : float or None, default=None
         Stop once a trial reaches this score.
+    warm_start : bool, default=False
+        Whether `fit` goes on from the trials of the `fit` before, with `n_iter`
+        more. Estimator, data, splits and scoring must be the same, of which
+        space and splits are checked.
     callbacks : callable, list of callables or None, default=None
         Called with (search, trial) after each trial; one that returns True
         stops the search.
@@ -160,6 +164,7 @@ class BayesSearchCV(BaseOptimizerSearchCV):
         n_iter_no_change: int | None = None,
         tol: float = 0.0,
         target_score: float | None = None,
+        warm_start: bool = False,
         callbacks: Any = None,
         n_initial_points: int | str = "auto",
     ) -> None:
@@ -182,6 +187,7 @@ class BayesSearchCV(BaseOptimizerSearchCV):
             n_iter_no_change=n_iter_no_change,
             tol=tol,
             target_score=target_score,
+            warm_start=warm_start,
             callbacks=callbacks,
         )
         self.n_initial_points = n_initial_points

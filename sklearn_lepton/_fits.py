@@ -7,12 +7,18 @@ from collections.abc import Callable, Mapping
 from numbers import Integral
 from typing import Any
 
+from joblib import hash as hash_of
 from sklearn.base import clone, is_classifier
 from sklearn.exceptions import FitFailedWarning
 from sklearn.model_selection import check_cv
 
 from sklearn_lepton._typing import Rows
 
+OTHER_SPLITS = (
+    "With warm_start=True the splits must be those of the fit before, which they are not: the data "
+    "have changed, or cv has, or cv shuffles without a random_state. Give the same ones, or set "
+    "warm_start=False to start over."
+)
 _FIT_ERROR = re.compile(r"-{80}\n\d+ fits failed with the following error:\n")
 
 
@@ -35,9 +41,13 @@ class Fits:
         ``refit`` does not name one.
     task : object or None
         The task that the fits are subtasks of, where scikit-learn has callbacks.
+    fingerprint : str or None
+        That of the splits that the search has used so far.
 
     Attributes
     ----------
+    splits : FrozenSplits
+        The splits; not used where the search was given a list of them.
     published : dict
         What ``fit`` will publish as ``cv_results_``.
     """
@@ -49,10 +59,12 @@ class Fits:
         *,
         check_metrics: Callable[[Mapping[str, Any]], None],
         task: Any,
+        fingerprint: str | None,
     ) -> None:
         self._search = search
         self._evaluate = evaluate
         self._check_metrics = check_metrics
+        self.splits = FrozenSplits(search, fingerprint)
         self._texts: dict[str, str] = {}
         self._first: dict[str, Any] | None = None
         self.published: dict[str, Any] = {}
@@ -60,7 +72,7 @@ class Fits:
         cv = search.cv
         # An iterable is frozen by check_cv, and may be used up by now.
         if cv is None or isinstance(cv, Integral) or hasattr(cv, "split"):
-            self._arguments["cv"] = FrozenSplits(search)
+            self._arguments["cv"] = self.splits
 
     def run(self, params: list[Mapping[str, Any]]) -> list[Rows]:
         """Fit and score each setting on each split."""
@@ -161,16 +173,33 @@ class Fits:
 
 
 class FrozenSplits:
-    """Split once, so that all trials of a search see the same splits."""
+    """Split once, so that all trials of a search see the same splits.
 
-    def __init__(self, search: Any) -> None:
+    Parameters
+    ----------
+    search : BaseSearchCV
+    fingerprint : str or None
+        What the splits must be like: those of trials that the search goes on from.
+
+    Attributes
+    ----------
+    fingerprint : str or None
+        A hash of the splits, once they were made.
+    """
+
+    def __init__(self, search: Any, fingerprint: str | None) -> None:
         self._search = search
         self._splits: list[Any] | None = None
+        self.fingerprint = fingerprint
 
     def split(self, X: Any, y: Any = None, **params: Any) -> list[Any]:
         """Return the splits that the first call made."""
         if self._splits is None:
             search = self._search
             cv = check_cv(search.cv, y, classifier=is_classifier(search.estimator))
-            self._splits = list(cv.split(X, y, **params))
+            splits = list(cv.split(X, y, **params))
+            fingerprint = hash_of(splits)
+            if self.fingerprint not in {None, fingerprint}:
+                raise ValueError(OTHER_SPLITS)
+            self._splits, self.fingerprint = splits, fingerprint
         return self._splits

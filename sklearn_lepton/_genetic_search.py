@@ -65,6 +65,10 @@ class GeneticSearchCV(BaseOptimizerSearchCV):
         A gain of up to this much is none for `n_iter_no_change`.
     target_score : float or None, default=None
         Stop once a trial reaches this score.
+    warm_start : bool, default=False
+        Whether `fit` goes on from the trials of the `fit` before, with `n_iter`
+        more. Estimator, data, splits and scoring must be the same, of which
+        space and splits are checked.
     callbacks : callable, list of callables or None, default=None
         Called with (search, trial) after each trial; one that returns True
         stops the search.
@@ -73,12 +77,14 @@ class GeneticSearchCV(BaseOptimizerSearchCV):
         child, at least 1. Auto is 8.
     population_size : int or "auto", default="auto"
         How many of the best trials may be parents, at least 2. Auto is 10 and
-        one more for every 25 trials.
+        one more for every 50 trials.
     blend : float, default=0.5
         How far beyond its parents a crossover may reach, as a share of their
         distance, at least 0.
-    mutation : float, default=1.0
-        Expected number of parameters that a crossover also mutates, at least 0.
+    screening : bool, default=True
+        Whether each proposal breeds many children and fits the one of which a
+        Gaussian process and a forest expect the greatest improvement; it costs
+        some ten milliseconds. False is the genetic algorithm alone.
 
     Attributes
     ----------
@@ -166,11 +172,12 @@ class GeneticSearchCV(BaseOptimizerSearchCV):
         n_iter_no_change: int | None = None,
         tol: float = 0.0,
         target_score: float | None = None,
+        warm_start: bool = False,
         callbacks: Any = None,
         n_initial_points: int | str = "auto",
         population_size: int | str = "auto",
         blend: float = 0.5,
-        mutation: float = 1.0,
+        screening: bool = True,
     ) -> None:
         super().__init__(
             estimator,
@@ -191,12 +198,13 @@ class GeneticSearchCV(BaseOptimizerSearchCV):
             n_iter_no_change=n_iter_no_change,
             tol=tol,
             target_score=target_score,
+            warm_start=warm_start,
             callbacks=callbacks,
         )
         self.n_initial_points = n_initial_points
         self.population_size = population_size
         self.blend = blend
-        self.mutation = mutation
+        self.screening = screening
 
     def _make_optimizer(self, space: Space, seed: int) -> GeneticOptimizer:
         return GeneticOptimizer(
@@ -205,5 +213,5 @@ class GeneticSearchCV(BaseOptimizerSearchCV):
             n_initial_points=self.n_initial_points,
             population_size=self.population_size,
             blend=self.blend,
-            mutation=self.mutation,
+            screening=self.screening,
         )

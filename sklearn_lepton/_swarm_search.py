@@ -65,6 +65,10 @@ class SwarmSearchCV(BaseOptimizerSearchCV):
         A gain of up to this much is none for `n_iter_no_change`.
     target_score : float or None, default=None
         Stop once a trial reaches this score.
+    warm_start : bool, default=False
+        Whether `fit` goes on from the trials of the `fit` before, with `n_iter`
+        more. Estimator, data, splits and scoring must be the same, of which
+        space and splits are checked.
     callbacks : callable, list of callables or None, default=None
         Called with (search, trial) after each trial; one that returns True
         stops the search.
@@ -81,6 +85,10 @@ class SwarmSearchCV(BaseOptimizerSearchCV):
         Pull of a particle's own best point, at least 0.
     social : float, default=1.5
         Pull of the best point of all, at least 0.
+    screening : bool, default=True
+        Whether each proposal draws many moves and fits the one of which a
+        Gaussian process and a forest expect the greatest improvement; it costs
+        some ten milliseconds. False is the swarm alone.
 
     Attributes
     ----------
@@ -168,12 +176,14 @@ class SwarmSearchCV(BaseOptimizerSearchCV):
         n_iter_no_change: int | None = None,
         tol: float = 0.0,
         target_score: float | None = None,
+        warm_start: bool = False,
         callbacks: Any = None,
         n_initial_points: int | str = "auto",
         n_particles: int | str = "auto",
         inertia: float = 0.4,
         cognitive: float = 1.0,
         social: float = 1.5,
+        screening: bool = True,
     ) -> None:
         super().__init__(
             estimator,
@@ -194,6 +204,7 @@ class SwarmSearchCV(BaseOptimizerSearchCV):
             n_iter_no_change=n_iter_no_change,
             tol=tol,
             target_score=target_score,
+            warm_start=warm_start,
             callbacks=callbacks,
         )
         self.n_initial_points = n_initial_points
@@ -201,6 +212,7 @@ class SwarmSearchCV(BaseOptimizerSearchCV):
         self.inertia = inertia
         self.cognitive = cognitive
         self.social = social
+        self.screening = screening
 
     def _make_optimizer(self, space: Space, seed: int) -> SwarmOptimizer:
         return SwarmOptimizer(
@@ -211,4 +223,5 @@ class SwarmSearchCV(BaseOptimizerSearchCV):
             inertia=self.inertia,
             cognitive=self.cognitive,
             social=self.social,
+            screening=self.screening,
         )

@@ -12,12 +12,13 @@ from sklearn_lepton._gp._acquisition import (
 )
 from sklearn_lepton._gp._forest import Forest
 from sklearn_lepton._gp._kernel import FloatArray
-from sklearn_lepton._gp._regression import GaussianProcess
+from sklearn_lepton._gp._regression import GaussianProcess, subset
 
 _WEIGHT = 0.5  # of the forest
 # Of a few observations a forest makes nothing: its weight grows from none at the first of these
 # numbers of observations to full at the second.
 _RAMP = (8, 48)
+_MAX_FOR_FOREST = 200  # observations; bounds the cost
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,7 +65,8 @@ class Mixture:
         ramp = np.clip((n - _RAMP[0]) / (_RAMP[1] - _RAMP[0]), 0.0, 1.0)
         if ramp == 0.0 or not np.any(process.y) or not process.X.size:
             return cls(process)
-        forest = Forest.fit(process.X, process.y, process.categorical, rng)
+        kept = subset(process.y, _MAX_FOR_FOREST)
+        forest = Forest.fit(process.X[kept], process.y[kept], process.categorical, rng)
         return cls(process, forest, float(_WEIGHT * ramp))
 
     def log_improvement(self, Xs: FloatArray, best: float) -> FloatArray:

@@ -332,13 +332,13 @@ def fit(
     GaussianProcess
     """
     z, mean, scale = standardize(y, clip=clip)
-    kept = _subset(z, _MAX_OBSERVATIONS)
+    kept = subset(z, _MAX_OBSERVATIONS)
     X, z = np.ascontiguousarray(X[kept]), z[kept]
     with np.errstate(all="ignore"):
         if max_iter == 0 and theta0 is not None and np.all(np.isfinite(theta0)):
             theta = np.asarray(theta0, dtype=np.float64)
         elif np.any(z):
-            few = _subset(z, _MAX_FOR_THETA)
+            few = subset(z, _MAX_FOR_THETA)
             posterior = LogPosterior.of(X[few], z[few], categorical)
             theta = posterior.mode(theta0, max_iter)
         else:
@@ -346,8 +346,21 @@ def fit(
         return GaussianProcess.of(X, z, theta, categorical, y_mean=mean, y_scale=scale)
 
 
-def _subset(y: FloatArray, size: int) -> IntArray:
-    """Choose observations, the best half and the latest others: indices, ascending."""
+def subset(y: FloatArray, size: int) -> IntArray:
+    """Choose observations: the best half and the latest others.
+
+    Parameters
+    ----------
+    y : ndarray of shape (n,)
+        Scores in the order of observation.
+    size : int
+        How many are kept.
+
+    Returns
+    -------
+    ndarray of shape (min(n, size),), int
+        Indices, ascending.
+    """
     n = len(y)
     if n <= size:
         return np.arange(n)

@@ -35,6 +35,13 @@ def check_share(name: str, value: Any, *, below: float = np.inf) -> None:
         raise ValueError(msg)
 
 
+def check_flag(name: str, value: Any) -> None:
+    """Refuse what is neither True nor False."""
+    if not isinstance(value, bool | np.bool_):
+        msg = f"{name} must be True or False, got {value!r}."
+        raise ValueError(msg)
+
+
 class Optimizer(ABC):
     """Propose trials and learn from their scores.
 

@@ -2,49 +2,68 @@
 
 The population is the best 10 of all told trials, a few more as they grow in
 number. Of two operators one is drawn in proportion to how often its recent
-children beat the parent that they replace. *Crossover* blends two tournament
+children beat the parent that they compete with. *Crossover* blends two tournament
 winners and mutates about one column; *differential* adds the difference of two
 members to the best one and crosses the result with a tournament winner.
-Unordered columns take the choice of a parent, or seldom a random one.
+Unordered columns take the choice of a parent, or seldom a random one. How many
+columns mutate, how long the difference is and how many columns are crossed is
+drawn around the mean of what made recent children succeed. Numbers in brackets are
+those of the equations in docs/algorithms/genetic.md.
 
-On ``meta`` rides ``{"operator": name, "parents": [numbers]}``, the parent that
-the child competes with first; that is the lineage and the credit.
+With screening, a proposal breeds 96 children, adds 32 points drawn at random, and
+submits the one of which the model expects the greatest improvement.
+
+On ``meta`` rides ``{"operator": name, "parents": [numbers], "rates": [drawn]}``, the
+parent that the child competes with first; that is the lineage and the credit.
 
 Deviations from the papers, each because a tuning run has 50 trials, not 50,000:
 
 - No generations: a child may be a parent as soon as it is told.
+- Rates are drawn around one mean of the last successes, not one of several
+  memories, and not weighted by the gain, which among noisy scores is luck.
 - A mutation's step is the population's standard deviation in that column, so it
   adapts by itself, with a floor. Where the population has shrunk to one place,
   children leap out of it by steps of all sizes (operator ``"restart"``).
 - Of a conditional space, the branch is that of a tournament winner, at first often
   a random one, and all parents are the best of that branch: columns that a parent
-  lacks are never mixed in. Until a branch has 6 trials, they are drawn at random
-  and have no ``meta``.
+  lacks are never mixed in. Until a branch has 6 trials, its children are drawn at
+  random (operator ``"random"``, without parents).
 """
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from sklearn_lepton._dimension import FloatArray
 from sklearn_lepton._trial import Trial
-from sklearn_lepton.optimizers._base import Optimizer, check_count, check_share
+from sklearn_lepton.optimizers._base import check_count, check_flag, check_share
+from sklearn_lepton.optimizers._model import ModelOptimizer
 from sklearn_lepton.optimizers._moves import branch_exploration, land
 
-_TRIALS_PER_MEMBER = 25
+_N_CHILDREN = 96  # that are screened,
+_N_STRANGERS = 32  # and points drawn at random beside them
+_TRIALS_PER_MEMBER = 50
 _TOURNAMENT = 3
 _P_RANDOM_BRANCH = 0.2
 _CREDIT_WINDOW = 24
 _LEAST_SHARE = 0.25
 _MIN_STEP = 0.02
-_CROSSOVER_RATE = 0.8
 _COLLAPSED = 1e-3
 _LEAST_FAMILY = 6
-_OPERATORS = ("crossover", "differential")
+# The operators with the means of what they draw before there is a success: the number of
+# columns mutated; the scale F of the difference and the share CR of columns crossed.
+_OPERATORS = {"crossover": (1.0,), "differential": (0.6, 0.8)}
+_SPREAD_OF_MUTATION = 0.5  # of its logarithm
+_SPREAD = 0.1  # of F and CR
+_F_RANGE = (0.1, 1.0)
+
+IntArray = npt.NDArray[np.intp]
 
 
-class GeneticOptimizer(Optimizer):
+class GeneticOptimizer(ModelOptimizer):
     """Propose trials by a steady-state genetic algorithm with two operators.
 
     Parameters
@@ -58,13 +77,14 @@ class GeneticOptimizer(Optimizer):
         first child; ``"auto"`` is 8.
     population_size : int or "auto", default="auto"
         How many of the best trials may be parents, at least 2; ``"auto"`` is 10
-        and one more for every 25 trials.
+        and one more for every 50 trials.
     blend : float, default=0.5
         How far beyond its parents a crossover may reach, as a share of their
         distance (the alpha of BLX-alpha), at least 0.
-    mutation : float, default=1.0
-        Expected number of columns that are mutated after a crossover, at least 0;
-        half as many, unordered ones only, after a differential move.
+    screening : bool, default=True
+        Whether each proposal breeds many children and submits the one of which a
+        Gaussian process and a forest expect the greatest improvement; it costs
+        some ten milliseconds. False is the genetic algorithm alone.
 
     Raises
     ------
@@ -83,6 +103,10 @@ class GeneticOptimizer(Optimizer):
 
     Storn, R. and Price, K. (1997). Differential evolution. Journal of Global
     Optimization 11. https://doi.org/10.1023/A:1008202821328
+
+    Jin, Y. (2011). Surrogate-assisted evolutionary computation: recent advances
+    and future challenges. Swarm and Evolutionary Computation 1(2).
+    https://doi.org/10.1016/j.swevo.2011.05.001
 
     Tanabe, R. and Fukunaga, A. (2013). Success-history based parameter adaptation
     for differential evolution. Proc. IEEE CEC.
@@ -108,14 +132,14 @@ class GeneticOptimizer(Optimizer):
         n_initial_points: int | str = "auto",
         population_size: int | str = "auto",
         blend: float = 0.5,
-        mutation: float = 1.0,
+        screening: bool = True,
     ) -> None:
         check_count("population_size", population_size, least=2)
         check_share("blend", blend)
-        check_share("mutation", mutation)
+        check_flag("screening", screening)
         self.population_size = population_size
         self.blend = blend
-        self.mutation = mutation
+        self.screening = bool(screening)
         super().__init__(space, seed=seed, n_initial_points=n_initial_points)
 
     def _default_n_initial_points(self) -> int:
@@ -128,149 +152,261 @@ class GeneticOptimizer(Optimizer):
         points, scores = self._observations()
         # Of equal scores the latest: on a plateau the population then drifts instead of resting.
         ranking = np.lexsort((-np.arange(len(scores)), -scores))
-        size = self._size(len(told))
-        if len(self.space.branches) > 1:
-            branch = self._choose_branch(points[ranking[:size], 0], rng)
-            ranking = ranking[points[ranking, 0] == branch]
-            if ranking.size < _LEAST_FAMILY:
-                return np.append(branch, rng.random(self.space.n_dims - 1)), {}
-        numbers = [trial.number for trial in told]
-        rates = self._success_rates(told, dict(zip(numbers, scores.tolist(), strict=True)))
-        members = ranking[:size]
-        operator, child, parents = self._breed(points[members], rates, rng)
-        lineage = [numbers[members[parent]] for parent in parents]
-        return land(self.space, child, rng), {"operator": operator, "parents": lineage}
+        learnt = _learn(told, scores)
+        branches = self._choose_branches(points[ranking[: self._size(len(told))], 0], rng)
+        litters = []
+        for branch, n_children in zip(*np.unique(branches, return_counts=True), strict=True):
+            ranked = ranking
+            if len(self.space.branches) > 1:
+                ranked = ranking[points[ranking, 0] == branch]
+                if len(ranked) < _LEAST_FAMILY:
+                    strangers = rng.random((n_children, self.space.n_dims))
+                    strangers[:, 0] = branch
+                    litters.append(_Litter.of("random", strangers))
+                    continue
+            litters.append(self._breed(points, ranked, int(n_children), learnt, rng))
+        if self.screening:
+            litters.append(_Litter.of("random", rng.random((_N_STRANGERS, self.space.n_dims))))
+        litter = _Litter.of_all(litters)
+        children = land(self.space, litter.children, rng)
+        row, model = self._screen(children, points, scores, rng) if self.screening else (0, {})
+        return children[row], {**litter.lineage(row, [t.number for t in told]), **model}
 
     def _size(self, n_told: int) -> int:
         if self.population_size == "auto":
             return 10 + n_told // _TRIALS_PER_MEMBER
         return int(self.population_size)
 
-    def _choose_branch(self, places: FloatArray, rng: np.random.Generator) -> float:
-        """Return the place in column 0 of the branch that a child belongs to.
+    def _choose_branches(self, places: FloatArray, rng: np.random.Generator) -> FloatArray:
+        """Return the place in column 0 of the branch that each child belongs to.
 
         Parameters
         ----------
         places : ndarray of shape (n_members,)
             Those of the population, best first.
         rng : numpy.random.Generator
-        """
-        explore = branch_exploration(self.space, len(self._trials))
-        if rng.random() < max(_P_RANDOM_BRANCH, explore):
-            drawn = np.full((1, self.space.n_dims), rng.random())
-            return float(self.space.snap(drawn)[0, 0])
-        return float(places[_tournament(len(places), rng)])
-
-    def _success_rates(self, told: list[Trial], score: Mapping[int, float]) -> FloatArray:
-        """Return each operator's share of recent children that beat their first parent.
-
-        Parameters
-        ----------
-        told : list of Trial
-            In the order of their numbers.
-        score : dict
-            Score of each told trial by its number.
 
         Returns
         -------
-        rates : ndarray of shape (2,)
-            In the order crossover, differential; one success and one failure
-            more than seen, so that neither is certain.
+        branches : ndarray of shape (n_children,)
+            All 0 where there are no branches.
         """
-        won, tried = np.ones(2), np.full(2, 2.0)
-        for trial in told[-_CREDIT_WINDOW:]:
-            operator, parents = trial.meta.get("operator"), trial.meta.get("parents")
-            if operator in _OPERATORS and parents and parents[0] in score:
-                which = _OPERATORS.index(operator)
-                won[which] += score[trial.number] > score[parents[0]]
-                tried[which] += 1
-        rates: FloatArray = won / tried
-        return rates
+        n_children, n_branches = _N_CHILDREN if self.screening else 1, len(self.space.branches)
+        if n_branches == 1:
+            return np.zeros(n_children)
+        explore = max(_P_RANDOM_BRANCH, branch_exploration(self.space, len(self._trials)))
+        drawn = (rng.integers(n_branches, size=n_children) + 0.5) / n_branches
+        chosen = places[_tournament(len(places), n_children, rng)]
+        return np.where(rng.random(n_children) < explore, drawn, chosen)
 
     def _breed(
-        self, members: FloatArray, rates: FloatArray, rng: np.random.Generator
-    ) -> tuple[str, FloatArray, list[int]]:
-        """Return a child with the operator that made it and its parents.
+        self,
+        points: FloatArray,
+        ranking: IntArray,
+        n_children: int,
+        learnt: "_Learnt",
+        rng: np.random.Generator,
+    ) -> "_Litter":
+        """Return children of the best trials, all of one branch.
 
         Parameters
         ----------
-        members : ndarray of shape (n_members, n_dims)
-            Best first, all of one branch.
-        rates : ndarray of shape (2,)
-            Success rates of crossover and differential.
+        points : ndarray of shape (n_told, n_dims)
+            What has been tried.
+        ranking : ndarray of shape (n_ranked,)
+            Rows of the branch, best first.
+        n_children : int
+        learnt : _Learnt
         rng : numpy.random.Generator
 
         Returns
         -------
-        operator : str
-        child : ndarray of shape (n_dims,)
-            May leave the cube.
-        parents : list of int
-            Rows of ``members``; the first is the one that the child replaces.
+        litter : _Litter
+            Its parents are rows of ``points``.
         """
-        share = np.clip(rates[1] / rates.sum(), _LEAST_SHARE, 1 - _LEAST_SHARE)
-        is_differential = rng.random() < share
+        family = ranking[: self._size(len(points))]
+        members = points[family]
         if np.max(np.ptp(members, axis=0), initial=0.0) < _COLLAPSED:
-            return "restart", self._leap(members[0], rng), [0]
-        if is_differential and len(members) > _TOURNAMENT:
-            return "differential", *self._differential(members, rng)
-        return "crossover", *self._crossover(members, rng)
+            litter = self._leap(members[0], n_children, rng)
+        else:
+            n_differential = int(rng.binomial(n_children, learnt.share))
+            if len(members) <= _TOURNAMENT:
+                n_differential = 0
+            one = self._crossover(members, n_children - n_differential, learnt, rng)
+            other = self._differential(members, n_differential, learnt, rng)
+            litter = _Litter.of_all([one, other])
+        if len(self.space.branches) > 1:
+            litter.children[:, 0] = members[0, 0]
+        parents = np.where(litter.parents < 0, -1, family[litter.parents])
+        return replace(litter, parents=parents)
 
     def _crossover(
-        self, members: FloatArray, rng: np.random.Generator
-    ) -> tuple[FloatArray, list[int]]:
-        """Blend two members (BLX-alpha) and mutate about ``mutation`` columns."""
-        n_members, n_dims = members.shape
-        first, second = _tournament(n_members, rng), _tournament(n_members, rng)
-        if first == second:
-            second = int(rng.integers(n_members))
+        self, members: FloatArray, n_children: int, learnt: "_Learnt", rng: np.random.Generator
+    ) -> "_Litter":
+        """Blend two members (BLX-alpha) and mutate some columns; may leave the cube."""
+        shape = (n_children, members.shape[1])
+        first, second = _tournament(len(members), (2, n_children), rng)
+        second = np.where(first == second, rng.integers(len(members), size=n_children), second)
         one, other = members[first], members[second]
-        shares = rng.uniform(-self.blend, 1 + self.blend, n_dims)
-        child = one + shares * (other - one)
-        steps = np.maximum(members.std(axis=0), _MIN_STEP) * rng.standard_normal(n_dims)
-        is_mutated = rng.random(n_dims) < self._rate()
-        choices = np.where(rng.random(n_dims) < 0.5, one, other)
-        choices = np.where(is_mutated, rng.random(n_dims), choices)
-        child = np.where(self.space.is_categorical, choices, child + is_mutated * steps)
-        return self._in_branch_of(one, child), [first, second]
+        children = one + rng.uniform(-self.blend, 1 + self.blend, shape) * (other - one)  # (1)
+        drawn = rng.standard_normal((n_children, 1))
+        mutation = learnt.mutation * np.exp(_SPREAD_OF_MUTATION * drawn)  # (5)
+        is_mutated = rng.random(shape) < mutation / self._n_free()
+        steps = np.maximum(members.std(axis=0), _MIN_STEP) * rng.standard_normal(shape)  # (2)
+        choices = np.where(rng.random(shape) < 0.5, one, other)
+        choices = np.where(is_mutated, rng.random(shape), choices)
+        children = np.where(self.space.is_categorical, choices, children + is_mutated * steps)
+        return _Litter.of("crossover", children, [first, second], mutation)
 
     def _differential(
-        self, members: FloatArray, rng: np.random.Generator
-    ) -> tuple[FloatArray, list[int]]:
-        """Cross a tournament winner with the best member plus a difference of two others."""
-        n_members, n_dims = members.shape
-        target = _tournament(n_members, rng)
-        plus, minus = [int(row) for row in rng.permutation(n_members) if row != target][:2]
-        parents = [target, 0, plus, minus]
-        donor = members[0] + rng.uniform(0.4, 0.9) * (members[plus] - members[minus])
-        is_crossed = (rng.random(n_dims) < _CROSSOVER_RATE) | (
-            np.arange(n_dims) == rng.integers(n_dims)
+        self, members: FloatArray, n_children: int, learnt: "_Learnt", rng: np.random.Generator
+    ) -> "_Litter":
+        """Cross tournament winners with the best plus a difference; may leave the cube."""
+        (n_members, n_dims), shape = members.shape, (n_children, members.shape[1])
+        target = _tournament(n_members, n_children, rng)
+        # Two others: a number is drawn from as many as are left, and those taken are skipped.
+        plus = rng.integers(n_members - 1, size=n_children)
+        plus += plus >= target
+        minus = rng.integers(n_members - 2, size=n_children)
+        minus += minus >= np.minimum(plus, target)
+        minus += minus >= np.maximum(plus, target)
+        scale = learnt.scale + _SPREAD * rng.standard_cauchy((n_children, 1))  # (5)
+        scale = np.clip(scale, *_F_RANGE)
+        crossed = learnt.crossed + _SPREAD * rng.standard_normal((n_children, 1))
+        crossed = np.clip(crossed, 0.0, 1.0)
+        donors = members[0] + scale * (members[plus] - members[minus])  # (3)
+        is_crossed = rng.random(shape) < crossed
+        is_crossed |= np.arange(n_dims) == rng.integers(n_dims, size=(n_children, 1))
+        children = np.where(is_crossed, donors, members[target])
+        parents = np.array([target, np.zeros_like(target), plus, minus])
+        heirs = parents[rng.integers(4, size=shape), np.arange(n_children)[:, np.newaxis]]
+        choices = members[heirs, np.arange(n_dims)]
+        is_mutated = rng.random(shape) < learnt.mutation / 2 / self._n_free()
+        choices = np.where(is_mutated, rng.random(shape), choices)
+        children = np.where(self.space.is_categorical, choices, children)
+        return _Litter.of("differential", children, parents, np.hstack([scale, crossed]))
+
+    def _leap(self, member: FloatArray, n_children: int, rng: np.random.Generator) -> "_Litter":
+        """Step away from the best by any distance from a hundredth of the space to all of it."""
+        shape = (n_children, len(member))
+        distances = 10 ** rng.uniform(-2, 0, (n_children, 1))
+        children = member + distances * rng.standard_normal(shape)
+        choices = np.where(rng.random(shape) < 1 / self._n_free(), rng.random(shape), member)
+        children = np.where(self.space.is_categorical, choices, children)
+        return _Litter.of("restart", children, np.zeros((1, n_children), dtype=np.intp))
+
+    def _n_free(self) -> int:
+        """Return the number of columns that have more than one value, at least 1."""
+        return max(1, int(np.count_nonzero(self.space.n_values > 1)))
+
+
+class _Learnt(NamedTuple):
+    """What recent successes say of the operators.
+
+    Attributes
+    ----------
+    share : float
+        Share of differential moves.
+    mutation : float
+        Mean number of columns that are mutated.
+    scale, crossed : float
+        Means of F and CR in differential evolution.
+    """
+
+    share: float
+    mutation: float
+    scale: float
+    crossed: float
+
+
+def _learn(told: list[Trial], scores: FloatArray) -> _Learnt:
+    """Learn from recent children that beat their first parent.
+
+    Parameters
+    ----------
+    told : list of Trial
+        In the order of their numbers.
+    scores : ndarray of shape (n_told,)
+
+    Returns
+    -------
+    learnt : _Learnt
+        With one success and one failure more than seen, so that no operator is certain.
+    """
+    score = {t.number: value for t, value in zip(told, scores.tolist(), strict=True)}
+    won, tried = dict.fromkeys(_OPERATORS, 1.0), dict.fromkeys(_OPERATORS, 2.0)
+    drawn = {operator: [first] for operator, first in _OPERATORS.items()}
+    for trial in told[-_CREDIT_WINDOW:]:
+        operator, parents = trial.meta.get("operator"), trial.meta.get("parents")
+        if operator in _OPERATORS and parents and parents[0] in score:
+            tried[operator] += 1
+            if score[trial.number] > score[parents[0]]:
+                won[operator] += 1
+                drawn[operator].append(trial.meta["rates"])
+    crossover, differential = (won[operator] / tried[operator] for operator in _OPERATORS)
+    share = differential / (crossover + differential)  # (4)
+    share = float(np.clip(share, _LEAST_SHARE, 1 - _LEAST_SHARE))
+    means = [np.mean(drawn[operator], axis=0).tolist() for operator in _OPERATORS]
+    return _Learnt(share, *means[0], *means[1])
+
+
+@dataclass(frozen=True)
+class _Litter:
+    """Children with how they were made.
+
+    Attributes
+    ----------
+    operators : list of str of length n_children
+    children : ndarray of shape (n_children, n_dims)
+    parents : ndarray of shape (4, n_children)
+        Row numbers, -1 for none; the first is the one that the child competes with.
+    rates : ndarray of shape (2, n_children)
+        What the operator drew, NaN for nothing.
+    """
+
+    operators: list[str]
+    children: FloatArray
+    parents: IntArray
+    rates: FloatArray
+
+    @classmethod
+    def of(
+        cls,
+        operator: str,
+        children: FloatArray,
+        parents: Sequence[IntArray] | IntArray = (),
+        rates: FloatArray | None = None,
+    ) -> "_Litter":
+        """Make a litter of one operator; `rates` are of shape (n_children, n_rates)."""
+        all_parents = np.full((4, len(children)), -1)
+        all_rates = np.full((2, len(children)), np.nan)
+        if len(parents):
+            all_parents[: len(parents)] = parents
+        if rates is not None:
+            all_rates[: rates.shape[1]] = rates.T
+        return cls([operator] * len(children), children, all_parents, all_rates)
+
+    @classmethod
+    def of_all(cls, litters: list["_Litter"]) -> "_Litter":
+        """Put litters together."""
+        return cls(
+            [operator for litter in litters for operator in litter.operators],
+            np.vstack([litter.children for litter in litters]),
+            np.hstack([litter.parents for litter in litters]),
+            np.hstack([litter.rates for litter in litters]),
         )
-        child = np.where(is_crossed, donor, members[target])
-        choices = members[rng.choice(parents, n_dims), np.arange(n_dims)]
-        is_mutated = rng.random(n_dims) < self._rate() / 2
-        choices = np.where(is_mutated, rng.random(n_dims), choices)
-        child = np.where(self.space.is_categorical, choices, child)
-        return self._in_branch_of(members[target], child), parents
 
-    def _leap(self, member: FloatArray, rng: np.random.Generator) -> FloatArray:
-        """Step away from a member by any distance from a hundredth of the space to all of it."""
-        n_dims = len(member)
-        child = member + 10 ** rng.uniform(-2, 0) * rng.standard_normal(n_dims)
-        choices = np.where(rng.random(n_dims) < self._rate(), rng.random(n_dims), member)
-        return self._in_branch_of(member, np.where(self.space.is_categorical, choices, child))
-
-    def _rate(self) -> float:
-        """Return the probability that a column is mutated."""
-        n_free = int(np.count_nonzero(self.space.n_values > 1))
-        return min(1.0, self.mutation / max(1, n_free))
-
-    def _in_branch_of(self, parent: FloatArray, child: FloatArray) -> FloatArray:
-        if len(self.space.branches) > 1:
-            child[0] = parent[0]
-        return child
+    def lineage(self, row: int, numbers: list[int]) -> dict[str, Any]:
+        """Return what is to be remembered of a child, with its parents' trial numbers."""
+        rates = self.rates[:, row]
+        return {
+            "operator": self.operators[row],
+            "parents": [numbers[parent] for parent in self.parents[:, row] if parent >= 0],
+            "rates": np.round(rates[~np.isnan(rates)], 3).tolist(),
+        }
 
 
-def _tournament(n_members: int, rng: np.random.Generator) -> int:
-    """Return the best of three members drawn at random; they stand best first."""
-    return int(rng.integers(0, n_members, _TOURNAMENT).min())
+def _tournament(n_members: int, size: Any, rng: np.random.Generator) -> IntArray:
+    """Return the best of three members drawn at random, often; they stand best first."""
+    best: IntArray = rng.integers(n_members, size=(_TOURNAMENT, *np.atleast_1d(size))).min(axis=0)
+    return best

@@ -21,17 +21,17 @@ def land(space: Space, point: FloatArray, rng: np.random.Generator) -> FloatArra
     Parameters
     ----------
     space : Space
-    point : ndarray of shape (n_dims,)
+    point : ndarray of shape (..., n_dims)
         Any finite numbers.
     rng : numpy.random.Generator
 
     Returns
     -------
-    point : ndarray of shape (n_dims,)
+    point : ndarray of shape (..., n_dims)
         Numbers in [0, 1].
     """
     folded = 1.0 - np.abs(1.0 - np.mod(np.abs(point), 2.0))
-    dither = (rng.random(len(folded)) - 0.5) / space.n_values
+    dither = (rng.random(folded.shape) - 0.5) / space.n_values
     return np.clip(np.where(space.is_categorical, folded, folded + dither), 0.0, 1.0)
 
 

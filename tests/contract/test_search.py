@@ -269,7 +269,8 @@ def test_parameters_of_the_algorithm_are_checked_before_the_first_fit(search_cla
     own = list(inspect.signature(search_class).parameters)[n_shared:]
     assert 1 <= len(own) <= 6
     for name in own:
-        for value in (-1, "some", True, None, np.nan):
+        is_flag = isinstance(inspect.signature(search_class).parameters[name].default, bool)
+        for value in (-1, "some", 0 if is_flag else True, None, np.nan):
             search = search_class(probe, {"x": [0.1, 0.2]}, n_iter=2, **{name: value})
             with pytest.raises(ValueError, match=f"{name} must be"):
                 search.fit(np.zeros((9, 1)), np.zeros(9))

@@ -122,6 +122,7 @@ def test_a_parameter_of_a_step_that_is_itself_replaced_is_known(search_class, bl
         ({"tol": None}, ["tol", "None"]),
         ({"target_score": "high"}, ["target_score", "'high'"]),
         ({"target_score": nan}, ["target_score", "nan"]),
+        ({"warm_start": "yes"}, ["warm_start", "'yes'"]),
         ({"callbacks": 3}, ["callbacks", "3"]),
         ({"callbacks": [print, 3]}, ["callbacks", "3"]),
         ({"callbacks": "print"}, ["callbacks", "'print'"]),

@@ -6,7 +6,9 @@ anew although nothing is wrong (false alarm), and pass although the optimizer
 were no better than random search (miss).
 """
 
+import inspect
 import math
+from functools import partial
 
 import numpy as np
 import pytest
@@ -106,8 +108,20 @@ def random_scores():
     return scores
 
 
+def without_screening(kind):
+    """Return what makes the algorithm alone."""
+    alone = partial(kind, screening=False)
+    alone.__name__ = f"{kind.__name__}, no screening"
+    return alone
+
+
+SCREENING = [kind for kind in LEARNING if "screening" in inspect.signature(kind).parameters]
+
+
 @pytest.mark.parametrize("problem", PROBLEMS)
-@pytest.mark.parametrize("kind", LEARNING, ids=lambda kind: kind.__name__)
+@pytest.mark.parametrize(
+    "kind", [*LEARNING, *map(without_screening, SCREENING)], ids=lambda kind: kind.__name__
+)
 def test_learning_beats_random_search(kind, problem, random_scores):
     """Sign test: of 60 independent pairs of the best of 50 trials at least 40 are won, p < 0.01.
 
@@ -122,6 +136,19 @@ def test_learning_beats_random_search(kind, problem, random_scores):
     n_won = int(np.sum(learnt > drawn))
     p = binomtest(n_won, N_REPEATS, alternative="greater").pvalue
     assert p < 0.01, f"{n_won} won, medians {np.median(learnt):.3g}, {np.median(drawn):.3g}"
+
+
+@pytest.mark.parametrize("problem", ["bowl", "valley"])
+@pytest.mark.parametrize("kind", SCREENING, ids=lambda kind: kind.__name__)
+def test_screening_pays_where_the_function_is_smooth(kind, problem):
+    """The sign test from above, between the two ways of one optimizer."""
+    function, space = PROBLEMS[problem]
+    seeds = range(N_REPEATS)
+    screened = np.array([best_score(kind(space, seed=s), function) for s in seeds])
+    alone = np.array([best_score(kind(space, seed=s, screening=False), function) for s in seeds])
+    n_won = int(np.sum(screened > alone))
+    p = binomtest(n_won, N_REPEATS, alternative="greater").pvalue
+    assert p < 0.01, f"{n_won} won, medians {np.median(screened):.3g}, {np.median(alone):.3g}"
 
 
 # ------------------------------------------------------------ the initial design

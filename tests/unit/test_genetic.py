@@ -5,7 +5,9 @@ import pytest
 from subjects import BRANCHES, MIXED, NUMERIC, run, score
 
 from sklearn_lepton._trial import Trial
-from sklearn_lepton.optimizers._genetic import GeneticOptimizer
+from sklearn_lepton.optimizers._genetic import GeneticOptimizer, _learn, _Learnt
+
+STILL = _Learnt(share=0.5, mutation=0.0, scale=0.6, crossed=0.8)
 
 
 def trial_with(number, score, **meta):
@@ -40,50 +42,73 @@ def test_both_operators_are_used():
 
 
 def test_credit_goes_to_the_operator_whose_children_beat_their_first_parent():
+    meta = {"operator": "differential", "parents": [0, 1], "rates": [0.2, 0.4]}
     told = [trial_with(0, 1.0), trial_with(1, 5.0)]
-    told += [trial_with(2 + i, 2.0, operator="differential", parents=[0, 1]) for i in range(3)]
-    told += [trial_with(5 + i, 4.0, operator="crossover", parents=[1, 0]) for i in range(3)]
-    told += [trial_with(8, 9.0, operator="crossover", parents=[77])]  # a parent nobody knows
+    told += [trial_with(2 + i, 2.0, **meta) for i in range(3)]
+    told += [trial_with(5 + i, 4.0, operator="crossover", parents=[1], rates=[9]) for i in range(3)]
+    told += [trial_with(8, 9.0, operator="crossover", parents=[77], rates=[9])]  # of nobody known
     told += [trial_with(9, 9.0, operator="restart", parents=[0]), trial_with(10, 9.0, other=1)]
-    rates = GeneticOptimizer(NUMERIC)._success_rates(told, {t.number: t.score for t in told})
-    np.testing.assert_allclose(rates, [1 / 5, 4 / 5])
+    learnt = _learn(told, np.array([trial.score for trial in told]))
+    # Won and tried, with the one of each: differential 4 of 5, crossover 1 of 5.
+    assert learnt.share == pytest.approx(0.75)  # at most
+    assert learnt.mutation == 1.0  # no crossover succeeded
+    assert learnt.scale == pytest.approx((0.6 + 3 * 0.2) / 4)
+    assert learnt.crossed == pytest.approx((0.8 + 3 * 0.4) / 4)
+
+
+def test_what_an_operator_draws_follows_what_succeeded():
+    optimizer = GeneticOptimizer(MIXED)
+    members, rng = np.random.default_rng(0).random((8, 3)), np.random.default_rng(1)
+    learnt = _Learnt(share=0.5, mutation=2.0, scale=0.3, crossed=0.9)
+    rates = optimizer._differential(members, 2000, learnt, rng).rates
+    assert np.median(rates[0]) == pytest.approx(0.3, abs=0.01)
+    assert np.median(rates[1]) == pytest.approx(0.9, abs=0.01)
+    assert (rates[0].min(), rates[0].max(), rates[1].max()) == (0.1, 1.0, 1.0)
+    rates = optimizer._crossover(members, 2000, learnt, rng).rates
+    assert np.median(rates[0]) == pytest.approx(2.0, rel=0.05)
+    assert np.all(np.isnan(rates[1]))
 
 
 @pytest.mark.parametrize("operator", ["_crossover", "_differential"])
 def test_choices_are_inherited_and_not_interpolated(operator):
-    optimizer = GeneticOptimizer({"kind": list("cadb"), **NUMERIC}, mutation=0.0)
-    members = np.random.default_rng(0).random((6, 3))
+    optimizer = GeneticOptimizer({"kind": list("cadb"), **NUMERIC})
+    members, rng = np.random.default_rng(0).random((6, 3)), np.random.default_rng(1)
     members[:, 0] = [0.125, 0.875] * 3
-    for seed in range(100):
-        child, parents = getattr(optimizer, operator)(members, np.random.default_rng(seed))
-        assert child[0] in members[parents, 0]
+    litter = getattr(optimizer, operator)(members, 300, STILL, rng)
+    places = np.where(litter.parents < 0, litter.parents[0], litter.parents)
+    assert np.all(np.any(litter.children[:, 0] == members[places, 0], axis=0))
+    assert set(litter.children[:, 0]) == {0.125, 0.875}
 
 
 def test_crossover_without_mutation_stays_within_the_blend():
-    optimizer = GeneticOptimizer(NUMERIC, blend=0.25, mutation=0.0)
-    members = np.random.default_rng(0).random((6, 2))
-    for seed in range(100):
-        child, parents = optimizer._crossover(members, np.random.default_rng(seed))
-        low, high = members[parents].min(axis=0), members[parents].max(axis=0)
-        margin = 0.25 * (high - low) + 1e-12
-        assert np.all((low - margin <= child) & (child <= high + margin))
+    optimizer = GeneticOptimizer(NUMERIC, blend=0.25)
+    members, rng = np.random.default_rng(0).random((6, 2)), np.random.default_rng(1)
+    litter = optimizer._crossover(members, 300, STILL, rng)
+    parents = members[litter.parents[:2]]
+    low, high = parents.min(axis=0), parents.max(axis=0)
+    margin = 0.25 * (high - low) + 1e-12
+    assert np.all((low - margin <= litter.children) & (litter.children <= high + margin))
 
 
-def test_differential_leaves_at_least_one_column_crossed():
+def test_differential_crosses_one_column_or_more_of_four_different_members():
     optimizer = GeneticOptimizer(NUMERIC)
-    members = np.random.default_rng(0).random((6, 2))
-    for seed in range(100):
-        child, parents = optimizer._differential(members, np.random.default_rng(seed))
-        assert np.any(child != members[parents[0]])
-        assert len({parents[0], *parents[2:]}) == 3
+    members, rng = np.random.default_rng(0).random((6, 2)), np.random.default_rng(1)
+    still = STILL._replace(crossed=-1.0)  # never by itself
+    litter = optimizer._differential(members, 300, still, rng)
+    target, best, plus, minus = litter.parents
+    assert np.all(np.sum(litter.children != members[target], axis=1) == 1)
+    assert np.all(best == 0)
+    assert np.all((plus != target) & (minus != target) & (plus != minus))
+    assert set(plus) == set(minus) == set(range(6))
 
 
 def test_collapsed_population_leaps():
-    optimizer = GeneticOptimizer(NUMERIC)
+    optimizer = GeneticOptimizer(NUMERIC, screening=False)
     points = [(0.5 + 1e-6 * number, 0.5) for number in range(12)]
     optimizer.tell([Trial(n, p, {}).complete(0.0) for n, p in enumerate(points)])
     asked = optimizer.ask(20)
     assert {trial.meta["operator"] for trial in asked} == {"restart"}
+    assert {tuple(trial.meta["parents"]) for trial in asked} == {(11,)}  # the latest of the best
     distances = np.abs(np.array([trial.point for trial in asked]) - 0.5).max(axis=1)
     assert distances.min() < 0.1 < distances.max()
 
@@ -95,12 +120,10 @@ def test_children_of_a_conditional_space_are_legal_and_of_one_branch(batch):
     for trial in trials:
         assert set(trial.params) in ({"kind", "C", "kernel"}, {"kind", "depth", "share"})
         assert optimizer.space.to_point(trial.params) == pytest.approx(trial.point)
-    pure = [
-        {trials[number].point[0] for number in trial.meta["parents"]} == {trial.point[0]}
-        for trial in trials
-        if "parents" in trial.meta
-    ]
-    assert np.mean(pure) == 1.0
+    bred = [trial for trial in trials if trial.meta.get("parents")]
+    assert len(bred) > 30
+    for trial in bred:
+        assert {trials[number].point[0] for number in trial.meta["parents"]} == {trial.point[0]}
 
 
 def test_branch_that_nobody_tried_is_entered():
@@ -139,7 +162,8 @@ def test_failed_trials_are_not_parents_once_others_fill_the_population():
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"population_size": 1}, {"population_size": "10"}, {"blend": -0.1}, {"mutation": -1}]
+    "wrong",
+    [{"population_size": 1}, {"population_size": "10"}, {"blend": -0.1}, {"screening": "no"}],
 )
 def test_parameters_out_of_range_are_refused(wrong):
     with pytest.raises(ValueError, match=next(iter(wrong))):

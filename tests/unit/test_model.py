@@ -1,5 +1,6 @@
-"""BayesOptimizer: its model, and whatever histories it may be told."""
+"""The model that optimizers share, and whatever histories they may be told."""
 
+import inspect
 import subprocess
 import sys
 import warnings
@@ -7,15 +8,19 @@ import warnings
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
-from subjects import BRANCHES, MIXED, NUMERIC, run, score
+from subjects import BRANCHES, MIXED, NUMERIC, concrete, run, score
 
 from sklearn_lepton.optimizers import BayesOptimizer, Trial
+from sklearn_lepton.optimizers._model import ModelOptimizer
+
+MODELLED = sorted(concrete(ModelOptimizer), key=lambda kind: kind.__name__)
+SCREENING = [kind for kind in MODELLED if "screening" in inspect.signature(kind).parameters]
 
 # ------------------------------------------------------------------------ the model
 
 
-def told(space=NUMERIC, n_trials=25, **kwargs):
-    optimizer = BayesOptimizer(space, seed=0)
+def told(space=NUMERIC, n_trials=25, kind=BayesOptimizer, **kwargs):
+    optimizer = kind(space, seed=0)
     run(optimizer, n_trials, **kwargs)
     return optimizer
 
@@ -34,14 +39,15 @@ def test_predict_in_units_of_the_score():
         assert_allclose(one, (mean[1], std[1]))
 
 
+@pytest.mark.parametrize("kind", MODELLED)
 @pytest.mark.parametrize("space", [NUMERIC, MIXED, BRANCHES])
-def test_predict_knows_what_it_was_told_better_than_the_rest(space):
-    optimizer = told(space)
+def test_predict_knows_what_it_was_told_better_than_the_rest(kind, space):
+    optimizer = told(space, kind=kind)
     trials = optimizer.trials
     mean, std = optimizer.predict([trial.params for trial in trials])
     true = np.array([trial.score for trial in trials])
     assert np.corrcoef(mean, true)[0, 1] > 0.9
-    fresh = BayesOptimizer(space, seed=7).ask(12)
+    fresh = kind(space, seed=7, n_initial_points=12).ask(12)
     assert std.mean() < optimizer.predict([trial.params for trial in fresh])[1].mean()
 
 
@@ -106,6 +112,50 @@ def test_noise_is_part_of_the_deviation():
     assert 0.15 < noisy.predict(near)[1] < 0.6
 
 
+# ------------------------------------------------------------------------ screening
+
+
+@pytest.mark.parametrize("kind", SCREENING)
+def test_of_many_candidates_the_most_promising_new_one_is_proposed(kind):
+    optimizer = told({"x": (0.0, 1.0, "uniform"), "n": (1, 6, "int")}, kind=kind)
+    space, rng = optimizer.space, np.random.default_rng(0)
+    candidates = np.vstack([rng.random((40, 2)), [trial.point for trial in optimizer.trials]])
+    observed = optimizer._observations()
+    row, meta = optimizer._screen(candidates, *observed, np.random.default_rng(1))
+    model, same_meta = optimizer._fit(*observed, np.random.default_rng(1))
+    gain = model.log_improvement(space.snap(candidates), float(model.process.fitted.max()))
+    assert row == np.argmax(gain[:40])  # those that were tried are passed over
+    assert meta == same_meta
+    assert len(meta["theta"]) == 4
+
+
+@pytest.mark.parametrize("kind", SCREENING)
+def test_where_all_candidates_are_taken_any_will_do(kind):
+    optimizer = told(kind=kind)
+    taken = np.array([trial.point for trial in optimizer.trials])
+    observed = optimizer._observations()
+    assert optimizer._screen(taken, *observed, np.random.default_rng(0)) == (0, {})
+
+
+@pytest.mark.parametrize("kind", SCREENING)
+@pytest.mark.parametrize("space", [NUMERIC, MIXED, BRANCHES])
+def test_without_screening_there_is_no_model(kind, space, monkeypatch):
+    with_model = told(space, kind=kind).trials
+    assert any("theta" in trial.meta for trial in with_model)
+    monkeypatch.setattr(ModelOptimizer, "_fit", None)
+    optimizer = kind(space, seed=0, screening=False)
+    assert not any("theta" in trial.meta for trial in run(optimizer, 25))
+
+
+@pytest.mark.parametrize("kind", SCREENING)
+def test_a_batch_is_spread_by_what_is_pending(kind):
+    """Each proposal is made in the belief that those before it score as expected."""
+    optimizer = told(kind=kind, n_trials=20)
+    batch = np.array([trial.point for trial in optimizer.ask(6)])
+    gaps = np.abs(batch[:, np.newaxis] - batch).max(axis=2)
+    assert gaps[~np.eye(6, dtype=bool)].min() > 1e-4
+
+
 # ------------------------------------------------------- whatever it may be told
 
 SPACES = [
@@ -157,7 +207,8 @@ def draw_units(rng, n, d):
 
 def tell_and_ask(seed):
     rng = np.random.default_rng(seed)
-    optimizer = BayesOptimizer(SPACES[rng.integers(len(SPACES))], seed=seed)
+    kind, space = MODELLED[seed % len(MODELLED)], SPACES[rng.integers(len(SPACES))]
+    optimizer = kind(space, seed=seed)
     space, n = optimizer.space, int(rng.integers(0, 36))
     points = space.snap(draw_units(rng, n, space.n_dims))
     trials = [
@@ -196,8 +247,8 @@ def test_ten_thousand_histories_raise_or_warn_nothing():
 LARGE = """
 import resource, time
 import numpy as np
-from sklearn_lepton.optimizers import BayesOptimizer, Trial
-optimizer = BayesOptimizer({f"x{k}": (0.0, 1.0, "uniform") for k in range(20)}, seed=0)
+from sklearn_lepton.optimizers import {kind}, Trial
+optimizer = {kind}({f"x{k}": (0.0, 1.0, "uniform") for k in range(20)}, seed=0)
 points = np.random.default_rng(0).random((5000, 20))
 optimizer.tell(
     [
@@ -215,8 +266,12 @@ print(slowest, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
 
 
 @pytest.mark.slow
-def test_five_thousand_trials_neither_fill_the_memory_nor_take_a_second():
-    done = subprocess.run([sys.executable, "-c", LARGE], capture_output=True, text=True, check=True)
+@pytest.mark.parametrize("kind", MODELLED)
+def test_five_thousand_trials_neither_fill_the_memory_nor_take_a_second(kind):
+    script = LARGE.replace("{kind}", kind.__name__)
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
     seconds, megabytes = map(float, done.stdout.split())
     assert seconds < 1.0
     assert megabytes < 500

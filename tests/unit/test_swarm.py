@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 from subjects import BRANCHES, MIXED, NUMERIC, run
 
+from sklearn_lepton._trial import Trial
 from sklearn_lepton.optimizers._moves import land
-from sklearn_lepton.optimizers._swarm import SwarmOptimizer
+from sklearn_lepton.optimizers._swarm import _N_MOVES, SwarmOptimizer
 from sklearn_lepton.space import Space
 
 
@@ -47,14 +48,12 @@ def test_meta_survives_json_and_tell_in_any_order_gives_the_same_proposal(space)
 def test_choices_are_taken_from_sources_and_not_interpolated():
     # Between "c" (first) and "b" (last) lie two choices that no source holds.
     optimizer = SwarmOptimizer({"kind": list("cadb"), "x": (0.0, 1.0, "uniform")})
-    sources = np.array([[0.125, 0.2], [0.125, 0.3], [0.125, 0.4]])
+    track = [Trial(n, (0.125, 0.2 + n / 10), {}).complete(0.0) for n in range(3)]
     observed = np.array([[0.875, 0.5]]), np.array([1.0])
-    moved = np.array(
-        [
-            optimizer._move(sources, observed, np.full(2, 0.1), 3, np.random.default_rng(seed))
-            for seed in range(400)
-        ]
-    )
+    score, rng = {0: 0.0, 1: 0.0, 2: 0.0}, np.random.default_rng(0)
+    drawn = [optimizer._moves(track, score, observed, np.full(2, 0.1), rng) for _ in range(4)]
+    moved = np.vstack(drawn)
+    assert len(moved) == 4 * _N_MOVES
     cells = np.floor(moved[:, 0] * 4).astype(int)
     between = np.isin(cells, [1, 2]).mean()
     assert between < 0.06  # the random choices only, half of 5 percent
@@ -88,19 +87,16 @@ def test_particle_that_enters_a_branch_sees_only_columns_that_exist_there():
     space = optimizer.space
     svm = np.array(space.to_point({"kind": "svm", "C": 1.0, "kernel": "p"}))
     tree = np.array(space.to_point({"kind": "tree", "depth": 30, "share": 0.9}))
-    fresh = np.full(space.n_dims, 0.123)
+    fresh = np.full((20, space.n_dims), 0.123)
     sources, observed = np.array([svm, svm, svm]), (np.array([svm, tree]), np.array([1.0, 0.0]))
-    drawn = [
-        optimizer._enter(tree[0], sources, observed, fresh, np.random.default_rng(seed))
-        for seed in range(20)
-    ]
-    own = {space.names[c]: {float(view[0, c]) for view in drawn} for c in range(space.n_dims)}
+    views = optimizer._enter(tree[0], sources, observed, fresh, np.random.default_rng(0))
     depth = space.names.index("depth")
-    assert own["depth"] == {0.123, tree[depth]}
-    for view in drawn:  # no velocity and no pull of its own in columns that were not there
-        np.testing.assert_array_equal(view[1, 4:], view[0, 4:])
-        np.testing.assert_array_equal(view[2, 4:], view[0, 4:])
-        np.testing.assert_array_equal(view[3, 4:], tree[4:])
+    assert set(views[0, :, depth]) == {0.123, tree[depth]}
+    # No velocity and no pull of its own in columns that were not there.
+    np.testing.assert_array_equal(views[1, :, 4:], views[0, :, 4:])
+    np.testing.assert_array_equal(views[2, :, 4:], views[0, :, 4:])
+    np.testing.assert_array_equal(views[3, :, 4:], np.tile(tree[4:], (20, 1)))
+    np.testing.assert_array_equal(views[:, :, 0], tree[0])
 
 
 @pytest.mark.parametrize("batch", [1, 5])
@@ -111,20 +107,22 @@ def test_trials_of_a_conditional_space_are_legal(batch):
         assert optimizer.space.to_point(trial.params) == pytest.approx(trial.point)
 
 
-def test_collapsed_swarm_is_thrown_apart():
-    optimizer = SwarmOptimizer(NUMERIC, n_particles=2, n_initial_points=2)
-    [first] = optimizer.ask()
+@pytest.mark.parametrize("screening", [True, False])
+def test_particle_at_rest_is_thrown_and_forgets_its_past(screening):
+    optimizer = SwarmOptimizer(NUMERIC, n_particles=2, n_initial_points=2, screening=screening)
     points = [(0.5 + 1e-6 * number, 0.5) for number in range(6)]
     told = [
-        type(first)(
-            number, point, optimizer.space.from_point(point), {"particle": number % 2}
-        ).complete(0.0)
+        Trial(number, point, {}, {"particle": number % 2}).complete(0.0)
         for number, point in enumerate(points)
     ]
-    optimizer = SwarmOptimizer(NUMERIC, n_particles=2, n_initial_points=2)
     optimizer.tell(told)
     [trial] = optimizer.ask()
-    assert trial.meta == {"particle": 0, "reseeded": True}
+    assert (trial.meta["particle"], trial.meta["reseeded"]) == (0, True)
+    assert np.abs(np.array(trial.point) - 0.5).max() > 0.01
+    optimizer.tell([trial.complete(-1.0)])
+    assert optimizer._tracks(optimizer.trials, dict.fromkeys(range(7), 0.0))[0] == [
+        trial.complete(-1.0)
+    ]
 
 
 def test_failures_only_keep_to_the_design():
@@ -144,6 +142,18 @@ def test_trials_of_another_optimizer_start_the_particles():
         assert [trial.score for trial in track] == [max(t.score for t in foreign[particle::8])]
 
 
+def test_particle_that_joins_later_does_not_change_where_the_others_started():
+    optimizer = SwarmOptimizer(NUMERIC)
+    start = [Trial(n, (n / 200, 0.5), {}).complete(n) for n in range(8)]
+    moves = [Trial(n, (n / 200, 0.5), {}, {"particle": n % 8}).complete(0) for n in range(8, 180)]
+    score = {trial.number: trial.score for trial in start + moves}
+    before = optimizer._tracks(start + moves[:100], score)
+    after = optimizer._tracks(start + moves, score)
+    assert (len(before), len(after)) == (8, 9)
+    assert [track[0] for track in before] == [track[0] for track in after[:8]]
+    assert after[8] == []
+
+
 def test_swarm_grows_slowly():
     optimizer = SwarmOptimizer(NUMERIC)
     sizes = [optimizer._swarm_size(n) for n in (0, 50, 130, 400, 1600)]
@@ -154,7 +164,13 @@ def test_swarm_grows_slowly():
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"n_particles": 1}, {"n_particles": "8"}, {"inertia": 1.0}, {"social": -1.0}],
+    [
+        {"n_particles": 1},
+        {"n_particles": "8"},
+        {"inertia": 1.0},
+        {"social": -1.0},
+        {"screening": 1},
+    ],
 )
 def test_parameters_out_of_range_are_refused(wrong):
     with pytest.raises(ValueError, match=next(iter(wrong))):
