@@ -13,6 +13,7 @@ import resource
 import statistics
 import time
 import warnings
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,6 @@ from overhead import in_fresh_interpreter
 SIZES = ((50, 5), (200, 20), (1000, 20), (5000, 20))
 # A peer stops where one proposal takes longer than anyone would wait.
 LARGEST = {"Optuna GPSampler": 1000, "scikit-optimize": 200}
-N_PROPOSALS = {"BayesOptimizer": 10}
 OURS = "BayesOptimizer"
 
 
@@ -32,13 +32,17 @@ def objective(point: np.ndarray) -> float:
 
 
 class Ours:
-    """`BayesOptimizer`."""
+    """One of our own optimizers."""
 
-    def __init__(self, points: np.ndarray, scores: np.ndarray) -> None:
-        from sklearn_lepton.optimizers import BayesOptimizer, Trial
+    def __init__(
+        self, points: np.ndarray, scores: np.ndarray, *, optimizer: str = OURS, **options: Any
+    ) -> None:
+        from sklearn_lepton import optimizers
+        from sklearn_lepton.optimizers import Trial
 
         names = [f"x{k}" for k in range(points.shape[1])]
-        self.optimizer = BayesOptimizer(dict.fromkeys(names, (0.0, 1.0, "uniform")), seed=0)
+        space = dict.fromkeys(names, (0.0, 1.0, "uniform"))
+        self.optimizer = getattr(optimizers, optimizer)(space, seed=0, **options)
         from_point = self.optimizer.space.from_point
         trials = [Trial(n, tuple(p.tolist()), from_point(p)) for n, p in enumerate(points)]
         pairs = zip(trials, scores, strict=True)
@@ -88,7 +92,12 @@ class Skopt:
         self.optimizer.tell(point, -objective(np.array(point)))
 
 
-ROWS: dict[str, Any] = {OURS: Ours, "Optuna GPSampler": Optuna, "scikit-optimize": Skopt}
+ROWS: dict[str, Any] = {OURS: Ours}
+for name in ("SwarmOptimizer", "GeneticOptimizer"):
+    ROWS[name] = partial(Ours, optimizer=name)
+    ROWS[f"{name}, no screening"] = partial(Ours, optimizer=name, screening=False)
+N_PROPOSALS = dict.fromkeys(ROWS, 10)
+ROWS |= {"Optuna GPSampler": Optuna, "scikit-optimize": Skopt}
 
 
 def measure(row: str, n: int, d: int) -> dict[str, Any]:
@@ -118,7 +127,7 @@ def main() -> None:
         print(json.dumps(measure(row, int(n), int(d))))
         return
     heads = f"{'n':>6}{'d':>4}{'median':>9}{'/ ours':>8}{'slowest':>9}{'MB':>7}"
-    print(f"{'CPU of ask and tell, ms':26}{heads}")
+    print(f"{'CPU of ask and tell, ms':32}{heads}")
     summary = []
     for n, d in SIZES:
         rows = [row for row in ROWS if LARGEST.get(row, n) >= n]
@@ -132,7 +141,7 @@ def main() -> None:
             ours = median if row == OURS else ours
             slowest = max(run["slowest_ms"] for run in found)
             memory = max(run["memory_mb"] for run in found)
-            print(f"{row:26}{n:6}{d:4}{median:9.1f}{median / ours:8.1f}{slowest:9.0f}{memory:7.0f}")
+            print(f"{row:32}{n:6}{d:4}{median:9.1f}{median / ours:8.1f}{slowest:9.0f}{memory:7.0f}")
             summary.append(
                 {"row": row, "n": n, "d": d, "ms": median, "ratio": median / ours}
                 | {"slowest_ms": slowest, "memory_mb": memory}

@@ -44,7 +44,7 @@ from sklearn_lepton.optimizers._model import ModelOptimizer
 from sklearn_lepton.optimizers._moves import branch_exploration, land
 
 _N_CHILDREN = 96  # that are screened,
-_N_STRANGERS = 32  # and points drawn at random beside them
+_N_ANYWHERE = 32  # and points drawn at random beside them
 _TRIALS_PER_MEMBER = 50
 _TOURNAMENT = 3
 _P_RANDOM_BRANCH = 0.2
@@ -160,17 +160,19 @@ class GeneticOptimizer(ModelOptimizer):
             if len(self.space.branches) > 1:
                 ranked = ranking[points[ranking, 0] == branch]
                 if len(ranked) < _LEAST_FAMILY:
-                    strangers = rng.random((n_children, self.space.n_dims))
-                    strangers[:, 0] = branch
-                    litters.append(_Litter.of("random", strangers))
+                    drawn = rng.random((n_children, self.space.n_dims))
+                    drawn[:, 0] = branch
+                    litters.append(_Litter.of("random", drawn))
                     continue
             litters.append(self._breed(points, ranked, int(n_children), learnt, rng))
         if self.screening:
-            litters.append(_Litter.of("random", rng.random((_N_STRANGERS, self.space.n_dims))))
+            litters.append(_Litter.of("random", rng.random((_N_ANYWHERE, self.space.n_dims))))
         litter = _Litter.of_all(litters)
         children = land(self.space, litter.children, rng)
-        row, model = self._screen(children, points, scores, rng) if self.screening else (0, {})
-        return children[row], {**litter.lineage(row, [t.number for t in told]), **model}
+        row, model = 0, dict[str, Any]()
+        if self.screening:
+            row, model = self._screen(children, points, scores, rng)
+        return children[row], litter.lineage(row, [t.number for t in told]) | model
 
     def _size(self, n_told: int) -> int:
         if self.population_size == "auto":

@@ -65,7 +65,7 @@ class ModelOptimizer(Optimizer):
 
     def _fit(
         self, points: FloatArray, scores: FloatArray, rng: np.random.Generator, *, clip: bool = True
-    ) -> tuple[Mixture, Mapping[str, Any]]:
+    ) -> tuple[Mixture, dict[str, Any]]:
         """Return the model, with what is to be remembered of it."""
         theta, n_fitted = self._last_theta()
         is_due = theta is None or len(points) - n_fitted >= len(points) / _TRIALS_PER_FIT
@@ -94,7 +94,7 @@ class ModelOptimizer(Optimizer):
         points: FloatArray,
         scores: FloatArray,
         rng: np.random.Generator,
-    ) -> tuple[int, Mapping[str, Any]]:
+    ) -> tuple[int, dict[str, Any]]:
         """Choose the candidate of which the model expects the greatest improvement.
 
         Parameters

@@ -47,8 +47,8 @@ _P_MUTATE = 0.05
 _RANDOM = 3
 _LEADER_STEP = 0.5
 _AT_REST = 1e-3
-_N_MOVES = 128  # that are screened,
-_SHARE_FRESH = 0.25  # of which so many go anywhere
+_N_MOVES = 96  # that are screened,
+_N_ANYWHERE = 32  # and points drawn at random beside them
 
 
 class SwarmOptimizer(ModelOptimizer):
@@ -164,8 +164,11 @@ class SwarmOptimizer(ModelOptimizer):
         if self._is_at_rest(track, moves):
             moves = rng.random(moves.shape)
             meta["reseeded"] = True
-        row, model = self._screen(moves, *observed, rng) if self.screening else (0, {})
-        return moves[row], {**meta, **model}
+        row, model = 0, dict[str, Any]()
+        if self.screening:
+            moves = np.vstack([moves, rng.random((_N_ANYWHERE, self.space.n_dims))])
+            row, model = self._screen(moves, *observed, rng)
+        return moves[row], meta | model
 
     def _tracks(self, trials: list[Trial], score: Mapping[int, float]) -> list[list[Trial]]:
         """Return the trials of each particle, in order.
@@ -254,8 +257,7 @@ class SwarmOptimizer(ModelOptimizer):
         moved = np.where(space.is_categorical, choices, moved)
         if len(space.branches) > 1:
             moved[:, 0] = own[:, 0]
-        n_fresh = int(_SHARE_FRESH * n_moves)
-        return np.vstack([moved[n_fresh:], fresh[:n_fresh]])
+        return moved
 
     def _choose(
         self, inertia: float, shape: tuple[int, int], rng: np.random.Generator
