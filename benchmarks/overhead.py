@@ -33,7 +33,13 @@ N_TRIALS_SLOW = 40
 N_SPLITS = 3
 N_IMPORTS = 15
 BASELINE = "RandomizedSearchCV"
-OURS = ("BayesSearchCV", "SwarmSearchCV", "GeneticSearchCV")
+OURS = (
+    "BayesSearchCV",
+    "SwarmSearchCV",
+    "SwarmSearchCV, no screening",
+    "GeneticSearchCV",
+    "GeneticSearchCV, no screening",
+)
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 
 
@@ -75,12 +81,16 @@ def randomized(n_trials: int, seed: int) -> Any:
     )
 
 
-def ours(class_name: str, n_trials: int, seed: int) -> Any:
+def ours(row: str, n_trials: int, seed: int) -> Any:
     import sklearn_lepton
 
+    class_name, _, alone = row.partition(", ")
     search = getattr(sklearn_lepton, class_name)
     space = {name: uniform() for name in NAMES}
-    return search(FreeClassifier(), space, n_iter=n_trials, cv=N_SPLITS, random_state=seed)
+    options = {"screening": False} if alone else {}
+    return search(
+        FreeClassifier(), space, n_iter=n_trials, cv=N_SPLITS, random_state=seed, **options
+    )
 
 
 def skopt_search(n_trials: int, seed: int) -> Any:
