@@ -76,8 +76,8 @@ class GeneticSearchCV(BaseOptimizerSearchCV):
         Number of trials that are spread evenly over the space before the first
         child, at least 1. Auto is 8.
     population_size : int or "auto", default="auto"
-        How many of the best trials may be parents, at least 2. Auto is 10 and
-        one more for every 50 trials.
+        How many trials may be parents, at least 2. Auto is 10 and one more for
+        every 50 trials.
     blend : float, default=0.5
         How far beyond its parents a crossover may reach, as a share of their
         distance, at least 0.

@@ -1,14 +1,16 @@
 """Steady-state genetic search: one child at a time, bred from the best few trials.
 
-The population is the best 10 of all told trials, a few more as they grow in
-number. Of two operators one is drawn in proportion to how often its recent
-children beat the parent that they compete with. *Crossover* blends two tournament
-winners and mutates about one column; *differential* adds the difference of two
-members to the best one and crosses the result with a tournament winner.
-Unordered columns take the choice of a parent, or seldom a random one. How many
-columns mutate, how long the difference is and how many columns are crossed is
-drawn around the mean of what made recent children succeed. Numbers in brackets are
-those of the equations in docs/algorithms/genetic.md.
+The population has 10 places, a few more as the trials grow in number. A child that
+is not worse takes the place of its first parent, so that lines of descent go on side
+by side and no fortunate one fills the population; this is deterministic crowding, and
+what keeps a lucky score among noisy ones from taking all. Of two operators one is
+drawn in proportion to how often its recent children beat their first parent.
+*Crossover* blends two tournament winners and mutates about one column; *differential*
+adds the difference of two members to the best one and crosses the result with a
+tournament winner. Unordered columns take the choice of a parent, or seldom a random
+one. How many columns mutate, how long the difference is and how many columns are
+crossed is drawn around the mean of what made recent children succeed. Numbers in
+brackets are those of the equations in docs/algorithms/genetic.md.
 
 With screening, a proposal breeds 96 children, adds 32 points drawn at random, and
 submits the one of which the model expects the greatest improvement.
@@ -30,16 +32,16 @@ Deviations from the papers, each because a tuning run has 50 trials, not 50,000:
   random (operator ``"random"``, without parents).
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from sklearn_lepton._dimension import FloatArray
 from sklearn_lepton._trial import Trial
 from sklearn_lepton.optimizers._base import check_count, check_flag, check_share
+from sklearn_lepton.optimizers._litter import IntArray, Litter
 from sklearn_lepton.optimizers._model import ModelOptimizer
 from sklearn_lepton.optimizers._moves import branch_exploration, land
 
@@ -60,8 +62,6 @@ _SPREAD_OF_MUTATION = 0.5  # of its logarithm
 _SPREAD = 0.1  # of F and CR
 _F_RANGE = (0.1, 1.0)
 
-IntArray = npt.NDArray[np.intp]
-
 
 class GeneticOptimizer(ModelOptimizer):
     """Propose trials by a steady-state genetic algorithm with two operators.
@@ -76,8 +76,8 @@ class GeneticOptimizer(ModelOptimizer):
         Number of trials that are spread evenly over the space before the
         first child; ``"auto"`` is 8.
     population_size : int or "auto", default="auto"
-        How many of the best trials may be parents, at least 2; ``"auto"`` is 10
-        and one more for every 50 trials.
+        How many trials may be parents, at least 2; ``"auto"`` is 10 and one more
+        for every 50 trials.
     blend : float, default=0.5
         How far beyond its parents a crossover may reach, as a share of their
         distance (the alpha of BLX-alpha), at least 0.
@@ -100,6 +100,9 @@ class GeneticOptimizer(ModelOptimizer):
     Deb, K. and Agrawal, R. B. (1995). Simulated binary crossover for continuous
     search space. Complex Systems 9(2).
     https://www.complex-systems.com/abstracts/v09_i02_a02/
+
+    Mahfoud, S. W. (1995). Niching methods for genetic algorithms. Dissertation,
+    University of Illinois.
 
     Storn, R. and Price, K. (1997). Differential evolution. Journal of Global
     Optimization 11. https://doi.org/10.1023/A:1008202821328
@@ -147,27 +150,24 @@ class GeneticOptimizer(ModelOptimizer):
 
     def _propose(self, rng: np.random.Generator) -> tuple[FloatArray, Mapping[str, Any]]:
         told = self._told()
-        if not any(trial.score is not None for trial in told):
+        scored = np.flatnonzero([trial.score is not None for trial in told])
+        if not scored.size:
             return self._design_point(), {}
         points, scores = self._observations()
-        # Of equal scores the latest: on a plateau the population then drifts instead of resting.
-        ranking = np.lexsort((-np.arange(len(scores)), -scores))
         learnt = _learn(told, scores)
-        branches = self._choose_branches(points[ranking[: self._size(len(told))], 0], rng)
         litters = []
-        for branch, n_children in zip(*np.unique(branches, return_counts=True), strict=True):
-            ranked = ranking
-            if len(self.space.branches) > 1:
-                ranked = ranking[points[ranking, 0] == branch]
-                if len(ranked) < _LEAST_FAMILY:
-                    drawn = rng.random((n_children, self.space.n_dims))
-                    drawn[:, 0] = branch
-                    litters.append(_Litter.of("random", drawn))
-                    continue
-            litters.append(self._breed(points, ranked, int(n_children), learnt, rng))
+        for branch, n_children in self._choose_branches(points[scored, 0], scores[scored], rng):
+            rows = scored if branch is None else scored[points[scored, 0] == branch]
+            if branch is not None and len(rows) < _LEAST_FAMILY:
+                drawn = rng.random((n_children, self.space.n_dims))
+                drawn[:, 0] = branch
+                litters.append(Litter.of("random", drawn))
+                continue
+            family = _survivors(told, scores, rows, self._size(len(told)))
+            litters.append(self._breed(points, family, n_children, learnt, rng))
         if self.screening:
-            litters.append(_Litter.of("random", rng.random((_N_ANYWHERE, self.space.n_dims))))
-        litter = _Litter.of_all(litters)
+            litters.append(Litter.of("random", rng.random((_N_ANYWHERE, self.space.n_dims))))
+        litter = Litter.of_all(litters)
         children = land(self.space, litter.children, rng)
         row, model = 0, dict[str, Any]()
         if self.screening:
@@ -179,54 +179,59 @@ class GeneticOptimizer(ModelOptimizer):
             return 10 + n_told // _TRIALS_PER_MEMBER
         return int(self.population_size)
 
-    def _choose_branches(self, places: FloatArray, rng: np.random.Generator) -> FloatArray:
-        """Return the place in column 0 of the branch that each child belongs to.
+    def _choose_branches(
+        self, places: FloatArray, scores: FloatArray, rng: np.random.Generator
+    ) -> list[tuple[float | None, int]]:
+        """Return the place in column 0 of each branch that gets children, and how many.
 
         Parameters
         ----------
-        places : ndarray of shape (n_members,)
-            Those of the population, best first.
+        places : ndarray of shape (n_scored,)
+            Column 0 of the trials that have a score.
+        scores : ndarray of shape (n_scored,)
         rng : numpy.random.Generator
 
         Returns
         -------
-        branches : ndarray of shape (n_children,)
-            All 0 where there are no branches.
+        branches : list of tuple of float and int
+            None instead of a place where the space has no branches.
         """
         n_children, n_branches = _N_CHILDREN if self.screening else 1, len(self.space.branches)
         if n_branches == 1:
-            return np.zeros(n_children)
+            return [(None, n_children)]
         explore = max(_P_RANDOM_BRANCH, branch_exploration(self.space, len(self._trials)))
         drawn = (rng.integers(n_branches, size=n_children) + 0.5) / n_branches
-        chosen = places[_tournament(len(places), n_children, rng)]
-        return np.where(rng.random(n_children) < explore, drawn, chosen)
+        best = np.argsort(-scores, kind="stable")[: self._size(len(self._trials))]
+        chosen = places[best[_tournament(len(best), n_children, rng)]]
+        chosen = np.where(rng.random(n_children) < explore, drawn, chosen)
+        branches, counts = np.unique(chosen, return_counts=True)
+        return list(zip(branches.tolist(), counts.tolist(), strict=True))
 
     def _breed(
         self,
         points: FloatArray,
-        ranking: IntArray,
+        family: IntArray,
         n_children: int,
         learnt: "_Learnt",
         rng: np.random.Generator,
-    ) -> "_Litter":
-        """Return children of the best trials, all of one branch.
+    ) -> Litter:
+        """Return children of a family.
 
         Parameters
         ----------
         points : ndarray of shape (n_told, n_dims)
             What has been tried.
-        ranking : ndarray of shape (n_ranked,)
-            Rows of the branch, best first.
+        family : ndarray of shape (n_members,)
+            Rows of the population, all of one branch, best first.
         n_children : int
         learnt : _Learnt
         rng : numpy.random.Generator
 
         Returns
         -------
-        litter : _Litter
+        litter : Litter
             Its parents are rows of ``points``.
         """
-        family = ranking[: self._size(len(points))]
         members = points[family]
         if np.max(np.ptp(members, axis=0), initial=0.0) < _COLLAPSED:
             litter = self._leap(members[0], n_children, rng)
@@ -236,7 +241,7 @@ class GeneticOptimizer(ModelOptimizer):
                 n_differential = 0
             one = self._crossover(members, n_children - n_differential, learnt, rng)
             other = self._differential(members, n_differential, learnt, rng)
-            litter = _Litter.of_all([one, other])
+            litter = Litter.of_all([one, other])
         if len(self.space.branches) > 1:
             litter.children[:, 0] = members[0, 0]
         parents = np.where(litter.parents < 0, -1, family[litter.parents])
@@ -244,7 +249,7 @@ class GeneticOptimizer(ModelOptimizer):
 
     def _crossover(
         self, members: FloatArray, n_children: int, learnt: "_Learnt", rng: np.random.Generator
-    ) -> "_Litter":
+    ) -> Litter:
         """Blend two members (BLX-alpha) and mutate some columns; may leave the cube."""
         shape = (n_children, members.shape[1])
         first, second = _tournament(len(members), (2, n_children), rng)
@@ -258,11 +263,11 @@ class GeneticOptimizer(ModelOptimizer):
         choices = np.where(rng.random(shape) < 0.5, one, other)
         choices = np.where(is_mutated, rng.random(shape), choices)
         children = np.where(self.space.is_categorical, choices, children + is_mutated * steps)
-        return _Litter.of("crossover", children, [first, second], mutation)
+        return Litter.of("crossover", children, [first, second], mutation)
 
     def _differential(
         self, members: FloatArray, n_children: int, learnt: "_Learnt", rng: np.random.Generator
-    ) -> "_Litter":
+    ) -> Litter:
         """Cross tournament winners with the best plus a difference; may leave the cube."""
         (n_members, n_dims), shape = members.shape, (n_children, members.shape[1])
         target = _tournament(n_members, n_children, rng)
@@ -286,16 +291,16 @@ class GeneticOptimizer(ModelOptimizer):
         is_mutated = rng.random(shape) < learnt.mutation / 2 / self._n_free()
         choices = np.where(is_mutated, rng.random(shape), choices)
         children = np.where(self.space.is_categorical, choices, children)
-        return _Litter.of("differential", children, parents, np.hstack([scale, crossed]))
+        return Litter.of("differential", children, parents, np.hstack([scale, crossed]))
 
-    def _leap(self, member: FloatArray, n_children: int, rng: np.random.Generator) -> "_Litter":
+    def _leap(self, member: FloatArray, n_children: int, rng: np.random.Generator) -> Litter:
         """Step away from the best by any distance from a hundredth of the space to all of it."""
         shape = (n_children, len(member))
         distances = 10 ** rng.uniform(-2, 0, (n_children, 1))
         children = member + distances * rng.standard_normal(shape)
         choices = np.where(rng.random(shape) < 1 / self._n_free(), rng.random(shape), member)
         children = np.where(self.space.is_categorical, choices, children)
-        return _Litter.of("restart", children, np.zeros((1, n_children), dtype=np.intp))
+        return Litter.of("restart", children, np.zeros((1, n_children), dtype=np.intp))
 
     def _n_free(self) -> int:
         """Return the number of columns that have more than one value, at least 1."""
@@ -352,60 +357,44 @@ def _learn(told: list[Trial], scores: FloatArray) -> _Learnt:
     return _Learnt(share, *means[0], *means[1])
 
 
-@dataclass(frozen=True)
-class _Litter:
-    """Children with how they were made.
+def _survivors(told: list[Trial], scores: FloatArray, rows: IntArray, size: int) -> IntArray:
+    """Return the population: who has not been beaten by a child of its own.
 
-    Attributes
+    A child takes the place of its first parent if it is not worse, else it dies. Trials
+    without a parent in the population take an empty place, or that of the worst if they
+    are better. So a place is a line of descent, and a good one does not fill the others.
+
+    Parameters
     ----------
-    operators : list of str of length n_children
-    children : ndarray of shape (n_children, n_dims)
-    parents : ndarray of shape (4, n_children)
-        Row numbers, -1 for none; the first is the one that the child competes with.
-    rates : ndarray of shape (2, n_children)
-        What the operator drew, NaN for nothing.
+    told : list of Trial
+        In the order of their numbers.
+    scores : ndarray of shape (n_told,)
+    rows : ndarray of shape (n_rows,)
+        Those that may survive, ascending.
+    size : int
+        Number of places.
+
+    Returns
+    -------
+    survivors : ndarray of shape (n_members,)
+        Some of the rows, best first; of equal ones the latest.
     """
-
-    operators: list[str]
-    children: FloatArray
-    parents: IntArray
-    rates: FloatArray
-
-    @classmethod
-    def of(
-        cls,
-        operator: str,
-        children: FloatArray,
-        parents: Sequence[IntArray] | IntArray = (),
-        rates: FloatArray | None = None,
-    ) -> "_Litter":
-        """Make a litter of one operator; `rates` are of shape (n_children, n_rates)."""
-        all_parents = np.full((4, len(children)), -1)
-        all_rates = np.full((2, len(children)), np.nan)
-        if len(parents):
-            all_parents[: len(parents)] = parents
-        if rates is not None:
-            all_rates[: rates.shape[1]] = rates.T
-        return cls([operator] * len(children), children, all_parents, all_rates)
-
-    @classmethod
-    def of_all(cls, litters: list["_Litter"]) -> "_Litter":
-        """Put litters together."""
-        return cls(
-            [operator for litter in litters for operator in litter.operators],
-            np.vstack([litter.children for litter in litters]),
-            np.hstack([litter.parents for litter in litters]),
-            np.hstack([litter.rates for litter in litters]),
-        )
-
-    def lineage(self, row: int, numbers: list[int]) -> dict[str, Any]:
-        """Return what is to be remembered of a child, with its parents' trial numbers."""
-        rates = self.rates[:, row]
-        return {
-            "operator": self.operators[row],
-            "parents": [numbers[parent] for parent in self.parents[:, row] if parent >= 0],
-            "rates": np.round(rates[~np.isnan(rates)], 3).tolist(),
-        }
+    places: dict[int, int] = {}  # trial number: row
+    score = scores.tolist()
+    for row in rows.tolist():
+        trial = told[row]
+        rival = next(iter(trial.meta.get("parents") or ()), None)
+        if rival not in places:
+            if len(places) < size:
+                places[trial.number] = row
+                continue
+            rival = min(places, key=lambda number: score[places[number]])
+            if score[row] == score[places[rival]]:
+                continue
+        if score[row] >= score[places[rival]]:
+            del places[rival]
+            places[trial.number] = row
+    return np.array(sorted(places.values(), key=lambda row: (-score[row], -row)))
 
 
 def _tournament(n_members: int, size: Any, rng: np.random.Generator) -> IntArray:

@@ -5,7 +5,7 @@ import pytest
 from subjects import BRANCHES, MIXED, NUMERIC, run, score
 
 from sklearn_lepton._trial import Trial
-from sklearn_lepton.optimizers._genetic import GeneticOptimizer, _learn, _Learnt
+from sklearn_lepton.optimizers._genetic import GeneticOptimizer, _learn, _Learnt, _survivors
 
 STILL = _Learnt(share=0.5, mutation=0.0, scale=0.6, crossed=0.8)
 
@@ -27,13 +27,47 @@ def test_meta_survives_json_and_tell_in_any_order_gives_the_same_proposal(space)
     assert shuffled.ask() == [proposal]
 
 
-def test_parents_are_earlier_trials_among_the_best():
+def test_parents_are_survivors_of_earlier_trials():
     trials = run(GeneticOptimizer(MIXED, population_size=5), 50)
     for trial in trials[8:]:
-        earlier = sorted((t.score for t in trials[: trial.number]), reverse=True)
-        parents = [trials[number] for number in trial.meta["parents"]]
-        assert all(parent.number < trial.number for parent in parents)
-        assert all(parent.score >= earlier[4] for parent in parents)
+        told = trials[: trial.number]
+        scores, rows = np.array([t.score for t in told]), np.arange(len(told))
+        assert set(trial.meta["parents"]) <= set(_survivors(told, scores, rows, 5).tolist())
+
+
+def test_a_child_takes_the_place_of_its_first_parent_or_dies():
+    told = [trial_with(n, float(n)) for n in range(4)]  # the best is 3
+    told += [trial_with(4, 9.0, parents=[0, 3])]  # beats its first parent
+    told += [trial_with(5, 2.5, parents=[3, 0])]  # does not, though better than 1 and 2
+    told += [trial_with(6, 1.0, parents=[1])]  # is as good as its parent, and later
+    told += [trial_with(7, 1.5, parents=[0])]  # its parent has gone: the worst gives way
+    told += [trial_with(8, 0.5)]  # has no parent and is worse than all
+
+    def survivors(n_told, size=4):
+        scores = np.array([trial.score for trial in told[:n_told]])
+        return _survivors(told[:n_told], scores, np.arange(n_told), size).tolist()
+
+    assert survivors(4) == [3, 2, 1, 0]
+    assert survivors(5) == [4, 3, 2, 1]
+    assert survivors(6) == [4, 3, 2, 1]
+    assert survivors(7) == [4, 3, 2, 6]
+    assert survivors(9) == [4, 3, 2, 7]
+    assert survivors(4, size=2) == [3, 2]
+    assert survivors(6, size=5) == [4, 3, 2, 1]
+
+
+def test_a_lucky_line_does_not_fill_the_population():
+    """One place scores far better than all others; half of the lines go on elsewhere."""
+    optimizer = GeneticOptimizer(NUMERIC, screening=False)
+
+    def two_hills(params):
+        lucky = np.hypot(params["x"] - 0.2, params["y"] - 0.2) < 0.15
+        return lucky - np.hypot(params["x"] - 0.8, params["y"] - 0.8)
+
+    trials = run(optimizer, 60, two_hills)
+    scores = np.array([trial.score for trial in trials])
+    alive = _survivors(trials, scores, np.arange(60), 11)
+    assert 1 < sum(trials[row].params["x"] > 0.5 for row in alive) < len(alive)
 
 
 def test_both_operators_are_used():
@@ -112,7 +146,7 @@ def test_collapsed_population_leaps():
     optimizer.tell([Trial(n, p, {}).complete(0.0) for n, p in enumerate(points)])
     asked = optimizer.ask(20)
     assert {trial.meta["operator"] for trial in asked} == {"restart"}
-    assert {tuple(trial.meta["parents"]) for trial in asked} == {(11,)}  # the latest of the best
+    assert {tuple(trial.meta["parents"]) for trial in asked} == {(9,)}
     distances = np.abs(np.array([trial.point for trial in asked]) - 0.5).max(axis=1)
     assert distances.min() < 0.1 < distances.max()
 
