@@ -30,7 +30,7 @@ space = {
     "ccp_alpha": (1e-2, 1e2, "log-uniform"),
 }
 cv = KFold(5, shuffle=True, random_state=0)
-search = GeneticSearchCV(forest, space, n_iter=60, cv=cv, random_state=0).fit(X, y)
+search = GeneticSearchCV(forest, space, n_iter=60, cv=cv, random_state=3).fit(X, y)
 print(search.best_params_, round(search.best_score_, 4))
 
 # %%
@@ -57,7 +57,8 @@ while to_visit:
 print(sorted(family))
 
 # %%
-# A child competes with its first parent, and an operator whose children often win is drawn more
+# A child competes with its first parent: if it is not worse it takes that one's place in the
+# population, else it will have no children. An operator whose children often win is drawn more
 # often.
 
 used, won = Counter(operators), Counter()
@@ -68,10 +69,9 @@ print("better than their first parent:", dict(won))
 
 # %%
 # In the picture, a black line leads from each ancestor to its first parent, a thin one to the
-# others. Lines may fall: a trial need not beat its parent to have children, as long as it is among
-# the best ten or so. Small grey trials are no ancestors of the best one. The worst fifth of all
-# trials would squeeze the picture: it stands at the lower edge instead, as triangles where it is
-# grey.
+# others. Black lines rise or stay level, since a child that loses to its first parent has no
+# children. Small grey trials are no ancestors of the best one. The worst fifth of all trials would
+# squeeze the picture: it stands at the lower edge instead, as triangles where it is grey.
 
 styles = {
     "first eight": ("o", "white"),
