@@ -132,14 +132,23 @@ bench-regret: .venv-peers/.stamp .venv-smac/.stamp .venv-hebo/.stamp  ## Compare
 EVOLUTION := nevergrad-pso nevergrad-real-pso pyswarms nature-inspired-pso gasearchcv pymoo-mixed \
 	optuna-nsga2 deap scipy-de
 OURS_500 := lepton-swarm lepton-genetic "lepton-swarm, no screening" "lepton-genetic, no screening"
-REPORT_500 := report --budgets 32 64 200 500
-.PHONY: bench-evolution
+OF_16 := "lepton-swarm, batches of 16" "lepton-genetic, batches of 16"
+RUN_EVOLUTION := .venv-evolution/bin/python $(REGRET) run
+.PHONY: bench-evolution report-evolution
 bench-evolution: .venv-evolution/.stamp  ## Compare swarms and genetic algorithms with their peers (hours)
-	.venv-evolution/bin/python $(REGRET) run pool $(EVOLUTION) --problems held-out
-	.venv-evolution/bin/python $(REGRET) run $(EVOLUTION) $(OURS_500) --problems "held-out made" --trials 500
-	.venv-evolution/bin/python $(REGRET) run $(EVOLUTION) $(OURS_500) --problems "held-out live" --trials 500 --seeds 3
-	.venv-evolution/bin/python $(REGRET) $(REPORT_500) --ours lepton-swarm --contestants $(EVOLUTION) $(OURS_500)
-	.venv-evolution/bin/python $(REGRET) $(REPORT_500) --ours lepton-genetic --contestants $(EVOLUTION) $(OURS_500)
+	$(RUN_EVOLUTION) pool $(EVOLUTION) --problems held-out
+	$(RUN_EVOLUTION) $(EVOLUTION) $(OURS_500) --problems "held-out made" --trials 500
+	$(RUN_EVOLUTION) $(OURS_500) lepton-bayes --problems "held-out live"
+	$(RUN_EVOLUTION) $(EVOLUTION) $(OURS_500) --problems "held-out live" --trials 500 --seeds 1
+	$(RUN_EVOLUTION) $(OF_16) --problems "held-out made" --trials 200
+	$(RUN_EVOLUTION) $(OF_16) --problems "held-out live" --trials 200 --seeds 1
+	$(RUN_EVOLUTION) lepton-bayes --problems "held-out made" --trials 200 --seeds 5
+	$(MAKE) report-evolution
+
+report-evolution: .venv-evolution/.stamp  ## Print and plot what bench-evolution has measured
+	for ours in lepton-genetic lepton-swarm; do .venv-evolution/bin/python $(REGRET) report \
+		--budgets 32 64 200 500 --ours $$ours --contestants lepton-bayes $(EVOLUTION) $(OURS_500) \
+		$(OF_16) --json benchmarks/evolution.json --plot docs/_static/evolution.png; done
 
 .PHONY: bench-bbob
 bench-bbob: .venv-evolution/.stamp  ## Compare on multimodal functions with CMA-ES and differential evolution
@@ -161,7 +170,9 @@ bench-calibration: .venv-peers/.stamp  ## Count the scores inside the bands of B
 
 .PHONY: report-regret
 report-regret: .venv-peers/.stamp  ## Print and plot what bench-regret has measured
-	.venv-peers/bin/python $(REGRET) report --json benchmarks/regret.json --plot docs/_static/regret.png
+	.venv-peers/bin/python $(REGRET) report --json benchmarks/regret.json --plot docs/_static/regret.png \
+		--contestants lepton-bayes lepton-bayes+defaults "lepton-bayes, batches of 4" lepton-swarm \
+		lepton-genetic optuna-tpe optuna-gp optuna-cmaes hyperopt-tpe skopt-gp smac hebo ablations
 
 .PHONY: readme-figure
 readme-figure: $(VENV)/.stamp-plot  ## Draw the figure of the README again

@@ -619,18 +619,20 @@ def main() -> None:
     reports = commands.add_parser("report")
     reports.add_argument("--budgets", type=int, nargs="+", default=BUDGETS)
     reports.add_argument("--ours", choices=CONTESTANTS, default=OURS, help="compare all with it")
-    reports.add_argument("--contestants", nargs="+", choices=CONTESTANTS, help="report only these")
+    reports.add_argument(
+        "--contestants", nargs="+", choices=["ablations", *CONTESTANTS], help="report only these"
+    )
     reports.add_argument("--json", type=Path, help="write all numbers there")
     reports.add_argument("--plot", type=Path, help="draw the regret there")
     arguments = parser.parse_args()
-    if arguments.command == "report":
-        results = Results(arguments.ours, sorted(arguments.budgets), arguments.contestants)
-        report(results, arguments.json, arguments.plot)
-        return
-    contestants = list(arguments.contestants)
+    contestants = list(arguments.contestants or ())
     if "ablations" in contestants:
         contestants.remove("ablations")
         contestants += [f"{OURS}, {name}" for name in ABLATIONS]
+    if arguments.command == "report":
+        results = Results(arguments.ours, sorted(arguments.budgets), contestants)
+        report(results, arguments.json, arguments.plot)
+        return
     names = chosen_problems(arguments.problems)
     run_all(contestants, names, range(arguments.seeds), arguments.trials, arguments.jobs)
 
