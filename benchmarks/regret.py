@@ -572,7 +572,7 @@ def plot(results: Results, names: list[str], path: Path, rng: np.random.Generato
     ours, first, last = results.ours, results.budgets[0], results.budgets[-1]
     full, entrants = results.common([ours], names, last), results.entrants(names, last)
     n = np.arange(1, last + 1)
-    figure, axes = plt.subplots(figsize=(7.5, 4.6), layout="constrained")
+    figure, axes = plt.subplots(figsize=(8.6, 4.6), layout="constrained")
     random = np.mean([results.random[name][: len(n)] for name in full], axis=0)
     axes.plot(n, random, color="0.5", linestyle="--", label="random search")
     lowest = 0.1
@@ -599,10 +599,10 @@ def plot(results: Results, names: list[str], path: Path, rng: np.random.Generato
     axes.set_xticks(at, map(str, at))
     axes.set_yticks(ticks, map(str, ticks))
     axes.minorticks_off()
-    axes.set_title(
-        f"{len(full)} problems held out, {max(map(len, full.values()))} seeds, 90 % bands"
-    )
-    axes.legend(frameon=False, fontsize=8)
+    numbers = sorted({len(seeds) for seeds in full.values()})
+    seeds = f"{numbers[0]} to {numbers[-1]}" if len(numbers) > 1 else str(numbers[0])
+    axes.set_title(f"{len(full)} problems held out, {seeds} seeds, 90 % bands")
+    figure.legend(loc="outside right center", frameon=False, fontsize=8)
     figure.savefig(path, dpi=130)
 
 
