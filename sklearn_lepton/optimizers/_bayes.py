@@ -4,11 +4,7 @@ After an initial design, each proposal fits a Gaussian process to the scores,
 takes pending trials to score what the process expects there (kriging
 believer), and maximises the logarithm of the expected improvement over the
 best posterior mean at a tried point. A forest beside the process sees what is
-not smooth. A failed trial counts as the worst score seen. ``meta["theta"]``
-holds the hyperparameters, from which the next fit starts, and
-``meta["n_fitted"]`` how many trials they were fitted to; that is all the state
-there is. They are fitted anew with each trial up to 100, then whenever a
-hundredth part has come in addition.
+not smooth. A failed trial counts as the worst score seen.
 """
 
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""Steady-state genetic search: one child at a time, bred from the best few trials.
+"""Steady-state genetic search: one child at a time, bred from a small population.
 
 The population has 10 places, a few more as the trials grow in number. A child that
 is not worse takes the place of its first parent, so that lines of descent go on side
@@ -349,7 +349,9 @@ def _learn(told: list[Trial], scores: FloatArray) -> _Learnt:
             tried[operator] += 1
             if score[trial.number] > score[parents[0]]:
                 won[operator] += 1
-                drawn[operator].append(trial.meta["rates"])
+                rates = tuple(trial.meta.get("rates", ()))
+                if len(rates) == len(_OPERATORS[operator]):
+                    drawn[operator].append(rates)
     crossover, differential = (won[operator] / tried[operator] for operator in _OPERATORS)
     share = differential / (crossover + differential)  # (4)
     share = float(np.clip(share, _LEAST_SHARE, 1 - _LEAST_SHARE))
@@ -380,20 +382,23 @@ def _survivors(told: list[Trial], scores: FloatArray, rows: IntArray, size: int)
         Some of the rows, best first; of equal ones the latest.
     """
     places: dict[int, int] = {}  # trial number: row
-    score = scores.tolist()
+    score, worst = scores.tolist(), None
     for row in rows.tolist():
         trial = told[row]
-        rival = next(iter(trial.meta.get("parents") or ()), None)
+        parents = trial.meta.get("parents")
+        rival = parents[0] if parents else None
         if rival not in places:
             if len(places) < size:
                 places[trial.number] = row
                 continue
-            rival = min(places, key=lambda number: score[places[number]])
-            if score[row] == score[places[rival]]:
+            if worst is None:
+                worst = min(places, key=lambda number: score[places[number]])
+            if score[row] == score[places[worst]]:
                 continue
+            rival = worst
         if score[row] >= score[places[rival]]:
             del places[rival]
-            places[trial.number] = row
+            places[trial.number], worst = row, None
     return np.array(sorted(places.values(), key=lambda row: (-score[row], -row)))
 
 

@@ -86,10 +86,11 @@ def test_credit_goes_to_the_operator_whose_children_beat_their_first_parent():
     told += [trial_with(5 + i, 4.0, operator="crossover", parents=[1], rates=[9]) for i in range(3)]
     told += [trial_with(8, 9.0, operator="crossover", parents=[77], rates=[9])]  # of nobody known
     told += [trial_with(9, 9.0, operator="restart", parents=[0]), trial_with(10, 9.0, other=1)]
+    told += [trial_with(11, 9.0, operator="crossover", parents=[0])]  # does not say its rates
     learnt = _learn(told, np.array([trial.score for trial in told]))
-    # Won and tried, with the one of each: differential 4 of 5, crossover 1 of 5.
-    assert learnt.share == pytest.approx(0.75)  # at most
-    assert learnt.mutation == 1.0  # no crossover succeeded
+    # Won and tried, with the one of each: differential 4 of 5, crossover 2 of 6.
+    assert learnt.share == pytest.approx((4 / 5) / (4 / 5 + 2 / 6))
+    assert learnt.mutation == 1.0  # no crossover with rates succeeded
     assert learnt.scale == pytest.approx((0.6 + 3 * 0.2) / 4)
     assert learnt.crossed == pytest.approx((0.8 + 3 * 0.4) / 4)
 
