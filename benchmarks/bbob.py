@@ -32,6 +32,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 from cocoex import BareProblem
+from regret import bootstrap
 
 RESULTS = Path(__file__).parent / "results" / "bbob.jsonl"
 BASE = "cmaes"
@@ -41,7 +42,6 @@ LOW, HIGH = -5.0, 5.0
 BUDGETS = (50, 100, 200, 500)
 TARGETS = 10.0 ** np.linspace(2, -8, 51)
 N_EASY = 21
-N_BOOTSTRAPS = 2000
 
 
 # ------------------------------------------------------------------ contestants
@@ -253,31 +253,14 @@ class Results:
         return every.mean(axis=2)
 
 
-def bootstrap(tables: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Resample functions and, within each, instances, the same for all contestants.
-
-    Parameters
-    ----------
-    tables : ndarray of shape (n_contestants, n_functions, n_instances, n_shares)
-
-    Returns
-    -------
-    means : ndarray of shape (n_contestants, n_bootstraps, n_shares)
-    """
-    _, n_functions, n_instances, _ = tables.shape
-    functions = rng.integers(n_functions, size=(N_BOOTSTRAPS, n_functions, 1))
-    instances = rng.integers(n_instances, size=(N_BOOTSTRAPS, n_functions, n_instances))
-    means: np.ndarray = tables[:, functions, instances].mean(axis=(2, 3))
-    return means
-
-
 def row_of(results: Results, contestant: str, dimensions: tuple[int, ...]) -> dict[str, Any]:
     """Return what there is to say of a contestant; nothing where it has not run."""
     instances = results.common([BASE, contestant], dimensions)
     if not instances:
         return {}
     tables = np.array([results.table(c, dimensions, instances) for c in (BASE, contestant)])
-    base, theirs = bootstrap(tables, np.random.default_rng(0))
+    means = bootstrap([list(table) for table in tables], np.random.default_rng(0))
+    base, theirs = means.swapaxes(0, 1)
     final = len(BUDGETS) - 1
     mean = tables.mean(axis=(1, 2))
     interval = np.quantile(theirs, [0.05, 0.95], axis=0).T

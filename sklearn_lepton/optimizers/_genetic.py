@@ -42,11 +42,10 @@ from sklearn_lepton._dimension import FloatArray
 from sklearn_lepton._trial import Trial
 from sklearn_lepton.optimizers._base import check_count, check_flag, check_share
 from sklearn_lepton.optimizers._litter import IntArray, Litter
-from sklearn_lepton.optimizers._model import ModelOptimizer
+from sklearn_lepton.optimizers._model import N_ANYWHERE, ModelOptimizer
 from sklearn_lepton.optimizers._moves import branch_exploration, land
 
-_N_CHILDREN = 96  # that are screened,
-_N_ANYWHERE = 32  # and points drawn at random beside them
+_N_CHILDREN = 96  # that are screened
 _TRIALS_PER_MEMBER = 50
 _TOURNAMENT = 3
 _P_RANDOM_BRANCH = 0.2
@@ -166,7 +165,7 @@ class GeneticOptimizer(ModelOptimizer):
             family = _survivors(told, scores, rows, self._size(len(told)))
             litters.append(self._breed(points, family, n_children, learnt, rng))
         if self.screening:
-            litters.append(Litter.of("random", rng.random((_N_ANYWHERE, self.space.n_dims))))
+            litters.append(Litter.of("random", rng.random((N_ANYWHERE, self.space.n_dims))))
         litter = Litter.of_all(litters)
         children = land(self.space, litter.children, rng)
         row, model = 0, dict[str, Any]()

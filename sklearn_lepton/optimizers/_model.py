@@ -11,6 +11,7 @@ from sklearn_lepton._gp._regression import MOST_STEPS, fit
 from sklearn_lepton.optimizers._base import Optimizer
 
 _TRIALS_PER_FIT = 100
+N_ANYWHERE = 32  # points drawn at random that are screened beside an algorithm's own
 
 
 class ModelOptimizer(Optimizer):

@@ -37,7 +37,7 @@ import numpy.typing as npt
 from sklearn_lepton._dimension import FloatArray
 from sklearn_lepton._trial import Trial
 from sklearn_lepton.optimizers._base import check_count, check_flag, check_share
-from sklearn_lepton.optimizers._model import ModelOptimizer
+from sklearn_lepton.optimizers._model import N_ANYWHERE, ModelOptimizer
 from sklearn_lepton.optimizers._moves import branch_exploration, land
 
 _FIRST_INERTIA = 0.7
@@ -47,8 +47,7 @@ _P_MUTATE = 0.05
 _RANDOM = 3
 _LEADER_STEP = 0.5
 _AT_REST = 1e-3
-_N_MOVES = 96  # that are screened,
-_N_ANYWHERE = 32  # and points drawn at random beside them
+_N_MOVES = 96  # that are screened
 
 
 class SwarmOptimizer(ModelOptimizer):
@@ -166,7 +165,7 @@ class SwarmOptimizer(ModelOptimizer):
             meta["reseeded"] = True
         row, model = 0, dict[str, Any]()
         if self.screening:
-            moves = np.vstack([moves, rng.random((_N_ANYWHERE, self.space.n_dims))])
+            moves = np.vstack([moves, rng.random((N_ANYWHERE, self.space.n_dims))])
             row, model = self._screen(moves, *observed, rng)
         return moves[row], meta | model
 
