@@ -1,39 +1,39 @@
 """The seam to scikit-learn: the only module that uses its private names.
 
 `BaseSearchCV.fit` stays as it is. Two methods are overridden: `_run_search`
-conducts the search, and `_format_results`, which `fit` calls after each batch,
-hands the raw rows of the splits to it. The dict that it returned last is the
-one `fit` publishes; it is filled once, at the end.
+conducts the search, and `_format_results` ranks what has failed last. What
+`fit` would run is taken from it by a `Recorder` in place of its `Parallel`,
+run by our own workers, and the rows are handed back once, at the end.
 """
 
+import copy
 import inspect
-import tempfile
-import uuid
+import time
 import warnings
 from abc import abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from contextlib import closing
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-from joblib import effective_n_jobs
 from scipy.stats import rankdata
 from sklearn.model_selection._search import BaseSearchCV
 from sklearn.utils import check_random_state
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-from sklearn_lepton._evaluation import BatchEvaluator
-from sklearn_lepton._fits import OTHER_SPLITS, ErrorScore, Fits
+from sklearn_lepton._checks import check_names, check_parameters, initial_settings
+from sklearn_lepton._evaluation import SplitEvaluator, explain_failures
+from sklearn_lepton._fits import OTHER_SPLITS, ErrorScore, Fits, Recorder
 from sklearn_lepton._loop import run_trials
 from sklearn_lepton._trial import Trial
-from sklearn_lepton._typing import Callback
-from sklearn_lepton._values import is_real, is_whole, unknown_name
-from sklearn_lepton.callbacks import Deadline, NoImprovement, TargetScore
+from sklearn_lepton._typing import Callback, Workers
+from sklearn_lepton._values import is_real
+from sklearn_lepton._workers import make_workers
+from sklearn_lepton.callbacks import NoImprovement, TargetScore
 from sklearn_lepton.exceptions import SearchInterruptedWarning, SpaceExhaustedWarning
-from sklearn_lepton.optimizers._base import Optimizer, check_count
-from sklearn_lepton.space import Categorical, Space
+from sklearn_lepton.optimizers._base import Optimizer
+from sklearn_lepton.space import Space
 
 try:
     from sklearn.callback import CallbackContext
@@ -72,6 +72,8 @@ class BaseOptimizerSearchCV(BaseSearchCV):  # type: ignore[misc]
         return_train_score: bool = False,
         initial_params: Any = "default",
         n_points: int | str = "auto",
+        asynchronous: bool = False,
+        fit_timeout: float | None = None,
         max_time: float | None = None,
         n_iter_no_change: int | None = None,
         tol: float = 0.0,
@@ -95,6 +97,8 @@ class BaseOptimizerSearchCV(BaseSearchCV):  # type: ignore[misc]
         self.random_state = random_state
         self.initial_params = initial_params
         self.n_points = n_points
+        self.asynchronous = asynchronous
+        self.fit_timeout = fit_timeout
         self.max_time = max_time
         self.n_iter_no_change = n_iter_no_change
         self.tol = tol
@@ -150,43 +154,42 @@ class BaseOptimizerSearchCV(BaseSearchCV):  # type: ignore[misc]
     def _format_results(
         self, candidate_params: Any, n_splits: int, out: list[Any], more_results: Any = None
     ) -> dict[str, Any]:
-        """Hand the rows to `_run_search` instead of formatting all of them after each batch."""
-        del candidate_params, n_splits, more_results
-        return {"rows": out}
+        """Format the rows of all trials as ``cv_results_``, failed ones ranked last."""
+        results: dict[str, Any] = super()._format_results(
+            candidate_params, n_splits, out, more_results
+        )
+        failed = np.array([any(row["fit_error"] for row in trial.rows) for trial in self.trials_])
+        for name in [name for name in results if name.startswith("rank_test_")]:
+            means = results[name.replace("rank_", "mean_", 1)]
+            last = failed | ~np.isfinite(means)
+            ranks = np.full(len(failed), np.sum(~last) + 1, dtype=np.int32)
+            ranks[~last] = rankdata(-means[~last], method="min")
+            results[name] = ranks
+        return results
 
     def _run_search(self, evaluate_candidates: Any, *, callback_ctx: Any = None) -> None:
         """Search; `fit` calls this once, with everything else prepared."""
-        self._check_parameters()
-        _read_fit(self, evaluate_candidates)
-        space = Space(self.param_distributions)
-        _check_names(space, self.estimator)
-        seed, earlier, splits = self._earlier_search(space)
-        optimizer = self._make_optimizer(space, seed)
-        optimizer.tell(earlier)
-        optimizer.enqueue(self._initial_settings(space))
-        # What an earlier fit left would travel to the workers with every task.
+        check_parameters(self)
+        recorder, parallel = _read_fit(self, evaluate_candidates)
+        workers = self._make_workers(parallel)
+        optimizer, n_trials, fingerprint = self._prepare()
+        # What an earlier fit left would travel to the workers.
         for name in ("trials_", "space_", "optimizer_", "stop_reason_", "cv_results_"):
             self.__dict__.pop(name, None)
-        n_trials = int(min(self.n_iter, space.size - len(earlier)))
-        if n_trials < self.n_iter:
-            msg = (
-                f"The space holds {n_trials} {'further ' * bool(earlier)}settings, fewer than "
-                f"n_iter={self.n_iter}: each of them is tried once."
-            )
-            warnings.warn(msg, SpaceExhaustedWarning, stacklevel=4)
         task = None
         if callback_ctx is not None:
             task = _SearchTask(callback_ctx, self, n_trials * self.n_splits_)
         fits = Fits(
             self,
             evaluate_candidates,
+            recorder=recorder,
             check_metrics=self._check_refit_for_multimetric,
             task=task,
-            fingerprint=splits,
+            fingerprint=fingerprint,
         )
         reason: str | None = None
         try:
-            reason = self._conduct(optimizer, fits, task, n_trials)
+            reason = self._conduct(optimizer, fits, workers, n_trials)
         except KeyboardInterrupt:
             if optimizer.best is None:
                 raise
@@ -195,18 +198,47 @@ class BaseOptimizerSearchCV(BaseSearchCV):  # type: ignore[misc]
             warnings.warn(msg, SearchInterruptedWarning, stacklevel=4)
         finally:
             self.trials_ = [t for t in optimizer.trials if t.status != "pending"]
-            self.space_, self.optimizer_ = space, optimizer
+            self.space_, self.optimizer_ = optimizer.space, optimizer
             self._fingerprint = fits.splits.fingerprint
             self.stop_reason_: str | None = reason
-            if reason is None and optimizer.best is not None:
-                # On its way out with an error: keep what has been paid for.
-                self.cv_results_ = self._publish(fits)
+            if optimizer.best is not None:
+                # On its way out with an error, here or in the refit: keep what has been paid for.
+                self.cv_results_ = fits.publish(self.trials_)
             if task is not None:
                 task.close()
         if optimizer.best is None:
-            raise ValueError(_all_failed(self.trials_))
-        fits.published.clear()
-        fits.published.update(self._publish(fits))
+            if not self.trials_:
+                msg = (
+                    f"max_time={self.max_time} s passed before a trial had finished, so that there "
+                    "is no result: give it more time, or a smaller estimator or part of the data."
+                )
+                raise TimeoutError(msg)
+            raise ValueError(explain_failures(self.trials_))
+
+    def _prepare(self) -> tuple[Optimizer, int, str | None]:
+        """Return the optimizer, the budget in trials and the splits' fingerprint to start from."""
+        space = Space(self.param_distributions)
+        check_names(space, self.estimator)
+        seed, earlier, fingerprint = self._earlier_search(space)
+        optimizer = self._make_optimizer(space, seed)
+        optimizer.tell(earlier)
+        optimizer.enqueue(initial_settings(self.initial_params, self.estimator, space))
+        n_trials = int(min(self.n_iter, space.size - len(earlier)))
+        if n_trials < self.n_iter:
+            msg = (
+                f"The space holds {n_trials} {'further ' * bool(earlier)}settings, fewer than "
+                f"n_iter={self.n_iter}: each of them is tried once."
+            )
+            warnings.warn(msg, SpaceExhaustedWarning, stacklevel=5)
+        return optimizer, n_trials, fingerprint
+
+    def _for_workers(self) -> "BaseOptimizerSearchCV":
+        """Return what is sent to workers in place of this search.
+
+        scikit-learn's callbacks get it there. Ours are called here, and may
+        hold what no worker can be sent.
+        """
+        return copy.copy(self).set_params(callbacks=None)  # type: ignore[no-any-return]
 
     def _earlier_search(self, space: Space) -> tuple[int, list[Trial], str | None]:
         """Return the seed, the trials and the splits' fingerprint that the search starts from."""
@@ -226,65 +258,59 @@ class BaseOptimizerSearchCV(BaseSearchCV):  # type: ignore[misc]
             )
         return self.optimizer_.seed, self.trials_, self._fingerprint
 
-    def _conduct(
-        self, optimizer: Optimizer, fits: Fits, task: "_SearchTask | None", n_trials: int
-    ) -> str:
+    def _make_workers(self, parallel: Any) -> Workers:
+        """Make workers that can do what is asked of them."""
+        must_end = self.fit_timeout is not None or self.max_time is not None
+        workers = make_workers(self.n_jobs, parallel, must_end=must_end)
+        if self.fit_timeout is not None and not workers.can_end:
+            raise ValueError(
+                f"fit_timeout={self.fit_timeout} needs worker processes that can be ended, which "
+                f"joblib's active backend does not give ({type(workers).__name__}): use the "
+                "backend 'loky', which is the default, 'dask' or 'ray', or set fit_timeout=None."
+            )
+        if self.asynchronous and not np.isfinite(workers.n_slots):
+            raise ValueError(
+                "asynchronous=True needs workers that take single fits, which joblib's active "
+                "backend does not give: use the backend 'loky', which is the default, 'threading', "
+                "'dask' or 'ray', or set asynchronous=False."
+            )
+        return workers
+
+    def _conduct(self, optimizer: Optimizer, fits: Fits, workers: Workers, n_trials: int) -> str:
         """Run the loop and return why it ended."""
-        if isinstance(self.n_points, str):
-            n_points = -(-effective_n_jobs(self.n_jobs) // self.n_splits_)
-        else:
-            n_points = int(self.n_points)
-        metric = self.refit if isinstance(self.refit, str) else None
-        evaluator = BatchEvaluator(fits.run, metric=metric, n_points=n_points)
+        n_points = None if isinstance(self.n_points, str) else int(self.n_points)
+        if n_points is None and not self.asynchronous:
+            n_points = -(-workers.n_workers // self.n_splits_)
+        evaluator = SplitEvaluator(
+            fits,
+            workers,
+            metric=self.refit if isinstance(self.refit, str) else None,
+            n_points=n_points,
+            asynchronous=self.asynchronous,
+            fit_timeout=self.fit_timeout,
+            deadline=None if self.max_time is None else time.monotonic() + self.max_time,
+        )
         callbacks = self._make_callbacks()
         reason: str | None = None
         trials = run_trials(
             optimizer, evaluator, n_trials=n_trials, is_stopped=lambda: reason is not None
         )
+        n_done = 0
         with closing(trials):  # type: ignore[type-var]
             for trial in trials:
+                n_done += 1
                 for callback in callbacks:
                     answer = callback(self, trial)
                     # Many a callback returns something; only a true or false is an answer.
                     if isinstance(answer, bool | np.bool_) and answer:
                         reason = reason or getattr(callback, "reason", "callback")
-                if task is not None and task.is_stopped():
+                if fits.is_stopped:
                     reason = reason or "callback"
         if reason is None:
-            reason = "n_iter" if n_trials == self.n_iter else "exhausted"
+            if n_done < n_trials and evaluator.is_late:
+                return "max_time"
+            return "n_iter" if n_trials == self.n_iter else "exhausted"
         return reason
-
-    def _check_parameters(self) -> None:
-        """Refuse what is out of range before the first fit; scikit-learn checks its own."""
-        check_count("n_points", self.n_points, least=1)
-        max_time, stop = self.max_time, self.n_iter_no_change
-        target, callbacks = self.target_score, self.callbacks
-        is_list = isinstance(callbacks, Sequence) and all(map(callable, callbacks))
-        legal = {
-            "n_iter": (is_whole(self.n_iter) and self.n_iter >= 1, "an integer of at least 1"),
-            "max_time": (
-                max_time is None or (is_real(max_time) and max_time > 0),
-                "None or a number of seconds greater than 0",
-            ),
-            "n_iter_no_change": (
-                stop is None or (is_whole(stop) and stop >= 1),
-                "None or an integer of at least 1",
-            ),
-            "warm_start": (isinstance(self.warm_start, bool | np.bool_), "True or False"),
-            "tol": (is_real(self.tol) and self.tol >= 0, "a number of at least 0"),
-            "target_score": (
-                target is None or (is_real(target) and not np.isnan(target)),
-                "None or a number",
-            ),
-            "callbacks": (
-                callbacks is None or callable(callbacks) or is_list,
-                "None, a callable (search, trial), or a list of them",
-            ),
-        }
-        for name, (is_legal, allowed) in legal.items():
-            if not is_legal:
-                msg = f"{name} must be {allowed}, got {getattr(self, name)!r}."
-                raise ValueError(msg)
 
     def _make_callbacks(self) -> list[Callback]:
         callbacks: list[Callback] = []
@@ -292,52 +318,9 @@ class BaseOptimizerSearchCV(BaseSearchCV):  # type: ignore[misc]
             callbacks.append(TargetScore(self.target_score))
         if self.n_iter_no_change is not None:
             callbacks.append(NoImprovement(self.n_iter_no_change, self.tol))
-        if self.max_time is not None:
-            callbacks.append(Deadline(self.max_time))
         if self.callbacks is not None:
             callbacks += [self.callbacks] if callable(self.callbacks) else list(self.callbacks)
         return callbacks
-
-    def _initial_settings(self, space: Space) -> list[dict[str, Any]]:
-        """Complete ``initial_params`` by the estimator's own parameters."""
-        given = self.initial_params
-        if given is None:
-            return []
-        defaults = self.estimator.get_params(deep=True)
-        if isinstance(given, str) and given == "default":
-            return [space.complete({}, defaults)]
-        if isinstance(given, Mapping):
-            given = [given]
-        if not isinstance(given, Sequence) or not all(isinstance(s, Mapping) for s in given):
-            msg = (
-                "initial_params must be 'default', None, a dict of parameters or a list of "
-                f"dicts, got {self.initial_params!r}."
-            )
-            raise ValueError(msg)
-        settings = []
-        for number, params in enumerate(given):
-            try:
-                settings.append(space.complete(params, defaults))
-            except ValueError as error:
-                msg = f"initial_params[{number}] does not lie in the space. {error}"
-                raise ValueError(msg) from error
-        return settings
-
-    def _publish(self, fits: Fits) -> dict[str, Any]:
-        """Format the rows of all trials as ``cv_results_``, failed ones ranked last."""
-        trials = self.trials_
-        rows = [row for trial in trials for row in trial.rows]
-        fits.unify(rows)
-        params = [trial.params for trial in trials]
-        results: dict[str, Any] = super()._format_results(params, self.n_splits_, rows, None)
-        failed = np.array([any(row["fit_error"] for row in trial.rows) for trial in trials])
-        for name in [name for name in results if name.startswith("rank_test_")]:
-            means = results[name.replace("rank_", "mean_", 1)]
-            last = failed | ~np.isfinite(means)
-            ranks = np.full(len(trials), np.sum(~last) + 1, dtype=np.int32)
-            ranks[~last] = rankdata(-means[~last], method="min")
-            results[name] = ranks
-        return results
 
 
 class _SearchTask:
@@ -346,8 +329,6 @@ class _SearchTask:
     def __init__(self, root: Any, search: Any, n_leaves: int) -> None:
         self._search = search
         self._n_made = 0
-        # Leaves end in the workers; a file is what every one of them can leave word in.
-        self._flag = str(Path(tempfile.gettempdir()) / f"sklearn_lepton-stop-{uuid.uuid4()}")
         self._context = root.subcontext(
             task_name="search", max_subtasks=n_leaves, sequential_subtasks=False
         ).call_on_fit_task_begin(estimator=search)
@@ -359,45 +340,42 @@ class _SearchTask:
             self._context._children_map.clear()  # noqa: SLF001
         leaf = self._context.subcontext(task_name=task_name, task_id=self._n_made)
         leaf.__class__ = _LeafContext
-        leaf.flag = self._flag
         self._n_made += 1
         return leaf
 
-    def is_stopped(self) -> bool:
-        """Whether a callback returned True at the end of a leaf."""
-        return Path(self._flag).exists()
-
     def close(self) -> None:
         """End the task."""
-        Path(self._flag).unlink(missing_ok=True)
         self._context.call_on_fit_task_end(estimator=self._search)
 
 
 class _LeafContext(CallbackContext):  # type: ignore[misc]
-    """A leaf that leaves word where a callback returned True."""
+    """A leaf that remembers where a callback returned True."""
 
-    flag: str
+    is_stopped = False
 
     def call_on_fit_task_end(self, **arguments: Any) -> bool:
-        """Call the callbacks and leave word of a stop."""
+        """Call the callbacks and remember a stop."""
         stop: bool = super().call_on_fit_task_end(**arguments)
-        if stop:
-            Path(self.flag).touch()
+        self.is_stopped |= stop
         return stop
 
 
-def _read_fit(search: Any, evaluate_candidates: Any) -> None:
-    """Take from the running `fit` what it tells no other way.
+def _read_fit(search: Any, evaluate_candidates: Any) -> tuple[Recorder, Any]:
+    """Take the place of the running `fit`'s `Parallel`, and return ours and its own.
 
-    Before scikit-learn 1.9 it sets the number of splits only at its end. And a
-    scorer that raises leaves no trace but the ``error_score``, which is
-    therefore marked for this one fit.
+    Also take what it tells no other way. Before scikit-learn 1.9 it sets the
+    number of splits only at its end. And a scorer that raises leaves no trace
+    but the ``error_score``, which is therefore marked for this one fit.
     """
     names = inspect.getclosurevars(evaluate_candidates).nonlocals
     if "n_splits" in names:
         search.n_splits_ = names["n_splits"]
     if is_real(search.error_score):
         names["fit_and_score_kwargs"]["error_score"] = ErrorScore(search.error_score)
+    recorder = Recorder()
+    place = evaluate_candidates.__code__.co_freevars.index("parallel")
+    evaluate_candidates.__closure__[place].cell_contents = recorder
+    return recorder, names["parallel"]
 
 
 def _draw_seed(random_state: Any) -> int:
@@ -405,39 +383,3 @@ def _draw_seed(random_state: Any) -> int:
     if random_state is None:
         return int(np.random.SeedSequence().generate_state(1)[0])
     return int(check_random_state(random_state).randint(2**31 - 1))
-
-
-def _check_names(space: Space, estimator: Any) -> None:
-    """Refuse parameters that neither the estimator nor a choice for one of its steps has."""
-    known = estimator.get_params(deep=True)
-    for branch in space.branches:
-        for name in branch:
-            if name in known:
-                continue
-            for other, column in branch.items():
-                dimension = space.dimensions[column]
-                if name.startswith(f"{other}__") and isinstance(dimension, Categorical):
-                    inner = name[len(other) + 2 :]
-                    if any(
-                        hasattr(choice, "get_params") and inner in choice.get_params(deep=True)
-                        for choice in dimension.categories
-                    ):
-                        break
-            else:
-                raise ValueError(unknown_name(name, list(known)))
-
-
-def _all_failed(trials: list[Trial]) -> str:
-    """Word the error of a search without a single result."""
-    reasons: dict[str, int] = {}
-    for trial in trials:
-        errors = {row["fit_error"] for row in trial.rows} - {None}
-        scores = f"The scores were {list(trial.split_scores)}, which is no finite mean."
-        for reason in errors or {scores}:
-            reasons[reason] = reasons.get(reason, 0) + 1
-    details = "\n".join(f"{'-' * 80}\n{n} trials:\n{text}" for text, n in reasons.items())
-    return (
-        f"All the {len(trials)} trials failed.\nIt is very likely that the model is misconfigured. "
-        "To see the first error where it happens, set error_score='raise'.\n\n"
-        f"Below are more details about the failures:\n{details}"
-    )

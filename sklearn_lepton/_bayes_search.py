@@ -56,10 +56,21 @@ class BayesSearchCV(BaseOptimizerSearchCV):
         range for the others. Dicts may leave out parameters, which are filled
         in likewise.
     n_points : int or "auto", default="auto"
-        Number of trials in a batch, evaluated in parallel. Auto is the number
-        of jobs divided by the number of splits, rounded up.
+        Number of trials at once, evaluated in parallel. Auto is the number of
+        jobs divided by the number of splits, rounded up; with `asynchronous`
+        as many as keep the workers busy.
+    asynchronous : bool, default=False
+        Whether the next trial is proposed as soon as a worker has nothing to
+        do, knowing all that has finished by then, instead of once all
+        `n_points` trials are finished. No worker waits, and the order in
+        which fits happen to finish decides what is tried.
+    fit_timeout : float or None, default=None
+        Seconds that one fit, with its scoring, may take. Past it the process
+        it runs in is ended and its trial has failed. It takes worker
+        processes, of which there is then one even with ``n_jobs=1``.
     max_time : float or None, default=None
-        Seconds after which no further trial is started.
+        Seconds after which the search ends; fits that still run are ended, for
+        which they run in a process even with ``n_jobs=1``.
     n_iter_no_change : int or None, default=None
         Stop after so many trials in a row without a better score.
     tol : float, default=0.0
@@ -160,6 +171,8 @@ class BayesSearchCV(BaseOptimizerSearchCV):
         return_train_score: bool = False,
         initial_params: Any = "default",
         n_points: int | str = "auto",
+        asynchronous: bool = False,
+        fit_timeout: float | None = None,
         max_time: float | None = None,
         n_iter_no_change: int | None = None,
         tol: float = 0.0,
@@ -183,6 +196,8 @@ class BayesSearchCV(BaseOptimizerSearchCV):
             return_train_score=return_train_score,
             initial_params=initial_params,
             n_points=n_points,
+            asynchronous=asynchronous,
+            fit_timeout=fit_timeout,
             max_time=max_time,
             n_iter_no_change=n_iter_no_change,
             tol=tol,

@@ -1,57 +1,245 @@
-"""Evaluators: run trials and turn scikit-learn's rows into scores."""
+"""Evaluation: trials in, their fits on the workers, finished trials out."""
 
-from collections.abc import Callable, Mapping, Sequence
+import heapq
+import time
+from collections import deque
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future
+from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any
 
 from sklearn_lepton._trial import Trial
-from sklearn_lepton._typing import Rows
+from sklearn_lepton._typing import Fit, Row, Rows, WorkerDied, Workers
+from sklearn_lepton.exceptions import WorkersDiedError
+
+# So many workers in a row that die before a fit begins are no accident.
+_MAX_STILLBORN = 5
 
 
-class BatchEvaluator:
-    """Run trials in batches, each of which waits for its slowest.
+@dataclass(slots=True, eq=False)
+class _Job:
+    """One fit on its way: which it is, and where and since when it runs."""
+
+    trial: Trial
+    split: int
+    fit: Fit
+    n_deaths: int = 0
+    worker: int = 0
+    start_time: float = 0.0
+
+
+class SplitEvaluator:
+    """Run trials split by split on workers, of which none waits while there is work.
 
     Parameters
     ----------
-    evaluate : callable
-        Takes the parameters of each trial, returns the rows of each.
+    fits : Fits
+        Makes fits of trials and rows of their results.
+    workers : Workers
     metric : str or None
         Name of the metric that is optimised where a scorer returns several;
         None is the first.
-    n_points : int
-        Trials in a batch.
+    n_points : int or None
+        Trials at once; None, where `asynchronous`, as many as keep the workers busy.
+    asynchronous : bool
+        Whether there is room for a trial as soon as a worker has nothing to
+        do, instead of once all `n_points` are finished.
+    fit_timeout : float or None, seconds
+        Fits that take longer are ended.
+    deadline : float or None, seconds
+        When all is ended, on the clock of `time.monotonic`.
     """
 
     def __init__(
         self,
-        evaluate: Callable[[list[Mapping[str, Any]]], list[Rows]],
+        fits: Any,
+        workers: Workers,
         *,
         metric: str | None,
-        n_points: int,
+        n_points: int | None,
+        asynchronous: bool,
+        fit_timeout: float | None,
+        deadline: float | None,
     ) -> None:
-        self._evaluate = evaluate
+        self._fits = fits
+        self._workers = workers
         self._metric = metric
         self._n_points = n_points
-        self._submitted: list[Trial] = []
+        self._asynchronous = asynchronous
+        self._fit_timeout = fit_timeout
+        self._deadline = deadline
+        self._is_open = False
+        self._queue: deque[_Job] = deque()
+        self._running: dict[Future[Any], _Job] = {}
+        self._rows: dict[int, list[Row | None]] = {}
+        self._finished: list[Trial] = []
+        self._returned: list[Trial] = []
+        self._lanes: list[int] = []
+        self._n_stillborn = 0
+
+    @property
+    def is_late(self) -> bool:
+        """Whether the deadline has passed."""
+        return self._deadline is not None and time.monotonic() >= self._deadline
 
     def free(self) -> int:
-        """Return how many trials still fit into the batch."""
-        return self._n_points - len(self._submitted)
+        """Return how many trials can be submitted now."""
+        if self.is_late:
+            return 0
+        if not self._asynchronous:
+            return 0 if self._rows else self._n_points or 1
+        n_idle = self._workers.n_workers - len(self._running) - len(self._queue)
+        n_wanted: int = -(-n_idle // self._fits.n_splits)
+        if self._n_points is not None:
+            n_wanted = min(n_wanted, self._n_points - len(self._rows))
+        return max(0, n_wanted)
 
     def submit(self, trials: Sequence[Trial]) -> None:
-        """Add trials to the batch."""
-        self._submitted.extend(trials)
+        """Queue the fits of trials, and start those that workers are free for."""
+        for trial, fits in zip(trials, self._fits.record(trials), strict=True):
+            self._rows[trial.number] = [None] * self._fits.n_splits
+            if isinstance(fits, str):
+                for split in range(self._fits.n_splits):
+                    self._store(trial, split, self._fits.failed_row(fits, 0.0))
+                continue
+            if not self._is_open:
+                self._workers.open(self._fits.constants(fits))
+                self._is_open = True
+            self._queue.extend(_Job(trial, split, fit) for split, fit in enumerate(fits))
+        self._start()
 
-    def collect(self) -> list[Trial]:
-        """Run the batch and return its trials."""
-        trials, self._submitted = self._submitted, []
-        if not trials:
-            return []
-        rows = self._evaluate([trial.params for trial in trials])
-        return [finish(trial, row, self._metric) for trial, row in zip(trials, rows, strict=True)]
+    def collect(self, *, more: bool) -> list[Trial]:
+        """Wait for finished trials and return them.
+
+        Parameters
+        ----------
+        more : bool
+            Whether to return, with nothing, as soon as there is room for a trial.
+
+        Returns
+        -------
+        trials : list of Trial
+            Empty if nothing runs, there is room, or the deadline has passed.
+        """
+        self._returned = []  # the caller has taken them, being here again
+        while True:
+            self._take()
+            self._start()
+            is_done = not self._rows or self.is_late
+            if is_done or (self._asynchronous and (self._finished or (more and self.free()))):
+                self._returned, self._finished = self._finished, []
+                return self._returned
+            self._workers.wait(list(self._running), self._patience())
+            self._end_slow()
 
     def close(self) -> list[Trial]:
-        """Return nothing: no trial runs between two calls of `collect`."""
-        return []
+        """End what runs, and return what has finished that `collect` may not have returned."""
+        try:
+            for future in [future for future in self._running if future.done()]:
+                with suppress(Exception):  # the error that led here is on its way already
+                    self._receive(future)
+            return self._returned + self._finished
+        finally:
+            self._workers.close()
+
+    def _start(self) -> None:
+        while self._queue and len(self._running) < self._workers.n_slots and not self.is_late:
+            job = self._queue[0]
+            job.start_time = time.time()
+            future = self._workers.submit(job.fit)
+            job.worker = heapq.heappop(self._lanes) if self._lanes else len(self._running)
+            self._running[future] = job
+            self._queue.popleft()
+
+    def _take(self) -> None:
+        for future in [future for future in self._running if future.done()]:
+            self._receive(future)
+
+    def _receive(self, future: "Future[Any]") -> None:
+        """Keep the row of a fit that is done, or find out why there is none."""
+        job = self._running[future]
+        try:
+            row = self._fits.tidy(self._workers.row(future))
+        except WorkerDied as death:
+            self._release(future)
+            self._bury(job, death)
+        else:
+            self._n_stillborn = 0
+            self._store(job.trial, job.split, row, job)
+            self._release(future)
+
+    def _release(self, future: "Future[Any]") -> None:
+        heapq.heappush(self._lanes, self._running.pop(future).worker)
+
+    def _bury(self, job: _Job, death: WorkerDied) -> None:
+        """Repeat a fit whose worker died, once: it may have died for another's sake."""
+        if not death.has_begun:
+            self._n_stillborn += 1
+            if self._n_stillborn >= _MAX_STILLBORN:
+                msg = (
+                    f"{self._n_stillborn} workers in a row died before a fit had begun, the last "
+                    f"with {death}. No trial is to blame: look at the memory that a copy of the "
+                    "data needs and at what ends processes here, or set n_jobs=1. The trials that "
+                    "had finished are in trials_ and cv_results_."
+                )
+                raise WorkersDiedError(msg) from death
+        job.n_deaths += death.has_begun
+        if job.n_deaths > 1 or death.is_repeated:
+            reason = (
+                f"The worker died in this fit, again when it was repeated: {death}. It ran out of "
+                "memory, crashed in compiled code or was killed."
+            )
+            self._give_up(job, reason)
+        else:
+            self._queue.appendleft(job)
+
+    def _end_slow(self) -> None:
+        """End fits that have taken too long."""
+        if self._fit_timeout is None:
+            return
+        for future, job in list(self._running.items()):
+            if not future.done() and self._workers.seconds(future) > self._fit_timeout:
+                self._workers.end(future)
+                self._release(future)
+                reason = (
+                    f"The fit took longer than fit_timeout={self._fit_timeout} s: it was ended."
+                )
+                self._give_up(job, reason)
+
+    def _give_up(self, job: _Job, reason: str) -> None:
+        """Record a fit as failed; with it the trial has, and its waiting fits need not run."""
+        row = self._fits.failed_row(reason, time.time() - job.start_time)
+        self._store(job.trial, job.split, row, job)
+        waiting = [other for other in self._queue if other.trial is job.trial]
+        for other in waiting:
+            self._queue.remove(other)
+            reason = f"Not run, since split {job.split} of this trial failed."
+            self._store(job.trial, other.split, self._fits.failed_row(reason, 0.0))
+
+    def _store(self, trial: Trial, split: int, row: Row, job: _Job | None = None) -> None:
+        """Keep a row, and the trial once it has all of them."""
+        rows = self._rows[trial.number]
+        worker = -1 if job is None else job.worker
+        start_time = time.time() if job is None else job.start_time
+        rows[split] = {**row, "start_time": start_time, "worker": worker}
+        kept = [row for row in rows if row is not None]
+        if len(kept) == len(rows):
+            self._finished.append(finish(trial, kept, self._metric))
+            del self._rows[trial.number]
+
+    def _patience(self) -> float | None:
+        """Return how long to wait for a fit before looking at the clock."""
+        waits = []
+        if self._deadline is not None:
+            waits.append(self._deadline - time.monotonic())
+        if self._fit_timeout is not None:
+            seconds = [self._workers.seconds(f) for f in self._running if not f.done()]
+            begun = [self._fit_timeout - s for s in seconds if s > 0.0]
+            waits += begun
+            if len(begun) < len(seconds):  # a process is still starting
+                waits.append(0.1)
+        return None if not waits else max(0.0, min(waits)) + 0.001
 
 
 def finish(trial: Trial, rows: Rows, metric: str | None) -> Trial:
@@ -83,3 +271,19 @@ def finish(trial: Trial, rows: Rows, metric: str | None) -> Trial:
         return trial.fail(split_scores=scores, rows=rows, seconds=seconds)
     mean = sum(scores) / len(scores)
     return trial.complete(mean, split_scores=scores, rows=rows, seconds=seconds)
+
+
+def explain_failures(trials: list[Trial]) -> str:
+    """Word the error of a search without a single result."""
+    reasons: dict[str, int] = {}
+    for trial in trials:
+        errors = {row["fit_error"] for row in trial.rows} - {None}
+        scores = f"The scores were {list(trial.split_scores)}, which is no finite mean."
+        for reason in errors or {scores}:
+            reasons[reason] = reasons.get(reason, 0) + 1
+    details = "\n".join(f"{'-' * 80}\n{n} trials:\n{text}" for text, n in reasons.items())
+    return (
+        f"All the {len(trials)} trials failed.\nIt is very likely that the model is misconfigured. "
+        "To see the first error where it happens, set error_score='raise'.\n\n"
+        f"Below are more details about the failures:\n{details}"
+    )

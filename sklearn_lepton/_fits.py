@@ -1,41 +1,74 @@
-"""Fits: the settings of a batch through scikit-learn's own fitting and scoring."""
+"""Fits: what scikit-learn would run for each trial, and what it makes of the rows."""
 
-import re
-import time
-import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from numbers import Integral
 from typing import Any
 
-from joblib import hash as hash_of
+import joblib
 from sklearn.base import clone, is_classifier
-from sklearn.exceptions import FitFailedWarning
 from sklearn.model_selection import check_cv
+from sklearn.utils.parallel import Parallel
 
-from sklearn_lepton._typing import Rows
+from sklearn_lepton._trial import Trial
+from sklearn_lepton._typing import Fit, Row
 
 OTHER_SPLITS = (
     "With warm_start=True the splits must be those of the fit before, which they are not: the data "
     "have changed, or cv has, or cv shuffles without a random_state. Give the same ones, or set "
     "warm_start=False to start over."
 )
-_FIT_ERROR = re.compile(r"-{80}\n\d+ fits failed with the following error:\n")
+_SCORER_ERROR = "The scorer raised an error; a warning 'Scoring failed' has its details."
+_OF_ONE_FIT = {"parameters", "split_progress", "candidate_progress", "callback_ctx"}
 
 
 class ErrorScore(float):
     """The ``error_score``, told apart from an equal score that was earned."""
 
 
+class _Recorded(Exception):  # noqa: N818 - the way out of a call, not an error
+    """The fits that scikit-learn was about to run."""
+
+    def __init__(self, fits: list[Fit]) -> None:
+        super().__init__()
+        self.fits = fits
+
+
+class _Listing(joblib.Parallel):  # type: ignore[misc]
+    def __call__(self, iterable: Iterable[Fit]) -> Any:
+        return list(iterable)
+
+
+class Recorder(Parallel, _Listing):  # type: ignore[misc]
+    """Take the place of the `Parallel` of a running `fit`.
+
+    scikit-learn's own adds its configuration to each fit; then the fits are
+    handed out instead of run, or rows that are there already handed in.
+
+    Attributes
+    ----------
+    rows : list of dict or None
+        What a call returns; None to raise the fits instead.
+    """
+
+    rows: list[Row] | None = None
+
+    def __call__(self, iterable: Iterable[Fit]) -> Any:
+        """Return the rows, or raise the fits."""
+        if self.rows is not None:
+            return self.rows
+        raise _Recorded(super().__call__(iterable))
+
+
 class Fits:
-    """Run the fits of a batch through ``evaluate_candidates`` and return their rows.
+    """Make fits of trials, and results of their rows, through ``evaluate_candidates``.
 
     Parameters
     ----------
     search : BaseSearchCV
         The search, in the middle of its ``fit``.
     evaluate : callable
-        The ``evaluate_candidates`` of that fit, with a search whose
-        ``_format_results`` returns the rows.
+        The ``evaluate_candidates`` of that fit, which calls `recorder`.
+    recorder : Recorder
     check_metrics : callable
         Given the first scores where there are several metrics; raises if
         ``refit`` does not name one.
@@ -46,10 +79,11 @@ class Fits:
 
     Attributes
     ----------
+    n_splits : int
     splits : FrozenSplits
         The splits; not used where the search was given a list of them.
-    published : dict
-        What ``fit`` will publish as ``cv_results_``.
+    is_stopped : bool
+        Whether a callback of scikit-learn's asked to stop.
     """
 
     def __init__(
@@ -57,65 +91,105 @@ class Fits:
         search: Any,
         evaluate: Any,
         *,
+        recorder: Recorder,
         check_metrics: Callable[[Mapping[str, Any]], None],
         task: Any,
         fingerprint: str | None,
     ) -> None:
         self._search = search
         self._evaluate = evaluate
+        self._recorder = recorder
         self._check_metrics = check_metrics
+        self.n_splits: int = search.n_splits_
         self.splits = FrozenSplits(search, fingerprint)
+        self.is_stopped = False
         self._texts: dict[str, str] = {}
-        self._first: dict[str, Any] | None = None
-        self.published: dict[str, Any] = {}
-        self._arguments: dict[str, Any] = {} if task is None else {"callback_ctx": task}
+        self._is_checked = False
+        self._context: dict[str, Any] = {} if task is None else {"callback_ctx": task}
         cv = search.cv
         # An iterable is frozen by check_cv, and may be used up by now.
-        if cv is None or isinstance(cv, Integral) or hasattr(cv, "split"):
-            self._arguments["cv"] = self.splits
+        is_splitter = cv is None or isinstance(cv, Integral) or hasattr(cv, "split")
+        self._splits = {"cv": self.splits} if is_splitter else {}
 
-    def run(self, params: list[Mapping[str, Any]]) -> list[Rows]:
-        """Fit and score each setting on each split."""
-        n_splits = self._search.n_splits_
-        refused = [self._refusal(setting) for setting in params]
-        legal = [p for p, reason in zip(params, refused, strict=True) if reason is None]
-        rows = iter(self._run_legal(legal) if legal else [])
-        batch: list[Rows] = []
-        for reason in refused:
-            if reason is None:
-                batch.append([next(rows) for _ in range(n_splits)])
-            else:
-                batch.append([self._failed_row(reason, 0.0) for _ in range(n_splits)])
-        return batch
+    def record(self, trials: Sequence[Trial]) -> list[list[Fit] | str]:
+        """Return the fits of trials, one a split.
 
-    def _run_legal(self, params: list[Mapping[str, Any]]) -> list[dict[str, Any]]:
-        search, start = self._search, time.perf_counter()
-        n_fits = len(params) * search.n_splits_
+        Parameters
+        ----------
+        trials : sequence of Trial of length n_trials
+
+        Returns
+        -------
+        fits : list of length n_trials
+            In place of the fits of a trial, the reason why there are none.
+        """
+        refused = [self._refusal(trial.params) for trial in trials]
+        legal = [t for t, reason in zip(trials, refused, strict=True) if reason is None]
+        fits: list[Fit] = []
+        if legal:
+            self._recorder.rows = None
+            try:
+                self._evaluate([t.params for t in legal], **self._splits, **self._context)
+            except _Recorded as recorded:
+                fits = recorded.fits
+        for place, (_, _, kwargs) in enumerate(fits):
+            # Told by verbose=10: its place in the search instead of in the batch.
+            number = legal[place // self.n_splits].number
+            kwargs["candidate_progress"] = (number, self._search.n_iter)
+        of_all = iter(fits)
+        return [
+            [next(of_all) for _ in range(self.n_splits)] if reason is None else reason
+            for reason in refused
+        ]
+
+    @staticmethod
+    def constants(fits: Iterable[Fit]) -> list[Any]:
+        """List what is the same object in all fits: data, splits, scorers, the search.
+
+        Parameters
+        ----------
+        fits : iterable of tuple (function, args, kwargs)
+            The fits of one trial.
+
+        Returns
+        -------
+        constants : list of object
+        """
+        constants: dict[int, Any] = {}
+        for _, (_, *args), kwargs in fits:
+            for value in [*args, *(kwargs[name] for name in kwargs.keys() - _OF_ONE_FIT)]:
+                if not isinstance(value, str | int | float | None):
+                    constants[id(value)] = value
+        return list(constants.values())
+
+    def publish(self, trials: Sequence[Trial]) -> dict[str, Any]:
+        """Have ``cv_results_`` made of the rows of all trials.
+
+        Parameters
+        ----------
+        trials : sequence of Trial
+
+        Returns
+        -------
+        results : dict
+        """
+        search, rows = self._search, [row for trial in trials for row in trial.rows]
+        _unify(rows)
+        self._recorder.rows = [
+            {**row, "fit_error": None if row["fit_error"] == _SCORER_ERROR else row["fit_error"]}
+            for row in rows
+        ]
+        verbose, search.verbose = search.verbose, 0  # nothing is fitted any more
         try:
-            results = self._evaluate(params, **self._arguments)
-        except ValueError as error:
-            # scikit-learn refuses a call of which every fit failed; here it is one batch of many.
-            errors = _FIT_ERROR.split(str(error))[1:]
-            if search.error_score == "raise" or not errors:
-                raise
-            msg = (
-                f"\n{n_fits} fits failed out of a total of {n_fits}.\nThe score on these "
-                "train-test partitions for these parameters will be set to "
-                f"{search.error_score}.\n\nBelow are more details about the failures:\n{errors[0]}"
+            return self._evaluate(  # type: ignore[no-any-return]
+                [t.params for t in trials], cv=_NoSplits(self.n_splits)
             )
-            warnings.warn(msg, FitFailedWarning, stacklevel=2)
-            seconds = (time.perf_counter() - start) / n_fits
-            return [self._failed_row("\n".join(errors).rstrip("\n"), seconds)] * n_fits
-        self.published = results
-        rows = results["rows"]
-        if self._first is None:
-            self._first = rows[0]
-            if isinstance(rows[0]["test_scores"], dict):
-                self._check_metrics(rows[0]["test_scores"])
-        return [self._tidy(row) for row in rows[len(rows) - n_fits :]]
+        finally:
+            search.verbose = verbose
 
-    def _tidy(self, row: Mapping[str, Any]) -> dict[str, Any]:
+    def tidy(self, row: Row) -> Row:
         """Keep of a row what is published, in plain numbers, equal tracebacks only once."""
+        self.is_stopped |= row.get("stop", False)
         tidy: dict[str, Any] = {}
         for name in ("test_scores", "train_scores", "fit_time", "score_time"):
             value = row.get(name)
@@ -123,22 +197,44 @@ class Fits:
                 tidy[name] = {metric: float(score) for metric, score in value.items()}
             elif value is not None:
                 tidy[name] = float(value)
-        scores = row["test_scores"]
-        error = row["fit_error"]
+        scores, error = row["test_scores"], row["fit_error"]
+        if isinstance(scores, dict) and not self._is_checked:
+            self._is_checked = True
+            self._check_metrics(scores)
         if error is None and any(
             isinstance(score, ErrorScore)
             for score in (scores.values() if isinstance(scores, dict) else [scores])
         ):
-            error = "The scorer raised an error; a warning 'Scoring failed' has its details."
+            error = _SCORER_ERROR
         tidy["fit_error"] = None if error is None else self._texts.setdefault(error, error)
         return tidy
 
-    def _failed_row(self, error: str, seconds: float) -> dict[str, Any]:
+    def failed_row(self, error: str, seconds: float) -> Row:
+        """Return the row of a fit that did not end by itself.
+
+        Parameters
+        ----------
+        error : str
+            The reason.
+        seconds : float
+            Time that it has taken.
+
+        Returns
+        -------
+        row : dict
+
+        Raises
+        ------
+        RuntimeError
+            If the search is to raise errors.
+        """
+        if self._search.error_score == "raise":
+            raise RuntimeError(error)
         score = float(self._search.error_score)
         row = {"test_scores": score, "fit_time": seconds, "score_time": 0.0, "fit_error": error}
         if self._search.return_train_score:
             row["train_scores"] = score
-        return self._tidy(row)
+        return self.tidy(row)
 
     def _refusal(self, params: Mapping[str, Any]) -> str | None:
         """Say why the estimator does not take these parameters together, or None.
@@ -158,18 +254,26 @@ class Fits:
             return f"{type(error).__name__}: {error}"
         return None
 
-    def unify(self, rows: list[Any]) -> None:
-        """Give failed rows a score for each metric that the other rows have."""
-        names = next((r["test_scores"] for r in rows if isinstance(r["test_scores"], dict)), None)
-        if names is None:
-            return
-        for row in rows:
-            for kind in {"test_scores", "train_scores"} & set(row):
-                if not isinstance(row[kind], dict):
-                    row[kind] = dict.fromkeys(names, row[kind])
-        if self._first is not None and not isinstance(self._first["test_scores"], dict):
-            # fit tells from this row whether there are several metrics.
-            self._first["test_scores"] = dict.fromkeys(names, self._first["test_scores"])
+
+def _unify(rows: Sequence[Any]) -> None:
+    """Give failed rows a score for each metric that the other rows have."""
+    names = next((r["test_scores"] for r in rows if isinstance(r["test_scores"], dict)), None)
+    if names is None:
+        return
+    for row in rows:
+        for kind in {"test_scores", "train_scores"} & set(row):
+            if not isinstance(row[kind], dict):
+                row[kind] = dict.fromkeys(names, row[kind])
+
+
+class _NoSplits:
+    """Stand in for the splits where nothing is fitted."""
+
+    def __init__(self, n_splits: int) -> None:
+        self._n_splits = n_splits
+
+    def split(self, *_: Any, **__: Any) -> list[Any]:
+        return [(None, None)] * self._n_splits
 
 
 class FrozenSplits:
@@ -198,7 +302,7 @@ class FrozenSplits:
             search = self._search
             cv = check_cv(search.cv, y, classifier=is_classifier(search.estimator))
             splits = list(cv.split(X, y, **params))
-            fingerprint = hash_of(splits)
+            fingerprint = joblib.hash(splits)
             if self.fingerprint not in {None, fingerprint}:
                 raise ValueError(OTHER_SPLITS)
             self._splits, self.fingerprint = splits, fingerprint

@@ -35,14 +35,15 @@ def run_trials(
     try:
         while True:
             room = 0 if is_stopped() else min(evaluator.free(), n_trials - n_asked)
-            if room > 0:
-                asked = optimizer.ask(room)
-                n_asked += len(asked)
+            asked = optimizer.ask(room) if room > 0 else []
+            n_asked += len(asked)
+            if asked:
                 evaluator.submit(asked)
-            finished = evaluator.collect()
-            if not finished:
-                return
+            more = not is_stopped() and n_asked < n_trials and len(asked) == max(room, 0)
+            finished = evaluator.collect(more=more)
             optimizer.tell(finished)
             yield from finished
+            if not finished and not (more and evaluator.free() > 0):
+                return
     finally:
         optimizer.tell(evaluator.close())

@@ -1,11 +1,15 @@
 """The protocols between the loop and what it conducts."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import Future
 from typing import Any, Protocol
 
 from sklearn_lepton._trial import Trial
 
-Rows = Sequence[Mapping[str, Any]]
+Row = Mapping[str, Any]
+Rows = Sequence[Row]
+# One fit of one trial on one split, as `joblib.delayed` writes a call: function, args, kwargs.
+Fit = tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]
 
 
 class Evaluator(Protocol):
@@ -17,11 +21,71 @@ class Evaluator(Protocol):
     def submit(self, trials: Sequence[Trial]) -> None:
         """Take trials to run."""
 
-    def collect(self) -> list[Trial]:
-        """Wait for finished trials and return them; none if nothing runs."""
+    def collect(self, *, more: bool) -> list[Trial]:
+        """Wait for finished trials and return them.
+
+        None if nothing runs, or if `more` trials are to come and there is room for one.
+        """
 
     def close(self) -> list[Trial]:
-        """Stop and return what has finished since."""
+        """End what runs, and return what has finished that `collect` may not have returned."""
+
+
+class Workers(Protocol):
+    """Run fits; one future each."""
+
+    n_workers: int
+
+    @property
+    def n_slots(self) -> float:
+        """How many fits can be submitted at once."""
+
+    @property
+    def can_end(self) -> bool:
+        """Whether a running fit can be ended."""
+
+    def open(self, constants: Sequence[Any]) -> None:
+        """Prepare for fits that have these objects in common."""
+
+    def submit(self, fit: Fit) -> "Future[Any]":
+        """Start a fit; there are never more than `n_slots` at once."""
+
+    def wait(self, futures: Iterable["Future[Any]"], timeout: float | None) -> None:
+        """Return when a future is done, or after a time in seconds."""
+
+    def row(self, future: "Future[Any]") -> Row:
+        """Return the row of a future that is done, or raise what it raised.
+
+        `WorkerDied` if it was its worker that ended.
+        """
+
+    def seconds(self, future: "Future[Any]") -> float:
+        """Return how long a fit has run by now; 0.0 if it has not begun."""
+
+    def end(self, future: "Future[Any]") -> None:
+        """End a running fit, whatever it does; only where `can_end`."""
+
+    def close(self) -> None:
+        """End everything and leave nothing behind."""
+
+
+class WorkerDied(Exception):  # noqa: N818 - an event, not an error of anyone's
+    """A worker ended before its fit did.
+
+    Parameters
+    ----------
+    reason : str
+        How it ended.
+    has_begun : bool
+        Whether the fit had begun.
+    is_repeated : bool, default=False
+        Whether the workers have repeated the fit already.
+    """
+
+    def __init__(self, reason: str, *, has_begun: bool, is_repeated: bool = False) -> None:
+        super().__init__(reason)
+        self.has_begun = has_begun
+        self.is_repeated = is_repeated
 
 
 class Callback(Protocol):

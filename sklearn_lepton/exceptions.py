@@ -1,6 +1,6 @@
 """Errors and warnings of their own class, so that they can be caught or filtered by class."""
 
-__all__ = ["SearchInterruptedWarning", "SpaceExhaustedWarning"]
+__all__ = ["SearchInterruptedWarning", "SpaceExhaustedWarning", "WorkersDiedError"]
 
 
 class SpaceExhaustedWarning(UserWarning):
@@ -9,3 +9,7 @@ class SpaceExhaustedWarning(UserWarning):
 
 class SearchInterruptedWarning(UserWarning):
     """Warn that Ctrl-C ended a search early and that it goes on with the finished trials."""
+
+
+class WorkersDiedError(RuntimeError):
+    """Raise when workers die again and again for no trial's fault; the search keeps its results."""

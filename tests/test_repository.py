@@ -17,7 +17,7 @@ import sklearn_lepton
 
 PACKAGE = Path(sklearn_lepton.__file__).parent
 MODULES = sorted(PACKAGE.rglob("*.py"))
-EXTRAS = {"matplotlib", "pandas"}
+EXTRAS = {"matplotlib", "pandas", "ray"}
 PUBLIC_MODULES = [
     "sklearn_lepton",
     *sorted(
@@ -38,12 +38,9 @@ def _functions(tree):
 
 
 def _length(function):
-    """Lines of a function without its docstring, which may be as long as it needs to be."""
-    first = function.body[0]
-    length = function.end_lineno - function.lineno + 1
-    if ast.get_docstring(function, clean=False) is not None:
-        length -= first.end_lineno - first.lineno + 1
-    return length
+    """Lines of a function's body; signature and docstring may be as long as they need to be."""
+    body = function.body[ast.get_docstring(function, clean=False) is not None :]
+    return function.end_lineno - body[0].lineno + 1 if body else 0
 
 
 def _imported(node):

@@ -2,6 +2,7 @@
 
 import time
 
+import joblib
 import numpy as np
 import pytest
 from scipy.stats import randint, uniform
@@ -199,27 +200,31 @@ def test_a_finite_list_of_dicts(search_class, probe, numbered):
 # ---------------------------------------------------------------- stopping early
 
 
-@pytest.mark.parametrize(("n_points", "n_trials"), [(1, 1), (3, 3)])
-def test_max_time(search_class, probe, numbered, n_points, n_trials):
-    search = run(search_class, probe, numbered, max_time=1e-9, n_points=n_points)
-    assert search.stop_reason_ == "max_time"
-    assert len(search.trials_) == n_trials
-    assert search.best_estimator_.fitted_
-
-
-def test_max_time_of_many_trials(search_class, probe, numbered):
+@pytest.mark.parametrize("backend", ["sequential", "threading"])
+@pytest.mark.parametrize("asynchronous", [False, True])
+def test_max_time(search_class, probe, numbered, backend, asynchronous):
     start = time.monotonic()
-    search = run(
-        search_class,
-        probe,
-        numbered,
-        n_iter=100_000,
-        max_time=0.3,
-        callbacks=lambda search, trial: time.sleep(0.02),
-    )
+    with joblib.parallel_config(backend=backend, n_jobs=2):
+        search = run(
+            search_class,
+            probe,
+            numbered,
+            n_iter=100_000,
+            max_time=0.3,
+            asynchronous=asynchronous,
+            callbacks=lambda search, trial: time.sleep(0.02),
+        )
     assert time.monotonic() - start < 10.0
     assert search.stop_reason_ == "max_time"
     assert 1 <= len(search.trials_) <= 16
+    assert search.best_estimator_.fitted_
+
+
+@pytest.mark.parametrize("n_points", [1, 3])
+def test_too_little_time_for_one_trial(search_class, probe, log, numbered, n_points):
+    with pytest.raises(TimeoutError, match=r"max_time=1e-09 s passed before a trial"):
+        run(search_class, probe, numbered, max_time=1e-9, n_points=n_points)
+    assert log.fits == []
 
 
 def test_n_iter_no_change(search_class, probe, numbered):

@@ -4,6 +4,7 @@ import ast
 import inspect
 from pathlib import Path
 
+import joblib
 import numpy as np
 import pytest
 import sklearn
@@ -13,6 +14,7 @@ from sklearn.utils.fixes import parse_version
 
 import sklearn_lepton
 from sklearn_lepton import _base_search, _fits
+from sklearn_lepton._payload import run_fit
 
 HAS_CALLBACKS = parse_version(sklearn.__version__) >= parse_version("1.9")
 
@@ -55,6 +57,15 @@ def two_batches(search, evaluate):
     evaluate([{"x": 0.3}])
 
 
+def run_recorded(recorder, evaluate, params):
+    """Take the fits from `evaluate_candidates`, run them and hand in their rows."""
+    recorder.rows = None
+    with pytest.raises(_fits._Recorded) as caught:
+        evaluate(params)
+    recorder.rows = [run_fit(fit) for fit in caught.value.fits]
+    return caught.value.fits, evaluate(params)
+
+
 def test_run_search_is_called_once(probe, numbered):
     search = Stock(probe, two_batches).fit(*numbered)
     assert search.calls == [{}]
@@ -80,9 +91,9 @@ def test_a_running_fit_tells_its_number_of_splits(probe, numbered, earlier):
     told = []
 
     def converse(search, evaluate):
-        _base_search._read_fit(search, evaluate)
+        recorder, _ = _base_search._read_fit(search, evaluate)
         told.append(search.n_splits_)
-        evaluate([{"x": 0.1}])
+        run_recorded(recorder, evaluate, [{"x": 0.1}])
 
     search = Stock(probe, converse)
     if earlier:
@@ -95,8 +106,8 @@ def test_a_running_fit_tells_its_number_of_splits(probe, numbered, earlier):
 @pytest.mark.filterwarnings("ignore:One or more of the:UserWarning")
 def test_a_scorer_that_raises_is_given_the_error_score_of_this_fit(probe, numbered):
     def converse(search, evaluate):
-        _base_search._read_fit(search, evaluate)
-        evaluate([{"outcome": "scoring raises on a split"}, {"x": 0.1}])
+        recorder, _ = _base_search._read_fit(search, evaluate)
+        run_recorded(recorder, evaluate, [{"outcome": "scoring raises on a split"}, {"x": 0.1}])
 
     search = Stock(probe, converse, error_score=5.0)
     search.fit(*numbered)
@@ -182,33 +193,77 @@ def test_the_best_row_is_chosen_by_the_published_ranks(probe, numbered):
     assert search.best_params_ == {"x": 0.3}
 
 
-def test_the_error_of_a_batch_that_failed_can_be_taken_apart(probe, numbered):
-    texts = []
+def test_the_fits_of_a_running_fit_can_be_taken_and_rows_handed_in(probe, log, numbered):
+    told = {}
 
     def converse(search, evaluate):
-        evaluate([{"outcome": "ok"}])
-        with pytest.raises(ValueError, match="All the 6 fits failed") as caught:
-            evaluate([{"outcome": "raise", "z": 1}, {"outcome": "raise", "z": 2}])
-        texts.append(str(caught.value))
+        recorder, parallel = _base_search._read_fit(search, evaluate)
+        told["parallel"] = parallel
+        recorder.rows = None
+        with pytest.raises(_fits._Recorded) as caught:
+            evaluate([{"x": 0.1}, {"x": 0.7}])
+        told["n_fits_of_recording"] = len(log.fits)
+        told["fits"] = caught.value.fits
+        recorder.rows = [run_fit(fit) for fit in caught.value.fits]
+        evaluate([{"x": 0.1}, {"x": 0.7}], cv=_fits._NoSplits(3))
 
     search = Stock(probe, converse).fit(*numbered)
-    before, *errors = _fits._FIT_ERROR.split(texts[0])
-    assert "misconfigured" in before
-    assert len(errors) == 2
-    for z, error in enumerate(errors, start=1):
-        assert error.startswith("Traceback (most recent call last):")
-        assert error.rstrip().endswith(f"RuntimeError: no luck with z={z}")
-    assert len(search.cv_results_["params"]) == 1
+    stock = Stock(probe, lambda search, evaluate: evaluate([{"x": 0.1}, {"x": 0.7}])).fit(*numbered)
+    assert isinstance(told["parallel"], joblib.Parallel)
+    assert told["n_fits_of_recording"] == 0
+    assert len(told["fits"]) == 6
+    np.testing.assert_equal(
+        search.cv_results_["mean_test_score"], stock.cv_results_["mean_test_score"]
+    )
+    assert len(log.fits) == 2 * (6 + 1)
 
 
-def test_the_error_is_the_same_with_another_error_score(probe, numbered):
+def test_what_a_recorded_fit_holds(probe, numbered):
+    fits = []
+
     def converse(search, evaluate):
-        evaluate([{"outcome": "ok"}])
-        with pytest.raises(ValueError, match="All the 3 fits failed") as caught:
-            evaluate([{"outcome": "raise"}])
-        assert len(_fits._FIT_ERROR.split(str(caught.value))) == 2
+        recorder, _ = _base_search._read_fit(search, evaluate)
+        fits.extend(run_recorded(recorder, evaluate, [{"x": 0.1}, {"x": 0.7}])[0])
 
-    Stock(probe, converse, error_score=-1.0).fit(*numbered)
+    search = Stock(probe, converse).fit(*numbered)
+    assert {tuple(fit[2]["parameters"].items()) for fit in fits} == {(("x", 0.1),), (("x", 0.7),)}
+    assert [fit[2]["split_progress"][0] for fit in fits] == [0, 1, 2] * 2
+    assert all(fit[2].keys() >= _fits._OF_ONE_FIT - {"callback_ctx"} for fit in fits)
+    assert all(type(fit[1][0]) is type(probe) for fit in fits)
+    constants = _fits.Fits.constants(fits[:3])
+    for _, (_, *args), kwargs in fits[3:]:
+        held = [*args, kwargs["scorer"], *([kwargs["caller"]] if HAS_CALLBACKS else [])]
+        assert all(any(value is constant for constant in constants) for value in held)
+    if HAS_CALLBACKS:
+        assert fits[0][2]["caller"] is search
+
+
+def test_a_recorded_fit_brings_the_configuration_along(probe, numbered):
+    seen = []
+
+    def score(estimator, X, y):
+        seen.append(sklearn.get_config()["assume_finite"])
+        return 0.0
+
+    def converse(search, evaluate):
+        recorder, _ = _base_search._read_fit(search, evaluate)
+        with sklearn.config_context(assume_finite=True), pytest.raises(_fits._Recorded) as caught:
+            evaluate([{"x": 0.1}])
+        recorder.rows = [run_fit(fit) for fit in caught.value.fits]
+        evaluate([{"x": 0.1}])
+
+    Stock(probe, converse, scoring=score).fit(*numbered)
+    assert seen == [True] * 3
+
+
+def test_all_rows_with_an_error_are_refused(probe, numbered):
+    def converse(search, evaluate):
+        recorder, _ = _base_search._read_fit(search, evaluate)
+        with pytest.raises(ValueError, match="All the 3 fits failed"):
+            run_recorded(recorder, evaluate, [{"outcome": "raise"}])
+        run_recorded(recorder, evaluate, [{"x": 0.1}])
+
+    Stock(probe, converse).fit(*numbered)
 
 
 def test_refit_is_checked_for_several_metrics(probe):

@@ -32,7 +32,7 @@ class FakeEvaluator:
         self.running.extend(trials)
         assert len(self.running) <= self.n_points
 
-    def collect(self):
+    def collect(self, *, more):
         assert not self.n_closed
         finished, self.running = self.running, []
         if finished:
@@ -51,7 +51,7 @@ class FakeAsyncEvaluator(FakeEvaluator):
         super().__init__(n_points)
         self.random = random.Random(seed)
 
-    def collect(self):
+    def collect(self, *, more):
         if not self.running:
             return []
         self.random.shuffle(self.running)
@@ -135,7 +135,7 @@ def test_room_is_filled_as_soon_as_one_trial_finished():
     evaluator = FakeAsyncEvaluator(4, seed=3)
     in_flight = []
     collect = evaluator.collect
-    evaluator.collect = lambda: in_flight.append(len(evaluator.running)) or collect()
+    evaluator.collect = lambda more: in_flight.append(len(evaluator.running)) or collect(more=more)
     list(run(Witness(SPACE), evaluator, 20))
     n_before = [0, *itertools.accumulate(map(len, evaluator.batches))]
     assert n_before[-1] == 20
@@ -177,7 +177,7 @@ def fail_at_the_third(trials):
 
 @pytest.mark.parametrize("method", ["submit", "collect"])
 def test_an_error_of_the_evaluator_passes_and_closes(evaluator, method):
-    def fail(*_):
+    def fail(*_, **__):
         raise OSError("the disk is full")
 
     setattr(evaluator, method, fail)

@@ -1,0 +1,249 @@
+"""Payload: what a worker is sent; the data once, and a few kilobytes for each fit."""
+
+import contextlib
+import io
+import os
+import pickle
+import shutil
+import signal
+import tempfile
+import traceback
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from joblib import parallel_config
+from joblib.externals.loky.backend import resource_tracker
+from joblib.externals.loky.backend.reduction import get_loky_pickler
+
+from sklearn_lepton._typing import Fit
+
+# Larger arrays are files that all workers of a machine map into their memory.
+_LEAST_MAPPED = 100_000
+# As joblib has it: a smaller /dev/shm is left to others.
+_LEAST_SHARED = 2_000_000_000
+_SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - in memory, if there is one
+
+
+class Package:
+    """What the fits of a search have in common, and how to refer to it.
+
+    Parameters
+    ----------
+    constants : sequence of object
+        What is the same object in each fit: data, splits, scorers.
+    nested : tuple (backend, n_jobs) or None
+        What joblib is to run inside of a fit; None is what it would anyway.
+    """
+
+    def __init__(self, constants: Sequence[Any], nested: tuple[Any, int | None] | None) -> None:
+        sent = [getattr(constant, "_for_workers", lambda c=constant: c)() for constant in constants]
+        self._constants = constants  # an object that is gone would leave its identity to another
+        self.content = (sent, nested)
+        self._places = {id(constant): place for place, constant in enumerate(constants)}
+
+    def wrap(self, fit: Fit) -> bytes:
+        """Serialize one fit, with the constants replaced by their places.
+
+        Parameters
+        ----------
+        fit : tuple (function, args, kwargs)
+
+        Returns
+        -------
+        payload : bytes
+        """
+        return _dumps(fit, lambda value: self._places.get(id(value)))
+
+
+class Folder:
+    """A folder of the package's that is gone once the search is, even if it is killed.
+
+    Parameters
+    ----------
+    package : Package
+    """
+
+    def __init__(self, package: Package) -> None:
+        for number, parent in enumerate(places := _places_for_data()):
+            self.path = parent / f"sklearn_lepton-{os.getpid()}-{uuid.uuid4().hex[:8]}"
+            # loky's tracker removes it if this process is killed.
+            resource_tracker.register(str(self.path), "folder")
+            self.path.mkdir(mode=0o700)
+            try:
+                self._write(package)
+            except OSError:  # no room: the next place may have some
+                self.remove()
+                if number + 1 == len(places):
+                    raise
+            else:
+                return
+
+    def _write(self, package: Package) -> None:
+        names: dict[int, str] = {}
+
+        def save(value: Any) -> str | None:
+            is_plain = type(value) in {np.ndarray, np.memmap} and not value.dtype.hasobject
+            if not is_plain or value.nbytes < _LEAST_MAPPED:
+                return None
+            if id(value) not in names:
+                names[id(value)] = name = f"{len(names)}.npy"
+                kept.append(value)
+                np.save(self.path / name, value, allow_pickle=False)
+            return names[id(value)]
+
+        kept: list[Any] = []  # as above
+        (self.path / "package").write_bytes(_dumps(package.content, save))
+
+    def remove(self) -> None:
+        """Remove the folder."""
+        shutil.rmtree(self.path, ignore_errors=True)
+        resource_tracker.unregister(str(self.path), "folder")
+
+
+def _places_for_data() -> list[Path]:
+    """List the folders for temporary data: joblib's choice, memory, the disk."""
+    places = [Path(tempfile.gettempdir())]
+    with contextlib.suppress(OSError):
+        if (
+            os.access(_SHARED_MEMORY, os.W_OK)
+            and shutil.disk_usage(_SHARED_MEMORY).free >= _LEAST_SHARED
+        ):
+            places.insert(0, _SHARED_MEMORY)
+    if chosen := os.environ.get("JOBLIB_TEMP_FOLDER"):
+        places.insert(0, Path(chosen))
+    return places
+
+
+def ignore_interrupts() -> None:
+    """Leave Ctrl-C, which every process of a terminal gets, to the search."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+_opened: dict[str, Any] = {}
+
+
+def run_in_worker(folder: str, begun: str, payload: bytes) -> bytes:
+    """Run a fit in a worker process on this machine.
+
+    Parameters
+    ----------
+    folder : str
+        Where the package is.
+    begun : str
+        Path of a file that is made when all is loaded and the fit begins.
+    payload : bytes
+        What `Package.wrap` returned.
+
+    Returns
+    -------
+    outcome : bytes
+        For `unwrap`.
+    """
+    if folder not in _opened:
+        content = (Path(folder) / "package").read_bytes()
+        _opened.clear()
+        _opened[folder] = _loads(content, lambda name: np.load(f"{folder}/{name}", mmap_mode="r"))
+    return run_payload(_opened[folder], payload, begin=Path(begun).touch)
+
+
+def run_payload(
+    content: tuple[Sequence[Any], Any], payload: bytes, *, begin: Callable[[], None] | None = None
+) -> bytes:
+    """Run a fit where the package's content is at hand.
+
+    Parameters
+    ----------
+    content : tuple
+        The `content` of the package.
+    payload : bytes
+        What `Package.wrap` returned.
+    begin : callable or None
+        Called when the fit begins.
+
+    Returns
+    -------
+    outcome : bytes
+        For `unwrap`. Whatever a fit raises is in it, so that no exception that
+        cannot be pickled brings a worker down.
+    """
+    constants, nested = content
+    try:
+        fit: Fit = _loads(payload, constants.__getitem__)
+        if begin is not None:
+            begin()
+        return _dumps((run_fit(fit, nested), None))
+    except BaseException as error:  # noqa: BLE001 - also SystemExit, which would end the worker
+        error.__traceback__, text = None, traceback.format_exc()
+        reason = error if isinstance(error, Exception) else RuntimeError(repr(error))
+        try:
+            outcome = _dumps((None, reason))
+            _loads(outcome)
+        except Exception:  # noqa: BLE001 - many an exception survives only one of both ways
+            outcome = _dumps((None, RuntimeError(text)))
+        return outcome
+
+
+def unwrap(outcome: bytes) -> Mapping[str, Any]:
+    """Return the row of a fit, or raise what the fit raised."""
+    row, error = _loads(outcome)
+    if error is not None:
+        raise error
+    return row  # type: ignore[no-any-return]
+
+
+def run_fit(fit: Fit, nested: tuple[Any, int | None] | None = None) -> Mapping[str, Any]:
+    """Run a fit and add to its row whether a callback of scikit-learn's asks to stop.
+
+    Parameters
+    ----------
+    fit : tuple (function, args, kwargs)
+    nested : tuple (backend, n_jobs) or None
+        What joblib is to run inside of the fit.
+
+    Returns
+    -------
+    row : dict
+        With the key "stop" added.
+    """
+    function, args, kwargs = fit
+    limits: Any = contextlib.nullcontext()
+    if nested is not None:
+        limits = parallel_config(backend=nested[0], n_jobs=nested[1])
+    with limits:
+        row = function(*args, **kwargs)
+    row["stop"] = getattr(kwargs.get("callback_ctx"), "is_stopped", False)
+    return row  # type: ignore[no-any-return]
+
+
+class _Pickler(get_loky_pickler()):  # type: ignore[misc]
+    """cloudpickle, with a reference in place of each object that `refer` gives one for."""
+
+    def __init__(self, file: io.BytesIO, refer: Callable[[Any], Any]) -> None:
+        super().__init__(file)
+        self._refer = refer
+
+    def persistent_id(self, obj: Any) -> Any:
+        return self._refer(obj)
+
+
+class _Unpickler(pickle.Unpickler):
+    def __init__(self, file: io.BytesIO, resolve: Callable[[Any], Any]) -> None:
+        super().__init__(file)
+        self._resolve = resolve
+
+    def persistent_load(self, pid: Any) -> Any:
+        return self._resolve(pid)
+
+
+def _dumps(value: Any, refer: Callable[[Any], Any] = lambda _: None) -> bytes:
+    file = io.BytesIO()
+    _Pickler(file, refer).dump(value)
+    return file.getvalue()
+
+
+def _loads(data: bytes, resolve: Callable[[Any], Any] = lambda _: None) -> Any:
+    """Undo `_dumps`; only ever on what a worker or the search itself has sent."""
+    return _Unpickler(io.BytesIO(data), resolve).load()
