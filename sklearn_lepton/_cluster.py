@@ -1,8 +1,12 @@
-"""Clusters: fits on dask.distributed and on ray, through their own tasks."""
+"""Clusters: fits on dask.distributed and on ray, which know what became of each worker."""
 
+import os
+import signal
 import time
+import uuid
 from collections.abc import Iterable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
+from dataclasses import dataclass
 from typing import Any
 
 from joblib.parallel import BACKENDS
@@ -11,40 +15,49 @@ from sklearn_lepton._payload import Package, run_payload, unwrap
 from sklearn_lepton._typing import Fit, Row, WorkerDied
 
 
-class _Cluster:
-    """What both have in common.
+class FutureWorkers:
+    """What workers that hand out futures have in common."""
 
-    Parameters
-    ----------
-    n_workers : int
-    """
+    n_workers: int
+    can_end = False
 
-    can_end = True
-
-    def __init__(self, n_workers: int) -> None:
-        self.n_workers = self.n_slots = n_workers
-        self._submitted: dict[Future[Any], tuple[Any, float]] = {}
+    @property
+    def n_slots(self) -> float:
+        """How many fits can be submitted at once."""
+        return self.n_workers
 
     def open(self, constants: Sequence[Any]) -> None:
-        """Send out what all fits have in common."""
-        # As inside of loky's workers: threads on the first level of nesting.
-        nested = (BACKENDS["threading"](nesting_level=1), None)
-        self._package = Package(constants, nested)
-        self._share()
-
-    def _share(self) -> None:
-        raise NotImplementedError
+        """Prepare nothing: the caller's own objects are used."""
 
     def wait(self, futures: Iterable["Future[Any]"], timeout: float | None) -> None:
         """Return when a future is done, or after a time in seconds."""
         wait(futures, timeout, FIRST_COMPLETED)
 
-    def seconds(self, future: "Future[Any]") -> float:
-        """Return how long ago a fit was submitted."""
-        return time.monotonic() - self._submitted[future][1]
+    def row(self, future: "Future[Any]") -> Row:
+        """Return the row of a future that is done, or raise what it raised."""
+        return future.result()  # type: ignore[no-any-return]
+
+    def seconds(self, future: "Future[Any]") -> float:  # noqa: ARG002
+        """Return 0.0: nobody asks where fits cannot be ended."""
+        return 0.0
+
+    def end(self, future: "Future[Any]") -> None:
+        """Refuse."""
+        raise NotImplementedError
+
+    def close(self) -> None:
+        """Leave: nothing is open."""
 
 
-class Dask(_Cluster):
+def _package(constants: Sequence[Any]) -> Package:
+    # As inside of loky's workers: threads on the first level of nesting.
+    return Package(constants, (BACKENDS["threading"](nesting_level=1), None))
+
+
+# ------------------------------------------------------------------------- dask
+
+
+class Dask(FutureWorkers):
     """Fits run as tasks of a dask cluster.
 
     Not through joblib's own backend for dask, which waits for ever for a worker that is gone.
@@ -55,11 +68,26 @@ class Dask(_Cluster):
     n_workers : int
     """
 
+    can_end = True
+
     def __init__(self, client: Any, n_workers: int) -> None:
-        super().__init__(n_workers)
+        self.n_workers = n_workers
         self._client = client
+        self._tasks: dict[Future[Any], Any] = {}
+        self._begun: dict[str, float] = {}
+        self._topic = f"sklearn_lepton-{uuid.uuid4().hex}"
+
+    def open(self, constants: Sequence[Any]) -> None:
+        """Send all workers what all fits have in common."""
+        self._package = _package(constants)
+        self._client.subscribe_topic(self._topic, self._on_begin)
+        self._share()
+
+    def _on_begin(self, event: Any) -> None:
+        self._begun[event[1]] = time.monotonic()
 
     def _share(self) -> None:
+        self._client.wait_for_workers(1, timeout=60)
         # A list of one: scatter takes a tuple for several data.
         [self._shared] = self._client.scatter([self._package.content], broadcast=True, hash=False)
 
@@ -67,49 +95,107 @@ class Dask(_Cluster):
         """Start a fit on the cluster."""
         if self._shared.status != "finished":  # the workers that had it are gone
             self._share()
+        key = f"sklearn_lepton-{uuid.uuid4().hex}"
         task = self._client.submit(
-            run_payload, self._shared, self._package.wrap(fit), pure=False, retries=0
+            _run_on_dask,
+            self._shared,
+            self._package.wrap(fit),
+            self._topic,
+            key,
+            key=key,
+            pure=False,
+            retries=0,
         )
         future: Future[Any] = Future()
-        self._submitted[future] = (task, time.monotonic())
+        self._tasks[future] = task
         task.add_done_callback(lambda _: future.set_result(None))
         return future
 
     def row(self, future: "Future[Any]") -> Row:
         """Return the row of a future that is done, or raise what it raised."""
-        task, _ = self._submitted.pop(future)
+        task = self._tasks.pop(future)
+        has_begun = self._begun.pop(task.key, None) is not None
         if task.status == "finished":
             return unwrap(task.result())
-        error = task.exception() if task.status == "error" else None
-        # dask has then tried it on several workers.
-        is_repeated = type(error).__name__ == "KilledWorker"
-        if error is not None and not is_repeated:
-            raise error
-        reason = str(error) if is_repeated else "the cluster has lost the data of the search"
-        raise WorkerDied(reason, has_begun=is_repeated, is_repeated=is_repeated)
+        if task.status != "error":  # with its worker went the data that it needs
+            raise WorkerDied("the dask worker is gone", has_begun=has_begun)
+        error = task.exception()
+        if type(error).__name__ == "KilledWorker":  # dask has repeated it on other workers
+            raise WorkerDied(f"The workers died in this fit: {error}", is_final=True)
+        raise error
+
+    def seconds(self, future: "Future[Any]") -> float:
+        """Return how long ago a fit has begun; 0.0 if it waits."""
+        begun = self._begun.get(self._tasks[future].key)
+        return 0.0 if begun is None else time.monotonic() - begun
 
     def end(self, future: "Future[Any]") -> None:
-        """Restart the worker process that runs a fit; what else runs there is run again."""
-        task, _ = self._submitted.pop(future)
+        """Kill the worker process that runs a fit; what else runs there is run again."""
+        self._end([self._tasks.pop(future)])
+
+    def _end(self, tasks: list[Any]) -> None:
+        keys = {task.key for task in tasks}
         processing = self._client.processing()
-        task.cancel(force=True)
-        addresses = [place for place, keys in processing.items() if task.key in keys]
+        addresses = [place for place, running in processing.items() if keys & set(running)]
+        self._client.cancel(tasks, force=True)
         if addresses:
-            self._client.restart_workers(addresses, raise_for_error=False)
+            # The nanny can kill a worker that is deaf inside of compiled code.
+            self._client.run(_kill, workers=addresses, nanny=True, wait=False, on_error="ignore")
 
     def close(self) -> None:
-        """Cancel what runs and restart the workers that are busy with it."""
-        for future in list(self._submitted):
-            if future.done():
-                del self._submitted[future]
-            else:
-                self.end(future)
-        if hasattr(self, "_shared"):
+        """End what runs, and let go of the data."""
+        running = [task for future, task in self._tasks.items() if not future.done()]
+        self._tasks.clear()
+        if hasattr(self, "_package"):
+            if running:
+                self._end(running)
+            self._client.unsubscribe_topic(self._topic)
             self._shared.release()
 
 
-class Ray(_Cluster):
-    """Fits run as tasks of a ray cluster.
+def _run_on_dask(content: Any, payload: bytes, topic: str, key: str) -> bytes:
+    """Run a fit in a dask worker, and send word when it begins."""
+    from distributed import get_client  # noqa: PLC0415 - an extra
+
+    client = get_client()
+    return run_payload(content, payload, begin=lambda: client.log_event(topic, key))
+
+
+async def _kill(dask_worker: Any) -> None:
+    """Kill a worker from its nanny, which starts it anew; async, since nobody waits for it."""
+    os.kill(dask_worker.pid, getattr(signal, "SIGKILL", signal.SIGTERM))
+
+
+# -------------------------------------------------------------------------- ray
+
+
+class _Runner:
+    """The actor that runs fits one after the other."""
+
+    def __init__(self, content: Any) -> None:
+        self._content = content
+
+    def is_ready(self) -> bool:
+        return True
+
+    def run(self, payload: bytes) -> bytes:
+        return run_payload(self._content, payload)
+
+
+@dataclass(slots=True)
+class _Actor:
+    handle: Any
+    ready: "Future[Any]"
+    ready_time: float | None = None
+    start_time: float = 0.0
+
+    def on_ready(self, ready: "Future[Any]") -> None:
+        if ready.exception() is None:
+            self.ready_time = time.monotonic()
+
+
+class Ray(FutureWorkers):
+    """Fits run in actors of a ray cluster, each of which runs one at a time.
 
     Parameters
     ----------
@@ -118,46 +204,61 @@ class Ray(_Cluster):
         The ``ray_remote_args`` of the backend.
     """
 
+    can_end = True
+
     def __init__(self, n_workers: int, remote_args: dict[str, Any] | None) -> None:
-        super().__init__(n_workers)
         import ray  # noqa: PLC0415 - an extra
 
+        self.n_workers = n_workers
         self._ray = ray
-        options = {"max_retries": 0, **(remote_args or {})}
-        self._run = ray.remote(run_payload).options(**options)
+        options = {"num_cpus": 1, "max_restarts": 0, **(remote_args or {})}
+        self._make_actor = ray.remote(_Runner).options(**options).remote
+        self._idle: list[_Actor] = []
+        self._busy: dict[Future[Any], _Actor] = {}
 
-    def _share(self) -> None:
+    def open(self, constants: Sequence[Any]) -> None:
+        """Put what all fits have in common into the cluster's memory."""
+        self._package = _package(constants)
         self._shared = self._ray.put(self._package.content)
 
     def submit(self, fit: Fit) -> "Future[Any]":
-        """Start a fit on the cluster."""
-        reference = self._run.remote(self._shared, self._package.wrap(fit))
-        future: Future[Any] = reference.future()
-        self._submitted[future] = (reference, time.monotonic())
+        """Start a fit in an actor that waits for one, or in a new one."""
+        if self._idle:
+            actor = self._idle.pop()
+        else:
+            handle = self._make_actor(self._shared)
+            actor = _Actor(handle, handle.is_ready.remote().future())
+            actor.ready.add_done_callback(actor.on_ready)
+        actor.start_time = time.monotonic()
+        future: Future[Any] = actor.handle.run.remote(self._package.wrap(fit)).future()
+        self._busy[future] = actor
         return future
 
     def row(self, future: "Future[Any]") -> Row:
         """Return the row of a future that is done, or raise what it raised."""
-        del self._submitted[future]
-        errors = self._ray.exceptions
+        actor = self._busy.pop(future)
         try:
-            return unwrap(future.result())
-        except (
-            errors.WorkerCrashedError,
-            errors.OutOfMemoryError,
-            errors.NodeDiedError,
-            errors.ObjectLostError,
-        ) as error:
-            raise WorkerDied(str(error).strip().splitlines()[0], has_begun=True) from error
+            outcome = future.result()
+        except (self._ray.exceptions.RayActorError, self._ray.exceptions.OutOfMemoryError) as error:
+            reason = " ".join(str(error).split())
+            raise WorkerDied(reason, has_begun=actor.ready_time is not None) from error
+        self._idle.append(actor)
+        return unwrap(outcome)
+
+    def seconds(self, future: "Future[Any]") -> float:
+        """Return how long a fit has run by now, not counting the start of its actor."""
+        actor = self._busy[future]
+        if actor.ready_time is None:
+            return 0.0
+        return time.monotonic() - max(actor.ready_time, actor.start_time)
 
     def end(self, future: "Future[Any]") -> None:
-        """Kill the process of a fit."""
-        reference, _ = self._submitted.pop(future)
-        self._ray.cancel(reference, force=True)
+        """Kill the actor of a fit."""
+        self._ray.kill(self._busy.pop(future).handle)
 
     def close(self) -> None:
-        """End what runs."""
-        for future in list(self._submitted):
-            if not future.done():
-                self.end(future)
-        self._submitted.clear()
+        """Kill all actors."""
+        for actor in [*self._busy.values(), *self._idle]:
+            self._ray.kill(actor.handle)
+        self._busy.clear()
+        self._idle.clear()

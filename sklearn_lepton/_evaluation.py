@@ -185,7 +185,9 @@ class SplitEvaluator:
                 )
                 raise WorkersDiedError(msg) from death
         job.n_deaths += death.has_begun
-        if job.n_deaths > 1 or death.is_repeated:
+        if death.is_final:
+            self._give_up(job, str(death))
+        elif job.n_deaths > 1:
             reason = (
                 f"The worker died in this fit, again when it was repeated: {death}. It ran out of "
                 "memory, crashed in compiled code or was killed."

@@ -18,7 +18,7 @@ from joblib import parallel_config
 from joblib.externals.loky.backend import resource_tracker
 from joblib.externals.loky.backend.reduction import get_loky_pickler
 
-from sklearn_lepton._typing import Fit
+from sklearn_lepton._typing import Fit, WorkerDied
 
 # Larger arrays are files that all workers of a machine map into their memory.
 _LEAST_MAPPED = 100_000
@@ -175,11 +175,10 @@ def run_payload(
         if begin is not None:
             begin()
         return _dumps((run_fit(fit, nested), None))
-    except BaseException as error:  # noqa: BLE001 - also SystemExit, which would end the worker
-        error.__traceback__, text = None, traceback.format_exc()
-        reason = error if isinstance(error, Exception) else RuntimeError(repr(error))
+    except BaseException as error:  # noqa: BLE001 - whatever it is, the search decides
+        text = traceback.format_exc()
         try:
-            outcome = _dumps((None, reason))
+            outcome = _dumps((None, error))
             _loads(outcome)
         except Exception:  # noqa: BLE001 - many an exception survives only one of both ways
             outcome = _dumps((None, RuntimeError(text)))
@@ -213,7 +212,10 @@ def run_fit(fit: Fit, nested: tuple[Any, int | None] | None = None) -> Mapping[s
     if nested is not None:
         limits = parallel_config(backend=nested[0], n_jobs=nested[1])
     with limits:
-        row = function(*args, **kwargs)
+        try:
+            row = function(*args, **kwargs)
+        except SystemExit as error:  # scikit-learn records every other error of a fit
+            raise WorkerDied(f"The fit raised {error!r}.", is_final=True) from error
     row["stop"] = getattr(kwargs.get("callback_ctx"), "is_stopped", False)
     return row  # type: ignore[no-any-return]
 

@@ -76,16 +76,16 @@ class WorkerDied(Exception):  # noqa: N818 - an event, not an error of anyone's
     ----------
     reason : str
         How it ended.
-    has_begun : bool
+    has_begun : bool, default=True
         Whether the fit had begun.
-    is_repeated : bool, default=False
-        Whether the workers have repeated the fit already.
+    is_final : bool, default=False
+        Whether it is known to be the fit's doing.
     """
 
-    def __init__(self, reason: str, *, has_begun: bool, is_repeated: bool = False) -> None:
+    def __init__(self, reason: str, *, has_begun: bool = True, is_final: bool = False) -> None:
         super().__init__(reason)
         self.has_begun = has_begun
-        self.is_repeated = is_repeated
+        self.is_final = is_final
 
 
 class Callback(Protocol):

@@ -5,7 +5,7 @@ import multiprocessing
 import re
 import time
 from collections.abc import Iterable, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 from joblib import effective_n_jobs
@@ -14,7 +14,7 @@ from joblib.externals.loky.process_executor import BrokenProcessPool
 from joblib.parallel import BACKENDS, get_active_backend
 from sklearn.utils.parallel import delayed
 
-from sklearn_lepton._cluster import Dask, Ray
+from sklearn_lepton._cluster import Dask, FutureWorkers, Ray
 from sklearn_lepton._payload import (
     Folder,
     Package,
@@ -64,41 +64,7 @@ def make_workers(n_jobs: int | None, parallel: Any, *, must_end: bool) -> Worker
     return Batches(n_workers, parallel)
 
 
-class _FutureWorkers:
-    """What workers on real futures have in common; a fit that began when it was submitted."""
-
-    n_workers: int
-    can_end = False
-
-    @property
-    def n_slots(self) -> float:
-        """Fits at once."""
-        return self.n_workers
-
-    def open(self, constants: Sequence[Any]) -> None:
-        """Prepare nothing: the caller's own objects are used."""
-
-    def wait(self, futures: Iterable["Future[Any]"], timeout: float | None) -> None:
-        """Return when a future is done, or after a time in seconds."""
-        wait(futures, timeout, FIRST_COMPLETED)
-
-    def row(self, future: "Future[Any]") -> Row:
-        """Return the row of a future that is done, or raise what it raised."""
-        return future.result()  # type: ignore[no-any-return]
-
-    def seconds(self, future: "Future[Any]") -> float:  # noqa: ARG002
-        """Return 0.0: nobody asks where fits cannot be ended."""
-        return 0.0
-
-    def end(self, future: "Future[Any]") -> None:
-        """Refuse."""
-        raise NotImplementedError
-
-    def close(self) -> None:
-        """Leave: nothing is open."""
-
-
-class Caller(_FutureWorkers):
+class Caller(FutureWorkers):
     """Fits run in the calling thread, one after the other, while it waits."""
 
     n_workers = 1
@@ -151,7 +117,7 @@ class Batches(Caller):
             future.set_result(row)
 
 
-class Threads(_FutureWorkers):
+class Threads(FutureWorkers):
     """Fits run in threads, which nothing can end.
 
     Parameters
@@ -202,7 +168,7 @@ class _Slot:
         self._executor.shutdown(wait=True, kill_workers=True)
 
 
-class Processes(_FutureWorkers):
+class Processes(FutureWorkers):
     """Fits run in processes of this machine, which can be killed one by one.
 
     Parameters
