@@ -10,6 +10,7 @@ from typing import Any
 
 from joblib import effective_n_jobs
 from joblib.externals.loky import ProcessPoolExecutor
+from joblib.externals.loky.backend.utils import kill_process_tree
 from joblib.externals.loky.process_executor import BrokenProcessPool
 from joblib.parallel import BACKENDS, get_active_backend
 from sklearn.utils.parallel import delayed
@@ -165,6 +166,13 @@ class _Slot:
         return self._begun.exists()
 
     def kill(self) -> None:
+        # The executor that finds its process dead cleans up. Told to kill it in the moment after
+        # a `submit` it would stumble over that fit instead.
+        manager = self._executor._executor_manager_thread  # noqa: SLF001
+        for process in list(self._executor._processes.values()):  # noqa: SLF001
+            kill_process_tree(process)
+        if manager is not None:
+            manager.join(timeout=5.0)
         self._executor.shutdown(wait=True, kill_workers=True)
 
 

@@ -1,0 +1,258 @@
+"""What travels to the workers: the data once, mapped; little for each fit; any error back."""
+
+import errno
+import os
+import pickle
+import threading
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import sparse
+
+from sklearn_lepton import _payload
+from sklearn_lepton._payload import Folder, Package, run_in_worker, run_payload, unwrap
+from sklearn_lepton._typing import WorkerDied
+
+
+def count(*args, **kwargs):
+    return {"n": len(args), "names": sorted(kwargs)}
+
+
+def give(X, y=None, callback_ctx=None):
+    return {"X": X, "y": y}
+
+
+@pytest.fixture
+def folder_of(monkeypatch, tmp_path):
+    """Write packages into a folder of the test's."""
+    monkeypatch.setenv("JOBLIB_TEMP_FOLDER", str(tmp_path))
+    made = []
+
+    def make(package):
+        made.append(Folder(package))
+        return made[-1]
+
+    yield make
+    for folder in made:
+        if folder.path.exists():
+            folder.remove()
+
+
+def in_worker(folder, payload, begun):
+    return unwrap(run_in_worker(str(folder.path), str(begun), payload))
+
+
+@pytest.mark.parametrize(
+    "X",
+    [
+        np.arange(200_000.0).reshape(-1, 4),
+        np.asfortranarray(np.arange(200_000.0).reshape(-1, 4)),
+        np.arange(400_000.0).reshape(-1, 4)[::2],
+        np.arange(6.0),
+        np.array(["a", None, 3], dtype=object),
+        sparse.random(1000, 1000, 0.05, format="csr", random_state=0),
+        pd.DataFrame({"a": np.arange(50_000.0), "b": ["x", "y"] * 25_000}),
+        ["some", "text"],
+    ],
+    ids=["C", "Fortran", "strided", "small", "objects", "sparse", "frame", "list"],
+)
+def test_data_arrive_as_they_were(folder_of, tmp_path, X):
+    package = Package([X], None)
+    row = in_worker(folder_of(package), package.wrap((give, (X,), {})), tmp_path / "begun")
+    arrived = row["X"]
+    assert isinstance(arrived, type(X))
+    if sparse.issparse(X):
+        assert (arrived != X).nnz == 0
+    elif isinstance(X, pd.DataFrame):
+        pd.testing.assert_frame_equal(arrived, X)
+    else:
+        np.testing.assert_array_equal(arrived, X)
+
+
+def test_a_memory_map_arrives_with_its_content(folder_of, tmp_path):
+    X = np.memmap(tmp_path / "X", dtype=float, mode="w+", shape=(50_000, 4))
+    X[:] = np.arange(200_000.0).reshape(-1, 4)
+    part = X[10:30_000]
+    package = Package([part], None)
+    row = in_worker(folder_of(package), package.wrap((give, (part,), {})), tmp_path / "begun")
+    np.testing.assert_array_equal(row["X"], part)
+
+
+def test_large_arrays_are_mapped_not_copied(folder_of, tmp_path):
+    X = np.zeros((100_000, 2))
+    package = Package([X], None)
+    folder = folder_of(package)
+    assert sorted(path.name for path in folder.path.iterdir()) == ["0.npy", "package"]
+    assert (folder.path / "package").stat().st_size < 10_000
+    in_worker(folder, package.wrap((give, (X,), {})), tmp_path / "begun")
+    [arrived] = _payload._opened[str(folder.path)][0]
+    assert type(arrived) is np.memmap
+    assert not arrived.flags.writeable
+
+
+def test_a_fit_weighs_little_and_the_constants_nothing(numbered_fit):
+    package, fit, constants = numbered_fit
+    payload = package.wrap(fit)
+    assert len(payload) < 3_000
+    row = unwrap(run_payload(package.content, payload))
+    assert row["n"] == 3
+    assert row["names"] == ["callback_ctx", "parameters", "scorer", "test", "train"]
+    assert len(pickle.dumps(constants)) > 1_000_000
+
+
+@pytest.fixture
+def numbered_fit():
+    X, y, train, test = np.zeros((50_000, 3)), np.zeros(50_000), np.arange(40_000), np.arange(9)
+    constants = [X, y, train, test]
+    fit = (
+        count,
+        ("estimator", X, y),
+        {
+            "train": train,
+            "test": test,
+            "parameters": {"x": 1},
+            "scorer": lambda *_: 0.0,
+            "callback_ctx": None,
+        },
+    )
+    return Package(constants, None), fit, constants
+
+
+def test_equal_objects_are_not_taken_for_the_constants():
+    X = np.arange(3.0)
+    other = X.copy()
+    package = Package([X], None)
+    package.content[0][0][:] = 7.0  # seen through the constant, not through its equal
+    row = unwrap(run_payload(package.content, package.wrap((give, (X, other), {}))))
+    assert row["X"].tolist() == [7.0] * 3
+    other_row = unwrap(run_payload(package.content, package.wrap((give, (other,), {}))))
+    assert other_row["X"].tolist() == [0.0, 1.0, 2.0]
+
+
+def test_a_constant_can_send_another_in_its_place():
+    class Search:
+        def __init__(self):
+            self.lock = threading.Lock()
+
+        def _for_workers(self):
+            return "without the lock"
+
+    search = Search()
+    package = Package([search], None)
+    row = unwrap(run_payload(package.content, package.wrap((give, (search,), {}))))
+    assert row["X"] == "without the lock"
+
+
+def test_what_is_put_into_the_row():
+    class Leaf:
+        is_stopped = True
+
+    plain = unwrap(run_payload(([], None), Package([], None).wrap((give, (1,), {}))))
+    assert plain["stop"] is False
+    fit = (give, (1,), {"callback_ctx": Leaf()})
+    assert unwrap(run_payload(([], None), Package([], None).wrap(fit)))["stop"] is True
+
+
+# ----------------------------------------------------------------------- errors
+
+
+class AwkwardError(Exception):
+    """Cannot be unpickled."""
+
+    def __init__(self, one, two):
+        super().__init__(f"{one} and {two}")
+
+
+class LockedError(Exception):
+    """Cannot be pickled."""
+
+    def __init__(self, text):
+        super().__init__(text)
+        self.lock = threading.Lock()
+
+
+def outcome_of(error):
+    content = ([error], None)
+    package = Package([error], None)
+
+    def function(error, callback_ctx=None):
+        raise error
+
+    return run_payload(content, package.wrap((function, (error,), {})))
+
+
+@pytest.mark.parametrize("error", [ValueError("plain"), KeyError("key"), KeyboardInterrupt()])
+def test_an_error_comes_back(error):
+    with pytest.raises(type(error)) as caught:
+        unwrap(outcome_of(error))
+    assert caught.value.args == error.args
+
+
+@pytest.mark.parametrize("error", [AwkwardError("one", "two"), LockedError("one and two")])
+def test_an_error_that_no_pickle_holds_comes_back_in_words(error):
+    with pytest.raises(RuntimeError, match="one and two"):
+        unwrap(outcome_of(error))
+
+
+def test_an_exit_is_the_end_of_the_fit_only():
+    with pytest.raises(WorkerDied, match=r"SystemExit\(4\)") as caught:
+        unwrap(outcome_of(SystemExit(4)))
+    assert caught.value.is_final
+    assert caught.value.has_begun
+
+
+# ------------------------------------------------------------------- the folder
+
+
+def test_the_folder_is_for_its_owner_only_and_goes(folder_of):
+    folder = folder_of(Package([np.zeros(100_000)], None))
+    assert folder.path.stat().st_mode & 0o777 == 0o700
+    folder.remove()
+    assert not folder.path.exists()
+
+
+def test_the_folder_says_whose_it_is(folder_of, tmp_path):
+    folder = folder_of(Package([], None))
+    assert folder.path.parent == tmp_path
+    assert folder.path.name.startswith(f"sklearn_lepton-{os.getpid()}-")
+
+
+def test_where_there_is_no_room_the_next_place_is_taken(monkeypatch, tmp_path):
+    full, roomy = tmp_path / "full", tmp_path / "roomy"
+    full.mkdir()
+    roomy.mkdir()
+    monkeypatch.setattr(_payload, "_places_for_data", lambda: [full, roomy])
+    save = np.save
+
+    def save_if_room(path, *args, **kwargs):
+        if full in path.parents:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        save(path, *args, **kwargs)
+
+    monkeypatch.setattr(np, "save", save_if_room)
+    folder = Folder(Package([np.zeros(100_000)], None))
+    assert folder.path.parent == roomy
+    assert list(full.iterdir()) == []
+    folder.remove()
+
+
+def test_where_there_is_no_room_at_all_the_error_says_so(monkeypatch, tmp_path):
+    monkeypatch.setattr(_payload, "_places_for_data", lambda: [tmp_path])
+
+    def fill(*args, **kwargs):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(np, "save", fill)
+    with pytest.raises(OSError, match="No space left"):
+        Folder(Package([np.zeros(100_000)], None))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_joblibs_folder_comes_first(monkeypatch, tmp_path):
+    monkeypatch.setenv("JOBLIB_TEMP_FOLDER", str(tmp_path))
+    places = _payload._places_for_data()
+    assert places[0] == tmp_path
+    assert len(places) >= 2
+    monkeypatch.delenv("JOBLIB_TEMP_FOLDER")
+    assert _payload._places_for_data() == places[1:]
