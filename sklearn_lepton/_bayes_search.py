@@ -33,7 +33,8 @@ class BayesSearchCV(BaseOptimizerSearchCV):
         As for `GridSearchCV`. Of several metrics the one that `refit` names is
         optimised, else the first.
     n_jobs : int or None, default=None
-        Number of fits in parallel, as for `GridSearchCV`.
+        Number of fits in parallel, as for `GridSearchCV`, on the workers that
+        `joblib.parallel_config` names: processes, threads, dask, ray.
     refit : bool, str or callable, default=True
         As for `GridSearchCV`.
     cv : int, cross-validation generator, iterable or None, default=None
@@ -41,7 +42,8 @@ class BayesSearchCV(BaseOptimizerSearchCV):
     verbose : int, default=0
         As for `GridSearchCV`.
     pre_dispatch : int or str, default="2*n_jobs"
-        As for `GridSearchCV`.
+        As for `GridSearchCV`, on backends of joblib that take whole batches;
+        elsewhere a fit is dispatched when a worker is free for it.
     random_state : int, RandomState instance or None, default=None
         Seed of the search. The same seed gives the same trials for the same
         `n_points`; None takes a new one from the system for each fit.
@@ -115,10 +117,11 @@ class BayesSearchCV(BaseOptimizerSearchCV):
     optimizer_ : BayesOptimizer
         The optimizer, told all trials; its ``predict`` gives the score to be
         expected of any setting, with a standard deviation.
-    stop_reason_ : str
+    stop_reason_ : str or None
         Why the search ended: "n_iter", "exhausted" (each setting of a finite
         space was tried), "max_time", "n_iter_no_change", "target_score",
-        "callback" or "interrupted" (Ctrl-C).
+        "callback" or "interrupted" (Ctrl-C). None if an error ended it;
+        ``trials_`` and ``cv_results_`` have what had finished by then.
     classes_ : ndarray of shape (n_classes,)
         Class labels; only with `refit` and a classifier.
     n_features_in_ : int

@@ -19,7 +19,7 @@ _MAX_STILLBORN = 5
 
 @dataclass(slots=True, eq=False)
 class _Job:
-    """One fit on its way: which it is, and where and since when it runs."""
+    """One fit on its way: which it is, and where and since when it is there."""
 
     trial: Trial
     split: int
@@ -224,7 +224,7 @@ class SplitEvaluator:
         rows = self._rows[trial.number]
         worker = -1 if job is None else job.worker
         start_time = time.time() if job is None else job.start_time
-        rows[split] = {**row, "start_time": start_time, "worker": worker}
+        rows[split] = {"start_time": start_time, **row, "worker": worker}
         kept = [row for row in rows if row is not None]
         if len(kept) == len(rows):
             self._finished.append(finish(trial, kept, self._metric))

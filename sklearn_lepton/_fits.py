@@ -191,7 +191,7 @@ class Fits:
         """Keep of a row what is published, in plain numbers, equal tracebacks only once."""
         self.is_stopped |= row.get("stop", False)
         tidy: dict[str, Any] = {}
-        for name in ("test_scores", "train_scores", "fit_time", "score_time"):
+        for name in ("test_scores", "train_scores", "fit_time", "score_time", "start_time"):
             value = row.get(name)
             if isinstance(value, dict):
                 tidy[name] = {metric: float(score) for metric, score in value.items()}

@@ -7,6 +7,7 @@ import pickle
 import shutil
 import signal
 import tempfile
+import time
 import traceback
 import uuid
 from collections.abc import Callable, Mapping, Sequence
@@ -194,7 +195,7 @@ def unwrap(outcome: bytes) -> Mapping[str, Any]:
 
 
 def run_fit(fit: Fit, nested: tuple[Any, int | None] | None = None) -> Mapping[str, Any]:
-    """Run a fit and add to its row whether a callback of scikit-learn's asks to stop.
+    """Run a fit and add to its row when it began and whether a callback of scikit-learn's stops.
 
     Parameters
     ----------
@@ -205,17 +206,19 @@ def run_fit(fit: Fit, nested: tuple[Any, int | None] | None = None) -> Mapping[s
     Returns
     -------
     row : dict
-        With the key "stop" added.
+        With the keys "start_time" and "stop" added.
     """
     function, args, kwargs = fit
     limits: Any = contextlib.nullcontext()
     if nested is not None:
         limits = parallel_config(backend=nested[0], n_jobs=nested[1])
+    start_time = time.time()
     with limits:
         try:
             row = function(*args, **kwargs)
         except SystemExit as error:  # scikit-learn records every other error of a fit
             raise WorkerDied(f"The fit raised {error!r}.", is_final=True) from error
+    row["start_time"] = start_time
     row["stop"] = getattr(kwargs.get("callback_ctx"), "is_stopped", False)
     return row  # type: ignore[no-any-return]
 

@@ -33,7 +33,9 @@ class Trial:
         Score on each split.
     rows : tuple of dict
         What scikit-learn returned for each split: all metrics, times in
-        seconds and the traceback of a fit that failed.
+        seconds and the traceback of a fit that failed; also "start_time", in
+        seconds since the epoch, and "worker", the number of the one that ran
+        it, -1 if none did.
     seconds : float, default=0.0
         Time that the fits and the scoring took together, in seconds.
     resource : float or None, default=None
