@@ -40,6 +40,10 @@ $(VENV)/.stamp-plot: $(VENV)/.stamp-base
 	$(PY) -m pip install --quiet --editable ".[plot]"
 	@touch $@
 
+$(VENV)/.stamp-dask: $(VENV)/.stamp-base
+	$(PY) -m pip install --quiet --editable ".[plot,dask]"
+	@touch $@
+
 $(VENV)/.stamp-test $(VENV)/.stamp-docs $(VENV)/.stamp-bench: $(VENV)/.stamp-%: $(VENV)/.stamp-base
 	$(PY) -m pip install --quiet --group $*
 	@touch $@
@@ -65,6 +69,10 @@ $(VENV)/.stamp-check: $(VENV)/.stamp-base
 demo: $(VENV)/.stamp-plot  ## Tune a pipeline on real data and plot the convergence
 	$(PY) examples/demo.py
 
+.PHONY: demo-dask
+demo-dask: $(VENV)/.stamp-dask  ## Run the quick start on a dask cluster of two workers
+	$(PY) examples/plot_35_dask.py
+
 .PHONY: examples
 examples: $(VENV)/.stamp-plot $(VENV)/.stamp-test  ## Run every example
 	@set -e; for example in examples/plot_*.py; do \
@@ -81,6 +89,11 @@ statistical: $(VENV)/.stamp-test  ## Run the tests of how well the optimizers se
 	$(PY) -m pytest $(XDIST) -m statistical --timeout 900 $(PYTEST_FLAGS)
 slow: $(VENV)/.stamp-test  ## Run the long tests: real estimators, memory and speed ceilings
 	$(PY) -m pytest -m slow --timeout 900 $(PYTEST_FLAGS)
+
+.PHONY: faults
+faults: $(VENV)/.stamp-test  ## Run the tests of workers that die, hang or are interrupted
+	$(PY) -m pip install --quiet --editable ".[dask,ray]" psutil
+	$(PY) -m pytest -m faults --timeout 300 $(PYTEST_FLAGS)
 
 .PHONY: test-versions
 test-versions: $(SKLEARN_VERSIONS:%=.venv-sk%/.stamp)  ## Run the tests on scikit-learn 1.6, 1.7, 1.8 and 1.9
@@ -112,6 +125,10 @@ docs: $(VENV)/.stamp-docs  ## Build the documentation, warnings are errors
 .PHONY: bench-overhead
 bench-overhead: $(VENV)/.stamp-bench  ## Measure what a search costs beside its fits, peers included
 	$(PY) benchmarks/overhead.py --json benchmarks/overhead.json
+
+.PHONY: bench-parallel
+bench-parallel: $(VENV)/.stamp-bench  ## Measure busy workers, wall time, memory and bytes, peers included
+	$(PY) benchmarks/parallel.py --json benchmarks/parallel.json
 
 # Peers whose proposals cost a second or so get fewer seeds. What has been run is not run again.
 REGRET := benchmarks/regret.py

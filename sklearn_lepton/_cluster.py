@@ -1,11 +1,13 @@
 """Clusters: fits on dask.distributed and on ray, which know what became of each worker."""
 
+import asyncio
 import os
 import signal
 import time
 import uuid
 from collections.abc import Iterable, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, wait
+from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, wait
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +15,7 @@ from joblib.parallel import BACKENDS
 
 from sklearn_lepton._payload import Package, run_payload, unwrap
 from sklearn_lepton._typing import Fit, Row, WorkerDied
+from sklearn_lepton.exceptions import WorkersDiedError
 
 
 class FutureWorkers:
@@ -56,6 +59,9 @@ def _package(constants: Sequence[Any]) -> Package:
 
 # ------------------------------------------------------------------------- dask
 
+_MAX_SHARED = 20  # times that the data are sent in vain before that is an error
+_MAX_ABSENT = 60  # seconds without a worker
+
 
 class Dask(FutureWorkers):
     """Fits run as tasks of a dask cluster.
@@ -76,24 +82,42 @@ class Dask(FutureWorkers):
         self._tasks: dict[Future[Any], Any] = {}
         self._begun: dict[str, float] = {}
         self._topic = f"sklearn_lepton-{uuid.uuid4().hex}"
+        self._shared: Any = None
 
     def open(self, constants: Sequence[Any]) -> None:
         """Send all workers what all fits have in common."""
         self._package = _package(constants)
         self._client.subscribe_topic(self._topic, self._on_begin)
-        self._share()
 
     def _on_begin(self, event: Any) -> None:
         self._begun[event[1]] = time.monotonic()
 
     def _share(self) -> None:
-        self._client.wait_for_workers(1, timeout=60)
-        # A list of one: scatter takes a tuple for several data.
-        [self._shared] = self._client.scatter([self._package.content], broadcast=True, hash=False)
+        """Send the data to the workers that there are; some of them may be on their way out."""
+        for n_tried in range(_MAX_SHARED):
+            try:
+                self._client.wait_for_workers(1, timeout=_MAX_ABSENT)
+            except TimeoutError as error:
+                msg = (
+                    f"No worker of the dask cluster has come back in {_MAX_ABSENT} s: see the log "
+                    "of the cluster. The trials that had finished are in trials_ and cv_results_."
+                )
+                raise WorkersDiedError(msg) from error
+            try:
+                # A list of one: scatter takes a tuple for several data.
+                [self._shared] = self._client.scatter(
+                    [self._package.content], broadcast=True, hash=False
+                )
+            except (OSError, ValueError, TimeoutError):
+                if n_tried + 1 == _MAX_SHARED:
+                    raise
+                time.sleep(0.5)
+            else:
+                return
 
     def submit(self, fit: Fit) -> "Future[Any]":
         """Start a fit on the cluster."""
-        if self._shared.status != "finished":  # the workers that had it are gone
+        if self._shared is None or self._shared.status != "finished":  # gone with its workers
             self._share()
         key = f"sklearn_lepton-{uuid.uuid4().hex}"
         task = self._client.submit(
@@ -116,7 +140,9 @@ class Dask(FutureWorkers):
         task = self._tasks.pop(future)
         has_begun = self._begun.pop(task.key, None) is not None
         if task.status == "finished":
-            return unwrap(task.result())
+            # With its worker a result can go before it is fetched.
+            with suppress(CancelledError):
+                return unwrap(task.result())
         if task.status != "error":  # with its worker went the data that it needs
             raise WorkerDied("the dask worker is gone", has_begun=has_begun)
         error = task.exception()
@@ -150,19 +176,46 @@ class Dask(FutureWorkers):
             if running:
                 self._end(running)
             self._client.unsubscribe_topic(self._topic)
-            self._shared.release()
+            if self._shared is not None:
+                self._shared.release()
 
 
 def _run_on_dask(content: Any, payload: bytes, topic: str, key: str) -> bytes:
     """Run a fit in a dask worker, and send word when it begins."""
-    from distributed import get_client  # noqa: PLC0415 - an extra
+    from distributed import get_client, get_worker  # noqa: PLC0415 - an extra
 
     client = get_client()
+    _settle(client, get_worker().address)
     return run_payload(content, payload, begin=lambda: client.log_event(topic, key))
+
+
+_settled: set[str] = set()
+
+
+def _settle(client: Any, address: str) -> None:
+    """Wait, once, until the nanny knows that this worker has started.
+
+    A worker that dies before that is not started again.
+    """
+    if address in _settled:
+        return
+    for _ in range(100):
+        answers = client.run(_status, workers=[address], nanny=True, on_error="return")
+        if not answers or "running" in answers.values():  # there may be no nanny
+            break
+        time.sleep(0.05)
+    _settled.add(address)
+
+
+def _status(dask_worker: Any) -> str:
+    """Return what a nanny knows of its worker."""
+    return str(dask_worker.process.status.name)
 
 
 async def _kill(dask_worker: Any) -> None:
     """Kill a worker from its nanny, which starts it anew; async, since nobody waits for it."""
+    while _status(dask_worker) == "starting":  # noqa: ASYNC110 - the nanny has no event for it
+        await asyncio.sleep(0.05)
     os.kill(dask_worker.pid, getattr(signal, "SIGKILL", signal.SIGTERM))
 
 
@@ -200,18 +253,20 @@ class Ray(FutureWorkers):
     Parameters
     ----------
     n_workers : int
-    remote_args : dict or None
-        The ``ray_remote_args`` of the backend.
+    backend : joblib backend
+        Gives ``ray_remote_args``.
     """
 
     can_end = True
 
-    def __init__(self, n_workers: int, remote_args: dict[str, Any] | None) -> None:
+    def __init__(self, n_workers: int, backend: Any) -> None:
         import ray  # noqa: PLC0415 - an extra
 
+        # The pool that `fit` has opened would hold what our actors need.
+        backend.terminate()
         self.n_workers = n_workers
         self._ray = ray
-        options = {"num_cpus": 1, "max_restarts": 0, **(remote_args or {})}
+        options = {"num_cpus": 1, "max_restarts": 0, **(backend.ray_remote_args or {})}
         self._make_actor = ray.remote(_Runner).options(**options).remote
         self._idle: list[_Actor] = []
         self._busy: dict[Future[Any], _Actor] = {}

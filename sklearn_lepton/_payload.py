@@ -7,6 +7,7 @@ import pickle
 import shutil
 import signal
 import tempfile
+import threading
 import time
 import traceback
 import uuid
@@ -118,9 +119,22 @@ def _places_for_data() -> list[Path]:
     return places
 
 
-def ignore_interrupts() -> None:
-    """Leave Ctrl-C, which every process of a terminal gets, to the search."""
+def start_worker(parent: int) -> None:
+    """Leave Ctrl-C, which every process of a terminal gets, to the search; end with it.
+
+    Parameters
+    ----------
+    parent : int
+        The process of the search. One that is killed can end nobody itself.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_follow, args=(parent,), daemon=True).start()
+
+
+def _follow(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(1.0)
+    os._exit(1)
 
 
 _opened: dict[str, Any] = {}

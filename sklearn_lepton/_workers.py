@@ -2,6 +2,7 @@
 
 import math
 import multiprocessing
+import os
 import re
 import time
 from collections.abc import Iterable, Sequence
@@ -19,9 +20,9 @@ from sklearn_lepton._cluster import Dask, FutureWorkers, Ray
 from sklearn_lepton._payload import (
     Folder,
     Package,
-    ignore_interrupts,
     run_fit,
     run_in_worker,
+    start_worker,
     unwrap,
 )
 from sklearn_lepton._typing import Fit, Row, WorkerDied, Workers
@@ -51,7 +52,7 @@ def make_workers(n_jobs: int | None, parallel: Any, *, must_end: bool) -> Worker
     if name == "DaskDistributedBackend":
         return Dask(backend.client, n_workers)
     if name == "RayBackend":
-        return Ray(n_workers, backend.ray_remote_args)
+        return Ray(n_workers, backend)
     is_nested = (backend.nesting_level or 0) > 0
     is_daemon = multiprocessing.current_process().daemon  # which may have no children
     if must_end and not is_daemon and (is_nested or isinstance(backend, BACKENDS["loky"])):
@@ -147,7 +148,9 @@ class _Slot:
     def __init__(self, folder: Folder, number: int, env: dict[str, str]) -> None:
         self._folder = str(folder.path)
         self._begun = folder.path / f"begun-{number}"
-        self._executor = ProcessPoolExecutor(max_workers=1, env=env, initializer=ignore_interrupts)
+        self._executor = ProcessPoolExecutor(
+            max_workers=1, env=env, initializer=start_worker, initargs=(os.getpid(),)
+        )
 
     def submit(self, payload: bytes) -> "Future[Any]":
         self._begun.unlink(missing_ok=True)

@@ -1,0 +1,113 @@
+r"""
+Workers that never wait
+=======================
+
+You will know what the workers of a parallel search do all the time, and what
+`asynchronous=True` changes.
+"""
+
+# %%
+# How long a fit takes often depends on the parameters that are searched. The tree below makes that
+# plain: it sleeps for 30 ms for each level that it may have, as if its data were larger.
+
+import time
+
+import matplotlib.pyplot as plt
+from joblib import parallel_config
+from sklearn.datasets import load_breast_cancer
+from sklearn.tree import DecisionTreeClassifier
+
+from sklearn_lepton import BayesSearchCV
+
+X, y = load_breast_cancer(return_X_y=True)
+
+
+class SlowTree(DecisionTreeClassifier):
+    """A decision tree that takes its time."""
+
+    def fit(self, X, y):
+        """Sleep, then fit."""
+        time.sleep(0.03 * self.max_depth)
+        return super().fit(X, y)
+
+
+space = {
+    "max_depth": (1, 20, "int"),
+    "min_samples_leaf": (1, 80, "log-int"),
+    "ccp_alpha": (1e-5, 1e-1, "log-uniform"),
+}
+
+# %%
+# Both searches run 15 trials of three splits on four workers. The first proposes trials in batches,
+# here of two, and waits for all six fits of a batch before it chooses the next two trials. The
+# second proposes a trial whenever a worker has nothing to do. ``n_initial_points=15`` leaves the
+# model out, so that both run the same fits and their times can be compared; leave it at its default
+# in earnest. The workers are threads, which is enough for fits that sleep; for fits that compute,
+# leave ``parallel_config`` out, and the workers are processes.
+
+searches = {}
+for name, asynchronous in (("batches", False), ("asynchronous", True)):
+    search = BayesSearchCV(
+        SlowTree(max_depth=5, random_state=0),
+        space,
+        n_iter=15,
+        cv=3,
+        n_jobs=4,
+        asynchronous=asynchronous,
+        n_initial_points=15,
+        random_state=0,
+    )
+    started = time.perf_counter()
+    with parallel_config(backend="threading"):
+        searches[name] = search.fit(X, y)
+    seconds = time.perf_counter() - started
+    print(f"{name:12} {seconds:.1f} s, best score {search.best_score_:.4f}")
+
+# %%
+# Every trial remembers in ``rows``, one for each split, when its fit began, on which worker, and
+# how long fitting and scoring took. So a search can be asked how busy its workers were.
+
+
+def bars(search):
+    """Return (trial, worker, start, length) of each fit, in seconds since the first began."""
+    fits = [(trial.number, row) for trial in search.trials_ for row in trial.rows]
+    first = min(row["start_time"] for _, row in fits)
+    return [
+        (number, row["worker"], row["start_time"] - first, row["fit_time"] + row["score_time"])
+        for number, row in fits
+    ]
+
+
+def busy_share(search):
+    """Return how long the search took, and the share of the workers' time spent in fits."""
+    lengths = [length for *_, length in bars(search)]
+    end = max(start + length for *_, start, length in bars(search))
+    return end, sum(lengths) / (end * search.n_jobs)
+
+
+for name, search in searches.items():
+    end, busy = busy_share(search)
+    print(f"{name:12} workers busy for {busy:.0%} of {end:.1f} s")
+
+# %%
+# In the picture, each lane is a worker and each bar a fit, with the number and the colour of its
+# trial. Hatched is time in which a worker has nothing to do: in batches, while others are still at
+# the batch's last fits.
+
+colors = [color for place, color in enumerate(plt.colormaps["Set3"].colors) if place not in {1, 8}]
+figure, axes = plt.subplots(2, 1, figsize=(9, 5.4), sharex=True, layout="constrained")
+for axis, (name, search) in zip(axes, searches.items(), strict=True):
+    end, busy = busy_share(search)
+    axis.barh(range(search.n_jobs), end, height=0.8, color="white", ec="0.7", lw=0, hatch="////")
+    for trial, worker, start, length in bars(search):
+        color = colors[trial % len(colors)]
+        axis.barh(worker, length, left=start, height=0.8, color=color, ec="black", lw=0.6)
+        if length > 0.02 * end:
+            axis.text(start + length / 2, worker, trial, ha="center", va="center", fontsize=9)
+    axis.set_title(f"{name.capitalize()}: workers busy for {busy:.0%} of {end:.1f} s", loc="left")
+    axis.set(yticks=range(search.n_jobs), ylabel="worker")
+    axis.invert_yaxis()
+    axis.spines[["top", "right", "left"]].set_visible(False)
+    axis.tick_params(left=False)
+axes[-1].set(xlabel="seconds since the first fit began", xlim=(0, None))
+plt.show()
