@@ -92,7 +92,7 @@ slow: $(VENV)/.stamp-test  ## Run the long tests: real estimators, memory and sp
 
 .PHONY: faults
 faults: $(VENV)/.stamp-test  ## Run the tests of workers that die, hang or are interrupted
-	$(PY) -m pip install --quiet --editable ".[dask,ray]" psutil
+	$(PY) -m pip install --quiet --editable ".[dask,ray]"
 	$(PY) -m pytest -m faults --timeout 300 $(PYTEST_FLAGS)
 
 .PHONY: test-versions

@@ -108,7 +108,7 @@ class Dask(FutureWorkers):
                 [self._shared] = self._client.scatter(
                     [self._package.content], broadcast=True, hash=False
                 )
-            except (OSError, ValueError, TimeoutError):
+            except (OSError, ValueError, KeyError):  # of a scheduler that has just lost a worker
                 if n_tried + 1 == _MAX_SHARED:
                     raise
                 time.sleep(0.5)

@@ -76,9 +76,10 @@ class Folder:
             self.path.mkdir(mode=0o700)
             try:
                 self._write(package)
-            except OSError:  # no room: the next place may have some
+            except BaseException as error:
                 self.remove()
-                if number + 1 == len(places):
+                # Where there is no room, the next place may have some.
+                if not isinstance(error, OSError) or number + 1 == len(places):
                     raise
             else:
                 return

@@ -1,0 +1,276 @@
+"""Workers that die, by their own hand or by another's, and the searching process itself.
+
+=============================================  ==========================================
+fault                                          what holds
+=============================================  ==========================================
+a fit kills its worker, exits or crashes       it costs its trial; others run once
+workers are killed from outside, at random     at worst those that are hit twice fail
+a worker is killed while it is idle            nobody notices
+workers die before a fit begins                WorkersDiedError; earlier trials are kept
+the searching process is killed                no worker stays, nor does the folder
+the searching process forks                    the child can search as well
+=============================================  ==========================================
+"""
+
+import itertools
+import os
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import psutil
+import pytest
+import sabotage
+from sabotage import make_search, reasons
+
+from sklearn_lepton.exceptions import WorkersDiedError
+
+pytestmark = [
+    pytest.mark.faults,
+    pytest.mark.filterwarnings("ignore::sklearn.exceptions.FitFailedWarning"),
+    pytest.mark.filterwarnings("ignore:One or more of the:UserWarning"),
+]
+
+both_modes = pytest.mark.parametrize(
+    "asynchronous", [False, True], ids=["in batches", "asynchronous"]
+)
+
+
+@pytest.mark.parametrize(
+    ("cluster", "how", "asynchronous"),
+    [
+        *itertools.product(["loky"], ["kill", "exit", "crash"], [False, True]),
+        ("dask", "kill", False),
+        ("dask", "exit", True),
+        ("ray", "kill", True),
+        ("ray", "exit", False),
+    ],
+    indirect=["cluster"],
+)
+def test_a_fit_that_takes_its_worker_along_costs_its_trial(
+    fit, backend, tmp_path, how, asynchronous
+):
+    search = fit(make_search(how, tmp_path, asynchronous=asynchronous))
+    assert search.stop_reason_ == "n_iter"
+    assert len(search.trials_) == 6
+    guilty = sabotage.guilty_trials(search)
+    for trial in search.trials_:
+        assert trial.status == ("failed" if trial in guilty else "complete"), reasons(trial)
+    code = {"kill": "SIGKILL", "exit": "EXIT(3)", "crash": "SIGSEGV"}[how]
+    for trial in guilty:
+        assert "died" in reasons(trial)
+        assert backend != "loky" or f"exit code {code}" in reasons(trial)
+    assert search.best_params_["how"] == "ok"
+    assert np.isnan(search.cv_results_["mean_test_score"]).sum() == len(guilty)
+    starts = sabotage.starts(tmp_path)
+    assert len({x for x, _, _ in starts}) == 6
+    innocent = [n for (_, _, done), n in starts.items() if done == "ok"]
+    assert len(innocent) == 2 * (6 - len(guilty))
+    assert max(innocent) <= (1 if backend == "loky" else 2)
+    if backend != "dask":  # which repeats by itself what its worker did not survive
+        assert max(starts.values()) <= 2
+
+
+def worker_pids(found):
+    if found is None:
+        return [process.pid for process in sabotage.worker_processes()]
+    return sabotage.pids_on_dask(found)
+
+
+@both_modes
+@pytest.mark.parametrize("cluster", ["loky", "dask"], indirect=True)
+def test_workers_killed_from_outside_cost_little(fit, cluster, tmp_path, asynchronous):
+    has_begun, is_over = threading.Event(), threading.Event()
+    killed = []
+
+    def kill_at_random():
+        choose = random.Random(0)
+        has_begun.wait()
+        while len(killed) < 3 and not is_over.wait(1.5):
+            if pids := worker_pids(cluster[1]):
+                killed.append(choose.choice(sorted(pids)))
+                os.kill(killed[-1], signal.SIGKILL)
+
+    killer = threading.Thread(target=kill_at_random)
+    killer.start()
+    settings = {"asynchronous": asynchronous, "callbacks": lambda *_: has_begun.set()}
+    try:
+        search = fit(make_search("ok", tmp_path, 12, guilty=(), cv=3, seconds=0.2, **settings))
+    finally:
+        has_begun.set()
+        is_over.set()
+        killer.join()
+    assert len(killed) >= 2
+    assert search.stop_reason_ == "n_iter"
+    assert len(search.trials_) == 12
+    starts = sabotage.starts(tmp_path)
+    assert max(starts.values()) <= 2
+    for trial in search.trials_:
+        runs = [n for (x, _, _), n in starts.items() if x == trial.params["x"]]
+        if trial.status == "failed":
+            assert 2 in runs
+            assert "The worker died in this fit, again when it was repeated" in reasons(trial)
+        else:
+            assert len(runs) == 3
+    assert sum(trial.status == "complete" for trial in search.trials_) >= 10
+
+
+@both_modes
+@pytest.mark.parametrize("cluster", ["dask"], indirect=True)
+def test_a_cluster_whose_workers_are_all_killed_goes_on(fit, cluster, tmp_path, asynchronous):
+    def kill_all(search, trial):
+        if trial.number == 1:
+            for pid in worker_pids(cluster[1]):
+                os.kill(pid, signal.SIGKILL)
+
+    search = make_search("ok", tmp_path, guilty=(), asynchronous=asynchronous)
+    search = fit(search.set_params(callbacks=kill_all))
+    assert [trial.status for trial in search.trials_] == ["complete"] * 6
+    assert max(sabotage.starts(tmp_path).values()) <= 2
+
+
+@pytest.mark.parametrize("is_first", [True, False], ids=["the first to get them", "the second"])
+@pytest.mark.parametrize("cluster", ["dask"], indirect=True)
+def test_a_worker_killed_while_the_data_are_sent_costs_nothing(fit, cluster, tmp_path, is_first):
+    def kill():
+        sabotage.is_soon(lambda: sabotage.notes(tmp_path, "loads"), 30)
+        first = int(sabotage.notes(tmp_path, "loads")[0])
+        [victim] = [pid for pid in worker_pids(cluster[1]) if (pid == first) == is_first]
+        os.kill(victim, signal.SIGKILL)
+
+    search = make_search("ok", tmp_path, 4, guilty=(), scoring=sabotage.SlowScorer(tmp_path))
+    killer = threading.Thread(target=kill)
+    killer.start()
+    try:
+        fit(search)
+    finally:
+        killer.join()
+    assert [trial.status for trial in search.trials_] == ["complete"] * 4
+    assert set(sabotage.starts(tmp_path).values()) == {1}
+
+
+@pytest.mark.parametrize("cluster", ["dask"], indirect=True)
+def test_a_cluster_that_takes_no_data_is_an_error_that_says_so(fit, tmp_path, monkeypatch):
+    def scatter(*_, **__):
+        raise RuntimeError("no room for data")
+
+    monkeypatch.setattr("distributed.Client.scatter", scatter)
+    with pytest.raises(RuntimeError, match="no room for data"):
+        fit(make_search("ok", tmp_path, 2, guilty=()))
+
+
+@both_modes
+@pytest.mark.parametrize("cluster", ["loky"], indirect=True)
+def test_workers_killed_while_idle_are_replaced(fit, tmp_path, asynchronous):
+    def kill_idle(search, trial):
+        if trial.number in {1, 3}:
+            for worker in sabotage.worker_processes():
+                worker.kill()
+
+    # One split on each of two workers: asynchronously one of them may be busy.
+    search = make_search("ok", tmp_path, guilty=(), asynchronous=asynchronous)
+    search = fit(search.set_params(callbacks=kill_idle))
+    assert [trial.status for trial in search.trials_] == ["complete"] * 6
+    counts = sabotage.starts(tmp_path).values()
+    assert len(counts) == 12
+    assert max(counts) == 1 + asynchronous or set(counts) == {1}
+
+
+@both_modes
+@pytest.mark.parametrize("cluster", ["loky"], indirect=True)
+def test_if_no_worker_lives_to_begin_a_fit_the_search_says_so(fit, tmp_path, asynchronous):
+    search = fit(make_search("ok", tmp_path, 3, guilty=(), asynchronous=asynchronous))
+    trials, results = search.trials_, search.cv_results_
+    search.set_params(scoring=sabotage.DeadlyScorer(), warm_start=True, initial_params=None)
+    start = time.monotonic()
+    with pytest.raises(WorkersDiedError, match="before a fit had begun.* exit code"):
+        fit(search)
+    assert time.monotonic() - start < 20
+    assert search.trials_ == trials
+    assert search.cv_results_["params"] == results["params"]
+    assert len(sabotage.starts(tmp_path)) == 6
+    assert len(fit(search.set_params(scoring=None)).trials_) == 6
+
+
+def is_gone(process):
+    try:
+        return process.status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
+
+
+def folders_of(pid):
+    places = {Path(tempfile.gettempdir()), Path("/dev/shm")}
+    return [path for place in places for path in place.glob(f"sklearn_lepton-{pid}-*")]
+
+
+@pytest.mark.parametrize(("seconds", "n_fits"), [(0.05, 4), (1000.0, 2)], ids=["short", "long"])
+def test_nothing_outlives_a_search_that_is_killed(tmp_path, seconds, n_fits):
+    code = (
+        "import sabotage\n"
+        f"search = sabotage.make_search('ok', {str(tmp_path)!r}, 500, guilty=(),"
+        f" seconds={seconds}, initial_params=None)\n"
+        "search.fit(*sabotage.make_data())\n"
+    )
+    process = subprocess.Popen([sys.executable, "-c", code], env=sabotage.environment())
+    try:
+        assert sabotage.is_soon(lambda: len(sabotage.notes(tmp_path, "fits")) >= n_fits, 60)
+        family = psutil.Process(process.pid).children(recursive=True)
+        assert len(family) >= 3  # two workers and the tracker
+        assert folders_of(process.pid)
+    finally:
+        process.kill()
+        process.wait()
+    try:
+        assert sabotage.is_soon(lambda: all(map(is_gone, family)), 5)
+        assert not folders_of(process.pid)
+    finally:  # for the tests that follow
+        for relative in [relative for relative in family if not is_gone(relative)]:
+            if "resource_tracker" not in " ".join(relative.cmdline()):  # which tidies up
+                relative.kill()
+
+
+FORKING = """
+import os, sys, time, warnings
+import sabotage
+from sklearn.model_selection import GridSearchCV
+
+warnings.filterwarnings("ignore", ".*fork", DeprecationWarning)
+data = sabotage.make_data()
+
+def search():
+    return sabotage.make_search("ok", None, 4, guilty=()).fit(*data)
+
+assert len(search().trials_) == 4
+if sys.argv[1] == "stock":
+    GridSearchCV(sabotage.Saboteur(), {"x": [0.1, 0.2]}, cv=2, n_jobs=2).fit(*data)
+start = time.monotonic()
+pid = os.fork()
+if pid == 0:
+    status = 1
+    try:
+        status = 0 if len(search().trials_) == 4 and time.monotonic() - start < 30 else 2
+    finally:
+        os._exit(status)
+_, status = os.waitpid(pid, 0)
+assert len(search().trials_) == 4  # the parent can go on
+sys.exit(os.waitstatus_to_exitcode(status))
+"""
+
+
+@pytest.mark.parametrize("first", ["ours", "stock"])
+def test_a_fork_of_a_process_that_has_searched_can_search(first):
+    run = subprocess.run(
+        [sys.executable, "-c", FORKING, first],
+        env=sabotage.environment(),
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert run.returncode == 0, run.stderr

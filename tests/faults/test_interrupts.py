@@ -1,0 +1,123 @@
+"""Ctrl-C, pressed in a process of its own, at many moments, also to the whole process group.
+
+=======================================  ================================================
+fault                                    what holds
+=======================================  ================================================
+Ctrl-C                                   the search ends soon, fitted, with all finished
+Ctrl-C before the first trial finishes   KeyboardInterrupt
+a second Ctrl-C during the refit         KeyboardInterrupt at once; the results are there
+=======================================  ================================================
+"""
+
+import json
+import subprocess
+import sys
+
+import pytest
+import sabotage
+
+pytestmark = pytest.mark.faults
+
+# Numbers of finished trials, seconds after that, and whether the whole group gets the signal.
+MOMENTS = [
+    (1, 0.0, False),
+    (1, 0.03, True),
+    (2, 0.1, False),
+    (3, 0.0, True),
+    (4, 0.17, False),
+    (6, 0.06, True),
+]
+
+PROGRAM = """
+import contextlib, sys
+import sabotage
+
+if __name__ == "__main__":
+    with contextlib.ExitStack() as stack:
+        if {backend!r} == "dask":
+            from distributed import Client, LocalCluster
+
+            own = LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=":0")
+            stack.enter_context(own)
+            stack.enter_context(Client(own))
+        sabotage.interrupted_searches({folder!r}, {moments!r}, {backend!r}, **{settings!r})
+"""
+
+
+def interrupt(folder, moments, backend, **settings):
+    """Run searches in a process of their own, and return what became of each."""
+    program = PROGRAM.format(
+        folder=str(folder), moments=moments, backend=backend, settings=settings
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", program],
+        env=sabotage.environment(),
+        capture_output=True,
+        text=True,
+        timeout=100,
+        start_new_session=True,
+    )
+    outcomes = [json.loads(line) for line in run.stdout.splitlines() if line.startswith("{")]
+    assert len(outcomes) == len(moments), run.stderr
+    return outcomes, run.stderr
+
+
+WAYS = [
+    ("loky", {}),
+    ("loky", {"asynchronous": True}),
+    ("threading", {}),
+    ("threading", {"asynchronous": True}),
+    ("loky", {"n_jobs": 1}),
+    ("dask", {}),
+    ("dask", {"asynchronous": True}),
+]
+
+
+def name_of(way):
+    return "-".join([way[0], *way[1]])
+
+
+@pytest.mark.parametrize("way", WAYS, ids=name_of)
+def test_ctrl_c_ends_with_what_has_finished(tmp_path, way):
+    backend, settings = way
+    if backend == "dask":
+        pytest.importorskip("distributed")
+    # A terminal's Ctrl-C would end the workers that a local cluster is just starting.
+    moments = MOMENTS if backend != "dask" else [moment for moment in MOMENTS if not moment[2]]
+    outcomes, stderr = interrupt(tmp_path, moments, backend, **settings)
+    for outcome, (n_trials, _, _) in zip(outcomes, moments, strict=True):
+        assert outcome["error"] is None, stderr
+        assert outcome["reason"] == "interrupted"
+        assert "SearchInterruptedWarning" in outcome["warnings"]
+        assert set(outcome["logged"]) <= set(outcome["trials"])
+        assert len(outcome["trials"]) == outcome["n_results"] >= n_trials
+        assert set(outcome["statuses"]) == {"complete"}
+        assert outcome["is_fitted"]
+        assert outcome["seconds"] < 3.0
+        assert backend == "dask" or not outcome["workers"]
+    assert backend == "dask" or "Traceback" not in stderr
+
+
+@pytest.mark.parametrize("way", [WAYS[0], WAYS[1], WAYS[4]], ids=name_of)
+def test_ctrl_c_before_there_is_a_result_is_an_interrupt(tmp_path, way):
+    backend, settings = way
+    moments = [(0, 0.05, True), (0, 0.2, True), (0, 0.5, False)]
+    outcomes, _ = interrupt(tmp_path, moments, backend, cv=30, **settings)
+    for outcome in outcomes:
+        assert outcome["error"] == "KeyboardInterrupt"
+        assert outcome["trials"] == outcome["logged"] == []
+        assert outcome["seconds"] < 3.0
+        assert not outcome["workers"]
+
+
+@pytest.mark.parametrize("way", [WAYS[0], WAYS[1], WAYS[4]], ids=name_of)
+def test_a_second_ctrl_c_ends_the_refit(tmp_path, way):
+    backend, settings = way
+    [outcome], _ = interrupt(tmp_path, [(2, 0.1, True)], backend, second=0.3, **settings)
+    assert outcome["error"] == "KeyboardInterrupt"
+    assert "SearchInterruptedWarning" in outcome["warnings"]
+    assert outcome["seconds"] < 2.0
+    assert outcome["reason"] == "interrupted"
+    assert len(outcome["trials"]) == outcome["n_results"] >= 2
+    assert set(outcome["logged"]) <= set(outcome["trials"])
+    assert not outcome["is_fitted"]

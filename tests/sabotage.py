@@ -1,0 +1,336 @@
+"""Estimators and scorers that misbehave, importable by worker processes, and their log."""
+
+import contextlib
+import ctypes
+import json
+import os
+import signal
+import sys
+import threading
+import time
+import warnings
+from collections import Counter
+from pathlib import Path
+
+import joblib
+import numpy as np
+import psutil
+from scipy.stats import qmc
+from sklearn.base import BaseEstimator, ClassifierMixin
+from threadpoolctl import threadpool_info
+
+from sklearn_lepton import BayesSearchCV
+
+N_ROWS = 60
+UNIT = (0.0, 1.0, "uniform")
+
+# Ends what sleeps in threads of this process; in other processes nobody sets it.
+release = threading.Event()
+
+
+def make_data():
+    """Sixty rows, the first column of which numbers them, and two classes."""
+    rng = np.random.default_rng(0)
+    X = np.column_stack([np.arange(float(N_ROWS)), rng.normal(size=(N_ROWS, 2))])
+    return X, np.arange(N_ROWS) % 2
+
+
+# ------------------------------------------------------------------------- acts
+
+
+class UnpicklableError(Exception):
+    """Does not leave its process."""
+
+    def __reduce__(self):
+        raise TypeError("cannot pickle this")
+
+
+class UnloadableError(Exception):
+    """Leaves its process, and arrives in none."""
+
+    def __init__(self, first, second):
+        super().__init__(f"{first} {second}")
+
+
+class HoldingError(Exception):
+    """Holds what cannot be pickled."""
+
+    def __init__(self, text):
+        super().__init__(text)
+        self.lock = threading.Lock()
+
+
+def _raise(error):
+    raise error
+
+
+def _crash():
+    import resource
+
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    ctypes.string_at(0)
+
+
+ACTS = {
+    "raise": lambda: _raise(ValueError("no luck")),
+    "sys.exit": lambda: sys.exit(4),
+    "out of memory": lambda: _raise(MemoryError("no room")),
+    "unpicklable": lambda: _raise(UnpicklableError("no luck")),
+    "unloadable": lambda: _raise(UnloadableError("no", "luck")),
+    "holding": lambda: _raise(HoldingError("no luck")),
+    "kill": lambda: os.kill(os.getpid(), signal.SIGKILL),
+    "exit": lambda: os._exit(3),
+    "crash": _crash,
+    "sleep": lambda: release.wait(1000),
+    # Compiled code that keeps the interpreter's lock.
+    "deaf": lambda: ctypes.PyDLL(None).sleep(1000),
+}
+
+
+class Saboteur(ClassifierMixin, BaseEstimator):
+    """Score `x`, and do in fit or in scoring what `how` names; log each fit's start."""
+
+    def __init__(self, x=0.5, how="ok", seconds=0.01, refit_seconds=0.0, folder=None):
+        self.x = x
+        self.how = how
+        self.seconds = seconds
+        self.refit_seconds = refit_seconds
+        self.folder = folder
+
+    def fit(self, X, y):
+        is_refit = len(X) == N_ROWS
+        split = "all" if is_refit else joblib.hash(X[:, 0])
+        note(self.folder, "fits", f"{self.x!r} {split} {self.how.replace(' ', '_')} {os.getpid()}")
+        release.wait(self.refit_seconds if is_refit else self.seconds)
+        if self.how in ACTS:
+            ACTS[self.how]()
+        self.classes_ = np.unique(y)
+        return self
+
+    def predict(self, X):
+        return np.zeros(len(X), dtype=int)
+
+    def score(self, X, y=None):
+        if self.how.startswith("scoring: "):
+            ACTS[self.how.removeprefix("scoring: ")]()
+        return self.x
+
+
+class DeadlyScorer:
+    """End each process but its own as soon as it is loaded there."""
+
+    def __init__(self):
+        self.pid = os.getpid()
+
+    def __setstate__(self, state):
+        if os.getpid() != state["pid"]:
+            os._exit(1)
+        self.__dict__.update(state)
+
+    def __call__(self, estimator, X, y):
+        return estimator.score(X, y)
+
+
+class SlowScorer(DeadlyScorer):
+    """Take a second to be loaded, and log where."""
+
+    def __init__(self, folder):
+        super().__init__()
+        self.folder = str(folder)
+
+    def __setstate__(self, state):
+        if os.getpid() != state["pid"]:
+            note(state["folder"], "loads", str(os.getpid()))
+            time.sleep(1.0)
+        self.__dict__.update(state)
+
+
+class Observer(Saboteur):
+    """Log what a fit sees of threads, environment and joblib."""
+
+    def fit(self, X, y):
+        backend, n_jobs = joblib.parallel.get_active_backend()
+        seen = {
+            "backend": type(backend).__name__,
+            "nesting_level": backend.nesting_level,
+            "n_jobs": n_jobs,
+            "effective": [joblib.effective_n_jobs(n) for n in (None, 1, 2, -1)],
+            "pools": sorted((pool["user_api"], pool["num_threads"]) for pool in threadpool_info()),
+            "env": {name: value for name, value in os.environ.items() if "NUM_THREADS" in name},
+            "inner": sorted(
+                joblib.Parallel(n_jobs=2)(joblib.delayed(_where)(os.getpid()) for _ in range(4))
+            ),
+        }
+        if len(X) < N_ROWS:
+            note(self.folder, "seen", repr(seen))
+        return super().fit(X, y)
+
+
+def _where(pid):
+    return "here" if pid == os.getpid() else "in another process"
+
+
+# -------------------------------------------------------------------------- log
+
+
+def note(folder, name, line):
+    """Append a line to a log, whole whoever else writes."""
+    if folder in {None, "None"}:
+        return
+    log = os.open(Path(folder) / name, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    os.write(log, f"{line}\n".encode())
+    os.close(log)
+
+
+def notes(folder, name):
+    """Return the lines of a log."""
+    path = Path(folder) / name
+    return path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+
+
+def starts(folder):
+    """Count how often the fit of each (x, split, how) was started, the refit left out."""
+    lines = [line.split()[:3] for line in notes(folder, "fits")]
+    return Counter((float(x), split, how) for x, split, how in lines if split != "all")
+
+
+class Log:
+    """A callback that logs each finished trial."""
+
+    def __init__(self, folder):
+        self.folder = folder
+
+    def __call__(self, search, trial):
+        note(self.folder, "trials", str(trial.number))
+
+
+# --------------------------------------------------------------------- searches
+
+
+def make_search(how, folder, n_iter=6, *, guilty=(1,), seconds=0.01, **settings):
+    """Make a search whose trials numbered `guilty` do `how`; by their `x` they seem the best."""
+    space = {"x": UNIT, "how": ["ok", how]} if guilty else {"x": UNIT}
+    settings = {
+        "initial_params": [
+            {"x": 0.9 + 0.01 * k, "how": how}
+            if k in guilty
+            else {"x": 0.1 + 0.05 * k} | ({"how": "ok"} if guilty else {})
+            for k in range(n_iter)
+        ],
+        "cv": 2,
+        "n_jobs": 2,
+        "random_state": 0,
+        **settings,
+    }
+    estimator = Saboteur(folder=str(folder), seconds=seconds)
+    return BayesSearchCV(estimator, space, n_iter=n_iter, **settings)
+
+
+def guilty_trials(search):
+    """Return the trials that did what they should not."""
+    return [trial for trial in search.trials_ if trial.params.get("how", "ok") != "ok"]
+
+
+def reasons(trial):
+    """Join the reasons why the splits of a trial failed."""
+    return " ".join(str(row["fit_error"]) for row in trial.rows)
+
+
+# -------------------------------------------------------------------- processes
+
+
+def worker_processes(process=None):
+    """List the living worker processes that a process has started for searches."""
+    found = []
+    for child in (process or psutil.Process()).children():
+        with contextlib.suppress(psutil.Error):
+            command = " ".join(child.cmdline())
+            others = "resource_tracker" in command or "multiprocessing.spawn" in command
+            if not others and child.status() != psutil.STATUS_ZOMBIE:
+                found.append(child)
+    return found
+
+
+def pids_on_dask(cluster):
+    """List the workers of a local cluster that their nannies would start anew."""
+    nannies = cluster.workers.values()
+    return [n.pid for n in nannies if n.process is not None and n.process.status.name == "running"]
+
+
+def is_soon(condition, seconds):
+    """Wait until a condition holds, and return whether it does."""
+    end = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.02)
+    return True
+
+
+def interrupted_searches(folder, moments, backend="loky", *, second=None, **settings):
+    """Interrupt a search of this process at each moment, and print what became of it.
+
+    A moment is a number of finished trials, a time after that, in seconds, and whether
+    all processes of the group get the signal, as in a terminal. `second` is a time
+    after the start of the refit when Ctrl-C is pressed again.
+    """
+    qmc.Sobol(1).random()  # the first one of a process swallows an interrupt
+    sent = 0.0
+
+    def press(*, to_group):
+        nonlocal sent
+        sent = time.monotonic()
+        if to_group:
+            os.killpg(0, signal.SIGINT)
+        else:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    def watch(place, n_trials, delay, to_group):
+        is_soon(lambda: len(notes(place, "trials")) >= n_trials, 60)
+        time.sleep(delay)
+        press(to_group=to_group)
+        if second is not None:
+            is_soon(lambda: any(" all " in line for line in notes(place, "fits")), 10)
+            time.sleep(second)
+            press(to_group=to_group)
+
+    for number, moment in enumerate(moments):
+        place = Path(folder) / str(number)
+        place.mkdir()
+        search = make_search(
+            "ok", place, 60, guilty=(), seconds=0.05, initial_params=None, **settings
+        ).set_params(callbacks=Log(place))
+        if second is not None:
+            search.set_params(estimator__refit_seconds=30.0)
+        watcher = threading.Thread(target=watch, args=(place, *moment))
+        watcher.start()
+        error = None
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            try:
+                with joblib.parallel_config(backend=backend):
+                    search.fit(*make_data())
+            except KeyboardInterrupt as interrupt:
+                error = type(interrupt).__name__
+        seconds = time.monotonic() - sent
+        watcher.join()
+        outcome = {
+            "error": error,
+            "seconds": seconds,
+            "warnings": [warning.category.__name__ for warning in caught],
+            "reason": getattr(search, "stop_reason_", None),
+            "trials": [trial.number for trial in getattr(search, "trials_", [])],
+            "statuses": [trial.status for trial in getattr(search, "trials_", [])],
+            "logged": [int(line) for line in notes(place, "trials")],
+            "n_results": len(getattr(search, "cv_results_", {"params": []})["params"]),
+            "is_fitted": hasattr(getattr(search, "best_estimator_", None), "classes_"),
+            "workers": [worker.pid for worker in worker_processes()],
+        }
+        sys.stdout.write(json.dumps(outcome) + "\n")
+        sys.stdout.flush()
+
+
+def environment(**changes):
+    """Return the environment of a new process that can import this module."""
+    path = os.pathsep.join([str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")])
+    return {**os.environ, "PYTHONPATH": path.rstrip(os.pathsep), **changes}
