@@ -195,7 +195,7 @@ class Processes(FutureWorkers):
         self.n_workers = n_workers
         self._backend = backend
         self._folder: Folder | None = None
-        self._n_slots = 0
+        self._slots: list[_Slot] = []  # all there have been, known before they have a process
         self._idle: list[_Slot] = []
         self._busy: dict[Future[Any], _Slot] = {}
 
@@ -217,8 +217,8 @@ class Processes(FutureWorkers):
             except BrokenProcessPool:  # somebody killed it while it waited
                 slot.kill()
         assert self._folder is not None  # noqa: S101 - for mypy
-        self._n_slots += 1
-        slot = _Slot(self._folder, self._n_slots, self._env)
+        slot = _Slot(self._folder, len(self._slots), self._env)
+        self._slots.append(slot)
         return self._keep(slot, slot.submit(payload))
 
     def _keep(self, slot: _Slot, future: "Future[Any]") -> "Future[Any]":
@@ -249,8 +249,9 @@ class Processes(FutureWorkers):
 
     def close(self) -> None:
         """Kill all processes and remove the folder of data."""
-        for slot in [*self._busy.values(), *self._idle]:
+        for slot in self._slots:
             slot.kill()
+        self._slots.clear()
         self._busy.clear()
         self._idle.clear()
         if self._folder is not None:
