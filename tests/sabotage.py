@@ -15,7 +15,6 @@ from pathlib import Path
 import joblib
 import numpy as np
 import psutil
-from scipy.stats import qmc
 from sklearn.base import BaseEstimator, ClassifierMixin
 from threadpoolctl import threadpool_info
 
@@ -274,7 +273,6 @@ def interrupted_searches(folder, moments, backend="loky", *, second=None, **sett
     all processes of the group get the signal, as in a terminal. `second` is a time
     after the start of the refit when Ctrl-C is pressed again.
     """
-    qmc.Sobol(1).random()  # the first one of a process swallows an interrupt
     sent = 0.0
 
     def press(*, to_group):

@@ -85,6 +85,9 @@ class Optimizer(ABC):
         self._seen: dict[tuple[float, ...], int] = {}
         self._queue: deque[dict[str, Any]] = deque()
         self._sobol = np.empty((0, self.space.n_dims))
+        # The first sequence of a process reads tables, in compiled code that drops a Ctrl-C: now,
+        # before there is anything to interrupt.
+        qmc.Sobol(1, seed=0)
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave out what the trials and the seed tell."""
