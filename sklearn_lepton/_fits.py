@@ -132,6 +132,11 @@ class Fits:
                 self._evaluate([t.params for t in legal], **self._splits, **self._context)
             except _Recorded as recorded:
                 fits = recorded.fits
+            if len(fits) != len(legal) * self.n_splits:  # found by scikit-learn itself from 1.9 on
+                raise ValueError(
+                    "cv.split and cv.get_n_splits return inconsistent results. Expected "
+                    f"{self.n_splits} splits, got {len(fits) // len(legal)}."
+                )
         for place, (_, _, kwargs) in enumerate(fits):
             # Told by verbose=10: its place in the search instead of in the batch.
             number = legal[place // self.n_splits].number
