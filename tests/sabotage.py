@@ -230,6 +230,18 @@ def guilty_trials(search):
     return [trial for trial in search.trials_ if trial.params.get("how", "ok") != "ok"]
 
 
+def check_only_guilty_failed(search, n_trials, reason):
+    """Check that the trials that did wrong failed and said why, and no other."""
+    assert search.stop_reason_ == "n_iter"
+    assert len(search.trials_) == n_trials
+    guilty = guilty_trials(search)
+    assert guilty
+    for trial in search.trials_:
+        assert trial.status == ("failed" if trial in guilty else "complete"), reasons(trial)
+        assert trial not in guilty or reason in reasons(trial)
+    assert search.best_params_["how"] == "ok"
+
+
 def reasons(trial):
     """Join the reasons why the splits of a trial failed."""
     return " ".join(str(row["fit_error"]) for row in trial.rows)

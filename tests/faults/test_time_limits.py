@@ -16,7 +16,7 @@ import time
 
 import pytest
 import sabotage
-from sabotage import make_search, reasons
+from sabotage import check_only_guilty_failed, make_search, reasons
 
 pytestmark = [
     pytest.mark.faults,
@@ -27,17 +27,6 @@ pytestmark = [
 both_modes = pytest.mark.parametrize(
     "asynchronous", [False, True], ids=["in batches", "asynchronous"]
 )
-
-
-def check_only_guilty_failed(search, n_trials, reason):
-    assert search.stop_reason_ == "n_iter"
-    assert len(search.trials_) == n_trials
-    guilty = sabotage.guilty_trials(search)
-    assert guilty
-    for trial in search.trials_:
-        assert trial.status == ("failed" if trial in guilty else "complete"), reasons(trial)
-        assert trial not in guilty or reason in reasons(trial)
-    assert search.best_params_["how"] == "ok"
 
 
 @pytest.mark.parametrize(
