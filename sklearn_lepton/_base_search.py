@@ -22,13 +22,27 @@ from sklearn.utils import check_random_state
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-from sklearn_lepton._checks import check_names, check_parameters, initial_settings
+from sklearn_lepton._checks import (
+    check_names,
+    check_parameters,
+    describe_study,
+    initial_settings,
+)
 from sklearn_lepton._evaluation import SplitEvaluator, explain_failures
-from sklearn_lepton._fits import OTHER_SPLITS, ErrorScore, Fits, Recorder
+from sklearn_lepton._fits import (
+    OTHER_SPLITS,
+    ErrorScore,
+    Fits,
+    FrozenSplits,
+    Recorder,
+    RunningFit,
+)
 from sklearn_lepton._loop import run_trials
+from sklearn_lepton._replay import open_journal
+from sklearn_lepton._study import SharedStudy, Study
 from sklearn_lepton._trial import Trial
 from sklearn_lepton._typing import Callback, Workers
-from sklearn_lepton._values import is_real
+from sklearn_lepton._values import is_real, is_whole
 from sklearn_lepton._workers import make_workers
 from sklearn_lepton.callbacks import NoImprovement, TargetScore
 from sklearn_lepton.exceptions import SearchInterruptedWarning, SpaceExhaustedWarning
@@ -78,6 +92,7 @@ class BaseOptimizerSearchCV(BaseSearchCV):  # type: ignore[misc]
         n_iter_no_change: int | None = None,
         tol: float = 0.0,
         target_score: float | None = None,
+        journal: Any = None,
         warm_start: bool = False,
         callbacks: Any = None,
     ) -> None:
@@ -103,6 +118,7 @@ class BaseOptimizerSearchCV(BaseSearchCV):  # type: ignore[misc]
         self.n_iter_no_change = n_iter_no_change
         self.tol = tol
         self.target_score = target_score
+        self.journal = journal
         self.warm_start = warm_start
         self.callbacks = callbacks
 
@@ -170,26 +186,27 @@ class BaseOptimizerSearchCV(BaseSearchCV):  # type: ignore[misc]
     def _run_search(self, evaluate_candidates: Any, *, callback_ctx: Any = None) -> None:
         """Search; `fit` calls this once, with everything else prepared."""
         check_parameters(self)
-        recorder, parallel = _read_fit(self, evaluate_candidates)
-        workers = self._make_workers(parallel)
-        optimizer, n_trials, fingerprint = self._prepare()
+        running = _read_fit(self, evaluate_candidates)
+        workers = self._make_workers(running.parallel)
+        study, splits = self._prepare(running)
+        optimizer = study.optimizer
         # What an earlier fit left would travel to the workers.
         for name in ("trials_", "space_", "optimizer_", "stop_reason_", "cv_results_"):
             self.__dict__.pop(name, None)
         task = None
         if callback_ctx is not None:
-            task = _SearchTask(callback_ctx, self, n_trials * self.n_splits_)
+            task = _SearchTask(callback_ctx, self, study.n_trials * self.n_splits_)
         fits = Fits(
             self,
             evaluate_candidates,
-            recorder=recorder,
+            running=running,
             check_metrics=self._check_refit_for_multimetric,
             task=task,
-            fingerprint=fingerprint,
+            splits=splits,
         )
         reason: str | None = None
         try:
-            reason = self._conduct(optimizer, fits, workers, n_trials)
+            reason = self._conduct(study, fits, workers)
         except KeyboardInterrupt:
             if optimizer.best is None:
                 raise
@@ -197,9 +214,10 @@ class BaseOptimizerSearchCV(BaseSearchCV):  # type: ignore[misc]
             msg = "The search was interrupted: it ends with the trials that have finished."
             warnings.warn(msg, SearchInterruptedWarning, stacklevel=4)
         finally:
+            study.close()
             self.trials_ = [t for t in optimizer.trials if t.status != "pending"]
             self.space_, self.optimizer_ = optimizer.space, optimizer
-            self._fingerprint = fits.splits.fingerprint
+            self._fingerprint = splits.fingerprint
             self.stop_reason_: str | None = reason
             if optimizer.best is not None:
                 # On its way out with an error, here or in the refit: keep what has been paid for.
@@ -215,22 +233,39 @@ class BaseOptimizerSearchCV(BaseSearchCV):  # type: ignore[misc]
                 raise TimeoutError(msg)
             raise ValueError(explain_failures(self.trials_))
 
-    def _prepare(self) -> tuple[Optimizer, int, str | None]:
-        """Return the optimizer, the budget in trials and the splits' fingerprint to start from."""
+    def _prepare(self, running: RunningFit) -> tuple[Study, FrozenSplits]:
+        """Return the study to start from, and the splits."""
         space = Space(self.param_distributions)
         check_names(space, self.estimator)
         seed, earlier, fingerprint = self._earlier_search(space)
-        optimizer = self._make_optimizer(space, seed)
-        optimizer.tell(earlier)
-        optimizer.enqueue(initial_settings(self.initial_params, self.estimator, space))
-        n_trials = int(min(self.n_iter, space.size - len(earlier)))
-        if n_trials < self.n_iter:
+        settings = initial_settings(self.initial_params, self.estimator, space)
+        splits = FrozenSplits(running, fingerprint)
+
+        def make(seed: int) -> Optimizer:
+            optimizer = self._make_optimizer(space, seed)
+            optimizer.tell(earlier)
+            optimizer.enqueue(settings)
+            return optimizer
+
+        n_trials = self.n_iter + len(earlier)
+        study = Study(make(seed), n_trials)
+        if study.is_cut:
+            n_new = study.n_trials - len(earlier)
             msg = (
-                f"The space holds {n_trials} {'further ' * bool(earlier)}settings, fewer than "
+                f"The space holds {n_new} {'further ' * bool(earlier)}settings, fewer than "
                 f"n_iter={self.n_iter}: each of them is tried once."
             )
             warnings.warn(msg, SpaceExhaustedWarning, stacklevel=5)
-        return optimizer, n_trials, fingerprint
+        if self.journal is None:
+            return study, splits
+        replay = open_journal(
+            self.journal,
+            describe_study(self, space, running, splits),
+            seed=seed,
+            is_seed_given=is_whole(self.random_state),
+            space=space,
+        )
+        return SharedStudy(make(replay.seed), n_trials, replay), splits
 
     def _for_workers(self) -> "BaseOptimizerSearchCV":
         """Return what is sent to workers in place of this search.
@@ -276,7 +311,7 @@ class BaseOptimizerSearchCV(BaseSearchCV):  # type: ignore[misc]
             )
         return workers
 
-    def _conduct(self, optimizer: Optimizer, fits: Fits, workers: Workers, n_trials: int) -> str:
+    def _conduct(self, study: Study, fits: Fits, workers: Workers) -> str:
         """Run the loop and return why it ended."""
         n_points = None if isinstance(self.n_points, str) else int(self.n_points)
         if n_points is None and not self.asynchronous:
@@ -284,6 +319,7 @@ class BaseOptimizerSearchCV(BaseSearchCV):  # type: ignore[misc]
         evaluator = SplitEvaluator(
             fits,
             workers,
+            study,
             metric=self.refit if isinstance(self.refit, str) else None,
             n_points=n_points,
             asynchronous=self.asynchronous,
@@ -292,13 +328,9 @@ class BaseOptimizerSearchCV(BaseSearchCV):  # type: ignore[misc]
         )
         callbacks = self._make_callbacks()
         reason: str | None = None
-        trials = run_trials(
-            optimizer, evaluator, n_trials=n_trials, is_stopped=lambda: reason is not None
-        )
-        n_done = 0
+        trials = run_trials(study, evaluator, is_stopped=lambda: reason is not None)
         with closing(trials):  # type: ignore[type-var]
             for trial in trials:
-                n_done += 1
                 for callback in callbacks:
                     answer = callback(self, trial)
                     # Many a callback returns something; only a true or false is an answer.
@@ -307,9 +339,9 @@ class BaseOptimizerSearchCV(BaseSearchCV):  # type: ignore[misc]
                 if fits.is_stopped:
                     reason = reason or "callback"
         if reason is None:
-            if n_done < n_trials and evaluator.is_late:
+            if len(study.optimizer.trials) < study.n_trials and evaluator.is_late:
                 return "max_time"
-            return "n_iter" if n_trials == self.n_iter else "exhausted"
+            return "exhausted" if study.is_cut else "n_iter"
         return reason
 
     def _make_callbacks(self) -> list[Callback]:
@@ -360,12 +392,12 @@ class _LeafContext(CallbackContext):  # type: ignore[misc]
         return stop
 
 
-def _read_fit(search: Any, evaluate_candidates: Any) -> tuple[Recorder, Any]:
-    """Take the place of the running `fit`'s `Parallel`, and return ours and its own.
+def _read_fit(search: Any, evaluate_candidates: Any) -> RunningFit:
+    """Take the place of the running `fit`'s `Parallel`, and return what it has prepared.
 
-    Also take what it tells no other way. Before scikit-learn 1.9 it sets the
-    number of splits only at its end. And a scorer that raises leaves no trace
-    but the ``error_score``, which is therefore marked for this one fit.
+    Also take what it tells no other way. Before scikit-learn 1.9 it sets the number of
+    splits only at its end, and keeps the splitter to itself. And a scorer that raises
+    leaves no trace but the ``error_score``, which is therefore marked for this one fit.
     """
     names = inspect.getclosurevars(evaluate_candidates).nonlocals
     if "n_splits" in names:
@@ -375,7 +407,10 @@ def _read_fit(search: Any, evaluate_candidates: Any) -> tuple[Recorder, Any]:
     recorder = Recorder()
     place = evaluate_candidates.__code__.co_freevars.index("parallel")
     evaluate_candidates.__closure__[place].cell_contents = recorder
-    return recorder, names["parallel"]
+    cv = names.get("cv_orig") or search._checked_cv_orig  # noqa: SLF001
+    return RunningFit(
+        recorder, names["parallel"], names["X"], names["y"], cv, names["routed_params"]
+    )
 
 
 def _draw_seed(random_state: Any) -> int:

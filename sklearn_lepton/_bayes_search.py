@@ -79,6 +79,10 @@ class BayesSearchCV(BaseOptimizerSearchCV):
         A gain of up to this much is none for `n_iter_no_change`.
     target_score : float or None, default=None
         Stop once a trial reaches this score.
+    journal : str, path-like or None, default=None
+        File that keeps every trial. A search that finds it goes on with the trials there:
+        no fit that has finished is repeated, and `n_iter` counts them. Several processes
+        may share it.
     warm_start : bool, default=False
         Whether `fit` goes on from the trials of the `fit` before, with `n_iter`
         more. Estimator, data, splits and scoring must be the same, of which
@@ -180,6 +184,7 @@ class BayesSearchCV(BaseOptimizerSearchCV):
         n_iter_no_change: int | None = None,
         tol: float = 0.0,
         target_score: float | None = None,
+        journal: Any = None,
         warm_start: bool = False,
         callbacks: Any = None,
         n_initial_points: int | str = "auto",
@@ -205,6 +210,7 @@ class BayesSearchCV(BaseOptimizerSearchCV):
             n_iter_no_change=n_iter_no_change,
             tol=tol,
             target_score=target_score,
+            journal=journal,
             warm_start=warm_start,
             callbacks=callbacks,
         )

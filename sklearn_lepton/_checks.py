@@ -1,11 +1,13 @@
 """What is checked and made ready before the first fit."""
 
+import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import joblib
 import numpy as np
 
-from sklearn_lepton._values import is_real, is_whole, unknown_name
+from sklearn_lepton._values import is_real, is_whole, unknown_name, value_to_json
 from sklearn_lepton.optimizers._base import check_count
 from sklearn_lepton.space import Categorical, Space
 
@@ -31,6 +33,10 @@ def check_parameters(search: Any) -> None:
         "target_score": (
             target is None or (is_real(target) and not np.isnan(target)),
             "None or a number",
+        ),
+        "journal": (
+            search.journal is None or isinstance(search.journal, str | os.PathLike),
+            "None or the path of a file",
         ),
         "callbacks": (
             callbacks is None or callable(callbacks) or is_list,
@@ -91,3 +97,72 @@ def initial_settings(given: Any, estimator: Any, space: Space) -> list[dict[str,
             msg = f"initial_params[{number}] does not lie in the space. {error}"
             raise ValueError(msg) from error
     return settings
+
+
+def describe_study(search: Any, space: Space, running: Any, splits: Any) -> dict[str, Any]:
+    """Describe, in JSON types, what a journal's trials are trials of.
+
+    Parameters
+    ----------
+    search : BaseSearchCV
+    space : Space
+    running : RunningFit
+    splits : FrozenSplits
+
+    Returns
+    -------
+    study : dict
+        Equal for two searches whose trials can stand for each other.
+
+    Raises
+    ------
+    ValueError
+        If the splits cannot be made again.
+    """
+    if not splits.is_repeatable:
+        raise ValueError(
+            f"cv={search.cv!r} makes other splits each time, so that a journal could not be gone "
+            "on with: give it a random_state, or set journal=None."
+        )
+    own = {
+        name: _describe(value)
+        for name, value in search.estimator.get_params(deep=True).items()
+        if name not in space.names
+    }
+    return {
+        "space": space.to_json(),
+        "estimator": {"class": _describe(search.estimator), "params": own},
+        "scoring": _describe(search.scoring),
+        "metric": search.refit if isinstance(search.refit, str) else None,
+        "error_score": _describe(search.error_score),
+        "return_train_score": bool(search.return_train_score),
+        "data": {
+            "X": _describe_data(running.X),
+            "y": _describe_data(running.y),
+            "fit_params": joblib.hash(dict(running.params), coerce_mmap=True),
+        },
+        "splits": {"n": search.n_splits_, "hash": splits.fingerprint},
+    }
+
+
+def _describe(value: Any) -> Any:
+    """Describe a parameter: estimators by their class, whose parameters stand elsewhere."""
+    if hasattr(value, "get_params"):
+        kind = value if isinstance(value, type) else type(value)
+        return f"{kind.__module__}.{kind.__qualname__}"
+    if isinstance(value, list | tuple):
+        return [_describe(item) for item in value]
+    if isinstance(value, Mapping):
+        return {str(name): _describe(item) for name, item in value.items()}
+    if getattr(value, "shape", ()):
+        return _describe_data(value)
+    return value_to_json(value)
+
+
+def _describe_data(data: Any) -> Any:
+    shape = getattr(data, "shape", None) or (len(data) if hasattr(data, "__len__") else None)
+    return {
+        "type": type(data).__name__,
+        "shape": list(shape) if isinstance(shape, tuple) else shape,
+        "hash": joblib.hash(data, coerce_mmap=True),
+    }

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sklearn_lepton._trial import Trial
-from sklearn_lepton._typing import Fit, Row, Rows, WorkerDied, Workers
+from sklearn_lepton._typing import Fit, FitLog, Row, Rows, WorkerDied, Workers
 from sklearn_lepton.exceptions import WorkersDiedError
 
 # So many workers in a row that die before a fit begins are no accident.
@@ -37,6 +37,8 @@ class SplitEvaluator:
     fits : Fits
         Makes fits of trials and rows of their results.
     workers : Workers
+    log : FitLog
+        Takes down each fit; what it knows of a trial is not fitted again.
     metric : str or None
         Name of the metric that is optimised where a scorer returns several;
         None is the first.
@@ -55,6 +57,7 @@ class SplitEvaluator:
         self,
         fits: Any,
         workers: Workers,
+        log: FitLog,
         *,
         metric: str | None,
         n_points: int | None,
@@ -64,6 +67,7 @@ class SplitEvaluator:
     ) -> None:
         self._fits = fits
         self._workers = workers
+        self._log = log
         self._metric = metric
         self._n_points = n_points
         self._asynchronous = asynchronous
@@ -97,16 +101,23 @@ class SplitEvaluator:
 
     def submit(self, trials: Sequence[Trial]) -> None:
         """Queue the fits of trials, and start those that workers are free for."""
-        for trial, fits in zip(trials, self._fits.record(trials), strict=True):
+        new = []
+        for trial in trials:
             self._rows[trial.number] = [None] * self._fits.n_splits
+            for split, row in self._log.rows(trial.number).items():
+                self._keep(trial, split, row)
+            if trial.number in self._rows:
+                new.append(trial)
+        for trial, fits in zip(new, self._fits.record(new), strict=True):
+            missing = [k for k, row in enumerate(self._rows[trial.number]) if row is None]
             if isinstance(fits, str):
-                for split in range(self._fits.n_splits):
+                for split in missing:
                     self._store(trial, split, self._fits.failed_row(fits, 0.0))
                 continue
             if not self._is_open:
                 self._workers.open(self._fits.constants(fits))
                 self._is_open = True
-            self._queue.extend(_Job(trial, split, fit) for split, fit in enumerate(fits))
+            self._queue.extend(_Job(trial, split, fits[split]) for split in missing)
         self._start()
 
     def collect(self, *, more: bool) -> list[Trial]:
@@ -128,6 +139,8 @@ class SplitEvaluator:
             self._start()
             is_done = not self._rows or self.is_late
             if is_done or (self._asynchronous and (self._finished or (more and self.free()))):
+                if not self._asynchronous:
+                    self._finished.sort(key=lambda trial: trial.number)
                 self._returned, self._finished = self._finished, []
                 return self._returned
             self._workers.wait(list(self._running), self._patience())
@@ -220,11 +233,17 @@ class SplitEvaluator:
             self._store(job.trial, other.split, self._fits.failed_row(reason, 0.0))
 
     def _store(self, trial: Trial, split: int, row: Row, job: _Job | None = None) -> None:
-        """Keep a row, and the trial once it has all of them."""
-        rows = self._rows[trial.number]
+        """Take down a row and keep it."""
         worker = -1 if job is None else job.worker
         start_time = time.time() if job is None else job.start_time
-        rows[split] = {"start_time": start_time, **row, "worker": worker}
+        row = {"start_time": start_time, **row, "worker": worker}
+        self._log.note(trial.number, split, row)
+        self._keep(trial, split, row)
+
+    def _keep(self, trial: Trial, split: int, row: Row) -> None:
+        """Keep a row, and the trial once it has all of them."""
+        rows = self._rows[trial.number]
+        rows[split] = row
         kept = [row for row in rows if row is not None]
         if len(kept) == len(rows):
             self._finished.append(finish(trial, kept, self._metric))

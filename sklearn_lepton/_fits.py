@@ -1,12 +1,10 @@
 """Fits: what scikit-learn would run for each trial, and what it makes of the rows."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from numbers import Integral
-from typing import Any
+from typing import Any, NamedTuple
 
 import joblib
-from sklearn.base import clone, is_classifier
-from sklearn.model_selection import check_cv
+from sklearn.base import clone
 from sklearn.utils.parallel import Parallel
 
 from sklearn_lepton._trial import Trial
@@ -59,6 +57,31 @@ class Recorder(Parallel, _Listing):  # type: ignore[misc]
         raise _Recorded(super().__call__(iterable))
 
 
+class RunningFit(NamedTuple):
+    """What a running `fit` has prepared.
+
+    Attributes
+    ----------
+    recorder : Recorder
+        In the place of its `Parallel`.
+    parallel : Parallel
+        Its own.
+    X, y : object
+        The data.
+    cv : splitter
+    params : Bunch
+        What was passed to `fit` besides, by receiver: ``estimator``, ``splitter``,
+        ``scorer``.
+    """
+
+    recorder: Recorder
+    parallel: Any
+    X: Any
+    y: Any
+    cv: Any
+    params: Any
+
+
 class Fits:
     """Make fits of trials, and results of their rows, through ``evaluate_candidates``.
 
@@ -67,21 +90,19 @@ class Fits:
     search : BaseSearchCV
         The search, in the middle of its ``fit``.
     evaluate : callable
-        The ``evaluate_candidates`` of that fit, which calls `recorder`.
-    recorder : Recorder
+        The ``evaluate_candidates`` of that fit, which calls the recorder.
+    running : RunningFit
+        What was read of that fit.
     check_metrics : callable
         Given the first scores where there are several metrics; raises if
         ``refit`` does not name one.
     task : object or None
         The task that the fits are subtasks of, where scikit-learn has callbacks.
-    fingerprint : str or None
-        That of the splits that the search has used so far.
+    splits : FrozenSplits
 
     Attributes
     ----------
     n_splits : int
-    splits : FrozenSplits
-        The splits; not used where the search was given a list of them.
     is_stopped : bool
         Whether a callback of scikit-learn's asked to stop.
     """
@@ -91,25 +112,21 @@ class Fits:
         search: Any,
         evaluate: Any,
         *,
-        recorder: Recorder,
+        running: "RunningFit",
         check_metrics: Callable[[Mapping[str, Any]], None],
         task: Any,
-        fingerprint: str | None,
+        splits: "FrozenSplits",
     ) -> None:
         self._search = search
         self._evaluate = evaluate
-        self._recorder = recorder
+        self._recorder = running.recorder
         self._check_metrics = check_metrics
         self.n_splits: int = search.n_splits_
-        self.splits = FrozenSplits(search, fingerprint)
+        self._splits = splits
         self.is_stopped = False
         self._texts: dict[str, str] = {}
         self._is_checked = False
         self._context: dict[str, Any] = {} if task is None else {"callback_ctx": task}
-        cv = search.cv
-        # An iterable is frozen by check_cv, and may be used up by now.
-        is_splitter = cv is None or isinstance(cv, Integral) or hasattr(cv, "split")
-        self._splits = {"cv": self.splits} if is_splitter else {}
 
     def record(self, trials: Sequence[Trial]) -> list[list[Fit] | str]:
         """Return the fits of trials, one a split.
@@ -129,7 +146,7 @@ class Fits:
         if legal:
             self._recorder.rows = None
             try:
-                self._evaluate([t.params for t in legal], **self._splits, **self._context)
+                self._evaluate([t.params for t in legal], cv=self._splits, **self._context)
             except _Recorded as recorded:
                 fits = recorded.fits
             if len(fits) != len(legal) * self.n_splits:  # found by scikit-learn itself from 1.9 on
@@ -282,33 +299,43 @@ class _NoSplits:
 
 
 class FrozenSplits:
-    """Split once, so that all trials of a search see the same splits.
+    """Splits made once, so that all trials of a search see the same.
 
     Parameters
     ----------
-    search : BaseSearchCV
+    running : RunningFit
     fingerprint : str or None
-        What the splits must be like: those of trials that the search goes on from.
+        What they must be like: those of trials that the search goes on from.
 
     Attributes
     ----------
-    fingerprint : str or None
-        A hash of the splits, once they were made.
+    fingerprint : str
+        A hash of the splits.
+    is_repeatable : bool
+        Whether the splitter would make the same ones again.
+
+    Raises
+    ------
+    ValueError
+        If they are not those of `fingerprint`.
     """
 
-    def __init__(self, search: Any, fingerprint: str | None) -> None:
-        self._search = search
-        self._splits: list[Any] | None = None
-        self.fingerprint = fingerprint
+    def __init__(self, running: RunningFit, fingerprint: str | None) -> None:
+        self._running = running
+        self._splits = self._make()
+        self.fingerprint: str = joblib.hash(self._splits)
+        if fingerprint not in {None, self.fingerprint}:
+            raise ValueError(OTHER_SPLITS)
 
-    def split(self, X: Any, y: Any = None, **params: Any) -> list[Any]:
-        """Return the splits that the first call made."""
-        if self._splits is None:
-            search = self._search
-            cv = check_cv(search.cv, y, classifier=is_classifier(search.estimator))
-            splits = list(cv.split(X, y, **params))
-            fingerprint = joblib.hash(splits)
-            if self.fingerprint not in {None, fingerprint}:
-                raise ValueError(OTHER_SPLITS)
-            self._splits, self.fingerprint = splits, fingerprint
+    def _make(self) -> list[Any]:
+        _, _, X, y, cv, params = self._running
+        return list(cv.split(X, y, **params.splitter.split))
+
+    @property
+    def is_repeatable(self) -> bool:
+        """Whether the splitter would make the same ones again."""
+        return bool(joblib.hash(self._make()) == self.fingerprint)
+
+    def split(self, *_: Any, **__: Any) -> list[Any]:
+        """Return the splits, whatever the data."""
         return self._splits

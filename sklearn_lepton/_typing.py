@@ -31,6 +31,16 @@ class Evaluator(Protocol):
         """End what runs, and return what has finished that `collect` may not have returned."""
 
 
+class FitLog(Protocol):
+    """Keep the rows of fits."""
+
+    def rows(self, number: int) -> Mapping[int, Row]:
+        """Return the rows that are known of a trial, by split."""
+
+    def note(self, number: int, split: int, row: Row) -> None:
+        """Take down the row of a fit that has finished."""
+
+
 class Workers(Protocol):
     """Run fits; one future each."""
 

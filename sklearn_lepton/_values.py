@@ -2,6 +2,7 @@
 
 import difflib
 import math
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -9,6 +10,9 @@ from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
+
+# What the text of an object says of its place in memory is another with each process.
+_ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 
 
 @dataclass(frozen=True)
@@ -35,7 +39,7 @@ def value_to_json(value: Any) -> Any:
         return {"opaque": value.text}
     if callable(value) and hasattr(value, "__qualname__"):
         return {"opaque": f"{value.__module__}.{value.__qualname__}"}
-    return {"opaque": repr(value)}
+    return {"opaque": _ADDRESS.sub("", repr(value))}
 
 
 def value_from_json(data: Any) -> Any:

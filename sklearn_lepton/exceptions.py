@@ -1,6 +1,12 @@
 """Errors and warnings of their own class, so that they can be caught or filtered by class."""
 
-__all__ = ["SearchInterruptedWarning", "SpaceExhaustedWarning", "WorkersDiedError"]
+__all__ = [
+    "JournalMismatchError",
+    "JournalWarning",
+    "SearchInterruptedWarning",
+    "SpaceExhaustedWarning",
+    "WorkersDiedError",
+]
 
 
 class SpaceExhaustedWarning(UserWarning):
@@ -13,3 +19,11 @@ class SearchInterruptedWarning(UserWarning):
 
 class WorkersDiedError(RuntimeError):
     """Raise when workers die again and again for no trial's fault; the search keeps its results."""
+
+
+class JournalMismatchError(ValueError):
+    """Raise when a file is not the journal of this study, or damaged; it is left as it is."""
+
+
+class JournalWarning(UserWarning):
+    """Warn that a journal lost its last line, or cannot be written any more."""

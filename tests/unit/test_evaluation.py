@@ -85,11 +85,25 @@ class FakeWorkers:
         self.n_closed += 1
 
 
-def make(n_workers=2, *, n_points=1, asynchronous=False, fit_timeout=None, deadline=None):
+class FakeLog:
+    """Know some rows, and take down others."""
+
+    def __init__(self):
+        self.known, self.noted = {}, []
+
+    def rows(self, number):
+        return self.known.get(number, {})
+
+    def note(self, number, split, row):
+        self.noted.append((number, split, row))
+
+
+def make(n_workers=2, *, log=None, n_points=1, asynchronous=False, fit_timeout=None, deadline=None):
     workers, fits = FakeWorkers(n_workers), FakeFits()
     evaluator = SplitEvaluator(
         fits,
         workers,
+        FakeLog() if log is None else log,
         metric=None,
         n_points=n_points,
         asynchronous=asynchronous,
@@ -120,6 +134,50 @@ def test_a_batch_is_finished_before_there_is_room():
     assert evaluator.free() == 2
     assert workers.started == [(0, 0), (0, 1), (0, 2), (1, 0), (1, 1), (1, 2)]
     assert workers.n_opened == 1
+
+
+def test_a_batch_comes_in_the_order_of_its_numbers():
+    evaluator, workers, _ = make(n_workers=6, n_points=2)
+    evaluator.submit(ask(2))
+    for fit in [(1, 0), (1, 1), (1, 2), (0, 0), (0, 1), (0, 2)]:
+        workers.finish(fit)
+        evaluator._take()
+    assert numbers(evaluator.collect(more=True)) == [0, 1]
+
+
+def test_each_fit_is_taken_down_as_it_is_kept():
+    log = FakeLog()
+    evaluator, _, fits = make(log=log, n_points=2)
+    fits.refused[1] = "not together"
+    evaluator.submit(ask(2))
+    trials = evaluator.collect(more=True)
+    assert sorted((number, split) for number, split, _ in log.noted) == [
+        (number, split) for number in range(2) for split in range(3)
+    ]
+    for number, split, row in log.noted:
+        assert trials[number].rows[split] == row
+
+
+def test_what_is_known_of_a_trial_is_not_fitted_again():
+    log = FakeLog()
+    row = {"test_scores": 7.0, "fit_time": 1.0, "score_time": 0.0, "fit_error": None}
+    log.known = {0: {0: row, 1: row, 2: row}, 1: {2: row}}
+    evaluator, workers, _ = make(log=log, n_points=3)
+    evaluator.submit(ask(3))
+    trials = evaluator.collect(more=True)
+    assert sorted(workers.started) == [(1, 0), (1, 1), (2, 0), (2, 1), (2, 2)]
+    assert [trial.split_scores for trial in trials] == [(7.0,) * 3, (0.0, 1.0, 7.0), (0.0, 1.0, 2.0)]
+    assert len(log.noted) == 5
+
+
+def test_a_batch_that_is_known_starts_no_worker():
+    log = FakeLog()
+    row = {"test_scores": 7.0, "fit_time": 1.0, "score_time": 0.0, "fit_error": None}
+    log.known = {0: {0: row, 1: row, 2: row}}
+    evaluator, workers, _ = make(log=log)
+    evaluator.submit(ask(1))
+    assert evaluator.collect(more=True)[0].score == 7.0
+    assert workers.n_opened == 0
 
 
 def test_a_trial_has_its_scores_in_the_order_of_the_splits():

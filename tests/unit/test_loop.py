@@ -6,6 +6,7 @@ import random
 import pytest
 
 from sklearn_lepton._loop import run_trials
+from sklearn_lepton._study import Study
 from sklearn_lepton.optimizers import RandomOptimizer
 
 SPACE = {"x": (0.0, 1.0, "uniform")}
@@ -103,7 +104,7 @@ def evaluator(request):
 
 
 def run(optimizer, evaluator, n_trials, is_stopped=lambda: False):
-    return run_trials(optimizer, evaluator, n_trials=n_trials, is_stopped=is_stopped)
+    return run_trials(Study(optimizer, n_trials), evaluator, is_stopped=is_stopped)
 
 
 def test_uses_up_the_budget(evaluator):
@@ -142,10 +143,10 @@ def test_room_is_filled_as_soon_as_one_trial_finished():
     assert in_flight == [min(4, 20 - n_finished) for n_finished in n_before]
 
 
-def test_trials_of_an_earlier_run_do_not_count(evaluator):
+def test_trials_of_an_earlier_run_count(evaluator):
     optimizer = Witness(SPACE)
     optimizer.tell([trial.complete(0.0) for trial in optimizer.ask(5)])
-    assert len(list(run(optimizer, evaluator, 3))) == 3
+    assert len(list(run(optimizer, evaluator, 8))) == 3
     assert len(optimizer.trials) == 8
 
 

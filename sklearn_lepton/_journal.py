@@ -1,0 +1,285 @@
+"""Journal: the append-only file that keeps a study, one JSON object a line.
+
+Each line ends in a check sum of all that stands above it and of itself (CRC-32, which
+takes the sum before as its start). A line that was changed, repeated, moved or left
+out is found, whatever it says; a file cut off at the end of a line is a shorter study.
+"""
+
+import json
+import os
+import re
+import secrets
+import sys
+import warnings
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from sklearn_lepton.exceptions import JournalMismatchError, JournalWarning
+
+if sys.platform == "win32":
+    import msvcrt
+else:
+    import fcntl
+
+FORMAT = 1
+_KIND = "sklearn-lepton"
+_START = f'{{"journal": "{_KIND}"'.encode()
+_CHECKED = re.compile(rb'(.*), "check": "([0-9a-f]{8})"\}', re.DOTALL)
+_O_BINARY: int = getattr(os, "O_BINARY", 0)
+Record = Mapping[str, Any]
+
+
+class Journal:
+    """An append-only file of records.
+
+    Parameters
+    ----------
+    path : str or path-like
+
+    Attributes
+    ----------
+    path : Path
+    owner : str
+        Names the one who writes, in eight hexadecimal digits. The lock on a file of that
+        name is held until `close`, and given up by the system when the process dies.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = Path(path)
+        self.owner = secrets.token_hex(4)
+        self._end = 0
+        self._sum = 0
+        self._n_lines = 0
+        self._identity: tuple[int, int] | None = None
+        self._fd = -1
+        self._presence: int | None = None
+
+    def create(self) -> None:
+        """Make the file, unless there is one, and say that this writer is at work.
+
+        Raises
+        ------
+        OSError
+            If the file or its folder cannot be written.
+        """
+        os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | _O_BINARY, 0o666))
+        fd = os.open(self._presence_of(self.owner), os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
+        self._presence = fd
+        _lock(fd, wait=True)
+
+    def close(self) -> None:
+        """Say that this writer is no longer at work."""
+        if self._presence is not None:
+            with suppress(OSError):
+                self._presence_of(self.owner).unlink()
+            os.close(self._presence)
+            self._presence = None
+
+    def is_at_work(self, owner: str) -> bool:
+        """Say whether a writer is alive; of one that is not, remove the traces."""
+        if owner == self.owner:
+            return self._presence is not None
+        presence = self._presence_of(owner)
+        try:
+            fd = os.open(presence, os.O_RDWR | _O_BINARY)
+        except FileNotFoundError:
+            return False
+        except OSError:  # of another user, say
+            return True
+        try:
+            if not _lock(fd, wait=False):
+                return True
+            with suppress(OSError):
+                presence.unlink()
+            return False
+        finally:
+            os.close(fd)
+
+    def _presence_of(self, owner: str) -> Path:
+        return self.path.with_name(f"{self.path.name}.{owner}.lock")
+
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """Hold the lock of the file, in which it can be read and written.
+
+        The file is opened anew each time, since only so a network file system shows what
+        other machines have written.
+        """
+        self._fd = fd = os.open(self.path, os.O_RDWR | _O_BINARY)
+        try:
+            _lock(fd, wait=True)
+            yield
+        finally:
+            self._fd = -1
+            os.close(fd)
+
+    def read(self) -> list[Record]:
+        """Return what has been written since the last call; only in a `turn`.
+
+        A line cut short, as by a process that was killed while it wrote, is removed with
+        a warning.
+
+        Raises
+        ------
+        JournalMismatchError
+            If a line is damaged, or the file is no journal or another one than before.
+        """
+        status = os.fstat(self._fd)
+        identity = (status.st_dev, status.st_ino)
+        if self._identity not in {None, identity} or status.st_size < self._end:
+            raise JournalMismatchError(
+                f"The journal {str(self.path)!r} was replaced or cut while it was in use."
+            )
+        self._identity = identity
+        records, torn = self._take_lines(_read_from(self._fd, self._end))
+        if torn:
+            os.ftruncate(self._fd, self._end)
+        return records
+
+    def _take_lines(self, data: bytes) -> tuple[list[Record], bool]:
+        """Return the records of whole lines, and whether there is more than these."""
+        *lines, rest = data.split(b"\n")
+        if self._n_lines == 0 and not (lines or rest[: len(_START)] == _START[: len(rest)]):
+            lines, rest = [rest], b""  # whose file this is the first line would tell
+        records = []
+        for line in lines:
+            records.append(self._decode(line))
+            self._end += len(line) + 1
+            self._n_lines += 1
+        if rest:
+            msg = (
+                f"The last line of the journal {str(self.path)!r} was cut short, as when a process "
+                f"is killed while it writes: its {len(rest)} bytes are left out, and what they "
+                "told of is done again."
+            )
+            warnings.warn(msg, JournalWarning, stacklevel=2)
+        return records, bool(rest)
+
+    def _decode(self, line: bytes) -> Record:
+        name, number = str(self.path), self._n_lines + 1
+        if number == 1 and not line.startswith(_START):
+            raise JournalMismatchError(
+                f"{name!r} is no journal of a search: its first line is {line[:60]!r}. It has been "
+                "left as it is; give another path as journal."
+            )
+        match = _CHECKED.fullmatch(line)
+        body = b"" if match is None else match[1] + b"}"
+        if match is None or zlib.crc32(body, self._sum) != int(match[2], 16):
+            raise JournalMismatchError(
+                f"Line {number} of the journal {name!r} is damaged: its check sum does not match "
+                "what stands there and above. The file has been left as it is; to go on with the "
+                f"trials above, copy the first {number - 1} lines to a new file and give that."
+            )
+        self._sum = zlib.crc32(body, self._sum)
+        try:
+            record = json.loads(body)
+        except (ValueError, RecursionError) as error:
+            raise JournalMismatchError(f"Line {number} of {name!r} is no JSON: {error}") from error
+        if number == 1 and record.get("version") != FORMAT:
+            raise JournalMismatchError(
+                f"The journal {name!r} has version {record.get('version')!r}, and this release of "
+                f"sklearn-lepton reads up to version {FORMAT}: it needs a newer one."
+            )
+        return record  # type: ignore[no-any-return]
+
+    def append(self, records: Sequence[Record], *, sync: bool = True) -> None:
+        """Write records, all or none; only in a `turn`, after `read`.
+
+        Parameters
+        ----------
+        records : sequence of dict
+            In JSON types.
+        sync : bool, default=True
+            Whether to wait until they are on the disk, where they survive a loss of power.
+            The end of the process they survive anyway.
+
+        Raises
+        ------
+        OSError
+            If they cannot be written.
+        """
+        lines, total = [], self._sum
+        for record in records:
+            body = json.dumps(record, allow_nan=False).encode()
+            total = zlib.crc32(body, total)
+            lines.append(body[:-1] + f', "check": "{total:08x}"}}\n'.encode())
+        data = b"".join(lines)
+        try:
+            os.lseek(self._fd, self._end, os.SEEK_SET)
+            written = 0
+            while written < len(data):
+                written += os.write(self._fd, data[written:])
+            if sync:
+                os.fsync(self._fd)
+        except OSError:
+            with suppress(OSError):
+                os.ftruncate(self._fd, self._end)
+            raise
+        self._sum = total
+        self._end += len(data)
+        self._n_lines += len(lines)
+
+    def load(self) -> list[Record]:
+        """Return all records of a file that is only looked at."""
+        with self.path.open("rb") as file:
+            with suppress(OSError):  # no lock where it is read only, by some file systems
+                _lock(file.fileno(), wait=True, shared=True)
+            records, _ = self._take_lines(file.read())
+        return records
+
+
+def header(content: Record) -> Record:
+    """Return the first line of a journal."""
+    return {"journal": _KIND, "version": FORMAT, **content}
+
+
+def differences(there: Any, here: Any, place: str = "") -> list[str]:
+    """List in words where two JSON values differ."""
+    if isinstance(there, dict) and isinstance(here, dict):
+        return [
+            text
+            for name in [*there, *(here.keys() - there.keys())]
+            for text in differences(
+                there.get(name), here.get(name), f"{place}.{name}" if place else name
+            )
+        ]
+    if isinstance(there, list) and isinstance(here, list) and len(there) == len(here):
+        pairs = enumerate(zip(there, here, strict=True))
+        return [text for k, (t, h) in pairs for text in differences(t, h, f"{place}[{k}]")]
+    same = type(there) is type(here) and there == here
+    return [] if same else [f"{place} is {brief(there)} in the journal, {brief(here)} here"]
+
+
+def brief(value: Any) -> str:
+    text = json.dumps(value)
+    return text if len(text) <= 80 else f"{text[:77]}..."
+
+
+def _read_from(fd: int, start: int) -> bytes:
+    os.lseek(fd, start, os.SEEK_SET)
+    chunks = []
+    while chunk := os.read(fd, 1 << 20):
+        chunks.append(chunk)
+    return b"".join(chunks)
+
+
+def _lock(fd: int, *, wait: bool, shared: bool = False) -> bool:
+    """Lock an open file; the lock ends with it, or with the process."""
+    try:
+        if sys.platform == "win32":
+            # A byte far behind the end, since what is locked there cannot be read.
+            os.lseek(fd, 1 << 40, os.SEEK_SET)
+            msvcrt.locking(fd, msvcrt.LK_LOCK if wait else msvcrt.LK_NBLCK, 1)
+        else:
+            kind = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
+            fcntl.flock(fd, kind if wait else kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:
+        if wait:
+            raise
+        return False
+    return True

@@ -1,0 +1,268 @@
+"""What the journal of a study says: who asked for what, and what became of it."""
+
+import json
+import os
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from sklearn_lepton._journal import Journal, Record, brief, differences, header
+from sklearn_lepton._trial import Trial
+from sklearn_lepton._values import is_real, is_whole, value_from_json
+from sklearn_lepton.exceptions import JournalMismatchError
+from sklearn_lepton.space import Space
+
+_OWNER = re.compile(r"[0-9a-f]{8}")
+# What decoding text that was never ours may raise.
+_BAD_CONTENT = (
+    ValueError,
+    TypeError,
+    LookupError,
+    AttributeError,
+    ArithmeticError,
+    RecursionError,
+)
+_MOST_TOLD = 5  # differences of two studies
+
+
+class Replay:
+    """What the records of a journal say, up to where it has been read.
+
+    Parameters
+    ----------
+    journal : Journal
+    space : Space or None, default=None
+        Where to look up values that JSON cannot hold; without it they become stand-ins.
+
+    Attributes
+    ----------
+    header : dict or None
+        The first line.
+    seed : int
+        That of the study's optimizer.
+    trials : dict of int to Trial
+        Every trial asked for, by its number.
+    rows : dict of int to dict of int to dict
+        Row of each split that has finished, of each trial.
+    batches : list of list of int
+        The numbers of the trials that were asked for together.
+    owner : dict of int to str
+        Who evaluates each trial.
+    """
+
+    def __init__(self, journal: Journal, space: Space | None = None) -> None:
+        self.journal = journal
+        self._space = space
+        self.header: Record | None = None
+        self.trials: dict[int, Trial] = {}
+        self.rows: dict[int, dict[int, Record]] = {}
+        self.batches: list[list[int]] = []
+        self.owner: dict[int, str] = {}
+
+    @property
+    def seed(self) -> int:
+        """Seed of the study's optimizer."""
+        assert self.header is not None  # noqa: S101 - for mypy
+        return int(self.header["seed"])
+
+    def apply(self, record: Record) -> None:
+        """Follow one record.
+
+        Raises
+        ------
+        JournalMismatchError
+            If it cannot follow those before it.
+        """
+        try:
+            self._apply(record)
+        except JournalMismatchError:
+            raise
+        except _BAD_CONTENT as error:
+            raise JournalMismatchError(
+                f"The journal {str(self.journal.path)!r} was not written by sklearn-lepton: it "
+                f"holds {brief(record)}, which does not fit ({type(error).__name__}: {error})."
+            ) from error
+
+    def _apply(self, record: Record) -> None:
+        if self.header is None:
+            self.header = record
+            return
+        if "asked" in record:
+            trials = [_trial(data, self._space) for data in record["asked"]]
+            numbers = [trial.number for trial in trials]
+            if len(set(numbers) - self.trials.keys()) < len(numbers):
+                raise ValueError("a trial was asked for twice")
+            self.trials.update(zip(numbers, trials, strict=True))
+            self.rows.update((number, {}) for number in numbers)
+            self.batches.append(numbers)
+            self._own(numbers, record["by"])
+        elif "taken" in record:
+            self._own(record["taken"], record["by"])
+        elif "split" in record:
+            row = {name: value_from_json(value) for name, value in record["row"].items()}
+            self.rows[record["trial"]].setdefault(int(record["split"]), row)
+        else:
+            number = record["told"]
+            rows = self.rows[number]
+            trial = self.trials[number].complete(
+                float("nan") if record["score"] is None else record["score"],
+                split_scores=list(map(value_from_json, record["split_scores"])),
+                rows=[rows[split] for split in sorted(rows)],
+                seconds=record["seconds"],
+            )
+            if trial.status != record["status"]:
+                raise ValueError(f"a trial with that score cannot be {record['status']}")
+            self.trials[number] = trial
+
+    def _own(self, numbers: Sequence[int], owner: str) -> None:
+        if not _OWNER.fullmatch(owner):  # it becomes part of a path
+            raise ValueError("this names no writer")
+        for number in numbers:
+            if number not in self.trials:
+                raise ValueError("there is no such trial")
+            self.owner[number] = owner
+
+
+def open_journal(
+    path: str | os.PathLike[str],
+    study: Record,
+    *,
+    seed: int,
+    is_seed_given: bool,
+    space: Space,
+) -> Replay:
+    """Open the journal of a study, or make one.
+
+    Parameters
+    ----------
+    path : str or path-like
+    study : dict
+        What makes the study, in JSON types.
+    seed : int
+        Seed of its optimizer.
+    is_seed_given : bool
+        Whether a journal with another seed is another study; if not, its seed is taken.
+    space : Space
+
+    Returns
+    -------
+    replay : Replay
+        What has been read.
+
+    Raises
+    ------
+    JournalMismatchError
+        If the journal is of another study, damaged, or no journal.
+    OSError
+        If it cannot be written.
+    """
+    journal = Journal(path)
+    replay = Replay(journal, space)
+    here = json.loads(json.dumps({"seed": seed, "study": study}))
+    try:
+        journal.create()
+        with journal.turn():
+            records = journal.read()
+            if not records:
+                records = [header(here)]
+                journal.append(records)
+            there = {name: records[0].get(name) for name in here}
+            if not is_seed_given:
+                here["seed"] = there["seed"]
+            found = differences(there, here)
+            if found:
+                raise _other_study(journal.path, found)  # noqa: TRY301 - after the file is closed
+            for record in records:
+                replay.apply(record)
+    except BaseException:
+        journal.close()
+        raise
+    return replay
+
+
+def _other_study(path: Path, found: list[str]) -> JournalMismatchError:
+    more = f"; and {len(found) - _MOST_TOLD} more" if len(found) > _MOST_TOLD else ""
+    return JournalMismatchError(
+        f"The journal {str(path)!r} is of another study: {'; '.join(found[:_MOST_TOLD])}{more}. It "
+        "has been left as it is: give the same space, data, estimator, scoring and splits to go on "
+        "with it, or another path as journal to start a new one."
+    )
+
+
+def _trial(data: Record, space: Space | None) -> Trial:
+    """Decode what was asked for."""
+    if not is_whole(data["number"]) or data["number"] < 0:
+        raise ValueError("its number is none")
+    if not all(is_real(unit) and 0 <= unit <= 1 for unit in data["point"]):
+        raise ValueError("its point does not lie in the unit cube")
+    if space is not None:
+        return Trial.from_json({**data, "split_scores": (), "rows": ()}, space)
+    params = {name: value_from_json(value) for name, value in data["params"].items()}
+    return Trial(data["number"], tuple(data["point"]), params, dict(data["meta"]))
+
+
+def load_trials(path: str | os.PathLike[str], *, as_frame: bool = False) -> Any:
+    """Load the trials of a study from its journal, without its estimator and its data.
+
+    Parameters
+    ----------
+    path : str or path-like
+        The journal. It is not changed, and may be in use.
+    as_frame : bool, default=False
+        Whether to return a DataFrame; needs pandas.
+
+    Returns
+    -------
+    trials : list of Trial or DataFrame
+        In the order of their numbers, those that are pending included. Parameter values
+        that JSON cannot hold, such as estimators, are stand-ins that describe them. The
+        DataFrame has a row a trial, indexed by its number: ``status``, ``score``,
+        ``seconds``, ``param_<name>`` for each parameter and ``split<k>_score``.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    JournalMismatchError
+        If it is no journal, or damaged.
+    ImportError
+        If a DataFrame is asked for and pandas is not installed.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.svm import SVC
+    >>> from sklearn_lepton import BayesSearchCV, load_trials
+    >>> X, y = load_iris(return_X_y=True)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "study.jsonl"
+    ...     search = BayesSearchCV(SVC(), {"C": [0.1, 1, 10]}, n_iter=3, journal=path).fit(X, y)
+    ...     trials = load_trials(path)
+    >>> [trial.score for trial in trials] == [trial.score for trial in search.trials_]
+    True
+    """
+    replay = Replay(Journal(path))
+    for record in replay.journal.load():
+        replay.apply(record)
+    trials = [replay.trials[number] for number in sorted(replay.trials)]
+    return _as_frame(trials) if as_frame else trials
+
+
+def _as_frame(trials: Sequence[Trial]) -> Any:
+    try:
+        import pandas as pd  # noqa: PLC0415 - an extra
+    except ImportError as error:
+        raise ImportError(
+            "as_frame=True needs pandas: pip install 'sklearn-lepton[pandas]'"
+        ) from error
+    rows = [
+        {"number": t.number, "status": t.status, "score": t.score, "seconds": t.seconds}
+        | {f"param_{name}": value for name, value in t.params.items()}
+        | {f"split{k}_score": score for k, score in enumerate(t.split_scores)}
+        for t in trials
+    ]
+    columns = ["number", "status", "score", "seconds"]
+    return pd.DataFrame(rows, columns=None if rows else columns).set_index("number")

@@ -1,0 +1,247 @@
+"""Study: the trials of a search, in memory or shared with other processes in a journal."""
+
+import time
+import warnings
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+from sklearn_lepton._journal import Journal, Record
+from sklearn_lepton._replay import Replay
+from sklearn_lepton._trial import Trial
+from sklearn_lepton._typing import Row
+from sklearn_lepton._values import value_to_json
+from sklearn_lepton.exceptions import JournalMismatchError, JournalWarning
+from sklearn_lepton.optimizers._base import Optimizer
+
+_POLL = 0.1  # seconds between looks at what others do
+_WORTH_SYNC = 0.1  # seconds; the row of a shorter fit may be lost with the power
+
+
+class Study:
+    """The trials of a search, no more than its budget.
+
+    Parameters
+    ----------
+    optimizer : Optimizer
+    n_trials : int
+        How many trials there may be, with those that the optimizer knows already. A finite
+        space may hold fewer.
+
+    Attributes
+    ----------
+    is_cut : bool
+        Whether it does.
+    has_more : bool
+        Whether there may be more to ask for.
+    """
+
+    def __init__(self, optimizer: Optimizer, n_trials: int) -> None:
+        self.optimizer = optimizer
+        self.n_trials = int(min(n_trials, optimizer.space.size))
+        self.is_cut = self.n_trials < n_trials
+        self.has_more = True
+
+    def news(self) -> list[Trial]:
+        """Return the finished trials that were evaluated elsewhere, each once."""
+        return []
+
+    def ask(self, n_trials: int) -> list[Trial]:
+        """Return trials to evaluate, as many where the budget allows it."""
+        n_left = self.n_trials - len(self.optimizer.trials)
+        n_wanted = min(n_trials, n_left)
+        trials = self.optimizer.ask(n_wanted) if n_wanted > 0 else []
+        self.has_more = len(trials) == n_wanted < n_left
+        return trials
+
+    def rows(self, number: int) -> Mapping[int, Row]:  # noqa: ARG002
+        """Return the rows that are known of a trial asked for, by split."""
+        return {}
+
+    def note(self, number: int, split: int, row: Row) -> None:
+        """Take down the row of a fit that has finished."""
+
+    def tell(self, trials: Sequence[Trial]) -> None:
+        """Take down trials that have finished."""
+        self.optimizer.tell(trials)
+
+    def wait(self) -> bool:
+        """Say whether others are at work on trials, and wait a moment for them."""
+        return False
+
+    def close(self) -> None:
+        """Say that nothing more will come from here."""
+
+
+class SharedStudy(Study):
+    """A study in a journal, which outlives this process and may be worked on by others.
+
+    Trials of a process that has died are taken over, those asked for together also
+    together, so that a search in batches proposes what it would have proposed. If the
+    journal cannot be written any more, the search goes on in memory.
+
+    Parameters
+    ----------
+    optimizer : Optimizer
+        The trials that it knows and the journal lacks are added there.
+    n_trials : int
+        How many trials there may be, those in the journal included.
+    replay : Replay
+        What has been read of the journal.
+
+    Raises
+    ------
+    JournalMismatchError
+        If the optimizer knows a trial that is another one in the journal.
+    """
+
+    def __init__(self, optimizer: Optimizer, n_trials: int, replay: Replay) -> None:
+        super().__init__(optimizer, n_trials)
+        self._replay = replay
+        self._journal: Journal | None = replay.journal
+        known = optimizer.trials
+        self._mine = {trial.number for trial in known}  # whatever the callbacks here have seen
+        self._learn(replay.trials)
+        self._write(lambda: self._records_of(known))
+
+    def news(self) -> list[Trial]:
+        """Return the finished trials that were evaluated elsewhere, each once."""
+        self._write(list)
+        fresh: list[int] = []
+        for batch in self._replay.batches:
+            others = [number for number in batch if number not in self._mine]
+            told = [number for number in others if self._is_told(number)]
+            # What a dead process has left unfinished is taken over as a whole.
+            if told and (len(told) == len(others) or not self._is_left(others)):
+                fresh += told
+        self._mine.update(fresh)
+        return [self._replay.trials[number] for number in fresh]
+
+    def ask(self, n_trials: int) -> list[Trial]:
+        """Return trials to evaluate: first those that a process left when it died."""
+        asked: list[Trial] = []
+
+        def propose() -> list[Record]:
+            batch = self._left_batch()
+            if batch:
+                asked.extend(self._replay.trials[number] for number in batch)
+                self._mine.update(batch)
+                return [{"taken": batch, "by": self._replay.journal.owner}]
+            asked.extend(super(SharedStudy, self).ask(n_trials))
+            self._mine.update(trial.number for trial in asked)
+            return [self._asked(asked)] if asked else []
+
+        self._write(propose)
+        return asked
+
+    def rows(self, number: int) -> Mapping[int, Row]:
+        """Return the rows that are known of a trial asked for, by split."""
+        return self._replay.rows.get(number, {})
+
+    def note(self, number: int, split: int, row: Row) -> None:
+        """Take down the row of a fit that has finished."""
+        data = {name: value_to_json(value) for name, value in row.items()}
+        record = {"trial": number, "split": split, "row": data}
+        self._write(lambda: [record], sync=row["fit_time"] >= _WORTH_SYNC)
+
+    def tell(self, trials: Sequence[Trial]) -> None:
+        """Take down trials that have finished."""
+        super().tell(trials)
+        self._write(lambda: [_told(t) for t in trials if not self._is_told(t.number)])
+
+    def wait(self) -> bool:
+        """Say whether others are at work on trials, and wait a moment for them."""
+        pending = self._replay.trials.keys() - self._mine
+        if self._journal is None or not pending:
+            return False
+        time.sleep(_POLL)
+        return True
+
+    def close(self) -> None:
+        """Say that nothing more will come from here."""
+        self._replay.journal.close()
+
+    def _is_told(self, number: int) -> bool:
+        return self._replay.trials[number].status != "pending"
+
+    def _is_left(self, numbers: Sequence[int]) -> bool:
+        """Say whether some of these trials are pending, and nobody is at work on them."""
+        return any(
+            not self._is_told(number)
+            and not self._replay.journal.is_at_work(self._replay.owner[number])
+            for number in numbers
+        )
+
+    def _left_batch(self) -> list[int]:
+        """Return the numbers of trials that were asked for together and left unfinished."""
+        for batch in self._replay.batches:
+            others = [number for number in batch if number not in self._mine]
+            if self._is_left(others):
+                return others
+        return []
+
+    def _asked(self, trials: Sequence[Trial]) -> Record:
+        return {"asked": list(map(_setting, trials)), "by": self._replay.journal.owner}
+
+    def _records_of(self, trials: Sequence[Trial]) -> list[Record]:
+        """Return what tells of trials of before that the journal lacks."""
+        lacking = [trial for trial in trials if trial.number not in self._replay.trials]
+        records: list[Record] = [self._asked(lacking)] if lacking else []
+        for trial in lacking:
+            for split, row in enumerate(trial.rows):
+                data = {name: value_to_json(value) for name, value in row.items()}
+                records.append({"trial": trial.number, "split": split, "row": data})
+            if trial.status != "pending":
+                records.append(_told(trial))
+        return records
+
+    def _write(self, act: Callable[[], list[Record]], *, sync: bool = True) -> None:
+        """Read what is new and write what `act` then returns, while nobody else can."""
+        journal, has_acted = self._journal, False
+        try:
+            if journal is not None:
+                with journal.turn():
+                    self._follow(journal.read())
+                    records, has_acted = act(), True
+                    if records:
+                        journal.append(records, sync=sync)
+                        for record in records:
+                            self._replay.apply(record)
+        except (OSError, JournalMismatchError) as error:
+            self._journal = None
+            msg = (
+                f"The journal {str(self._replay.journal.path)!r} cannot be used any more: {error} "
+                "The search goes on in memory and its result stands, but what comes from now on is "
+                "not in the journal."
+            )
+            warnings.warn(msg, JournalWarning, stacklevel=2)
+        if not has_acted:
+            act()
+
+    def _follow(self, records: Sequence[Record]) -> None:
+        """Learn from what others have written."""
+        for record in records:
+            self._replay.apply(record)
+        numbers = [data["number"] for record in records for data in record.get("asked", ())]
+        numbers += [record["told"] for record in records if "told" in record]
+        self._learn([number for number in dict.fromkeys(numbers) if number not in self._mine])
+
+    def _learn(self, numbers: Iterable[int]) -> None:
+        try:
+            self.optimizer.tell([self._replay.trials[number] for number in numbers])
+        except ValueError as error:
+            raise JournalMismatchError(
+                f"The journal {str(self._replay.journal.path)!r} has other trials of the same "
+                f"numbers than this search. {error} Give another path as journal."
+            ) from error
+
+
+def _setting(trial: Trial) -> Record:
+    """Encode what is asked for."""
+    data = trial.to_json()
+    return {name: data[name] for name in ("number", "params", "point", "meta")}
+
+
+def _told(trial: Trial) -> Record:
+    """Encode what became of a trial; its rows have been written."""
+    data = trial.to_json()
+    names = ("status", "score", "split_scores", "seconds")
+    return {"told": trial.number} | {name: data[name] for name in names}
