@@ -27,6 +27,7 @@ from sklearn_lepton._checks import (
     check_parameters,
     describe_study,
     initial_settings,
+    older_studies,
 )
 from sklearn_lepton._evaluation import SplitEvaluator, explain_failures
 from sklearn_lepton._fits import (
@@ -42,6 +43,7 @@ from sklearn_lepton._replay import open_journal
 from sklearn_lepton._study import SharedStudy, Study
 from sklearn_lepton._trial import Trial
 from sklearn_lepton._typing import Callback, Workers
+from sklearn_lepton._update import Update, UpdateMixin
 from sklearn_lepton._values import is_real, is_whole
 from sklearn_lepton._workers import make_workers
 from sklearn_lepton.callbacks import NoImprovement, TargetScore
@@ -55,6 +57,17 @@ except ImportError:  # scikit-learn before 1.9 has no callbacks
     CallbackContext = object
 
 
+_LEFT_BY_FIT = (
+    "trials_",
+    "space_",
+    "optimizer_",
+    "stop_reason_",
+    "cv_results_",
+    "updates_",
+    "_studies",
+)
+
+
 def _inner_has(name: str) -> Callable[[Any], bool]:
     """Make a check that the tuned estimator has a method; AttributeError if not."""
 
@@ -65,7 +78,7 @@ def _inner_has(name: str) -> Callable[[Any], bool]:
     return check
 
 
-class BaseOptimizerSearchCV(BaseSearchCV):  # type: ignore[misc]
+class BaseOptimizerSearchCV(UpdateMixin, BaseSearchCV):  # type: ignore[misc]
     """What the searches share: everything but the optimizer."""
 
     @abstractmethod
@@ -94,6 +107,7 @@ class BaseOptimizerSearchCV(BaseSearchCV):  # type: ignore[misc]
         target_score: float | None = None,
         journal: Any = None,
         warm_start: bool = False,
+        prior: Any = None,
         callbacks: Any = None,
     ) -> None:
         super().__init__(
@@ -120,10 +134,11 @@ class BaseOptimizerSearchCV(BaseSearchCV):  # type: ignore[misc]
         self.target_score = target_score
         self.journal = journal
         self.warm_start = warm_start
+        self.prior = prior
         self.callbacks = callbacks
 
     @abstractmethod
-    def _make_optimizer(self, space: Space, seed: int) -> Optimizer:
+    def _make_optimizer(self, space: Space, seed: int, prior: list[list[Trial]]) -> Optimizer:
         """Make the optimizer from the search's own parameters."""
 
     @available_if(_inner_has("set_output"))  # type: ignore[untyped-decorator]
@@ -186,12 +201,15 @@ class BaseOptimizerSearchCV(BaseSearchCV):  # type: ignore[misc]
     def _run_search(self, evaluate_candidates: Any, *, callback_ctx: Any = None) -> None:
         """Search; `fit` calls this once, with everything else prepared."""
         check_parameters(self)
+        update: Update | None = self.__dict__.pop("_update", None)
         running = _read_fit(self, evaluate_candidates)
         workers = self._make_workers(running.parallel)
-        study, splits = self._prepare(running)
+        space = Space(self.param_distributions)
+        studies = self._older_studies(space, update)
+        study, splits = self._prepare(running, space, studies)
         optimizer = study.optimizer
         # What an earlier fit left would travel to the workers.
-        for name in ("trials_", "space_", "optimizer_", "stop_reason_", "cv_results_"):
+        for name in _LEFT_BY_FIT:
             self.__dict__.pop(name, None)
         task = None
         if callback_ctx is not None:
@@ -206,7 +224,7 @@ class BaseOptimizerSearchCV(BaseSearchCV):  # type: ignore[misc]
         )
         reason: str | None = None
         try:
-            reason = self._conduct(study, fits, workers)
+            reason = self._conduct(study, fits, workers, update)
         except KeyboardInterrupt:
             if optimizer.best is None:
                 raise
@@ -217,7 +235,7 @@ class BaseOptimizerSearchCV(BaseSearchCV):  # type: ignore[misc]
             study.close()
             self.trials_ = [t for t in optimizer.trials if t.status != "pending"]
             self.space_, self.optimizer_ = optimizer.space, optimizer
-            self._fingerprint = splits.fingerprint
+            self._fingerprint, self._studies = splits.fingerprint, studies
             self.stop_reason_: str | None = reason
             if optimizer.best is not None:
                 # On its way out with an error, here or in the refit: keep what has been paid for.
@@ -233,16 +251,25 @@ class BaseOptimizerSearchCV(BaseSearchCV):  # type: ignore[misc]
                 raise TimeoutError(msg)
             raise ValueError(explain_failures(self.trials_))
 
-    def _prepare(self, running: RunningFit) -> tuple[Study, FrozenSplits]:
+    def _older_studies(self, space: Space, update: Update | None) -> list[list[Trial]]:
+        """Return what the search learns from beside its own trials."""
+        if update is not None:
+            return older_studies(update.studies, self.estimator, space)
+        if self.warm_start and getattr(self, "trials_", None):
+            return self._studies
+        return older_studies(self.prior, self.estimator, space)
+
+    def _prepare(
+        self, running: RunningFit, space: Space, studies: list[list[Trial]]
+    ) -> tuple[Study, FrozenSplits]:
         """Return the study to start from, and the splits."""
-        space = Space(self.param_distributions)
         check_names(space, self.estimator)
         seed, earlier, fingerprint = self._earlier_search(space)
         settings = initial_settings(self.initial_params, self.estimator, space)
         splits = FrozenSplits(running, fingerprint)
 
         def make(seed: int) -> Optimizer:
-            optimizer = self._make_optimizer(space, seed)
+            optimizer = self._make_optimizer(space, seed, studies)
             optimizer.tell(earlier)
             optimizer.enqueue(settings)
             return optimizer
@@ -260,7 +287,7 @@ class BaseOptimizerSearchCV(BaseSearchCV):  # type: ignore[misc]
             return study, splits
         replay = open_journal(
             self.journal,
-            describe_study(self, space, running, splits),
+            describe_study(self, space, running, splits, studies),
             seed=seed,
             is_seed_given=is_whole(self.random_state),
             space=space,
@@ -271,9 +298,9 @@ class BaseOptimizerSearchCV(BaseSearchCV):  # type: ignore[misc]
         """Return what is sent to workers in place of this search.
 
         scikit-learn's callbacks get it there. Ours are called here, and may
-        hold what no worker can be sent.
+        hold what no worker can be sent; so may older searches.
         """
-        return copy.copy(self).set_params(callbacks=None)  # type: ignore[no-any-return]
+        return copy.copy(self).set_params(callbacks=None, prior=None)  # type: ignore[no-any-return]
 
     def _earlier_search(self, space: Space) -> tuple[int, list[Trial], str | None]:
         """Return the seed, the trials and the splits' fingerprint that the search starts from."""
@@ -311,7 +338,7 @@ class BaseOptimizerSearchCV(BaseSearchCV):  # type: ignore[misc]
             )
         return workers
 
-    def _conduct(self, study: Study, fits: Fits, workers: Workers) -> str:
+    def _conduct(self, study: Study, fits: Fits, workers: Workers, update: Update | None) -> str:
         """Run the loop and return why it ended."""
         n_points = None if isinstance(self.n_points, str) else int(self.n_points)
         if n_points is None and not self.asynchronous:
@@ -336,11 +363,15 @@ class BaseOptimizerSearchCV(BaseSearchCV):  # type: ignore[misc]
                     # Many a callback returns something; only a true or false is an answer.
                     if isinstance(answer, bool | np.bool_) and answer:
                         reason = reason or getattr(callback, "reason", "callback")
+                if update is not None:
+                    update.follow(study)
                 if fits.is_stopped:
                     reason = reason or "callback"
         if reason is None:
             if len(study.optimizer.trials) < study.n_trials and evaluator.is_late:
                 return "max_time"
+            if update is not None and update.holds:
+                return "held"
             return "exhausted" if study.is_cut else "n_iter"
         return reason
 

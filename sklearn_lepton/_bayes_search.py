@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from sklearn_lepton._base_search import BaseOptimizerSearchCV
+from sklearn_lepton._trial import Trial
 from sklearn_lepton.optimizers._bayes import BayesOptimizer
 from sklearn_lepton.space import Space
 
@@ -87,6 +88,11 @@ class BayesSearchCV(BaseOptimizerSearchCV):
         Whether `fit` goes on from the trials of the `fit` before, with `n_iter`
         more. Estimator, data, splits and scoring must be the same, of which
         space and splits are checked.
+    prior : path, fitted search, list of Trial, list of these or None, default=None
+        Older studies to learn from, of the same or of other data, as journals, fitted
+        searches or trials, the latest last; the space may have gained or lost parameters.
+        Their best settings are tried first, and the model follows them as far as the new
+        scores agree. It replaces the initial design.
     callbacks : callable, list of callables or None, default=None
         Called with (search, trial) after each trial; one that returns True
         stops the search.
@@ -186,6 +192,7 @@ class BayesSearchCV(BaseOptimizerSearchCV):
         target_score: float | None = None,
         journal: Any = None,
         warm_start: bool = False,
+        prior: Any = None,
         callbacks: Any = None,
         n_initial_points: int | str = "auto",
     ) -> None:
@@ -212,9 +219,10 @@ class BayesSearchCV(BaseOptimizerSearchCV):
             target_score=target_score,
             journal=journal,
             warm_start=warm_start,
+            prior=prior,
             callbacks=callbacks,
         )
         self.n_initial_points = n_initial_points
 
-    def _make_optimizer(self, space: Space, seed: int) -> BayesOptimizer:
-        return BayesOptimizer(space, seed=seed, n_initial_points=self.n_initial_points)
+    def _make_optimizer(self, space: Space, seed: int, prior: list[list[Trial]]) -> BayesOptimizer:
+        return BayesOptimizer(space, seed=seed, prior=prior, n_initial_points=self.n_initial_points)

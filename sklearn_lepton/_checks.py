@@ -7,8 +7,11 @@ from typing import Any
 import joblib
 import numpy as np
 
+from sklearn_lepton._replay import load_trials
+from sklearn_lepton._trial import Trial
 from sklearn_lepton._values import is_real, is_whole, unknown_name, value_to_json
 from sklearn_lepton.optimizers._base import check_count
+from sklearn_lepton.optimizers._prior import translate
 from sklearn_lepton.space import Categorical, Space
 
 _TIME = "None or a number of seconds greater than 0"
@@ -99,7 +102,65 @@ def initial_settings(given: Any, estimator: Any, space: Space) -> list[dict[str,
     return settings
 
 
-def describe_study(search: Any, space: Space, running: Any, splits: Any) -> dict[str, Any]:
+def older_studies(prior: Any, estimator: Any, space: Space) -> list[list[Trial]]:
+    """Read ``prior``, and bring its trials to the space.
+
+    Parameters
+    ----------
+    prior : object
+        A study or a sequence of studies: the path of a journal, a fitted search, of
+        scikit-learn also, or a sequence of trials.
+    estimator : estimator object
+        Its own parameters stand for those that a trial lacks.
+    space : Space
+
+    Returns
+    -------
+    studies : list of list of Trial
+        Only complete trials; studies without any are left out.
+
+    Raises
+    ------
+    ValueError
+        If it is none of these, or a search that has not been fitted.
+    """
+    if prior is None:
+        return []
+    is_many = isinstance(prior, list | tuple) and not all(isinstance(t, Trial) for t in prior)
+    defaults = estimator.get_params(deep=True)
+    studies = [
+        [translate(trial, space, defaults) for trial in _trials_of(study)]
+        for study in (prior if is_many else [prior])
+    ]
+    kept = [[trial for trial in study if trial is not None] for study in studies]
+    return [study for study in kept if study]
+
+
+def _trials_of(study: Any) -> Sequence[Trial]:
+    if isinstance(study, str | os.PathLike):
+        return load_trials(study)  # type: ignore[no-any-return]
+    if isinstance(study, Sequence) and all(isinstance(trial, Trial) for trial in study):
+        return study
+    if hasattr(study, "trials_"):
+        return study.trials_  # type: ignore[no-any-return]
+    if hasattr(study, "cv_results_"):
+        name = study.refit if isinstance(study.refit, str) else "score"
+        scores = study.cv_results_[f"mean_test_{name}"]
+        return [
+            Trial(number, (), params).complete(score)
+            for number, (params, score) in enumerate(
+                zip(study.cv_results_["params"], scores, strict=True)
+            )
+        ]
+    raise ValueError(
+        "prior must be the path of a journal, a fitted search, a list of trials or a list of "
+        f"these, got {study!r}{' that is not fitted' * hasattr(study, 'fit')}."
+    )
+
+
+def describe_study(
+    search: Any, space: Space, running: Any, splits: Any, studies: Sequence[Sequence[Trial]]
+) -> dict[str, Any]:
     """Describe, in JSON types, what a journal's trials are trials of.
 
     Parameters
@@ -108,6 +169,8 @@ def describe_study(search: Any, space: Space, running: Any, splits: Any) -> dict
     space : Space
     running : RunningFit
     splits : FrozenSplits
+    studies : sequence of sequence of Trial
+        What the search learns from.
 
     Returns
     -------
@@ -142,6 +205,7 @@ def describe_study(search: Any, space: Space, running: Any, splits: Any) -> dict
             "fit_params": joblib.hash(dict(running.params), coerce_mmap=True),
         },
         "splits": {"n": search.n_splits_, "hash": splits.fingerprint},
+        "prior": [joblib.hash([(t.point, t.score) for t in study]) for study in studies],
     }
 
 

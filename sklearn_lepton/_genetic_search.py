@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from sklearn_lepton._base_search import BaseOptimizerSearchCV
+from sklearn_lepton._trial import Trial
 from sklearn_lepton.optimizers._genetic import GeneticOptimizer
 from sklearn_lepton.space import Space
 
@@ -86,6 +87,11 @@ class GeneticSearchCV(BaseOptimizerSearchCV):
         Whether `fit` goes on from the trials of the `fit` before, with `n_iter`
         more. Estimator, data, splits and scoring must be the same, of which
         space and splits are checked.
+    prior : path, fitted search, list of Trial, list of these or None, default=None
+        Older studies to learn from, of the same or of other data, as journals, fitted
+        searches or trials, the latest last; the space may have gained or lost parameters.
+        Their best settings are tried first, and the model follows them as far as the new
+        scores agree. It replaces the initial design.
     callbacks : callable, list of callables or None, default=None
         Called with (search, trial) after each trial; one that returns True
         stops the search.
@@ -194,6 +200,7 @@ class GeneticSearchCV(BaseOptimizerSearchCV):
         target_score: float | None = None,
         journal: Any = None,
         warm_start: bool = False,
+        prior: Any = None,
         callbacks: Any = None,
         n_initial_points: int | str = "auto",
         population_size: int | str = "auto",
@@ -223,6 +230,7 @@ class GeneticSearchCV(BaseOptimizerSearchCV):
             target_score=target_score,
             journal=journal,
             warm_start=warm_start,
+            prior=prior,
             callbacks=callbacks,
         )
         self.n_initial_points = n_initial_points
@@ -230,10 +238,13 @@ class GeneticSearchCV(BaseOptimizerSearchCV):
         self.blend = blend
         self.screening = screening
 
-    def _make_optimizer(self, space: Space, seed: int) -> GeneticOptimizer:
+    def _make_optimizer(
+        self, space: Space, seed: int, prior: list[list[Trial]]
+    ) -> GeneticOptimizer:
         return GeneticOptimizer(
             space,
             seed=seed,
+            prior=prior,
             n_initial_points=self.n_initial_points,
             population_size=self.population_size,
             blend=self.blend,

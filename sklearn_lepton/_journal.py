@@ -11,6 +11,7 @@ import re
 import secrets
 import sys
 import warnings
+import weakref
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -56,9 +57,12 @@ class Journal:
         self._identity: tuple[int, int] | None = None
         self._fd = -1
         self._presence: int | None = None
+        _journals.add(self)
 
     def create(self) -> None:
         """Make the file, unless there is one, and say that this writer is at work.
+
+        The traces of writers that have died are removed.
 
         Raises
         ------
@@ -66,9 +70,15 @@ class Journal:
             If the file or its folder cannot be written.
         """
         os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | _O_BINARY, 0o666))
-        fd = os.open(self._presence_of(self.owner), os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
-        self._presence = fd
-        _lock(fd, wait=True)
+        with self.turn():  # lest another one takes this writer for dead before it has its lock
+            fd = os.open(self._presence_of(self.owner), os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
+            self._presence = fd
+            _lock(fd, wait=True)
+            traces = re.compile(re.escape(self.path.name) + r"\.([0-9a-f]{8})\.lock")
+            with suppress(OSError):
+                for name in os.listdir(self.path.parent):
+                    if match := traces.fullmatch(name):
+                        self.is_at_work(match[1])
 
     def close(self) -> None:
         """Say that this writer is no longer at work."""
@@ -108,13 +118,21 @@ class Journal:
         The file is opened anew each time, since only so a network file system shows what
         other machines have written.
         """
-        self._fd = fd = os.open(self.path, os.O_RDWR | _O_BINARY)
+        self._fd = os.open(self.path, os.O_RDWR | _O_BINARY)
         try:
-            _lock(fd, wait=True)
+            _lock(self._fd, wait=True)
             yield
         finally:
-            self._fd = -1
-            os.close(fd)
+            fd, self._fd = self._fd, -1
+            if fd >= 0:
+                os.close(fd)
+
+    def let_go(self) -> None:
+        """Close what a forked child has of its parent, whose locks it would keep alive."""
+        fds, self._fd, self._presence = (self._fd, self._presence), -1, None
+        for fd in fds:
+            if fd is not None and fd >= 0:
+                os.close(fd)
 
     def read(self) -> list[Record]:
         """Return what has been written since the last call; only in a `turn`.
@@ -231,6 +249,18 @@ class Journal:
         return records
 
 
+_journals: "weakref.WeakSet[Journal]" = weakref.WeakSet()
+
+
+def _let_go_of_all() -> None:
+    for journal in list(_journals):
+        journal.let_go()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_let_go_of_all)
+
+
 def header(content: Record) -> Record:
     """Return the first line of a journal."""
     return {"journal": _KIND, "version": FORMAT, **content}
@@ -254,7 +284,10 @@ def differences(there: Any, here: Any, place: str = "") -> list[str]:
 
 
 def brief(value: Any) -> str:
-    text = json.dumps(value)
+    try:
+        text = json.dumps(value)
+    except RecursionError:
+        text = "what is nested too deeply"
     return text if len(text) <= 80 else f"{text[:77]}..."
 
 

@@ -86,6 +86,10 @@ class Replay:
 
     def _apply(self, record: Record) -> None:
         if self.header is None:
+            if not (is_whole(record["seed"]) and record["seed"] >= 0):
+                raise ValueError("its seed is none")
+            self._study = record["study"]
+            self._n_splits = _count(self._study["splits"]["n"])
             self.header = record
             return
         if "asked" in record:
@@ -100,20 +104,48 @@ class Replay:
         elif "taken" in record:
             self._own(record["taken"], record["by"])
         elif "split" in record:
+            number, split = _count(record["trial"]), _count(record["split"])
+            if split >= self._n_splits:
+                raise ValueError("there is no such split")
             row = {name: value_from_json(value) for name, value in record["row"].items()}
-            self.rows[record["trial"]].setdefault(int(record["split"]), row)
+            self._check_row(row)
+            self.rows[number].setdefault(split, row)
         else:
-            number = record["told"]
-            rows = self.rows[number]
-            trial = self.trials[number].complete(
-                float("nan") if record["score"] is None else record["score"],
-                split_scores=list(map(value_from_json, record["split_scores"])),
-                rows=[rows[split] for split in sorted(rows)],
-                seconds=record["seconds"],
-            )
-            if trial.status != record["status"]:
-                raise ValueError(f"a trial with that score cannot be {record['status']}")
-            self.trials[number] = trial
+            self._tell(_count(record["told"]), record)
+
+    def _tell(self, number: int, record: Record) -> None:
+        rows, trial = self.rows[number], self.trials[number]
+        score, seconds = record["score"], record["seconds"]
+        split_scores = list(map(value_from_json, record["split_scores"]))
+        if not len(rows) == len(split_scores) == self._n_splits:
+            raise ValueError(f"a finished trial has {self._n_splits} splits")
+        if not all(map(is_real, [*split_scores, seconds, 0.0 if score is None else score])):
+            raise ValueError("scores and seconds must be numbers")
+        told = trial.complete(
+            float("nan") if score is None else score,
+            split_scores=split_scores,
+            rows=[rows[split] for split in sorted(rows)],
+            seconds=seconds,
+        )
+        if told.status != record["status"]:
+            raise ValueError(f"a trial with that score cannot be {record['status']}")
+        if trial.status == "pending":  # else this is not news
+            self.trials[number] = told
+
+    def _check_row(self, row: Record) -> None:
+        """Refuse a row of which no results could be made."""
+        numbers = [row["fit_time"], row["score_time"], row["start_time"], row["worker"]]
+        for kind in ["test_scores"] + ["train_scores"] * bool(self._study["return_train_score"]):
+            scores = row[kind]
+            is_several = isinstance(scores, dict)
+            numbers += scores.values() if is_several else [scores]
+            # A fit that failed may have one error score, whatever the scorer would have returned.
+            if is_several or row["fit_error"] is None:
+                self._metrics = frozenset(scores) if is_several else frozenset({_ONE})
+        if not all(map(is_real, map(float, numbers))):
+            raise ValueError
+        if not (row["fit_error"] is None or isinstance(row["fit_error"], str)):
+            raise ValueError("fit_error must be None or a text")
 
     def _own(self, numbers: Sequence[int], owner: str) -> None:
         if not _OWNER.fullmatch(owner):  # it becomes part of a path

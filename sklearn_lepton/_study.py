@@ -40,6 +40,10 @@ class Study:
         self.is_cut = self.n_trials < n_trials
         self.has_more = True
 
+    def extend(self, n_more: int) -> None:
+        """Allow for more trials."""
+        self.n_trials = int(min(self.n_trials + n_more, self.optimizer.space.size))
+
     def news(self) -> list[Trial]:
         """Return the finished trials that were evaluated elsewhere, each once."""
         return []

@@ -1,0 +1,264 @@
+"""Update: whether the best settings of before still hold when new data have come."""
+
+import copy
+import math
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from sklearn.utils.validation import check_is_fitted
+
+from sklearn_lepton._study import Study
+from sklearn_lepton._trial import Trial
+from sklearn_lepton._values import is_whole
+
+_N_RESCORED = 3
+_LEAST_STUDY = 5  # scored trials; fewer teach nothing
+_MOST_STUDIES = 5
+
+
+class Update:
+    """Conduct one update of a search: score the best anew, and search on if they do not hold.
+
+    The settings hold if, on the new data, the best one scores no worse than before and none
+    of the others overtakes it, each by more than a standard error.
+
+    Parameters
+    ----------
+    trials : sequence of Trial
+        Those of before, of which one at least is complete.
+    best : Trial
+        The one that was chosen.
+    studies : sequence of sequence of Trial
+        What that search had learned from.
+    n_more : int
+        How many trials may be spent if the settings do not hold.
+
+    Attributes
+    ----------
+    studies : list of sequence of Trial
+        What the search may learn from now.
+    settings : list of dict
+        What is scored anew, the best first.
+    holds : bool or None
+        Whether they hold; None before it is known.
+    reason : str
+        Why.
+    """
+
+    def __init__(
+        self,
+        trials: Sequence[Trial],
+        best: Trial,
+        *,
+        studies: Sequence[Sequence[Trial]],
+        n_more: int,
+    ) -> None:
+        ranked = sorted((t for t in trials if t.score is not None), key=lambda t: -(t.score or 0.0))
+        others = [trial for trial in ranked if trial.params != best.params]
+        self.settings = [dict(t.params) for t in [best, *others][:_N_RESCORED]]
+        self.holds: bool | None = None
+        self.reason = "The search ended before the best settings had been scored anew."
+        self.studies = [*studies, *([trials] if len(ranked) >= _LEAST_STUDY else [])]
+        self.studies = self.studies[-_MOST_STUDIES:]
+        self._best = best
+        self._n_more = n_more
+
+    def follow(self, study: Study) -> None:
+        """Let a study go on where its first trials show that the settings do not hold."""
+        if self.holds is not None:
+            return
+        first = study.optimizer.trials[: len(self.settings)]
+        if len(first) < len(self.settings) or any(t.status == "pending" for t in first):
+            return
+        self.holds, self.reason = compare(self._best, first)
+        if not self.holds:
+            study.extend(self._n_more)
+
+    def report(self, trials: Sequence[Trial], best: Trial) -> dict[str, Any]:
+        """Say what was decided and what it cost.
+
+        Parameters
+        ----------
+        trials : sequence of Trial
+            All trials on the new data.
+        best : Trial
+            The one chosen among them.
+
+        Returns
+        -------
+        report : dict
+            In JSON types but for the values of ``best_params``.
+        """
+        again = trials[0] if trials else best
+        return {
+            "score_before": self._best.score,
+            "std_error_before": standard_error(self._best.split_scores),
+            "score_after": again.score,
+            "std_error_after": standard_error(again.split_scores),
+            "held": bool(self.holds),
+            "reason": self.reason,
+            "n_trials": len(trials),
+            "best_score": best.score,
+            "best_params": dict(best.params),
+        }
+
+
+def compare(before: Trial, rescored: Sequence[Trial]) -> tuple[bool, str]:
+    """Say whether settings hold on new data, and why.
+
+    Parameters
+    ----------
+    before : Trial
+        The best one, on the data of before.
+    rescored : sequence of Trial
+        The same setting, then others, on the new data.
+
+    Returns
+    -------
+    holds : bool
+    reason : str
+    """
+    best, *others = rescored
+    if best.score is None or before.score is None:
+        return False, "The best setting failed on the new data."
+    drop = before.score - best.score
+    error = math.hypot(standard_error(before.split_scores), standard_error(best.split_scores))
+    if drop > error:
+        return False, f"The best setting scores {drop:.3g} less; the standard error is {error:.3g}."
+    for other in others:
+        if other.score is None:
+            continue
+        gains = np.subtract(other.split_scores, best.split_scores)
+        error = standard_error(gains.tolist())
+        if gains.mean() > error:
+            return False, (
+                f"Another setting scores {gains.mean():.3g} more than the best one; the standard "
+                f"error is {error:.3g}."
+            )
+    return True, "The best setting scores as before, and the others do not overtake it."
+
+
+def standard_error(scores: Sequence[float]) -> float:
+    """Return the standard error of a mean score over splits.
+
+    Training sets of different splits overlap, so that the scores vary less than independent
+    ones would: the variance of the mean is taken as (1/k + 1/(k-1)) times that of the scores.
+
+    Parameters
+    ----------
+    scores : sequence of float of length k
+
+    Returns
+    -------
+    error : float
+        0.0 of a single split, which tells nothing.
+
+    References
+    ----------
+    Nadeau, C. and Bengio, Y. (2003). Inference for the generalization error. Machine
+    Learning 52. https://doi.org/10.1023/A:1024068626366
+    """
+    k = len(scores)
+    if k < 2:
+        return 0.0
+    return float(np.std(scores, ddof=1) * math.sqrt(1 / k + 1 / (k - 1)))
+
+
+class UpdateMixin:
+    """The `update` of a search."""
+
+    def update(
+        self,
+        X: Any,
+        y: Any = None,
+        *,
+        n_iter: int | None = None,
+        partial: bool = False,
+        **params: Any,
+    ) -> Any:
+        """Keep a fitted search up with its data.
+
+        The best settings of before, three at most, are scored anew on the data as they
+        are now. If they hold, the best one is refitted and that is all. If they do not,
+        the search goes on, with all that was found before as prior.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            The data as they are now, those of before included or not: what the estimator
+            is to be fitted on.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs) or None, default=None
+            The target.
+        n_iter : int or None, default=None
+            How many trials, at least 0, may be spent in addition if the best settings do
+            not hold; None is a third of the search's own `n_iter`.
+        partial : bool, default=False
+            Whether, if the settings hold, the best estimator learns on by its
+            ``partial_fit`` on `X` and `y`, which are then the new data only, instead of
+            being fitted anew.
+        **params : dict
+            Passed to `fit`.
+
+        Returns
+        -------
+        self : search
+            Fitted to the new data: ``trials_``, ``cv_results_`` and what is chosen are of
+            these alone. ``updates_`` has a dict more: ``n_samples``, ``held``, ``reason``,
+            ``n_trials`` that it took, ``score_before`` and ``score_after`` of the setting
+            that was the best, each with the standard error of the mean over the splits,
+            ``best_score`` and ``best_params``.
+
+        Raises
+        ------
+        NotFittedError
+            If there was no `fit`, or it chose no best setting.
+        ValueError
+            If a parameter is out of range, or the estimator has no ``partial_fit``.
+
+        Notes
+        -----
+        Where `fit` raises, the search stays as it was. With `journal` each update has a
+        journal of its own beside it: ``study.update1.jsonl`` and so on.
+        """
+        check_is_fitted(self, "best_index_")
+        search: Any = self
+        if n_iter is not None and not (is_whole(n_iter) and n_iter >= 0):
+            raise ValueError(f"n_iter must be None or an integer of at least 0, got {n_iter!r}.")
+        learner = getattr(search, "best_estimator_", None)
+        if partial and not hasattr(learner, "partial_fit"):
+            raise ValueError(
+                "partial=True needs a refitted estimator that has partial_fit, which "
+                f"{search.estimator!r} with refit={search.refit!r} does not give: set "
+                "partial=False to have it fitted anew."
+            )
+        earlier = getattr(search, "updates_", [])
+        update = Update(
+            search.trials_,
+            search.trials_[search.best_index_],
+            studies=search._studies,  # noqa: SLF001
+            n_more=max(1, search.n_iter // 3) if n_iter is None else n_iter,
+        )
+        own = search.get_params(deep=False)
+        probe = copy.copy(search).set_params(
+            n_iter=len(update.settings), warm_start=False, initial_params=update.settings
+        )
+        if search.journal is not None:
+            path = Path(search.journal)
+            probe.journal = path.with_name(f"{path.stem}.update{len(earlier) + 1}{path.suffix}")
+        probe._update = update  # noqa: SLF001
+        probe.fit(X, y, **params)
+        if partial and update.holds:
+            start = time.perf_counter()
+            probe.best_estimator_ = learner.partial_fit(X, y)  # type: ignore[union-attr]
+            probe.refit_time_ = time.perf_counter() - start
+            probe.best_index_ = 0
+            probe.best_params_ = probe.cv_results_["params"][0]
+            probe.best_score_ = probe.trials_[0].score
+        report = update.report(probe.trials_, probe.trials_[probe.best_index_])
+        n_samples = int(X.shape[0] if hasattr(X, "shape") else len(X))
+        probe.updates_ = [*earlier, {"n_samples": n_samples, **report}]
+        self.__dict__.update(vars(probe) | own)
+        return self
