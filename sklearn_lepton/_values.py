@@ -100,7 +100,13 @@ def same(left: Any, right: Any) -> bool:
 
 
 def alike(left: Any, right: Any) -> bool:
-    """Say whether two values mean the same setting: equal numbers, estimators set up alike."""
+    """Say whether two values mean the same setting.
+
+    They do if they are equal numbers, estimators set up alike, or an object and the stand-in
+    that came back from JSON for it.
+    """
+    if isinstance(right, Opaque):
+        return bool(value_to_json(left) == {"opaque": right.text})
     if is_real(left) and is_real(right):
         return bool(left == right)
     return type(left) is type(right) and hasattr(left, "get_params") and repr(left) == repr(right)
