@@ -185,6 +185,10 @@ bench-proposals: .venv-peers/.stamp  ## Measure the CPU and memory of a proposal
 bench-calibration: .venv-peers/.stamp  ## Count the scores inside the bands of BayesOptimizer.predict
 	.venv-peers/bin/python benchmarks/calibration.py --json benchmarks/calibration.json
 
+.PHONY: bench-stream
+bench-stream: $(VENV)/.stamp-bench  ## Keep a search up with streams, beside tuning once and tuning anew
+	$(PY) benchmarks/stream.py --json benchmarks/stream.json
+
 .PHONY: report-regret
 report-regret: .venv-peers/.stamp  ## Print and plot what bench-regret has measured
 	.venv-peers/bin/python $(REGRET) report --json benchmarks/regret.json --plot docs/_static/regret.png \
