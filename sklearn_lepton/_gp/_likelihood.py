@@ -102,6 +102,25 @@ class Prior:
         lower[-1] = _LOG_NOISE_FLOOR
         return cls(mean, std, lower, upper)
 
+    def with_columns(self, n_columns: int, mean: float, std: float) -> Prior:
+        """Add further columns, after the others, whose length-scales have a prior of their own.
+
+        Parameters
+        ----------
+        n_columns : int
+            How many.
+        mean, std : float
+            Of the logarithm of each of their length-scales.
+
+        Returns
+        -------
+        Prior
+        """
+        new = (mean, std, mean - 5.0 * std, mean + 5.0 * std)
+        old = (self.mean, self.std, self.lower, self.upper)
+        at = [len(self.mean) - 2] * n_columns
+        return Prior(*(np.insert(o, at, n) for o, n in zip(old, new, strict=True)))
+
 
 @dataclass(frozen=True, eq=False)
 class LogPosterior:
@@ -153,17 +172,19 @@ class LogPosterior:
         k *= s2
         dk *= s2
         L, _ = factorise(k, noise)
-        alpha, _ = dpotrs(L, self.y, lower=1)
+        y, alpha, beta, gain = self.explain(L)
         half_log_det = np.sum(np.log(L.diagonal()))
-        fit = self.y @ alpha
+        fit, estimated = y @ alpha, bool(np.any(beta))
 
         lower_inverse, _ = dpotri(L, lower=1, overwrite_c=1)
         inverse = np.tril(lower_inverse)
-        trace = alpha @ alpha - np.trace(inverse)
+        trace = alpha @ alpha - np.trace(inverse) + beta @ beta
         # dK/d(r2) weighted by alpha alpha^T - K^-1, of which a triangle is enough:
         # every pair counts twice, and on the diagonal the distances are 0.
         M = np.multiply.outer(alpha, alpha)
         M -= inverse
+        if estimated:
+            M += np.multiply.outer(beta, beta)
         M *= dk
         lower = np.tril(M, -1)
         rows = lower.sum(axis=0) + lower.sum(axis=1)
@@ -172,12 +193,42 @@ class LogPosterior:
 
         gradient = np.empty(d + 2)
         gradient[:d] = 2.0 * np.bincount(self.encoding.owner, by_feature, minlength=d)
-        gradient[d] = 0.5 * (fit - n - noise * trace)
+        gradient[d] = 0.5 * (fit - n + estimated - noise * trace)
         gradient[d + 1] = 0.5 * noise * trace
         deviation = (theta - self.prior.mean) / self.prior.std
         gradient -= deviation / self.prior.std
-        value = -0.5 * (fit + n * _LOG_2PI + deviation @ deviation) - half_log_det
+        value = -0.5 * (fit + n * _LOG_2PI + deviation @ deviation) - half_log_det + gain
         return float(value), gradient
+
+    def explain(self, L: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray, float]:
+        """Explain the scores by a covariance.
+
+        Parameters
+        ----------
+        L : ndarray of shape (n, n)
+            Its lower Cholesky factor.
+
+        Returns
+        -------
+        y : ndarray of shape (n,)
+            The scores.
+        alpha : ndarray of shape (n,)
+            The covariance, inverted, times the scores.
+        beta : ndarray of shape (n,)
+            The same times a direction in which the scores were free, of norm 1 under the
+            inverse, so that ``y`` tells the less of the covariance; 0 for none.
+        gain : float
+            What else the choice of the scores adds to the log posterior.
+        """
+        alpha, _ = dpotrs(L, self.y, lower=1)
+        return self.y, alpha, np.zeros(len(alpha)), 0.0
+
+    def starts(self, theta0: FloatArray | None) -> list[FloatArray]:
+        """Points from the best of which to search: the mode of the prior, and a warm one."""
+        prior = self.prior
+        if theta0 is None or theta0.shape != prior.mean.shape:
+            return [prior.mean]
+        return [prior.mean, np.clip(theta0, prior.lower, prior.upper)]
 
     def mode(self, theta0: FloatArray | None, max_iter: int) -> FloatArray:
         """Search for the mode with L-BFGS.
@@ -195,12 +246,12 @@ class LogPosterior:
             Never worse than the start.
         """
         prior = self.prior
-        start, value = prior.mean, self(prior.mean)[0]
-        if theta0 is not None and theta0.shape == start.shape:
-            warm = np.clip(theta0, prior.lower, prior.upper)
-            warm_value = self(warm)[0]
-            if warm_value > value:
-                start, value = warm, warm_value
+        start, *others = self.starts(theta0)
+        value = self(start)[0]
+        for other in others:
+            other_value = self(other)[0]
+            if other_value > value:
+                start, value = other, other_value
 
         def loss(u: FloatArray) -> tuple[float, FloatArray]:
             value, gradient = self(prior.mean + prior.std * u)

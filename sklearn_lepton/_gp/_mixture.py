@@ -59,14 +59,15 @@ class Mixture:
         -------
         Mixture
         """
-        n = len(process.y)
+        n = len(process.observed[1])
         for point in pending:
             process = process.condition(point)
         ramp = np.clip((n - _RAMP[0]) / (_RAMP[1] - _RAMP[0]), 0.0, 1.0)
-        if ramp == 0.0 or not np.any(process.y) or not process.X.size:
+        X, y = process.observed
+        if ramp == 0.0 or not np.any(y) or not X.size:
             return cls(process)
-        kept = subset(process.y, _MAX_FOR_FOREST)
-        forest = Forest.fit(process.X[kept], process.y[kept], process.categorical, rng)
+        kept = subset(y, _MAX_FOR_FOREST)
+        forest = Forest.fit(X[kept], y[kept], process.categorical[: X.shape[1]], rng)
         return cls(process, forest, float(_WEIGHT * ramp))
 
     def log_improvement(self, Xs: FloatArray, best: float) -> FloatArray:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Self
 
 import numpy as np
 from scipy.linalg.blas import dtrmm
@@ -21,8 +22,8 @@ from sklearn_lepton._gp._kernel import (
 from sklearn_lepton._gp._likelihood import LogPosterior, Prior
 
 # Cubes of these sizes bound the cost of a fit and of a prediction.
-_MAX_FOR_THETA = 200
-_MAX_OBSERVATIONS = 400
+MAX_FOR_THETA = 200
+MAX_OBSERVATIONS = 400
 
 MOST_STEPS = 20  # of the search for the hyperparameters
 _CLIP = 5.0  # of the distance from the median to the best score
@@ -79,7 +80,7 @@ class GaussianProcess:
         *,
         y_mean: float = 0.0,
         y_scale: float = 1.0,
-    ) -> GaussianProcess:
+    ) -> Self:
         """Condition on observations, hyperparameters given.
 
         Parameters
@@ -119,6 +120,11 @@ class GaussianProcess:
             y_scale=y_scale,
             encoding=encoding,
         )
+
+    @property
+    def observed(self) -> tuple[FloatArray, FloatArray]:
+        """Observed points (n, d) and scores (n,)."""
+        return self.X, self.y
 
     @property
     def fitted(self) -> FloatArray:
@@ -193,7 +199,7 @@ class GaussianProcess:
             gradients[:, :, self.encoding.numeric] = slopes
             return mean, std, gradients[0], gradients[1] / -std[:, None]
 
-    def condition(self, x: FloatArray) -> GaussianProcess:
+    def condition(self, x: FloatArray) -> Self:
         """Believe the posterior mean at a point (kriging believer), in O(n^2).
 
         The mean stays as it is everywhere, the deviation shrinks around the point.
@@ -332,13 +338,13 @@ def fit(
     GaussianProcess
     """
     z, mean, scale = standardize(y, clip=clip)
-    kept = subset(z, _MAX_OBSERVATIONS)
+    kept = subset(z, MAX_OBSERVATIONS)
     X, z = np.ascontiguousarray(X[kept]), z[kept]
     with np.errstate(all="ignore"):
         if max_iter == 0 and theta0 is not None and np.all(np.isfinite(theta0)):
             theta = np.asarray(theta0, dtype=np.float64)
         elif np.any(z):
-            few = subset(z, _MAX_FOR_THETA)
+            few = subset(z, MAX_FOR_THETA)
             posterior = LogPosterior.of(X[few], z[few], categorical)
             theta = posterior.mode(theta0, max_iter)
         else:

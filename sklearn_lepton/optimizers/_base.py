@@ -3,7 +3,7 @@
 import itertools
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -13,6 +13,7 @@ from scipy.stats import qmc
 from sklearn_lepton._dimension import FloatArray
 from sklearn_lepton._trial import Trial
 from sklearn_lepton._values import is_real, is_whole
+from sklearn_lepton.optimizers._prior import best_of, read_prior
 from sklearn_lepton.space import Space
 
 _MAX_SOBOL_DIMS = 21201
@@ -57,6 +58,11 @@ class Optimizer(ABC):
     n_initial_points : int or "auto", default="auto"
         Number of trials that are spread evenly over the space before the
         first proposal is made from scores.
+    prior : sequence of sequence of Trial, default=()
+        Older studies to learn from, each its trials, of which ``params`` and
+        ``score`` are used; the latest study last. Parameters that the space
+        does not know are left out of a trial, those that it lacks are filled
+        in. Their best settings are tried first, after those enqueued.
 
     Attributes
     ----------
@@ -71,16 +77,26 @@ class Optimizer(ABC):
     # Whether the middle of the space, a good guess, is the first point of the design.
     _centre_first: ClassVar[bool] = True
 
-    def __init__(self, space: Any, *, seed: int = 0, n_initial_points: int | str = "auto") -> None:
+    def __init__(
+        self,
+        space: Any,
+        *,
+        seed: int = 0,
+        n_initial_points: int | str = "auto",
+        prior: Sequence[Sequence[Trial]] = (),
+    ) -> None:
         self.space = Space(space)
         if not is_whole(seed) or seed < 0:
             msg = f"seed must be an integer of at least 0, got {seed!r}."
             raise ValueError(msg)
         self.seed = int(seed)
         check_count("n_initial_points", n_initial_points, least=1)
+        self._is_design_auto = isinstance(n_initial_points, str)
         if isinstance(n_initial_points, str):
             n_initial_points = self._default_n_initial_points()
         self.n_initial_points = int(n_initial_points)
+        self._studies = read_prior(prior, self.space)
+        self._older_best = list(best_of(self._studies, self.space))
         self._trials: dict[int, Trial] = {}
         self._seen: dict[tuple[float, ...], int] = {}
         self._queue: deque[dict[str, Any]] = deque()
@@ -207,11 +223,14 @@ class Optimizer(ABC):
             point = self.space.to_point(params)
             if point not in self._seen:
                 return Trial(number, point, params)
+        for point in self._older_best:
+            if point not in self._seen:
+                return Trial(number, point, self.space.from_point(point))
         if self.is_exhausted:
             return None
         rng = np.random.default_rng([self.seed, number])
         meta: Mapping[str, Any] = {}
-        if len(self._trials) < self.n_initial_points:
+        if len(self._trials) < self._n_designed():
             proposed = self._design_point()
         else:
             proposed, meta = self._propose(rng)
@@ -219,6 +238,10 @@ class Optimizer(ABC):
         if point in self._seen:
             point = self._nearest_unseen(np.array(point), rng)
         return Trial(number, point, self.space.from_point(point), meta)
+
+    def _n_designed(self) -> int:
+        """Return the number of trials from which on proposals are made from scores."""
+        return self.n_initial_points
 
     @abstractmethod
     def _propose(self, rng: np.random.Generator) -> tuple[FloatArray, Mapping[str, Any]]:

@@ -31,10 +31,16 @@ class BayesOptimizer(ModelOptimizer):
     n_initial_points : int or "auto", default="auto"
         Number of trials before the first proposal of the model, at least 1:
         the middle of the space, then scrambled Sobol points. Auto is one more
-        than there are dimensions, but from 5 to 12.
+        than there are dimensions, but from 5 to 12; none with older studies,
+        unless what is told contradicts them.
+    prior : sequence of sequence of Trial, default=()
+        Older studies to learn from; see `Optimizer`.
 
     References
     ----------
+    Swersky, K., Snoek, J. and Adams, R. P. (2013). Multi-task Bayesian
+    optimization. NeurIPS 26.
+
     Snoek, J., Larochelle, H. and Adams, R. P. (2012). Practical Bayesian
     optimization of machine learning algorithms. NeurIPS 25.
 
@@ -60,7 +66,7 @@ class BayesOptimizer(ModelOptimizer):
 
     def _propose(self, rng: np.random.Generator) -> tuple[FloatArray, Mapping[str, Any]]:
         points, scores = self._observations()
-        if not len(points):
+        if not len(points) and not self._studies:
             return self._design_point(), {}
         space = self.space
         model, meta = self._fit(points, scores, rng)

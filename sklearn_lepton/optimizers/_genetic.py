@@ -32,7 +32,7 @@ Deviations from the papers, each because a tuning run has 50 trials, not 50,000:
   random (operator ``"random"``, without parents).
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -84,6 +84,8 @@ class GeneticOptimizer(ModelOptimizer):
         Whether each proposal breeds many children and submits the one of which a
         Gaussian process and a forest expect the greatest improvement; it costs
         some ten milliseconds. False is the genetic algorithm alone.
+    prior : sequence of sequence of Trial, default=()
+        Older studies to learn from; see `Optimizer`.
 
     Raises
     ------
@@ -135,6 +137,7 @@ class GeneticOptimizer(ModelOptimizer):
         population_size: int | str = "auto",
         blend: float = 0.5,
         screening: bool = True,
+        prior: Sequence[Sequence[Trial]] = (),
     ) -> None:
         check_count("population_size", population_size, least=2)
         check_share("blend", blend)
@@ -142,7 +145,7 @@ class GeneticOptimizer(ModelOptimizer):
         self.population_size = population_size
         self.blend = blend
         self.screening = bool(screening)
-        super().__init__(space, seed=seed, n_initial_points=n_initial_points)
+        super().__init__(space, seed=seed, n_initial_points=n_initial_points, prior=prior)
 
     def _default_n_initial_points(self) -> int:
         return 8

@@ -7,7 +7,8 @@ import numpy as np
 
 from sklearn_lepton._dimension import FloatArray
 from sklearn_lepton._gp._mixture import Mixture
-from sklearn_lepton._gp._regression import MOST_STEPS, fit
+from sklearn_lepton._gp._regression import MOST_STEPS, GaussianProcess, fit
+from sklearn_lepton._gp._studies import MOST_STUDIES, RelatedProcess, fit_related, helps
 from sklearn_lepton.optimizers._base import Optimizer
 
 _TRIALS_PER_FIT = 100
@@ -21,6 +22,9 @@ class ModelOptimizer(Optimizer):
     ``meta["n_fitted"]`` how many trials they were fitted to; that is all the state
     there is. They are fitted anew with each trial up to 100, then whenever a
     hundredth part has come in addition.
+
+    Older studies (``prior``) share the process, as long as they explain what has been told
+    nearly as well as it does alone, or better.
     """
 
     def predict(self, params: Any) -> tuple[Any, Any]:
@@ -68,26 +72,65 @@ class ModelOptimizer(Optimizer):
         self, points: FloatArray, scores: FloatArray, rng: np.random.Generator, *, clip: bool = True
     ) -> tuple[Mixture, dict[str, Any]]:
         """Return the model, with what is to be remembered of it."""
-        theta, n_fitted = self._last_theta()
-        is_due = theta is None or len(points) - n_fitted >= len(points) / _TRIALS_PER_FIT
-        process = fit(
-            points,
-            scores,
-            categorical=self.space.is_categorical,
-            theta0=theta,
-            max_iter=MOST_STEPS if is_due or not clip else 0,
-            clip=clip,
-        )
+        options: dict[str, Any] = {"categorical": self.space.is_categorical, "clip": clip}
+        theta, n_fitted = self._last_theta(0)
+        related, n_related = self._last_theta(self._n_studies)
+        n_fitted, is_related = max(n_fitted, n_related), n_related >= n_fitted
+        is_due = len(points) - n_fitted >= len(points) / _TRIALS_PER_FIT
+        is_due |= theta is None and related is None
+        options["max_iter"] = MOST_STEPS if is_due or not clip else 0
+        process: GaussianProcess
+        if not self._studies:
+            process = fit(points, scores, theta0=theta, **options)
+        else:
+            process = self._fit_all(
+                points, scores, (theta, related), options, is_related=is_related
+            )
         meta = {"theta": np.round(process.theta, 4).tolist(), "n_fitted": len(points)}
         return Mixture.of(process, rng, self._pending_points()), meta if is_due else {}
 
-    def _last_theta(self) -> tuple[FloatArray | None, int]:
+    def _fit_all(
+        self,
+        points: FloatArray,
+        scores: FloatArray,
+        starts: tuple[FloatArray | None, FloatArray | None],
+        options: dict[str, Any],
+        *,
+        is_related: bool,
+    ) -> GaussianProcess:
+        """Fit a process to older studies as well, where these help."""
+        theta, related = starts
+        if not options["max_iter"] and not is_related:
+            return fit(points, scores, theta0=theta, **options)
+        process = fit_related(points, scores, self._studies, theta0=related, **options)
+        if not options["max_iter"] or not len(points):
+            return process
+        own = fit(points, scores, theta0=theta, **options)
+        return process if helps(process, own) else own
+
+    @property
+    def _n_studies(self) -> int:
+        """Number of studies that the model knows, the current one included; 0 if only that."""
+        n_older = min(len(self._studies), MOST_STUDIES)
+        return n_older + 1 if n_older else 0
+
+    def _last_theta(self, n_studies: int) -> tuple[FloatArray | None, int]:
         """Return the latest hyperparameters and the number of trials they were fitted to."""
         for trial in reversed(self.trials):
             theta = trial.meta.get("theta", ())
-            if len(theta) == self.space.n_dims + 2:
+            if len(theta) == self.space.n_dims + n_studies + 2:
                 return np.array(theta, dtype=float), trial.meta.get("n_fitted", 0)
         return None, 0
+
+    def _n_designed(self) -> int:
+        """With older studies there is no design, unless they mislead: then it comes after all."""
+        is_led = self._studies and self._is_design_auto and getattr(self, "screening", True)
+        n_designed = self.n_initial_points + (len(self._older_best) if is_led else 0)
+        told = self._told()
+        if not is_led or len(self._trials) >= n_designed or (told and self.best is None):
+            return n_designed
+        model, _ = self._fit(*self._observations(), np.random.default_rng(self.seed))
+        return 0 if isinstance(model.process, RelatedProcess) else n_designed
 
     def _screen(
         self,

@@ -4,12 +4,13 @@ Points of the sequence fill the cube more evenly than independent draws. It
 holds no state but the number of trials.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
 
 from sklearn_lepton._dimension import FloatArray
+from sklearn_lepton._trial import Trial
 from sklearn_lepton.optimizers._base import Optimizer
 
 
@@ -22,6 +23,8 @@ class RandomOptimizer(Optimizer):
         What to search; see `Space`.
     seed : int, default=0
         Seed of the scrambling, not negative.
+    prior : sequence of sequence of Trial, default=()
+        Older studies, of which the best settings are tried first; see `Optimizer`.
 
     References
     ----------
@@ -40,8 +43,8 @@ class RandomOptimizer(Optimizer):
 
     _centre_first: ClassVar[bool] = False
 
-    def __init__(self, space: Any, *, seed: int = 0) -> None:
-        super().__init__(space, seed=seed, n_initial_points=1)
+    def __init__(self, space: Any, *, seed: int = 0, prior: Sequence[Sequence[Trial]] = ()) -> None:
+        super().__init__(space, seed=seed, n_initial_points=1, prior=prior)
 
     def _propose(
         self,

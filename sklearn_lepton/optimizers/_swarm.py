@@ -28,7 +28,7 @@ Deviations from the papers, each because a tuning run has 50 trials, not 50,000:
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -77,6 +77,8 @@ class SwarmOptimizer(ModelOptimizer):
         Whether each proposal draws many moves and submits the one of which a
         Gaussian process and a forest expect the greatest improvement; it costs
         some ten milliseconds. False is the swarm alone.
+    prior : sequence of sequence of Trial, default=()
+        Older studies to learn from; see `Optimizer`.
 
     Raises
     ------
@@ -126,6 +128,7 @@ class SwarmOptimizer(ModelOptimizer):
         cognitive: float = 1.0,
         social: float = 1.5,
         screening: bool = True,
+        prior: Sequence[Sequence[Trial]] = (),
     ) -> None:
         check_count("n_particles", n_particles, least=2)
         check_share("inertia", inertia, below=1.0)
@@ -137,7 +140,7 @@ class SwarmOptimizer(ModelOptimizer):
         self.cognitive = cognitive
         self.social = social
         self.screening = bool(screening)
-        super().__init__(space, seed=seed, n_initial_points=n_initial_points)
+        super().__init__(space, seed=seed, n_initial_points=n_initial_points, prior=prior)
 
     def _default_n_initial_points(self) -> int:
         return self._swarm_size(0)

@@ -1,0 +1,125 @@
+"""Older studies, brought to the space of the current one."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from itertools import zip_longest
+from typing import Any
+
+import numpy as np
+
+from sklearn_lepton._dimension import FloatArray
+from sklearn_lepton._trial import Trial
+from sklearn_lepton.space import Space
+
+Study = tuple[FloatArray, FloatArray]
+
+N_BEST = 2  # settings of older studies that are tried first
+_LEAST_GAP = 0.1  # between them, in some column
+
+
+def read_prior(prior: Any, space: Space) -> list[Study]:
+    """Bring the trials of older studies to the unit cube of a space.
+
+    Parameters that the space does not know are left out, and those that a trial lacks are
+    filled in with the middle. Trials that are not complete, share no parameter with the space
+    or have a value outside it are left out, and studies of which nothing remains.
+
+    Parameters
+    ----------
+    prior : sequence of sequence of Trial
+        Studies, each its trials.
+    space : Space
+
+    Returns
+    -------
+    studies : list of tuple of ndarray of shape (n_k, n_dims) and (n_k,)
+        Points and scores of each study, in the order given.
+
+    Raises
+    ------
+    ValueError
+        If it is no sequence of sequences of trials.
+    """
+    if not isinstance(prior, Sequence) or isinstance(prior, str | bytes):
+        raise ValueError(_message(prior))
+    studies = []
+    for study in prior:
+        if isinstance(study, Trial):
+            raise ValueError(f"{_message(study)} One study is a sequence of one: [trials].")
+        if not isinstance(study, Sequence) or not all(isinstance(t, Trial) for t in study):
+            raise ValueError(_message(study))
+        points, scores = [], []
+        for trial in study:
+            params = None if trial.score is None else _translate(trial, space)
+            if params is not None:
+                points.append(space.to_point(params))
+                scores.append(trial.score)
+        if points:
+            studies.append((np.array(points), np.array(scores, dtype=float)))
+    return studies
+
+
+def _message(given: Any) -> str:
+    text = repr(given)
+    text = text if len(text) <= 80 else f"{text[:77]}..."
+    return (
+        "prior must be a sequence of older studies, each a sequence of Trial, such as "
+        f"[search.trials_], got {text} (of type {type(given).__name__})."
+    )
+
+
+def translate(trial: Trial, space: Space, defaults: Mapping[str, Any]) -> Trial | None:
+    """Bring a trial to a space, with defaults for what it lacks; None if that cannot be."""
+    params = None if trial.score is None else _translate(trial, space, defaults)
+    return None if params is None else replace(trial, point=space.to_point(params), params=params)
+
+
+def _translate(
+    trial: Trial, space: Space, defaults: Mapping[str, Any] | None = None
+) -> dict[str, Any] | None:
+    """Return the setting of a branch that keeps most of a trial's parameters, or None."""
+    known = {name: value for name, value in trial.params.items() if name in space.names}
+    best, most, held = None, 0, set[str]()
+    for branch in space.branches:
+        kept = {name: value for name, value in known.items() if name in branch}
+        held |= {name for name in kept if _is_legal(space, branch[name], kept[name])}
+        if len(kept) > most and kept.keys() <= held:
+            try:
+                best = space.complete(kept, defaults)
+            except ValueError:
+                continue
+            most = len(kept)
+    return best if held == known.keys() else None
+
+
+def _is_legal(space: Space, column: int, value: Any) -> bool:
+    try:
+        space.dimensions[column].to_unit(value)
+    except ValueError:
+        return False
+    return True
+
+
+def best_of(studies: list[Study], space: Space, size: int = N_BEST) -> Iterator[tuple[float, ...]]:
+    """Choose what to try first: the best of the last study, of the one before it, and so on.
+
+    Parameters
+    ----------
+    studies : list of tuple of ndarray of shape (n_k, n_dims) and (n_k,)
+    space : Space
+    size : int
+        How many at most.
+
+    Yields
+    ------
+    point : tuple of float of length n_dims
+        None is next to another one.
+    """
+    ranked = [X[np.argsort(-y, kind="stable")] for X, y in reversed(studies)]
+    chosen = np.empty((0, space.n_dims))
+    for point in (p for round_ in zip_longest(*ranked) for p in round_ if p is not None):
+        gaps = np.abs(chosen - point)
+        gaps[:, space.is_categorical] = gaps[:, space.is_categorical] > 0
+        if len(chosen) < size and np.all(gaps.max(axis=1, initial=0.0) >= _LEAST_GAP):
+            chosen = np.vstack([chosen, point])
+            yield tuple(point.tolist())

@@ -1,0 +1,371 @@
+"""Learning from older studies: how they are read, what they are worth, what they cost."""
+
+import inspect
+import json
+import pickle
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from subjects import BRANCHES, MIXED, NUMERIC, OPTIMIZERS, concrete, run
+
+from sklearn_lepton._gp._regression import GaussianProcess
+from sklearn_lepton._gp._studies import RelatedPosterior, RelatedProcess, Scaling, fit_related, lift
+from sklearn_lepton._trial import Trial
+from sklearn_lepton.optimizers import BayesOptimizer, RandomOptimizer
+from sklearn_lepton.optimizers._model import ModelOptimizer
+from sklearn_lepton.optimizers._prior import best_of, read_prior
+from sklearn_lepton.space import Space
+
+MODELLED = sorted(concrete(ModelOptimizer), key=lambda kind: kind.__name__)
+CUBE = {f"x{k}": (0.0, 1.0, "uniform") for k in range(3)}
+
+
+def study(settings, scores=None):
+    """Trials of another space: their points are of no use."""
+    scores = range(len(settings)) if scores is None else scores
+    return [
+        Trial(n, (), s).complete(v) for n, (s, v) in enumerate(zip(settings, scores, strict=True))
+    ]
+
+
+def bowl(params, centre=0.3):
+    x = np.array(list(params.values()))
+    return -float(np.sum((x - centre) ** 2 * np.arange(1, len(x) + 1)))
+
+
+def old_bowl(n_trials=40, space=CUBE):
+    return run(BayesOptimizer(space, seed=9), n_trials, bowl)
+
+
+def new_bowl(params):
+    return 1000.0 * bowl(params, 0.33) + 5e4
+
+
+def summary(trials):
+    return [(t.number, t.point, repr(t.params), dict(t.meta), t.status) for t in trials]
+
+
+def model_of(optimizer):
+    return optimizer._fit(*optimizer._observations(), np.random.default_rng(0))[0].process
+
+
+def until(optimizer, function, target, n_most=25):
+    """Count the evaluations up to a target."""
+    for number in range(1, n_most + 1):
+        [trial] = run(optimizer, number, function)[-1:]
+        if trial.score >= target:
+            return number
+    return n_most + 1
+
+
+# ------------------------------------------------------------------------- mapping
+
+
+def test_parameters_that_were_lost_or_gained():
+    space = Space({"x": (0.0, 1.0, "uniform"), "n": (1, 9, "int")})
+    [(points, scores)] = read_prior([study([{"x": 0.25, "gone": "a"}, {"n": 2, "x": 1.0}])], space)
+    assert_allclose(points, [[0.25, 0.5], [1.0, 1.5 / 9]])
+    assert_array_equal(scores, [0.0, 1.0])
+
+
+def test_trials_that_do_not_belong_are_left_out():
+    settings = [{"x": 0.5}, {"x": 7.0}, {"other": 1}, {"x": "a"}, {"x": 0.75}]
+    trials = study(settings)
+    trials += [replace(trials[0], status="failed", score=None), Trial(9, (), {"x": 0.1})]
+    studies = read_prior(
+        [trials[1:4], trials, [], trials[-1:]], Space({"x": (0.0, 1.0, "uniform")})
+    )
+    [(points, scores)] = studies
+    assert_allclose(points, [[0.5], [0.75]])
+    assert_array_equal(scores, [0.0, 4.0])
+
+
+def test_conditional_spaces():
+    space = Space([*BRANCHES, {}])
+    settings = [
+        {"kind": "svm", "C": 1.0, "kernel": "p"},
+        {"kind": "svm", "C": 10.0},
+        {"kind": "tree", "depth": 4, "C": 1.0, "gone": 1},  # C is of the other branch
+        {"kind": "forest", "depth": 4},
+        {"share": 0.2},
+    ]
+    [(points, scores)] = read_prior([study(settings)], space)
+    assert_array_equal(scores, [0, 1, 2, 4])
+    known = [space.from_point(point) for point in points]
+    assert known[0] == pytest.approx(settings[0])
+    assert known[1]["kind"] == "svm"
+    assert (known[2]["kind"], known[2]["depth"]) == ("tree", 4)
+    assert known[3]["share"] == pytest.approx(0.2)
+    assert all(tuple(space.snap([p])[0]) == tuple(p) for p in points)
+
+
+@pytest.mark.parametrize("given", [5, "trials", None, {"a": 1}, [5], [[5]], ["ab"], [[{"x": 1}]]])
+@pytest.mark.parametrize("kind", OPTIMIZERS)
+def test_bad_priors(kind, given):
+    with pytest.raises(
+        ValueError, match=r"prior must be a sequence of older studies.*\[search.trials_\], got"
+    ):
+        kind(NUMERIC, prior=given)
+
+
+def test_a_study_instead_of_studies():
+    with pytest.raises(ValueError, match=r"got Trial.*One study is a sequence of one: \[trials\]"):
+        BayesOptimizer(NUMERIC, prior=study([{"x": 0.5, "y": 0.5}]))
+
+
+# --------------------------------------------------------------------------- queue
+
+
+def test_the_best_come_first_and_are_diverse():
+    one = study([{"x": 0.1, "y": 0.1}, {"x": 0.5, "y": 0.5}, {"x": 0.9, "y": 0.9}])
+    other = study([{"x": 0.2, "y": 0.8}, {"x": 0.51, "y": 0.5}])
+    studies = read_prior([other, one], Space(NUMERIC))
+    best = list(best_of(studies, Space(NUMERIC), 3))
+    assert best == [(0.9, 0.9), (0.51, 0.5), (0.2, 0.8)]
+
+
+@pytest.mark.parametrize("kind", OPTIMIZERS)
+def test_what_is_enqueued_comes_before_the_best(kind):
+    older = study([{"x": 0.2, "y": 0.2}, {"x": 0.8, "y": 0.8}])
+    optimizer = kind(NUMERIC, prior=[older])
+    optimizer.enqueue([{"x": 0.4, "y": 0.6}])
+    first, second = optimizer.ask(2)
+    assert first.params == {"x": 0.4, "y": 0.6}
+    assert second.params == {"x": 0.8, "y": 0.8}
+    assert [trial.number for trial in optimizer.trials] == [0, 1]
+    assert optimizer.best is None
+
+
+@pytest.mark.parametrize("kind", OPTIMIZERS)
+def test_a_finite_space_goes_to_its_end(kind):
+    space = {"a": [1, 2, 3], "b": list("xy")}
+    optimizer = kind(space, prior=[study([{"a": 2, "b": "x"}, {"a": 3, "b": "y"}])])
+    for _ in range(6):
+        [trial] = optimizer.ask()
+        optimizer.tell([trial.complete(1.0)])
+    assert optimizer.ask() == []
+    assert optimizer.is_exhausted
+
+
+# ----------------------------------------------------------------- tell is enough
+
+
+@pytest.mark.parametrize("kind", OPTIMIZERS)
+@pytest.mark.parametrize("space", [NUMERIC, MIXED, BRANCHES])
+def test_tell_is_enough(kind, space):
+    def function(params):
+        return sum(v for v in params.values() if isinstance(v, float | int)) / 3
+
+    older = [run(BayesOptimizer(space, seed=s), 12, function) for s in (1, 2)]
+    live = kind(space, seed=3, prior=older)
+    trials = run(live, 12, function)
+    for n_told in range(12):
+        fresh = kind(space, seed=3, prior=older)
+        fresh.tell(trials[:n_told][::-1])
+        assert summary(fresh.ask()) == [(*summary(trials)[n_told][:4], "pending")]
+    twin = pickle.loads(pickle.dumps(live))
+    assert summary(twin.ask(3)) == summary(live.ask(3))
+    assert twin.trials == live.trials
+
+
+@pytest.mark.parametrize("kind", OPTIMIZERS)
+def test_no_prior_is_no_prior(kind):
+    space = {"x": (0.0, 1.0, "uniform"), "y": (0.0, 1.0, "uniform")}
+    plain = summary(run(kind(space, seed=1), 14))
+    for prior in [(), [], [[]], [study([{"other": 1}])]]:
+        assert summary(run(kind(space, seed=1, prior=prior), 14)) == plain
+
+
+@pytest.mark.parametrize("kind", MODELLED)
+def test_batches_before_the_first_score_and_failures(kind):
+    older = old_bowl(15)
+    optimizer = kind(CUBE, seed=0, prior=[older])
+    batch = optimizer.ask(6)
+    assert len({trial.point for trial in batch}) == 6
+    optimizer.tell([trial.fail() for trial in batch])
+    assert len({trial.point for trial in batch + optimizer.ask(3)}) == 9
+    assert json.loads(json.dumps(optimizer.trials[-1].meta)) == optimizer.trials[-1].meta
+
+
+@pytest.mark.parametrize("kind", MODELLED)
+def test_unusual_scores(kind):
+    rng = np.random.default_rng(0)
+    settings = [dict(zip(CUBE, x, strict=True)) for x in rng.random((9, 3)).tolist()]
+    for old in (np.zeros(9), 1e300 * np.arange(9), 1e-300 * np.arange(9), [0.0] * 8 + [-1e30]):
+        for new in (lambda p: 0.5, lambda p: 1e300 * bowl(p), lambda p: 1e-300 * bowl(p)):
+            optimizer = kind(CUBE, prior=[study(settings, old), study(settings[:1], old[:1])])
+            with np.errstate(all="raise", under="ignore"):
+                run(optimizer, 6, new)
+            assert len({trial.point for trial in optimizer.trials}) == 6
+            assert np.all(np.isfinite(optimizer.predict(optimizer.trials[0].params)))
+
+
+# ---------------------------------------------------------------- what it is worth
+
+
+@pytest.mark.parametrize("kind", MODELLED)
+def test_a_related_study_of_another_magnitude_is_used_at_once(kind):
+    target = new_bowl({"x0": 0.4, "x1": 0.37, "x2": 0.31})
+    cold = [until(kind(CUBE, seed=s), new_bowl, target) for s in range(3)]
+    warm = [until(kind(CUBE, seed=s, prior=[old_bowl()]), new_bowl, target) for s in range(3)]
+    assert np.median(warm) <= 4
+    assert np.median(cold) >= 7
+
+
+def test_a_misleading_study_loses_its_say_and_costs_little():
+    older = [trial.complete(-trial.score) for trial in old_bowl()]
+    target = new_bowl({"x0": 0.4, "x1": 0.37, "x2": 0.36})
+    cold, misled = (
+        [until(BayesOptimizer(CUBE, seed=s, prior=p), new_bowl, target) for s in range(5)]
+        for p in ((), [older])
+    )
+    assert np.median(misled) <= np.median(cold) + 5
+    optimizer = BayesOptimizer(CUBE, seed=0, prior=[older])
+    run(optimizer, 12, new_bowl)
+    points, scores = optimizer._observations()
+    process = fit_related(points, scores, optimizer._studies, categorical=np.zeros(3, dtype=bool))
+    assert process.relatedness[0] < 0.5
+    assert not isinstance(model_of(optimizer), RelatedProcess)
+    related = BayesOptimizer(CUBE, seed=0, prior=[old_bowl()])
+    run(related, 6, new_bowl)
+    assert model_of(related).relatedness[0] > 0.8
+
+
+def test_a_given_design_is_kept():
+    optimizer = BayesOptimizer(CUBE, n_initial_points=9, prior=[old_bowl(15)])
+    assert not any("theta" in trial.meta for trial in run(optimizer, 9, new_bowl))
+    auto = BayesOptimizer(CUBE, prior=[old_bowl(15)])
+    assert "theta" in run(auto, 3, new_bowl)[2].meta
+
+
+@pytest.mark.parametrize("kind", MODELLED)
+def test_without_screening_there_is_no_model(kind, monkeypatch):
+    if "screening" not in inspect.signature(kind).parameters:
+        pytest.skip("always has a model")
+    older = old_bowl(15)
+    monkeypatch.setattr(ModelOptimizer, "_fit", None)
+    run(kind(CUBE, screening=False, prior=[older]), 12, bowl)
+
+
+def test_predictions_are_in_units_of_the_score():
+    older = run(RandomOptimizer(CUBE, seed=9), 40, bowl)
+    optimizer = BayesOptimizer(CUBE, seed=0, prior=[older])
+    run(optimizer, 10, new_bowl)
+    settings = [dict(zip(CUBE, x, strict=True)) for x in np.random.default_rng(1).random((30, 3))]
+    true = np.array([new_bowl(setting) for setting in settings])
+    mean, std = optimizer.predict(settings)
+    assert np.corrcoef(mean, true)[0, 1] > 0.95
+    assert np.abs(mean - true).mean() < 0.5 * true.std()
+    assert np.all((std > 0) & (std < 3 * true.std()))
+
+
+# ----------------------------------------------------------------------- the process
+
+
+def related(n=6, d=3, n_categorical=0, n_studies=2):
+    rng = np.random.default_rng(0)
+    categorical = np.arange(d) < n_categorical
+    X = rng.random((n + 20 * n_studies, d))
+    X[:, categorical] = (rng.integers(3, size=(len(X), n_categorical)) + 0.5) / 3
+    y = np.sin(4 * X).sum(axis=1)
+    studies = [(X[n + 20 * k :][:20], 3 * y[n + 20 * k :][:20] + k) for k in range(n_studies)]
+    return fit_related(X[:n], 100 * y[:n] - 7, studies, categorical=categorical), X[:n]
+
+
+@pytest.mark.parametrize("n_categorical", [0, 1])
+def test_gradients_of_the_lifted_process(n_categorical):
+    gp, X = related(n_categorical=n_categorical)
+    assert isinstance(gp, RelatedProcess)
+    Xs = np.vstack([X[:2] + 0.01, np.random.default_rng(3).random((4, 3))])
+    Xs[:, :n_categorical] = X[:1, :n_categorical]
+    mean, std, dmean, dstd = gp.predict_with_gradient(Xs)
+    assert dmean.shape == dstd.shape == Xs.shape
+    h = 1e-6
+    for j in range(n_categorical, 3):
+        step = h * (np.arange(3) == j)
+        up, down = gp.predict(Xs + step), gp.predict(Xs - step)
+        assert_allclose(dmean[:, j], (up[0] - down[0]) / (2 * h), rtol=1e-4, atol=1e-5)
+        assert_allclose(dstd[:, j], (up[1] - down[1]) / (2 * h), rtol=1e-4, atol=1e-5)
+    assert_allclose([mean, std], gp.predict(Xs))
+
+
+def test_what_is_observed_and_pending_is_of_the_current_study():
+    gp, X = related()
+    assert_array_equal(gp.observed[0], X)
+    assert_allclose(gp.fitted, gp.predict(X)[0], atol=1e-8)
+    assert gp.relatedness.shape == (2,)
+    point = np.full(3, 0.9)
+    pending = gp.condition(point)
+    assert len(pending.fitted) == 7
+    assert pending.predict(point[None])[1] < gp.predict(point[None])[1]
+    assert_allclose(pending.predict(X)[0], gp.predict(X)[0], atol=1e-10)
+
+
+def test_gradient_of_the_log_posterior():
+    rng = np.random.default_rng(0)
+    X = np.vstack([lift(rng.random((12, 2)), 3, 0), lift(rng.random((9, 2)), 3, 1)])
+    X = np.vstack([X, lift(rng.random((5, 2)), 3)])
+    scaling = Scaling.of(rng.normal(size=21), rng.normal(size=5), 0.7)
+    posterior = RelatedPosterior.of_studies(X, np.zeros(5, dtype=bool), scaling, 3)
+    theta = posterior.prior.mean + 0.3 * rng.normal(size=7)
+    _, gradient = posterior(theta)
+    h = 1e-5
+    for j in range(7):
+        step = h * (np.arange(7) == j)
+        slope = (posterior(theta + step)[0] - posterior(theta - step)[0]) / (2 * h)
+        assert_allclose(gradient[j], slope, rtol=0.01, atol=0.01)
+
+
+@pytest.mark.parametrize("factor", [1e-3, 1.0, 1e3])
+def test_offset_and_scale_are_found(factor):
+    rng = np.random.default_rng(2)
+    X, older = rng.random((8, 2)), rng.random((40, 2))
+
+    def function(x):
+        return np.sin(5 * x[:, 0]) + x[:, 1]
+
+    gp = fit_related(
+        X,
+        factor * function(X) + 77,
+        [(older, function(older))],
+        categorical=np.zeros(2, dtype=bool),
+    )
+    true = function(older)
+    assert gp.y_scale == pytest.approx(factor * true.std(), rel=0.25)
+    mean, _ = gp.predict(older)
+    assert_allclose(gp.y_mean + gp.y_scale * mean, factor * true + 77, atol=0.2 * factor)
+
+
+def test_the_first_score_tells_the_level_only():
+    X = np.random.default_rng(0).random((30, 2))
+    gp = fit_related(
+        X[:1], np.array([1234.0]), [(X, X.sum(axis=1))], categorical=np.zeros(2, dtype=bool)
+    )
+    assert gp.y_scale == pytest.approx(X.sum(axis=1).std())
+    mean, _ = gp.predict(X[:1])
+    assert gp.y_mean + gp.y_scale * mean[0] == pytest.approx(1234.0, abs=0.1)
+    assert isinstance(gp, GaussianProcess)
+
+
+def test_many_studies_and_observations_are_bounded():
+    rng = np.random.default_rng(0)
+    studies = [(X := rng.random((90, 2)), X.sum(axis=1) + k) for k in range(9)]
+    gp = fit_related(
+        rng.random((3, 2)), np.arange(3.0), studies, categorical=np.zeros(2, dtype=bool)
+    )
+    assert gp.relatedness.shape == (5,)
+    assert gp.n_older == 150
+
+
+def test_among_many_trials_of_its_own_a_study_needs_no_older_one():
+    optimizer = BayesOptimizer(NUMERIC, seed=0, prior=[study([{"x": 0.2, "y": 0.2}] * 70)])
+    points = np.random.default_rng(0).random((420, 2))
+    optimizer.tell(
+        Trial(n, tuple(point), optimizer.space.from_point(point)).complete(-point.sum())
+        for n, point in enumerate(points)
+    )
+    optimizer.ask(2)  # the one that was best, then the model's
+    assert not isinstance(model_of(optimizer), RelatedProcess)
+    assert optimizer.ask()[0].number == 422
