@@ -126,6 +126,10 @@ docs: $(VENV)/.stamp-docs  ## Build the documentation, warnings are errors
 bench-overhead: $(VENV)/.stamp-bench  ## Measure what a search costs beside its fits, peers included
 	$(PY) benchmarks/overhead.py --json benchmarks/overhead.json
 
+.PHONY: bench-journal
+bench-journal: $(VENV)/.stamp-test  ## Measure what a journal costs, and what it saves of killed searches
+	$(PY) benchmarks/journal.py --json benchmarks/journal.json
+
 .PHONY: bench-parallel
 bench-parallel: $(VENV)/.stamp-bench  ## Measure busy workers, wall time, memory and bytes, peers included
 	$(PY) benchmarks/parallel.py --json benchmarks/parallel.json
@@ -188,6 +192,10 @@ bench-calibration: .venv-peers/.stamp  ## Count the scores inside the bands of B
 .PHONY: bench-stream
 bench-stream: $(VENV)/.stamp-bench  ## Keep a search up with streams, beside tuning once and tuning anew
 	$(PY) benchmarks/stream.py --json benchmarks/stream.json
+
+.PHONY: bench-transfer
+bench-transfer: $(VENV)/.stamp-bench  ## Count the evaluations that older studies save, or cost if misleading
+	$(PY) benchmarks/transfer.py --json benchmarks/transfer.json
 
 .PHONY: report-regret
 report-regret: .venv-peers/.stamp  ## Print and plot what bench-regret has measured

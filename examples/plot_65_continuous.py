@@ -9,9 +9,9 @@ costs to tune anew each time.
 # %%
 # The stream: handwritten digits in the order in which they were written, by one writer after the
 # other. To make it hard, the scanner changes its gain twice, after which all pixels are ten times
-# darker, then brighter than ever. A support vector machine that was tuned before is then lost, since
-# the scale of the data and the width of its kernel belong together. At each step the model is
-# fitted on the last 420 images and scored on the next 60, which nobody has seen.
+# darker, then brighter than ever. A support vector machine that was tuned before is then lost,
+# since the scale of the data and the width of its kernel belong together. At each step the model
+# is fitted on the last 420 images and scored on the next 60, which nobody has seen.
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -40,9 +40,9 @@ def make_search():
 
 
 # %%
-# Three ways to go along. The first tunes once. The second tunes from scratch at each step. The third
-# tunes once and then calls ``update``, which scores the three best settings of before on the new
-# data. If they hold, the best one is refitted and that is all; if not, the search goes on, with
+# Three ways to go along. The first tunes once. The second tunes from scratch at each step. The
+# third tunes once and then calls ``update``, which scores the three best settings of before on the
+# new data. If they hold, the best one is refitted and that is all; if not, the search goes on, with
 # what it knew before as its prior.
 
 scores = {"tuned once": [], "tuned anew": [], "updated": []}
@@ -71,7 +71,8 @@ for name, values in scores.items():
 for number, update in enumerate(updated.updates_, start=1):
     if not update["held"]:
         print(
-            f"step {number}: {update['score_before']:.3f} ± {update['std_error_before']:.3f} before, "
+            f"step {number}: "
+            f"{update['score_before']:.3f} ± {update['std_error_before']:.3f} before, "
             f"{update['score_after']:.3f} ± {update['std_error_after']:.3f} on the new data, "
             f"{update['best_score']:.3f} after {update['n_trials']} trials"
         )

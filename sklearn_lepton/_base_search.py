@@ -38,15 +38,14 @@ from sklearn_lepton._fits import (
     Recorder,
     RunningFit,
 )
-from sklearn_lepton._loop import run_trials
+from sklearn_lepton._loop import callbacks_of, run_trials
 from sklearn_lepton._replay import open_journal
 from sklearn_lepton._study import SharedStudy, Study
 from sklearn_lepton._trial import Trial
-from sklearn_lepton._typing import Callback, Workers
+from sklearn_lepton._typing import Workers
 from sklearn_lepton._update import Update, UpdateMixin
 from sklearn_lepton._values import is_real, is_whole
 from sklearn_lepton._workers import make_workers
-from sklearn_lepton.callbacks import NoImprovement, TargetScore
 from sklearn_lepton.exceptions import SearchInterruptedWarning, SpaceExhaustedWarning
 from sklearn_lepton.optimizers._base import Optimizer
 from sklearn_lepton.space import Space
@@ -211,19 +210,19 @@ class BaseOptimizerSearchCV(UpdateMixin, BaseSearchCV):  # type: ignore[misc]
         # What an earlier fit left would travel to the workers.
         for name in _LEFT_BY_FIT:
             self.__dict__.pop(name, None)
-        task = None
-        if callback_ctx is not None:
-            task = _SearchTask(callback_ctx, self, study.n_trials * self.n_splits_)
-        fits = Fits(
-            self,
-            evaluate_candidates,
-            running=running,
-            check_metrics=self._check_refit_for_multimetric,
-            task=task,
-            splits=splits,
-        )
+        task, fits = None, None
         reason: str | None = None
         try:
+            if callback_ctx is not None:
+                task = _SearchTask(callback_ctx, self, study.n_trials * self.n_splits_)
+            fits = Fits(
+                self,
+                evaluate_candidates,
+                running=running,
+                check_metrics=self._check_refit_for_multimetric,
+                task=task,
+                splits=splits,
+            )
             reason = self._conduct(study, fits, workers, update)
         except KeyboardInterrupt:
             if optimizer.best is None:
@@ -237,7 +236,7 @@ class BaseOptimizerSearchCV(UpdateMixin, BaseSearchCV):  # type: ignore[misc]
             self.space_, self.optimizer_ = optimizer.space, optimizer
             self._fingerprint, self._studies = splits.fingerprint, studies
             self.stop_reason_: str | None = reason
-            if optimizer.best is not None:
+            if fits is not None and optimizer.best is not None:
                 # On its way out with an error, here or in the refit: keep what has been paid for.
                 self.cv_results_ = fits.publish(self.trials_)
             if task is not None:
@@ -353,7 +352,7 @@ class BaseOptimizerSearchCV(UpdateMixin, BaseSearchCV):  # type: ignore[misc]
             fit_timeout=self.fit_timeout,
             deadline=None if self.max_time is None else time.monotonic() + self.max_time,
         )
-        callbacks = self._make_callbacks()
+        callbacks = callbacks_of(self)
         reason: str | None = None
         trials = run_trials(study, evaluator, is_stopped=lambda: reason is not None)
         with closing(trials):  # type: ignore[type-var]
@@ -374,16 +373,6 @@ class BaseOptimizerSearchCV(UpdateMixin, BaseSearchCV):  # type: ignore[misc]
                 return "held"
             return "exhausted" if study.is_cut else "n_iter"
         return reason
-
-    def _make_callbacks(self) -> list[Callback]:
-        callbacks: list[Callback] = []
-        if self.target_score is not None:
-            callbacks.append(TargetScore(self.target_score))
-        if self.n_iter_no_change is not None:
-            callbacks.append(NoImprovement(self.n_iter_no_change, self.tol))
-        if self.callbacks is not None:
-            callbacks += [self.callbacks] if callable(self.callbacks) else list(self.callbacks)
-        return callbacks
 
 
 class _SearchTask:

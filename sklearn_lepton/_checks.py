@@ -187,14 +187,19 @@ def describe_study(
             f"cv={search.cv!r} makes other splits each time, so that a journal could not be gone "
             "on with: give it a random_state, or set journal=None."
         )
-    own = {
-        name: _describe(value)
-        for name, value in search.estimator.get_params(deep=True).items()
-        if name not in space.names
+    passed = {
+        f"{receiver}.{method}.{name}": value
+        for receiver, methods in running.params.items()
+        for method, values in methods.items()
+        for name, value in values.items()
+        if value is not None
     }
     return {
         "space": space.to_json(),
-        "estimator": {"class": _describe(search.estimator), "params": own},
+        "estimator": {
+            "class": _describe(search.estimator),
+            "params": _own_params(search.estimator, set(space.names)),
+        },
         "scoring": _describe(search.scoring),
         "metric": search.refit if isinstance(search.refit, str) else None,
         "error_score": _describe(search.error_score),
@@ -202,11 +207,25 @@ def describe_study(
         "data": {
             "X": _describe_data(running.X),
             "y": _describe_data(running.y),
-            "fit_params": joblib.hash(dict(running.params), coerce_mmap=True),
+            "fit_params": joblib.hash(passed, coerce_mmap=True),
         },
         "splits": {"n": search.n_splits_, "hash": splits.fingerprint},
         "prior": [joblib.hash([(t.point, t.score) for t in study]) for study in studies],
     }
+
+
+def _own_params(estimator: Any, tuned: set[str]) -> dict[str, Any]:
+    """Describe the parameters that no trial sets, of steps that no trial replaces."""
+    own, inner = {}, estimator.get_params(deep=False)
+    for name, value in estimator.get_params(deep=True).items():
+        is_tuned = any(name == other or name.startswith(f"{other}__") for other in tuned)
+        # A list of steps repeats what its steps, which are parameters themselves, say.
+        is_list = isinstance(value, list) and any(
+            isinstance(step, tuple) and step and step[0] in inner for step in value
+        )
+        if not (is_tuned or is_list):
+            own[name] = _describe(value)
+    return own
 
 
 def _describe(value: Any) -> Any:

@@ -74,11 +74,15 @@ class Journal:
             fd = os.open(self._presence_of(self.owner), os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
             self._presence = fd
             _lock(fd, wait=True)
-            traces = re.compile(re.escape(self.path.name) + r"\.([0-9a-f]{8})\.lock")
-            with suppress(OSError):
-                for name in os.listdir(self.path.parent):
-                    if match := traces.fullmatch(name):
-                        self.is_at_work(match[1])
+            self._sweep()
+
+    def _sweep(self) -> None:
+        """Remove the traces of writers that have died; only in a `turn`."""
+        traces = re.compile(re.escape(self.path.name) + r"\.([0-9a-f]{8})\.lock")
+        with suppress(OSError):
+            for trace in self.path.parent.iterdir():
+                if match := traces.fullmatch(trace.name):
+                    self.is_at_work(match[1])
 
     def close(self) -> None:
         """Say that this writer is no longer at work."""
@@ -87,6 +91,9 @@ class Journal:
                 self._presence_of(self.owner).unlink()
             os.close(self._presence)
             self._presence = None
+            with suppress(OSError), self.turn():
+                os.fsync(self._fd)
+                self._sweep()
 
     def is_at_work(self, owner: str) -> bool:
         """Say whether a writer is alive; of one that is not, remove the traces."""
@@ -147,12 +154,15 @@ class Journal:
         """
         status = os.fstat(self._fd)
         identity = (status.st_dev, status.st_ino)
-        if self._identity not in {None, identity} or status.st_size < self._end:
+        # The sum of all that was read or written before stands there, unless it was overwritten.
+        known = f'"{self._sum:08x}"}}\n'.encode() if self._n_lines else b""
+        data = _read_from(self._fd, self._end - len(known))
+        if self._identity not in {None, identity} or not data.startswith(known):
             raise JournalMismatchError(
                 f"The journal {str(self.path)!r} was replaced or cut while it was in use."
             )
         self._identity = identity
-        records, torn = self._take_lines(_read_from(self._fd, self._end))
+        records, torn = self._take_lines(data[len(known) :])
         if torn:
             os.ftruncate(self._fd, self._end)
         return records
@@ -186,10 +196,15 @@ class Journal:
         match = _CHECKED.fullmatch(line)
         body = b"" if match is None else match[1] + b"}"
         if match is None or zlib.crc32(body, self._sum) != int(match[2], 16):
+            way_on = (
+                "give another path as journal."
+                if number == 1
+                else "to go on with the trials above, copy the first "
+                f"{number - 1} lines to a new file and give that."
+            )
             raise JournalMismatchError(
                 f"Line {number} of the journal {name!r} is damaged: its check sum does not match "
-                "what stands there and above. The file has been left as it is; to go on with the "
-                f"trials above, copy the first {number - 1} lines to a new file and give that."
+                f"what stands there and above. The file has been left as it is; {way_on}"
             )
         self._sum = zlib.crc32(body, self._sum)
         try:
@@ -236,9 +251,8 @@ class Journal:
             with suppress(OSError):
                 os.ftruncate(self._fd, self._end)
             raise
-        self._sum = total
-        self._end += len(data)
-        self._n_lines += len(lines)
+        end, n_lines = self._end + len(data), self._n_lines + len(lines)
+        self._sum, self._end, self._n_lines = total, end, n_lines  # as one, for Ctrl-C
 
     def load(self) -> list[Record]:
         """Return all records of a file that is only looked at."""

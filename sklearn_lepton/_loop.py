@@ -1,10 +1,12 @@
 """The one loop: ask, evaluate, tell, yield."""
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 from sklearn_lepton._study import Study
 from sklearn_lepton._trial import Trial
-from sklearn_lepton._typing import Evaluator
+from sklearn_lepton._typing import Callback, Evaluator
+from sklearn_lepton.callbacks import NoImprovement, TargetScore
 
 
 def run_trials(
@@ -43,3 +45,16 @@ def run_trials(
                 return
     finally:
         study.tell(evaluator.close())
+
+
+def callbacks_of(search: Any) -> list[Callback]:
+    """Return a search's stopping rules and its own callbacks."""
+    callbacks: list[Callback] = []
+    if search.target_score is not None:
+        callbacks.append(TargetScore(search.target_score))
+    if search.n_iter_no_change is not None:
+        callbacks.append(NoImprovement(search.n_iter_no_change, search.tol))
+    if search.callbacks is not None:
+        own = search.callbacks
+        callbacks += [own] if callable(own) else list(own)
+    return callbacks

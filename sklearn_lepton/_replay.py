@@ -59,6 +59,9 @@ class Replay:
         self.rows: dict[int, dict[int, Record]] = {}
         self.batches: list[list[int]] = []
         self.owner: dict[int, str] = {}
+        self._study: Record = {}
+        self._n_splits = 0
+        self._metrics: set[tuple[str, ...] | None] = set()
 
     @property
     def seed(self) -> int:
@@ -86,10 +89,8 @@ class Replay:
 
     def _apply(self, record: Record) -> None:
         if self.header is None:
-            if not (is_whole(record["seed"]) and record["seed"] >= 0):
-                raise ValueError("its seed is none")
-            self._study = record["study"]
-            self._n_splits = _count(self._study["splits"]["n"])
+            _count(record["seed"])
+            self._study, self._n_splits = record["study"], _count(record["study"]["splits"]["n"])
             self.header = record
             return
         if "asked" in record:
@@ -134,17 +135,24 @@ class Replay:
 
     def _check_row(self, row: Record) -> None:
         """Refuse a row of which no results could be made."""
-        numbers = [row["fit_time"], row["score_time"], row["start_time"], row["worker"]]
+        numbers = [row[name] for name in ("fit_time", "score_time", "start_time", "worker")]
+        error, metric, scoring = row["fit_error"], self._study["metric"], self._study["scoring"]
         for kind in ["test_scores"] + ["train_scores"] * bool(self._study["return_train_score"]):
             scores = row[kind]
-            is_several = isinstance(scores, dict)
-            numbers += scores.values() if is_several else [scores]
-            # A fit that failed may have one error score, whatever the scorer would have returned.
-            if is_several or row["fit_error"] is None:
-                self._metrics = frozenset(scores) if is_several else frozenset({_ONE})
-        if not all(map(is_real, map(float, numbers))):
-            raise ValueError
-        if not (row["fit_error"] is None or isinstance(row["fit_error"], str)):
+            names = tuple(sorted(scores)) if isinstance(scores, dict) else None
+            numbers += [scores] if names is None else scores.values()
+            if names is not None or error is None:  # else it may be one error score for all
+                self._metrics.add(names)
+            if names is not None and not (names and metric in {None, *names}):
+                raise ValueError("a score is missing")
+        # A callable, which is opaque, may return one score or several.
+        is_several = isinstance(scoring, list | dict) and "opaque" not in scoring
+        if len(self._metrics) > 1 or (is_several and None in self._metrics):
+            raise ValueError("it has other metrics than the study or other rows")
+        if not all(map(is_real, numbers)):
+            raise ValueError("scores and times must be numbers")
+        list(map(float, numbers))  # what is too large is an error
+        if not (error is None or isinstance(error, str)):
             raise ValueError("fit_error must be None or a text")
 
     def _own(self, numbers: Sequence[int], owner: str) -> None:
@@ -202,7 +210,10 @@ def open_journal(
             there = {name: records[0].get(name) for name in here}
             if not is_seed_given:
                 here["seed"] = there["seed"]
-            found = differences(there, here)
+            try:
+                found = differences(there, here)
+            except RecursionError:
+                found = ["it is nested too deeply"]
             if found:
                 raise _other_study(journal.path, found)  # noqa: TRY301 - after the file is closed
             for record in records:
@@ -222,14 +233,25 @@ def _other_study(path: Path, found: list[str]) -> JournalMismatchError:
     )
 
 
+def _count(value: Any) -> int:
+    if not is_whole(value) or value < 0:
+        raise ValueError(f"{brief(value)} counts nothing")
+    return int(value)
+
+
 def _trial(data: Record, space: Space | None) -> Trial:
     """Decode what was asked for."""
-    if not is_whole(data["number"]) or data["number"] < 0:
-        raise ValueError("its number is none")
+    _count(data["number"])
     if not all(is_real(unit) and 0 <= unit <= 1 for unit in data["point"]):
         raise ValueError("its point does not lie in the unit cube")
     if space is not None:
-        return Trial.from_json({**data, "split_scores": (), "rows": ()}, space)
+        setting = {name: data[name] for name in ("number", "params", "point")}
+        setting |= {"meta": dict(data["meta"]), "split_scores": (), "rows": ()}
+        trial = Trial.from_json(setting, space)
+        if len(trial.point) != space.n_dims:
+            raise ValueError("its point does not lie in the space")
+        space.to_point(trial.params)  # raises if a number does not lie in the space
+        return trial
     params = {name: value_from_json(value) for name, value in data["params"].items()}
     return Trial(data["number"], tuple(data["point"]), params, dict(data["meta"]))
 

@@ -101,17 +101,22 @@ class SharedStudy(Study):
         super().__init__(optimizer, n_trials)
         self._replay = replay
         self._journal: Journal | None = replay.journal
-        known = optimizer.trials
+        known = [trial for trial in optimizer.trials if trial.status != "pending"]
         self._mine = {trial.number for trial in known}  # whatever the callbacks here have seen
-        self._learn(replay.trials)
-        self._write(lambda: self._records_of(known))
+        self._n_settled = 0
+        try:
+            self._learn(replay.trials)
+            optimizer.tell(trial for trial in known if not self._is_told(trial.number))
+            self._write(lambda: self._records_of(known))
+        except BaseException:
+            self.close()
+            raise
 
     def news(self) -> list[Trial]:
         """Return the finished trials that were evaluated elsewhere, each once."""
         self._write(list)
         fresh: list[int] = []
-        for batch in self._replay.batches:
-            others = [number for number in batch if number not in self._mine]
+        for others in self._batches():
             told = [number for number in others if self._is_told(number)]
             # What a dead process has left unfinished is taken over as a whole.
             if told and (len(told) == len(others) or not self._is_left(others)):
@@ -142,14 +147,17 @@ class SharedStudy(Study):
 
     def note(self, number: int, split: int, row: Row) -> None:
         """Take down the row of a fit that has finished."""
-        data = {name: value_to_json(value) for name, value in row.items()}
-        record = {"trial": number, "split": split, "row": data}
+        record = _noted(number, split, row)
         self._write(lambda: [record], sync=row["fit_time"] >= _WORTH_SYNC)
 
     def tell(self, trials: Sequence[Trial]) -> None:
         """Take down trials that have finished."""
         super().tell(trials)
-        self._write(lambda: [_told(t) for t in trials if not self._is_told(t.number)])
+        # What is asked for next is waited for on its way to the disk, and this with it.
+        self._write(
+            lambda: [_told(t) for t in trials if not self._is_told(t.number)],
+            sync=not self.has_more,
+        )
 
     def wait(self) -> bool:
         """Say whether others are at work on trials, and wait a moment for them."""
@@ -163,8 +171,17 @@ class SharedStudy(Study):
         """Say that nothing more will come from here."""
         self._replay.journal.close()
 
+    def _batches(self) -> list[list[int]]:
+        """Return the numbers asked for together of which the callbacks here have not seen all."""
+        batches = self._replay.batches
+        while self._n_settled < len(batches) and self._mine.issuperset(batches[self._n_settled]):
+            self._n_settled += 1
+        others = [[n for n in batch if n not in self._mine] for batch in batches[self._n_settled :]]
+        return [batch for batch in others if batch]
+
     def _is_told(self, number: int) -> bool:
-        return self._replay.trials[number].status != "pending"
+        trial = self._replay.trials.get(number)
+        return trial is not None and trial.status != "pending"
 
     def _is_left(self, numbers: Sequence[int]) -> bool:
         """Say whether some of these trials are pending, and nobody is at work on them."""
@@ -176,8 +193,7 @@ class SharedStudy(Study):
 
     def _left_batch(self) -> list[int]:
         """Return the numbers of trials that were asked for together and left unfinished."""
-        for batch in self._replay.batches:
-            others = [number for number in batch if number not in self._mine]
+        for others in self._batches():
             if self._is_left(others):
                 return others
         return []
@@ -186,14 +202,13 @@ class SharedStudy(Study):
         return {"asked": list(map(_setting, trials)), "by": self._replay.journal.owner}
 
     def _records_of(self, trials: Sequence[Trial]) -> list[Record]:
-        """Return what tells of trials of before that the journal lacks."""
+        """Return what tells of finished trials of before that the journal lacks."""
         lacking = [trial for trial in trials if trial.number not in self._replay.trials]
         records: list[Record] = [self._asked(lacking)] if lacking else []
-        for trial in lacking:
-            for split, row in enumerate(trial.rows):
-                data = {name: value_to_json(value) for name, value in row.items()}
-                records.append({"trial": trial.number, "split": split, "row": data})
-            if trial.status != "pending":
+        for trial in trials:
+            if not self._is_told(trial.number):
+                rows = enumerate(trial.rows)
+                records += [_noted(trial.number, split, row) for split, row in rows]
                 records.append(_told(trial))
         return records
 
@@ -242,6 +257,12 @@ def _setting(trial: Trial) -> Record:
     """Encode what is asked for."""
     data = trial.to_json()
     return {name: data[name] for name in ("number", "params", "point", "meta")}
+
+
+def _noted(number: int, split: int, row: Row) -> Record:
+    """Encode the row of a fit."""
+    data = {name: value_to_json(value) for name, value in row.items()}
+    return {"trial": number, "split": split, "row": data}
 
 
 def _told(trial: Trial) -> Record:

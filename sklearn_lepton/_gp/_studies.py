@@ -56,8 +56,9 @@ _UNRELATED = -1.0  # log length-scale from which a second search starts
 # tails are those of a Cauchy: a metric of quite another magnitude costs little.
 _SPREAD_OF_SCALE = 0.5
 # Older studies are believed from this correlation on, if they make the current scores at most
-# this much less probable, in logarithms: they fit with fewer free parameters.
-_LEAST_RELATED, _BENEFIT_OF_DOUBT = 0.6, 2.0
+# this much less probable, in logarithms: they fit with fewer free parameters. From so many
+# scores on there is no doubt any more.
+_LEAST_RELATED, _BENEFIT_OF_DOUBT, _ENOUGH_SCORES = 0.6, 2.0, 12
 _MOST_LOG_SCALE = 300.0
 _LEAST = 1e-100
 _LOG_SCALES = np.linspace(-10.0, 6.0, 641)
@@ -337,7 +338,8 @@ def helps(related: RelatedProcess, own: GaussianProcess) -> bool:
     if len(y) > related.scaling.n or related.relatedness.max() < _LEAST_RELATED:
         return False
     alone = _evidence(own.L, Scaling.of(np.empty(0), y, 0.0))
-    return _evidence(related.L, related.scaling) + _BENEFIT_OF_DOUBT >= alone
+    doubt = _BENEFIT_OF_DOUBT * max(0.0, 1.0 - len(y) / _ENOUGH_SCORES)
+    return _evidence(related.L, related.scaling) + doubt >= alone
 
 
 def _evidence(L: FloatArray, scaling: Scaling) -> float:

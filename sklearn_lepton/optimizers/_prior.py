@@ -13,7 +13,7 @@ from sklearn_lepton.space import Space
 
 Study = tuple[FloatArray, FloatArray]
 
-N_BEST = 2  # settings of older studies that are tried first
+_MOST_BEST = 3  # settings of older studies that are tried first, one a study
 _LEAST_GAP = 0.1  # between them, in some column
 
 
@@ -100,21 +100,22 @@ def _is_legal(space: Space, column: int, value: Any) -> bool:
     return True
 
 
-def best_of(studies: list[Study], space: Space, size: int = N_BEST) -> Iterator[tuple[float, ...]]:
+def best_of(studies: list[Study], space: Space) -> Iterator[tuple[float, ...]]:
     """Choose what to try first: the best of the last study, of the one before it, and so on.
+
+    One a study, since each is a trial lost where the study misleads.
 
     Parameters
     ----------
     studies : list of tuple of ndarray of shape (n_k, n_dims) and (n_k,)
     space : Space
-    size : int
-        How many at most.
 
     Yields
     ------
     point : tuple of float of length n_dims
         None is next to another one.
     """
+    size = min(len(studies), _MOST_BEST)
     ranked = [X[np.argsort(-y, kind="stable")] for X, y in reversed(studies)]
     chosen = np.empty((0, space.n_dims))
     for point in (p for round_ in zip_longest(*ranked) for p in round_ if p is not None):

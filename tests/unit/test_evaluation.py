@@ -166,7 +166,11 @@ def test_what_is_known_of_a_trial_is_not_fitted_again():
     evaluator.submit(ask(3))
     trials = evaluator.collect(more=True)
     assert sorted(workers.started) == [(1, 0), (1, 1), (2, 0), (2, 1), (2, 2)]
-    assert [trial.split_scores for trial in trials] == [(7.0,) * 3, (0.0, 1.0, 7.0), (0.0, 1.0, 2.0)]
+    assert [trial.split_scores for trial in trials] == [
+        (7.0,) * 3,
+        (0.0, 1.0, 7.0),
+        (0.0, 1.0, 2.0),
+    ]
     assert len(log.noted) == 5
 
 

@@ -118,12 +118,20 @@ def test_a_study_instead_of_studies():
 # --------------------------------------------------------------------------- queue
 
 
-def test_the_best_come_first_and_are_diverse():
+def test_the_best_of_each_study_comes_first_the_latest_study_before_others():
     one = study([{"x": 0.1, "y": 0.1}, {"x": 0.5, "y": 0.5}, {"x": 0.9, "y": 0.9}])
     other = study([{"x": 0.2, "y": 0.8}, {"x": 0.51, "y": 0.5}])
     studies = read_prior([other, one], Space(NUMERIC))
-    best = list(best_of(studies, Space(NUMERIC), 3))
-    assert best == [(0.9, 0.9), (0.51, 0.5), (0.2, 0.8)]
+    assert list(best_of(studies, Space(NUMERIC))) == [(0.9, 0.9), (0.51, 0.5)]
+    assert list(best_of(studies[1:], Space(NUMERIC))) == [(0.9, 0.9)]
+
+
+def test_the_best_are_diverse():
+    one = study([{"x": 0.1, "y": 0.1}, {"x": 0.9, "y": 0.9}])
+    other = study([{"x": 0.2, "y": 0.8}, {"x": 0.91, "y": 0.9}])
+    studies = read_prior([other, one, one], Space(NUMERIC))
+    assert next(best_of(studies, Space(NUMERIC))) == (0.9, 0.9)
+    assert (0.91, 0.9) not in list(best_of(studies, Space(NUMERIC)))
 
 
 @pytest.mark.parametrize("kind", OPTIMIZERS)

@@ -1,0 +1,293 @@
+"""The journal alone: its chain, its locks, and what a study makes of it."""
+
+import errno
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+import zlib
+
+import pytest
+import sabotage
+from journal_subject import HEADER, OTHER, STUDY, lock_files, trial_records, write_journal
+
+from sklearn_lepton import load_trials
+from sklearn_lepton._journal import Journal, differences
+from sklearn_lepton._replay import open_journal
+from sklearn_lepton.exceptions import JournalMismatchError, JournalWarning
+from sklearn_lepton.space import Space
+
+SPACE = Space({"x": (0.0, 1.0, "uniform"), "c": ["a", 2, None]})
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "study.jsonl"
+
+
+@pytest.fixture
+def make_journal(path):
+    """Make journals of the same file, as two processes have them."""
+    made = []
+
+    def make():
+        made.append(Journal(path))
+        made[-1].create()
+        return made[-1]
+
+    yield make
+    for journal in made:
+        journal.close()
+    assert not lock_files(path)
+
+
+def read(journal):
+    with journal.turn():
+        return journal.read()
+
+
+def add(journal, *records):
+    with journal.turn():
+        new = journal.read()
+        journal.append(records)
+    return new
+
+
+# ------------------------------------------------------------------------ the file
+
+
+def test_each_line_is_json_and_ends_in_the_sum_of_all_above(path):
+    write_journal(path, [HEADER, *trial_records(0)])
+    total = 0
+    for line in path.read_bytes().splitlines(keepends=True):
+        record = json.loads(line)
+        body, check = line.rsplit(b', "check": ', 1)
+        total = zlib.crc32(body + b"}", total)
+        assert check == f'"{total:08x}"}}\n'.encode()
+        assert record["check"] == f"{total:08x}"
+    assert path.read_bytes().startswith(b'{"journal": "sklearn-lepton", "version": 1, ')
+
+
+def test_two_writers_read_of_each_other_what_is_new(make_journal):
+    left, right = make_journal(), make_journal()
+    assert add(left, HEADER, {"n": 1}) == []
+    assert add(right, {"n": 2}) == [HEADER, {"n": 1}]
+    assert add(left, {"n": 3}) == [{"n": 2}]
+    assert read(right) == [{"n": 3}]
+    assert read(right) == []
+    assert Journal(left.path).load() == [HEADER, {"n": 1}, {"n": 2}, {"n": 3}]
+
+
+def test_whoever_has_the_turn_is_alone(make_journal):
+    left, right = make_journal(), make_journal()
+    order = []
+
+    def other():
+        with right.turn():
+            order.append("right")
+
+    with left.turn():
+        thread = threading.Thread(target=other)
+        thread.start()
+        time.sleep(0.1)
+        order.append("left")
+    thread.join()
+    assert order == ["left", "right"]
+
+
+def test_a_turn_that_raises_ends(make_journal):
+    left, right = make_journal(), make_journal()
+    with pytest.raises(ZeroDivisionError), left.turn():
+        raise ZeroDivisionError
+    assert read(right) == []
+
+
+@pytest.mark.parametrize("n_bytes", [0, 1, 40, 10_000])
+@pytest.mark.parametrize("name", ["write", "fsync"])
+def test_what_cannot_be_written_whole_is_not_written(
+    path, make_journal, monkeypatch, name, n_bytes
+):
+    journal = make_journal()
+    add(journal, HEADER)
+    before, write = path.read_bytes(), os.write
+
+    def fail(fd, data=b""):
+        if name == "write" and n_bytes and not fail.is_full:
+            fail.is_full = True
+            return write(fd, data[:n_bytes])
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    fail.is_full = False
+    with monkeypatch.context() as patch:
+        patch.setattr(os, name, fail)
+        if name == "write" and n_bytes == 10_000:
+            add(journal, {"n": 1})  # all of it at once
+            before = path.read_bytes()
+        else:
+            with pytest.raises(OSError, match="No space"):
+                add(journal, {"n": 1}, {"n": 2})
+    assert path.read_bytes() == before
+    add(journal, {"n": 3})
+    assert read(make_journal())[-1] == {"n": 3}
+
+
+def test_a_torn_line_is_removed_with_a_warning(path, make_journal):
+    write_journal(path, [HEADER, {"n": 1}])
+    whole = path.read_bytes()
+    path.write_bytes(whole + b'{"n": 2, "che')
+    with pytest.warns(JournalWarning, match="cut short.*its 13 bytes"):
+        assert Journal(path).load() == [HEADER, {"n": 1}]
+    assert path.read_bytes() == whole + b'{"n": 2, "che'  # it was only looked at
+    journal = make_journal()
+    with pytest.warns(JournalWarning, match="its 13 bytes"):
+        assert add(journal, {"n": 3}) == [HEADER, {"n": 1}]
+    assert Journal(path).load()[1:] == [{"n": 1}, {"n": 3}]
+
+
+FOREIGN = {
+    "text": b"x,y\n1,2\n",
+    "a word": b"study",
+    "binary": bytes(range(256)),
+    "null bytes": bytes(1000),
+    "a pickle": b"\x80\x04\x95\x0b\x00\x00\x00\x00\x00\x00\x00]\x94(K\x01K\x02e.",
+    "empty line": b"\n",
+    "other JSON": b'{"a": 1}\n',
+    "other JSON without an end": b'{"a": 1}',
+    "a list": b"[1, 2]\n",
+    "another journal": b'{"journal": "something else", "version": 1}\n',
+    "no check sum": b'{"journal": "sklearn-lepton", "version": 1}\n',
+    "with a mark": b"\xef\xbb\xbf" + b'{"journal": "sklearn-lepton", "version": 1}\n',
+}
+
+
+@pytest.mark.parametrize("content", FOREIGN.values(), ids=FOREIGN)
+def test_a_foreign_file_is_refused_and_left(path, content):
+    path.write_bytes(content)
+    arguments = {"seed": 0, "is_seed_given": False, "space": SPACE}
+    for act in (load_trials, lambda path: open_journal(path, STUDY, **arguments)):
+        with pytest.raises(JournalMismatchError, match=r"study\.jsonl'.*give"):
+            act(path)
+        assert path.read_bytes() == content
+    assert not lock_files(path)
+
+
+def test_a_newer_version_is_refused_as_such(path):
+    write_journal(path, [{**HEADER, "version": 2}])
+    with pytest.raises(JournalMismatchError, match="version 2.*up to version 1.*needs a newer"):
+        load_trials(path)
+
+
+def mangle_lines(lines):
+    yield "repeated", [*lines[:3], lines[2], *lines[3:]]
+    yield "removed", [*lines[:2], *lines[3:]]
+    yield "swapped", [*lines[:2], lines[3], lines[2], *lines[4:]]
+    yield "first removed", lines[1:]
+    yield "first repeated", [lines[0], *lines]
+    yield "the whole twice", lines * 2
+    yield "empty line", [*lines[:2], b"\n", *lines[2:]]
+    yield "line ends", [line.replace(b"\n", b"\r\n") for line in lines]
+    yield "blanks", [line.replace(b", ", b",  ", 1) for line in lines]
+
+
+def test_lines_that_are_not_as_they_were_written_are_found(path):
+    write_journal(path, [HEADER, *trial_records(0), *trial_records(1)])
+    lines = path.read_bytes().splitlines(keepends=True)
+    write_journal(path, [HEADER, *trial_records(2), *trial_records(3)])
+    others = path.read_bytes().splitlines(keepends=True)
+    mixed = [
+        ("mixed", [*lines[:5], *others[5:]]),
+        ("one after the other", lines + others),
+        ("by turns", [line for pair in zip(lines, others, strict=True) for line in pair]),
+    ]
+    for _, mangled in [*mangle_lines(lines), *mixed]:
+        path.write_bytes(b"".join(mangled))
+        pattern = r"study\.jsonl'.*(copy the first \d+ lines|give another path)"
+        with pytest.raises(JournalMismatchError, match=pattern):
+            load_trials(path)
+
+
+def test_the_lines_above_the_damage_are_a_journal_as_the_message_says(path):
+    write_journal(path, [HEADER, *trial_records(0), *trial_records(1)])
+    lines = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join(lines).replace(b'"told": 1', b'"told": 0'))
+    with pytest.raises(JournalMismatchError, match="Line 9.*copy the first 8 lines"):
+        load_trials(path)
+    path.write_bytes(b"".join(lines[:8]))
+    assert [trial.status for trial in load_trials(path)] == ["complete", "pending"]
+
+
+@pytest.mark.parametrize(
+    ("there", "here", "found"),
+    [
+        ({"a": 1}, {"a": 1}, []),
+        ({"a": 1}, {"a": 2}, ["a is 1 in the journal, 2 here"]),
+        ({"a": {"b": [1, 2]}}, {"a": {"b": [1, 3]}}, ["a.b[1] is 2 in the journal, 3 here"]),
+        ({"a": [1]}, {"a": [1, 2]}, ["a is [1] in the journal, [1, 2] here"]),
+        ({"a": 1}, {}, ["a is 1 in the journal, null here"]),
+        ({}, {"b": "x"}, ['b is null in the journal, "x" here']),
+        ({"a": 1}, {"a": 1.0}, ["a is 1 in the journal, 1.0 here"]),
+        ({"a": True}, {"a": 1}, ["a is true in the journal, 1 here"]),
+        ({"a": "y" * 99}, {"a": 1}, [f'a is "{"y" * 76}... in the journal, 1 here']),
+    ],
+)
+def test_differences_are_told_in_words(there, here, found):
+    assert differences(there, here) == found
+
+
+# ------------------------------------------------------------------------- writers
+
+
+def test_a_writer_is_at_work_until_it_closes(path, make_journal):
+    left, right = make_journal(), make_journal()
+    assert len(lock_files(path)) == 2
+    assert left.is_at_work(left.owner)
+    assert left.is_at_work(right.owner)
+    right.close()
+    right.close()
+    assert not left.is_at_work(right.owner)
+    assert not right.is_at_work(right.owner)
+    assert not left.is_at_work(OTHER)
+
+
+DEATH = """
+import os, sys
+from sklearn_lepton._journal import Journal
+
+journal = Journal(sys.argv[1])
+journal.create()
+print(journal.owner, flush=True)
+if sys.argv[2] == "fork" and not os.fork():
+    input()  # outlives its parent, as a worker of a pool may
+    os._exit(0)
+if sys.argv[2] == "in its turn":
+    turn = journal.turn()
+    turn.__enter__()
+os.kill(os.getpid(), 9)
+"""
+
+
+@pytest.mark.parametrize("how", ["alone", "fork", "in its turn"])
+def test_a_writer_that_was_killed_is_not_at_work_and_leaves_no_trace(path, make_journal, how):
+    command = [sys.executable, "-c", DEATH, str(path), how]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, env=sabotage.environment()) as process:
+        owner = process.stdout.readline().decode().strip()
+        assert process.wait() == -9
+        assert [owner in lock.name for lock in lock_files(path)] == [True]
+        journal = make_journal()
+        assert [journal.owner in lock.name for lock in lock_files(path)] == [True]
+        assert not journal.is_at_work(owner)
+        assert read(journal) == []
+
+
+def test_a_writer_that_cannot_be_looked_at_is_taken_to_be_at_work(make_journal, path, monkeypatch):
+    journal = make_journal()
+
+    def refuse(*_):
+        raise PermissionError(errno.EACCES, "of another user")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "open", refuse)
+        assert journal.is_at_work(OTHER)
