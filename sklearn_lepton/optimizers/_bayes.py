@@ -80,4 +80,7 @@ class BayesOptimizer(ModelOptimizer):
             rng=rng,
             taken=np.array(list(self._seen)),
         )
-        return proposals[0] if len(proposals) else rng.random(space.n_dims), meta
+        if not len(proposals):
+            return rng.random(space.n_dims), meta
+        apart = np.flatnonzero(self._is_apart(proposals))
+        return proposals[apart[0]] if len(apart) else self._design_point(), meta

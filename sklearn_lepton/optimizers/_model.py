@@ -4,12 +4,14 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from sklearn_lepton._dimension import FloatArray
 from sklearn_lepton._gp._mixture import Mixture
 from sklearn_lepton._gp._regression import MOST_STEPS, GaussianProcess, fit
 from sklearn_lepton._gp._studies import MOST_STUDIES, RelatedProcess, fit_related, helps
 from sklearn_lepton.optimizers._base import Optimizer
+from sklearn_lepton.optimizers._prior import LEAST_GAP
 
 _TRIALS_PER_FIT = 100
 N_ANYWHERE = 32  # points drawn at random that are screened beside an algorithm's own
@@ -132,6 +134,20 @@ class ModelOptimizer(Optimizer):
         model, _ = self._fit(*self._observations(), np.random.default_rng(self.seed))
         return 0 if isinstance(model.process, RelatedProcess) else n_designed
 
+    def _is_apart(self, points: FloatArray) -> npt.NDArray[np.bool_]:
+        """Tell which points may be tried: with older studies the first ones lie apart.
+
+        A model that follows a misleading study would stay near one place and never see it
+        contradicted; what takes the place of the initial design has to spread like it.
+        """
+        if not self._studies or len(self._trials) >= self.n_initial_points + len(self._older_best):
+            return np.ones(len(points), dtype=np.bool_)
+        gaps = np.abs(points[:, np.newaxis] - np.array([t.point for t in self.trials]))
+        categorical = self.space.is_categorical
+        gaps[:, :, categorical] = gaps[:, :, categorical] > 0
+        apart: npt.NDArray[np.bool_] = np.all(gaps.max(axis=2, initial=0.0) >= LEAST_GAP, axis=1)
+        return apart
+
     def _screen(
         self,
         candidates: FloatArray,
@@ -172,4 +188,7 @@ class ModelOptimizer(Optimizer):
             return 0, {}
         model, meta = self._fit(points, scores, rng)
         value = model.log_improvement(snapped[fresh], float(model.process.fitted.max()))
+        apart = self._is_apart(snapped[fresh])
+        if apart.any():
+            value = np.where(apart, value, -np.inf)
         return fresh[int(np.argmax(value))], meta

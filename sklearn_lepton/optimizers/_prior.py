@@ -14,7 +14,7 @@ from sklearn_lepton.space import Space
 Study = tuple[FloatArray, FloatArray]
 
 _MOST_BEST = 3  # settings of older studies that are tried first, one a study
-_LEAST_GAP = 0.1  # between them, in some column
+LEAST_GAP = 0.1  # between them, in some column
 
 
 def read_prior(prior: Any, space: Space) -> list[Study]:
@@ -121,6 +121,6 @@ def best_of(studies: list[Study], space: Space) -> Iterator[tuple[float, ...]]:
     for point in (p for round_ in zip_longest(*ranked) for p in round_ if p is not None):
         gaps = np.abs(chosen - point)
         gaps[:, space.is_categorical] = gaps[:, space.is_categorical] > 0
-        if len(chosen) < size and np.all(gaps.max(axis=1, initial=0.0) >= _LEAST_GAP):
+        if len(chosen) < size and np.all(gaps.max(axis=1, initial=0.0) >= LEAST_GAP):
             chosen = np.vstack([chosen, point])
             yield tuple(point.tolist())
