@@ -98,7 +98,8 @@ class BayesSearchCV(BaseOptimizerSearchCV):
         stops the search.
     n_initial_points : int or "auto", default="auto"
         Number of trials before the first that the model proposes, at least 1.
-        Auto is one more than there are parameters, but from 5 to 12.
+        Auto is one more than there are parameters, but from 5 to 12; none while the
+        model follows a `prior`.
 
     Attributes
     ----------

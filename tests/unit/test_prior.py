@@ -238,7 +238,7 @@ def test_a_misleading_study_loses_its_say_and_costs_little():
     assert not isinstance(model_of(optimizer), RelatedProcess)
     related = BayesOptimizer(CUBE, seed=0, prior=[old_bowl()])
     run(related, 6, new_bowl)
-    assert model_of(related).relatedness[0] > 0.8
+    assert model_of(related).relatedness[0] > 0.6
 
 
 def test_a_given_design_is_kept():
