@@ -173,7 +173,7 @@ def main() -> None:
         spent = updated["n_trials"] / anew["n_trials"]
         print(f"{name:14} updated / anew: score {ratio:.4f}, trials {spent:.3f}")
     if options.json:
-        options.json.write_text(json.dumps({"streams": rows}, indent=1), encoding="utf-8")
+        options.json.write_text(json.dumps({"streams": rows}) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

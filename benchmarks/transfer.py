@@ -616,7 +616,7 @@ def main() -> None:
             show(f"{kind}, {change}", [r for r in results if r["kind"] == change])
         everything[kind] = summarise(results) | {"tasks": results}
         if arguments.json:
-            text = json.dumps(everything, indent=1)
+            text = json.dumps(everything)
             arguments.json.write_text(text + "\n", encoding="utf-8")
 
 
