@@ -255,8 +255,9 @@ class SharedStudy(Study):
 
 def _setting(trial: Trial) -> Record:
     """Encode what is asked for."""
-    data = trial.to_json()
-    return {name: data[name] for name in ("number", "params", "point", "meta")}
+    params = {name: value_to_json(value) for name, value in trial.params.items()}
+    point, meta = list(trial.point), dict(trial.meta)
+    return {"number": trial.number, "params": params, "point": point, "meta": meta}
 
 
 def _noted(number: int, split: int, row: Row) -> Record:
@@ -267,6 +268,10 @@ def _noted(number: int, split: int, row: Row) -> Record:
 
 def _told(trial: Trial) -> Record:
     """Encode what became of a trial; its rows have been written."""
-    data = trial.to_json()
-    names = ("status", "score", "split_scores", "seconds")
-    return {"told": trial.number} | {name: data[name] for name in names}
+    return {
+        "told": trial.number,
+        "status": trial.status,
+        "score": value_to_json(trial.score),
+        "split_scores": list(map(value_to_json, trial.split_scores)),
+        "seconds": trial.seconds,
+    }

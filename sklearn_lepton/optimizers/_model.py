@@ -11,7 +11,7 @@ from sklearn_lepton._gp._mixture import Mixture
 from sklearn_lepton._gp._regression import MOST_STEPS, GaussianProcess, fit
 from sklearn_lepton._gp._studies import MOST_STUDIES, RelatedProcess, fit_related, helps
 from sklearn_lepton.optimizers._base import Optimizer
-from sklearn_lepton.optimizers._prior import LEAST_GAP
+from sklearn_lepton.optimizers._prior import are_apart
 
 _TRIALS_PER_FIT = 100
 N_ANYWHERE = 32  # points drawn at random that are screened beside an algorithm's own
@@ -142,11 +142,8 @@ class ModelOptimizer(Optimizer):
         """
         if not self._studies or len(self._trials) >= self.n_initial_points + len(self._older_best):
             return np.ones(len(points), dtype=np.bool_)
-        gaps = np.abs(points[:, np.newaxis] - np.array([t.point for t in self.trials]))
-        categorical = self.space.is_categorical
-        gaps[:, :, categorical] = gaps[:, :, categorical] > 0
-        apart: npt.NDArray[np.bool_] = np.all(gaps.max(axis=2, initial=0.0) >= LEAST_GAP, axis=1)
-        return apart
+        tried = np.array([trial.point for trial in self.trials])
+        return are_apart(points, tried, self.space)
 
     def _screen(
         self,

@@ -6,15 +6,15 @@ from itertools import zip_longest
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from sklearn_lepton._dimension import FloatArray
+from sklearn_lepton._gp._studies import Study
 from sklearn_lepton._trial import Trial
 from sklearn_lepton.space import Space
 
-Study = tuple[FloatArray, FloatArray]
-
 _MOST_BEST = 3  # settings of older studies that are tried first, one a study
-LEAST_GAP = 0.1  # between them, in some column
+_LEAST_GAP = 0.1  # between them, in some column
 
 
 def read_prior(prior: Any, space: Space) -> list[Study]:
@@ -48,13 +48,9 @@ def read_prior(prior: Any, space: Space) -> list[Study]:
             raise ValueError(f"{_message(study)} One study is a sequence of one: [trials].")
         if not isinstance(study, Sequence) or not all(isinstance(t, Trial) for t in study):
             raise ValueError(_message(study))
-        points, scores = [], []
-        for trial in study:
-            params = None if trial.score is None else _translate(trial, space)
-            if params is not None:
-                points.append(space.to_point(params))
-                scores.append(trial.score)
-        if points:
+        here = [trial for trial in (translate(t, space) for t in study) if trial is not None]
+        if here:
+            points, scores = [t.point for t in here], [t.score for t in here]
             studies.append((np.array(points), np.array(scores, dtype=float)))
     return studies
 
@@ -68,14 +64,16 @@ def _message(given: Any) -> str:
     )
 
 
-def translate(trial: Trial, space: Space, defaults: Mapping[str, Any]) -> Trial | None:
+def translate(
+    trial: Trial, space: Space, defaults: Mapping[str, Any] | None = None
+) -> Trial | None:
     """Bring a trial to a space, with defaults for what it lacks; None if that cannot be."""
     params = None if trial.score is None else _translate(trial, space, defaults)
     return None if params is None else replace(trial, point=space.to_point(params), params=params)
 
 
 def _translate(
-    trial: Trial, space: Space, defaults: Mapping[str, Any] | None = None
+    trial: Trial, space: Space, defaults: Mapping[str, Any] | None
 ) -> dict[str, Any] | None:
     """Return the setting of a branch that keeps most of a trial's parameters, or None."""
     known = {name: value for name, value in trial.params.items() if name in space.names}
@@ -119,8 +117,14 @@ def best_of(studies: list[Study], space: Space) -> Iterator[tuple[float, ...]]:
     ranked = [X[np.argsort(-y, kind="stable")] for X, y in reversed(studies)]
     chosen = np.empty((0, space.n_dims))
     for point in (p for round_ in zip_longest(*ranked) for p in round_ if p is not None):
-        gaps = np.abs(chosen - point)
-        gaps[:, space.is_categorical] = gaps[:, space.is_categorical] > 0
-        if len(chosen) < size and np.all(gaps.max(axis=1, initial=0.0) >= LEAST_GAP):
+        if len(chosen) < size and are_apart(point[np.newaxis], chosen, space)[0]:
             chosen = np.vstack([chosen, point])
             yield tuple(point.tolist())
+
+
+def are_apart(points: FloatArray, others: FloatArray, space: Space) -> npt.NDArray[np.bool_]:
+    """Tell which points, of shape (n, n_dims), differ from each other one in some column."""
+    gaps = np.abs(points[:, np.newaxis] - others)
+    gaps[:, :, space.is_categorical] = gaps[:, :, space.is_categorical] > 0
+    apart: npt.NDArray[np.bool_] = np.all(gaps.max(axis=2, initial=0.0) >= _LEAST_GAP, axis=1)
+    return apart

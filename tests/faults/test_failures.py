@@ -16,6 +16,7 @@ import shutil
 import numpy as np
 import pytest
 import sabotage
+from marks import both_modes
 from sabotage import make_search, reasons
 
 pytestmark = [
@@ -29,9 +30,6 @@ on = {
     "all": ["loky", "threading", "dask", "ray"],
     "all and the caller": ["loky", "threading", "dask", "ray", "caller"],
 }
-both_modes = pytest.mark.parametrize(
-    "asynchronous", [False, True], ids=["in batches", "asynchronous"]
-)
 
 
 def check_failed(search, n_trials, reason):

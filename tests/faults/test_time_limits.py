@@ -16,6 +16,7 @@ import time
 
 import pytest
 import sabotage
+from marks import both_modes
 from sabotage import check_only_guilty_failed, make_search, reasons
 
 pytestmark = [
@@ -23,10 +24,6 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::sklearn.exceptions.FitFailedWarning"),
     pytest.mark.filterwarnings("ignore:One or more of the:UserWarning"),
 ]
-
-both_modes = pytest.mark.parametrize(
-    "asynchronous", [False, True], ids=["in batches", "asynchronous"]
-)
 
 
 @pytest.mark.parametrize(
