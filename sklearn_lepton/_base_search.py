@@ -1,26 +1,14 @@
-"""The seam to scikit-learn: the only module that uses its private names.
-
-`BaseSearchCV.fit` stays as it is. Two methods are overridden: `_run_search`
-conducts the search, and `_format_results` ranks what has failed last. What
-`fit` would run is taken from it by a `Recorder` in place of its `Parallel`,
-run by our own workers, and the rows are handed back once, at the end.
-"""
+"""What the searches share: everything but the optimizer."""
 
 import copy
-import inspect
 import time
 import warnings
 from abc import abstractmethod
-from collections.abc import Callable
 from contextlib import closing
 from typing import Any
 
 import numpy as np
-from scipy.stats import rankdata
-from sklearn.model_selection._search import BaseSearchCV
 from sklearn.utils import check_random_state
-from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import check_is_fitted
 
 from sklearn_lepton._checks import (
     check_names,
@@ -30,31 +18,19 @@ from sklearn_lepton._checks import (
     older_studies,
 )
 from sklearn_lepton._evaluation import SplitEvaluator, explain_failures
-from sklearn_lepton._fits import (
-    OTHER_SPLITS,
-    ErrorScore,
-    Fits,
-    FrozenSplits,
-    Recorder,
-    RunningFit,
-)
+from sklearn_lepton._fits import OTHER_SPLITS, Fits, FrozenSplits, RunningFit
 from sklearn_lepton._loop import callbacks_of, run_trials
 from sklearn_lepton._replay import open_journal
+from sklearn_lepton._seam import OpenSearchCV, SearchTask
 from sklearn_lepton._study import SharedStudy, Study
 from sklearn_lepton._trial import Trial
 from sklearn_lepton._typing import Workers
 from sklearn_lepton._update import Update, UpdateMixin
-from sklearn_lepton._values import is_real, is_whole
+from sklearn_lepton._values import is_whole
 from sklearn_lepton._workers import make_workers
 from sklearn_lepton.exceptions import SearchInterruptedWarning, SpaceExhaustedWarning
 from sklearn_lepton.optimizers._base import Optimizer
 from sklearn_lepton.space import Space
-
-try:
-    from sklearn.callback import CallbackContext
-except ImportError:  # scikit-learn before 1.9 has no callbacks
-    CallbackContext = object
-
 
 _LEFT_BY_FIT = (
     "trials_",
@@ -67,17 +43,7 @@ _LEFT_BY_FIT = (
 )
 
 
-def _inner_has(name: str) -> Callable[[Any], bool]:
-    """Make a check that the tuned estimator has a method; AttributeError if not."""
-
-    def check(search: Any) -> bool:
-        getattr(getattr(search, "best_estimator_", search.estimator), name)
-        return True
-
-    return check
-
-
-class BaseOptimizerSearchCV(UpdateMixin, BaseSearchCV):  # type: ignore[misc]
+class BaseOptimizerSearchCV(UpdateMixin, OpenSearchCV):
     """What the searches share: everything but the optimizer."""
 
     @abstractmethod
@@ -100,6 +66,15 @@ class BaseOptimizerSearchCV(UpdateMixin, BaseSearchCV):  # type: ignore[misc]
         n_points: int | str = "auto",
         asynchronous: bool = False,
         fit_timeout: float | None = None,
+        racing: bool | float = False,
+        resource: str | None = None,
+        min_resource: int | str = "auto",
+        max_resource: int | str = "auto",
+        cost_aware: bool | str = "auto",
+        eval_set_from_split: bool = False,
+        cache_steps: bool = True,
+        simplest: Any = None,
+        final_splits: Any = None,
         max_time: float | None = None,
         n_iter_no_change: int | None = None,
         tol: float = 0.0,
@@ -127,6 +102,15 @@ class BaseOptimizerSearchCV(UpdateMixin, BaseSearchCV):  # type: ignore[misc]
         self.n_points = n_points
         self.asynchronous = asynchronous
         self.fit_timeout = fit_timeout
+        self.racing = racing
+        self.resource = resource
+        self.min_resource = min_resource
+        self.max_resource = max_resource
+        self.cost_aware = cost_aware
+        self.eval_set_from_split = eval_set_from_split
+        self.cache_steps = cache_steps
+        self.simplest = simplest
+        self.final_splits = final_splits
         self.max_time = max_time
         self.n_iter_no_change = n_iter_no_change
         self.tol = tol
@@ -140,68 +124,10 @@ class BaseOptimizerSearchCV(UpdateMixin, BaseSearchCV):  # type: ignore[misc]
     def _make_optimizer(self, space: Space, seed: int, prior: list[list[Trial]]) -> Optimizer:
         """Make the optimizer from the search's own parameters."""
 
-    @available_if(_inner_has("set_output"))  # type: ignore[untyped-decorator]
-    def set_output(self, *, transform: str | None = None) -> "BaseOptimizerSearchCV":
-        """Choose the container that `transform` returns.
-
-        Parameters
-        ----------
-        transform : {"default", "pandas", "polars"} or None, default=None
-            As for the tuned estimator; None changes nothing.
-
-        Returns
-        -------
-        self : search
-        """
-        for estimator in {id(e): e for e in self._inner_estimators()}.values():
-            estimator.set_output(transform=transform)
-        return self
-
-    def _inner_estimators(self) -> list[Any]:
-        return [self.estimator, getattr(self, "best_estimator_", self.estimator)]
-
-    @available_if(_inner_has("get_feature_names_out"))  # type: ignore[untyped-decorator]
-    def get_feature_names_out(self, input_features: Any = None) -> Any:
-        """Return the names of the columns that `transform` returns.
-
-        Parameters
-        ----------
-        input_features : array-like of str of shape (n_features,) or None, default=None
-            Names of the input's columns.
-
-        Returns
-        -------
-        names : ndarray of str
-
-        Raises
-        ------
-        NotFittedError
-            If the search has not been fitted with ``refit``.
-        """
-        check_is_fitted(self, "best_estimator_")
-        return self.best_estimator_.get_feature_names_out(input_features)
-
-    def _format_results(
-        self, candidate_params: Any, n_splits: int, out: list[Any], more_results: Any = None
-    ) -> dict[str, Any]:
-        """Format the rows of all trials as ``cv_results_``, failed ones ranked last."""
-        results: dict[str, Any] = super()._format_results(
-            candidate_params, n_splits, out, more_results
-        )
-        failed = np.array([any(row["fit_error"] for row in trial.rows) for trial in self.trials_])
-        for name in [name for name in results if name.startswith("rank_test_")]:
-            means = results[name.replace("rank_", "mean_", 1)]
-            last = failed | ~np.isfinite(means)
-            ranks = np.full(len(failed), np.sum(~last) + 1, dtype=np.int32)
-            ranks[~last] = rankdata(-means[~last], method="min")
-            results[name] = ranks
-        return results
-
-    def _run_search(self, evaluate_candidates: Any, *, callback_ctx: Any = None) -> None:
-        """Search; `fit` calls this once, with everything else prepared."""
+    def _search(self, running: RunningFit, callback_ctx: Any) -> None:
+        """Search; called once in each `fit`, with everything else prepared."""
         check_parameters(self)
         update: Update | None = self.__dict__.pop("_update", None)
-        running = _read_fit(self, evaluate_candidates)
         workers = self._make_workers(running.parallel)
         space = Space(self.param_distributions)
         studies = self._older_studies(space, update)
@@ -214,12 +140,11 @@ class BaseOptimizerSearchCV(UpdateMixin, BaseSearchCV):  # type: ignore[misc]
         reason: str | None = None
         try:
             if callback_ctx is not None:
-                task = _SearchTask(callback_ctx, self, study.n_trials * self.n_splits_)
+                task = SearchTask(callback_ctx, self, study.n_trials * self.n_splits_)
             fits = Fits(
                 self,
-                evaluate_candidates,
-                running=running,
-                check_metrics=self._check_refit_for_multimetric,
+                running,
+                check_metrics=self._check_metrics,
                 task=task,
                 splits=splits,
             )
@@ -373,64 +298,6 @@ class BaseOptimizerSearchCV(UpdateMixin, BaseSearchCV):  # type: ignore[misc]
                 return "held"
             return "exhausted" if study.is_cut else "n_iter"
         return reason
-
-
-class _SearchTask:
-    """The search in scikit-learn 1.9's tree of callback tasks, with one leaf a trial and split."""
-
-    def __init__(self, root: Any, search: Any, n_leaves: int) -> None:
-        self._search = search
-        self._n_made = 0
-        self._context = root.subcontext(
-            task_name="search", max_subtasks=n_leaves, sequential_subtasks=False
-        ).call_on_fit_task_begin(estimator=search)
-
-    def subcontext(self, task_name: str, task_id: int) -> Any:
-        """Make the next leaf; ``evaluate_candidates`` counts from 0 in each batch."""
-        if task_id == 0:
-            # The finished leaves would travel to the workers with every later one.
-            self._context._children_map.clear()  # noqa: SLF001
-        leaf = self._context.subcontext(task_name=task_name, task_id=self._n_made)
-        leaf.__class__ = _LeafContext
-        self._n_made += 1
-        return leaf
-
-    def close(self) -> None:
-        """End the task."""
-        self._context.call_on_fit_task_end(estimator=self._search)
-
-
-class _LeafContext(CallbackContext):  # type: ignore[misc]
-    """A leaf that remembers where a callback returned True."""
-
-    is_stopped = False
-
-    def call_on_fit_task_end(self, **arguments: Any) -> bool:
-        """Call the callbacks and remember a stop."""
-        stop: bool = super().call_on_fit_task_end(**arguments)
-        self.is_stopped |= stop
-        return stop
-
-
-def _read_fit(search: Any, evaluate_candidates: Any) -> RunningFit:
-    """Take the place of the running `fit`'s `Parallel`, and return what it has prepared.
-
-    Also take what it tells no other way. Before scikit-learn 1.9 it sets the number of
-    splits only at its end, and keeps the splitter to itself. And a scorer that raises
-    leaves no trace but the ``error_score``, which is therefore marked for this one fit.
-    """
-    names = inspect.getclosurevars(evaluate_candidates).nonlocals
-    if "n_splits" in names:
-        search.n_splits_ = names["n_splits"]
-    if is_real(search.error_score):
-        names["fit_and_score_kwargs"]["error_score"] = ErrorScore(search.error_score)
-    recorder = Recorder()
-    place = evaluate_candidates.__code__.co_freevars.index("parallel")
-    evaluate_candidates.__closure__[place].cell_contents = recorder
-    cv = names.get("cv_orig") or search._checked_cv_orig  # noqa: SLF001
-    return RunningFit(
-        recorder, names["parallel"], names["X"], names["y"], cv, names["routed_params"]
-    )
 
 
 def _draw_seed(random_state: Any) -> int:

@@ -37,7 +37,8 @@ class BayesSearchCV(BaseOptimizerSearchCV):
         Number of fits in parallel, as for `GridSearchCV`, on the workers that
         `joblib.parallel_config` names: processes, threads, dask, ray.
     refit : bool, str or callable, default=True
-        As for `GridSearchCV`.
+        As for `GridSearchCV`; also ``"1se"``: of the trials within one standard error of
+        the best, the one that is cheapest, or simplest by `simplest`.
     cv : int, cross-validation generator, iterable or None, default=None
         As for `GridSearchCV`. The splits are made once: all trials see the same.
     verbose : int, default=0
@@ -71,6 +72,39 @@ class BayesSearchCV(BaseOptimizerSearchCV):
         Seconds that one fit, with its scoring, may take. Past it the process
         it runs in is ended and its trial has failed. It takes worker
         processes, of which there is then one even with ``n_jobs=1``.
+    racing : bool or float, default=False
+        Whether a trial is ended after those splits that show that it will not be the best:
+        if the chance that it would be, given its scores on them and the best trial's on
+        each split, is below this error rate. True is 0.05. Scores on splits that were not
+        run are NaN in ``cv_results_``.
+    resource : str or None, default=None
+        ``"n_samples"`` or the name of an integer parameter, such as ``"n_estimators"``:
+        settings are tried with little of it first, and the best third goes on to three
+        times as much. Only trials with `max_resource` can be the best.
+    min_resource : int or "auto", default="auto"
+        The least resource. Auto is a twenty-seventh of the most, at least 1, of samples
+        enough for each class.
+    max_resource : int or "auto", default="auto"
+        The most. Auto is all samples of a split's training part, or the estimator's own
+        value of the parameter.
+    cost_aware : bool or "auto", default="auto"
+        Whether the choice of trials weighs what they cost, in seconds, against what they
+        promise. Auto is True with `max_time`.
+    eval_set_from_split : bool, default=False
+        Whether XGBoost's, LightGBM's and CatBoost's estimators, alone or at the end of a
+        pipeline, get each split's validation part as ``eval_set`` and stop by themselves.
+        The estimator is refitted with the mean number of rounds.
+    cache_steps : bool, default=True
+        Whether trials reuse, on the same split, what the first steps of a pipeline gave
+        for the same parameters, where that was slow. A pipeline's own ``memory`` is left
+        as it is.
+    simplest : str, callable or None, default=None
+        With ``refit="1se"``, what is simple: the name of a parameter whose small values
+        are, or a callable that takes the parameters and returns a number, small for simple
+        ones. None is the time that fits took.
+    final_splits : int, cross-validation generator, iterable or None, default=None
+        Fresh splits on which the leaders are scored again before the best is chosen, as
+        for `cv`. ``best_score_`` is then the mean score on these.
     max_time : float or None, default=None
         Seconds after which the search ends; fits that still run are ended, for
         which they run in a process even with ``n_jobs=1``.
@@ -187,6 +221,15 @@ class BayesSearchCV(BaseOptimizerSearchCV):
         n_points: int | str = "auto",
         asynchronous: bool = False,
         fit_timeout: float | None = None,
+        racing: bool | float = False,
+        resource: str | None = None,
+        min_resource: int | str = "auto",
+        max_resource: int | str = "auto",
+        cost_aware: bool | str = "auto",
+        eval_set_from_split: bool = False,
+        cache_steps: bool = True,
+        simplest: Any = None,
+        final_splits: Any = None,
         max_time: float | None = None,
         n_iter_no_change: int | None = None,
         tol: float = 0.0,
@@ -214,6 +257,15 @@ class BayesSearchCV(BaseOptimizerSearchCV):
             n_points=n_points,
             asynchronous=asynchronous,
             fit_timeout=fit_timeout,
+            racing=racing,
+            resource=resource,
+            min_resource=min_resource,
+            max_resource=max_resource,
+            cost_aware=cost_aware,
+            eval_set_from_split=eval_set_from_split,
+            cache_steps=cache_steps,
+            simplest=simplest,
+            final_splits=final_splits,
             max_time=max_time,
             n_iter_no_change=n_iter_no_change,
             tol=tol,

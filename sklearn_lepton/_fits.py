@@ -66,6 +66,10 @@ class RunningFit(NamedTuple):
         In the place of its `Parallel`.
     parallel : Parallel
         Its own.
+    evaluate : callable
+        Its ``evaluate_candidates``, which calls the recorder.
+    estimator : estimator object
+        Its clone of the search's estimator, of which each fit and the refit get a clone.
     X, y : object
         The data.
     cv : splitter
@@ -76,6 +80,8 @@ class RunningFit(NamedTuple):
 
     recorder: Recorder
     parallel: Any
+    evaluate: Any
+    estimator: Any
     X: Any
     y: Any
     cv: Any
@@ -89,8 +95,6 @@ class Fits:
     ----------
     search : BaseSearchCV
         The search, in the middle of its ``fit``.
-    evaluate : callable
-        The ``evaluate_candidates`` of that fit, which calls the recorder.
     running : RunningFit
         What was read of that fit.
     check_metrics : callable
@@ -110,15 +114,14 @@ class Fits:
     def __init__(
         self,
         search: Any,
-        evaluate: Any,
+        running: RunningFit,
         *,
-        running: "RunningFit",
         check_metrics: Callable[[Mapping[str, Any]], None],
         task: Any,
         splits: "FrozenSplits",
     ) -> None:
         self._search = search
-        self._evaluate = evaluate
+        self._evaluate = running.evaluate
         self._recorder = running.recorder
         self._check_metrics = check_metrics
         self.n_splits: int = search.n_splits_
@@ -328,8 +331,8 @@ class FrozenSplits:
             raise ValueError(OTHER_SPLITS)
 
     def _make(self) -> list[Any]:
-        _, _, X, y, cv, params = self._running
-        return list(cv.split(X, y, **params.splitter.split))
+        fit = self._running
+        return list(fit.cv.split(fit.X, fit.y, **fit.params.splitter.split))
 
     @property
     def is_repeatable(self) -> bool:

@@ -77,7 +77,7 @@ def test_functions_are_short(path):
 
 @pytest.mark.parametrize("path", MODULES, ids=_name)
 def test_private_names_of_scikit_learn_stand_in_one_module(path):
-    if path.name == "_base_search.py":
+    if path.name == "_seam.py":
         pytest.skip("this is the one")
     private = [
         name

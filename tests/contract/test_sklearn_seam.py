@@ -13,7 +13,7 @@ from sklearn.model_selection._search import BaseSearchCV
 from sklearn.utils.fixes import parse_version
 
 import sklearn_lepton
-from sklearn_lepton import _base_search, _fits
+from sklearn_lepton import _fits, _seam
 from sklearn_lepton._payload import run_fit
 
 HAS_CALLBACKS = parse_version(sklearn.__version__) >= parse_version("1.9")
@@ -91,7 +91,7 @@ def test_a_running_fit_tells_its_number_of_splits(probe, numbered, earlier):
     told = []
 
     def converse(search, evaluate):
-        recorder = _base_search._read_fit(search, evaluate).recorder
+        recorder = _seam._read_fit(search, evaluate).recorder
         told.append(search.n_splits_)
         run_recorded(recorder, evaluate, [{"x": 0.1}])
 
@@ -106,7 +106,7 @@ def test_a_running_fit_tells_its_number_of_splits(probe, numbered, earlier):
 @pytest.mark.filterwarnings("ignore:One or more of the:UserWarning")
 def test_a_scorer_that_raises_is_given_the_error_score_of_this_fit(probe, numbered):
     def converse(search, evaluate):
-        recorder = _base_search._read_fit(search, evaluate).recorder
+        recorder = _seam._read_fit(search, evaluate).recorder
         run_recorded(recorder, evaluate, [{"outcome": "scoring raises on a split"}, {"x": 0.1}])
 
     search = Stock(probe, converse, error_score=5.0)
@@ -197,7 +197,7 @@ def test_the_fits_of_a_running_fit_can_be_taken_and_rows_handed_in(probe, log, n
     told = {}
 
     def converse(search, evaluate):
-        recorder, parallel = _base_search._read_fit(search, evaluate)[:2]
+        recorder, parallel = _seam._read_fit(search, evaluate)[:2]
         told["parallel"] = parallel
         recorder.rows = None
         with pytest.raises(_fits._Recorded) as caught:
@@ -222,7 +222,7 @@ def test_what_a_recorded_fit_holds(probe, numbered):
     fits = []
 
     def converse(search, evaluate):
-        recorder = _base_search._read_fit(search, evaluate).recorder
+        recorder = _seam._read_fit(search, evaluate).recorder
         fits.extend(run_recorded(recorder, evaluate, [{"x": 0.1}, {"x": 0.7}])[0])
 
     search = Stock(probe, converse).fit(*numbered)
@@ -246,7 +246,7 @@ def test_a_recorded_fit_brings_the_configuration_along(probe, numbered):
         return 0.0
 
     def converse(search, evaluate):
-        recorder = _base_search._read_fit(search, evaluate).recorder
+        recorder = _seam._read_fit(search, evaluate).recorder
         with sklearn.config_context(assume_finite=True), pytest.raises(_fits._Recorded) as caught:
             evaluate([{"x": 0.1}])
         recorder.rows = [run_fit(fit) for fit in caught.value.fits]
@@ -258,7 +258,7 @@ def test_a_recorded_fit_brings_the_configuration_along(probe, numbered):
 
 def test_all_rows_with_an_error_are_refused(probe, numbered):
     def converse(search, evaluate):
-        recorder = _base_search._read_fit(search, evaluate).recorder
+        recorder = _seam._read_fit(search, evaluate).recorder
         with pytest.raises(ValueError, match="All the 3 fits failed"):
             run_recorded(recorder, evaluate, [{"outcome": "raise"}])
         run_recorded(recorder, evaluate, [{"x": 0.1}])
@@ -317,7 +317,7 @@ MODULES = sorted(Path(sklearn_lepton.__file__).parent.rglob("*.py"))
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: path.stem)
 def test_private_names_stand_in_one_module(path):
-    if path.name == "_base_search.py":
+    if path.name == "_seam.py":
         assert private_imports(path) == ["sklearn.model_selection._search.BaseSearchCV"]
         assert private_attributes(path) == {
             "_check_refit_for_multimetric",
