@@ -20,6 +20,7 @@ from sklearn_lepton._checks import (
 from sklearn_lepton._evaluation import SplitEvaluator, explain_failures
 from sklearn_lepton._fits import OTHER_SPLITS, Fits, FrozenSplits, RunningFit
 from sklearn_lepton._loop import callbacks_of, run_trials
+from sklearn_lepton._race import DEFAULT_RATE
 from sklearn_lepton._replay import open_journal
 from sklearn_lepton._seam import OpenSearchCV, SearchTask
 from sklearn_lepton._study import SharedStudy, Study
@@ -254,19 +255,20 @@ class BaseOptimizerSearchCV(UpdateMixin, OpenSearchCV):
                 f"joblib's active backend does not give ({type(workers).__name__}): use the "
                 "backend 'loky', which is the default, 'dask' or 'ray', or set fit_timeout=None."
             )
-        if self.asynchronous and not np.isfinite(workers.n_slots):
-            raise ValueError(
-                "asynchronous=True needs workers that take single fits, which joblib's active "
-                "backend does not give: use the backend 'loky', which is the default, 'threading', "
-                "'dask' or 'ray', or set asynchronous=False."
-            )
+        for name in ("asynchronous", "racing"):
+            if getattr(self, name) and not np.isfinite(workers.n_slots):
+                raise ValueError(
+                    f"{name}={getattr(self, name)} needs workers that take single fits, which "
+                    "joblib's active backend does not give: use the backend 'loky', which is the "
+                    f"default, 'threading', 'dask' or 'ray', or set {name}=False."
+                )
         return workers
 
     def _conduct(self, study: Study, fits: Fits, workers: Workers, update: Update | None) -> str:
         """Run the loop and return why it ended."""
         n_points = None if isinstance(self.n_points, str) else int(self.n_points)
         if n_points is None and not self.asynchronous:
-            n_points = -(-workers.n_workers // self.n_splits_)
+            n_points = -(-workers.n_workers // (1 if self.racing else self.n_splits_))
         evaluator = SplitEvaluator(
             fits,
             workers,
@@ -276,6 +278,7 @@ class BaseOptimizerSearchCV(UpdateMixin, OpenSearchCV):
             asynchronous=self.asynchronous,
             fit_timeout=self.fit_timeout,
             deadline=None if self.max_time is None else time.monotonic() + self.max_time,
+            racing=(DEFAULT_RATE if self.racing is True else float(self.racing)) or None,
         )
         callbacks = callbacks_of(self)
         reason: str | None = None

@@ -75,7 +75,7 @@ class BayesSearchCV(BaseOptimizerSearchCV):
     racing : bool or float, default=False
         Whether a trial is ended after those splits that show that it will not be the best:
         if the chance that it would be, given its scores on them and the best trial's on
-        each split, is below this error rate. True is 0.05. Scores on splits that were not
+        each split, is below this error rate. True is 0.01. Scores on splits that were not
         run are NaN in ``cv_results_``.
     resource : str or None, default=None
         ``"n_samples"`` or the name of an integer parameter, such as ``"n_estimators"``:

@@ -30,6 +30,11 @@ def check_parameters(search: Any) -> None:
             stop is None or (is_whole(stop) and stop >= 1),
             "None or an integer of at least 1",
         ),
+        "racing": (
+            isinstance(search.racing, bool | np.bool_)
+            or (is_real(search.racing) and 0 < search.racing < 1),
+            "True, False or an error rate between 0 and 1",
+        ),
         "asynchronous": (isinstance(search.asynchronous, bool | np.bool_), "True or False"),
         "warm_start": (isinstance(search.warm_start, bool | np.bool_), "True or False"),
         "tol": (is_real(search.tol) and search.tol >= 0, "a number of at least 0"),

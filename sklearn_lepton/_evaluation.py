@@ -1,6 +1,7 @@
 """Evaluation: trials in, their fits on the workers, finished trials out."""
 
 import heapq
+import math
 import time
 from collections import deque
 from collections.abc import Mapping, Sequence
@@ -9,8 +10,11 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
+from sklearn_lepton._race import Race
 from sklearn_lepton._trial import Trial
-from sklearn_lepton._typing import Fit, FitLog, Row, Rows, WorkerDied, Workers
+from sklearn_lepton._typing import Fit, FitLog, Row, WorkerDied, Workers
 from sklearn_lepton.exceptions import WorkersDiedError
 
 # So many workers in a row that die before a fit begins are no accident.
@@ -24,6 +28,7 @@ class _Job:
     trial: Trial
     split: int
     fit: Fit
+    stage: int  # place of the split in the order of its trial's
     n_deaths: int = 0
     worker: int = 0
     start_time: float = 0.0
@@ -51,6 +56,10 @@ class SplitEvaluator:
         Fits that take longer are ended.
     deadline : float or None, seconds
         When all is ended, on the clock of `time.monotonic`.
+    racing : float or None
+        Error rate at which a trial is ended that its first splits show not to be the best;
+        None runs all splits. A fit whose trial may be ended before is run only where a worker
+        would wait otherwise.
     """
 
     def __init__(
@@ -64,6 +73,7 @@ class SplitEvaluator:
         asynchronous: bool,
         fit_timeout: float | None,
         deadline: float | None,
+        racing: float | None = None,
     ) -> None:
         self._fits = fits
         self._workers = workers
@@ -73,10 +83,16 @@ class SplitEvaluator:
         self._asynchronous = asynchronous
         self._fit_timeout = fit_timeout
         self._deadline = deadline
+        self._racing = racing
+        self._race: Race | None = None
+        self._n_raced = -1
+        self._more = True
         self._is_open = False
         self._queue: deque[_Job] = deque()
         self._running: dict[Future[Any], _Job] = {}
         self._rows: dict[int, list[Row | None]] = {}
+        self._orders: dict[int, list[int]] = {}
+        self._n_judged: dict[int, int] = {}
         self._finished: list[Trial] = []
         self._returned: list[Trial] = []
         self._lanes: list[int] = []
@@ -93,8 +109,9 @@ class SplitEvaluator:
             return 0
         if not self._asynchronous:
             return 0 if self._rows else self._n_points or 1
-        n_idle = self._workers.n_workers - len(self._running) - len(self._queue)
-        n_wanted: int = -(-n_idle // self._fits.n_splits)
+        n_due = sum(map(self._is_due, self._queue))
+        n_idle = self._workers.n_workers - len(self._running) - n_due
+        n_wanted: int = n_idle if self._racing else -(-n_idle // self._fits.n_splits)
         if self._n_points is not None:
             n_wanted = min(n_wanted, self._n_points - len(self._rows))
         return max(0, n_wanted)
@@ -104,20 +121,24 @@ class SplitEvaluator:
         new = []
         for trial in trials:
             self._rows[trial.number] = [None] * self._fits.n_splits
+            race = self._current_race()
+            self._orders[trial.number] = race.order if race else list(range(self._fits.n_splits))
+            self._n_judged[trial.number] = 0
             for split, row in self._log.rows(trial.number).items():
                 self._keep(trial, split, row)
             if trial.number in self._rows:
                 new.append(trial)
         for trial, fits in zip(new, self._fits.record(new), strict=True):
-            missing = [k for k, row in enumerate(self._rows[trial.number]) if row is None]
+            rows = self._rows[trial.number]
+            missing = [(k, s) for s, k in enumerate(self._orders[trial.number]) if rows[k] is None]
             if isinstance(fits, str):
-                for split in missing:
+                for split, _ in missing:
                     self._store(trial, split, self._fits.failed_row(fits, 0.0))
                 continue
             if not self._is_open:
                 self._workers.open(self._fits.constants(fits))
                 self._is_open = True
-            self._queue.extend(_Job(trial, split, fits[split]) for split in missing)
+            self._queue.extend(_Job(trial, split, fits[split], stage) for split, stage in missing)
         self._start()
 
     def collect(self, *, more: bool) -> list[Trial]:
@@ -134,6 +155,7 @@ class SplitEvaluator:
             Empty if nothing runs, there is room, or the deadline has passed.
         """
         self._returned = []  # the caller has taken them, being here again
+        self._more = more
         while True:
             self._take()
             self._start()
@@ -158,12 +180,41 @@ class SplitEvaluator:
 
     def _start(self) -> None:
         while self._queue and len(self._running) < self._workers.n_slots and not self.is_late:
-            job = self._queue[0]
+            job = self._next_job()
+            if job is None:
+                return
             job.start_time = time.time()
             future = self._workers.submit(job.fit)
             job.worker = heapq.heappop(self._lanes) if self._lanes else len(self._running)
             self._running[future] = job
-            self._queue.popleft()
+            self._queue.remove(job)
+
+    def _next_job(self) -> _Job | None:
+        """Return the fit to start next, or None if it is better to wait."""
+        if self._racing is None:
+            return self._queue[0]
+        job = min(self._queue, key=lambda job: (not self._is_due(job), job.stage))
+        if self._is_due(job):
+            return job
+        # Its trial may be ended before: better than an idle worker, but not than a new trial.
+        is_idle = len(self._running) < self._workers.n_workers
+        return job if is_idle and not (self._asynchronous and self._more and self.free()) else None
+
+    def _is_due(self, job: _Job) -> bool:
+        """Tell whether all splits that come before it have been run."""
+        if self._racing is None:
+            return True
+        rows, order = self._rows[job.trial.number], self._orders[job.trial.number]
+        return all(rows[split] is not None for split in order[: job.stage])
+
+    def _current_race(self) -> Race | None:
+        """Return the race against all trials that have been told."""
+        if self._racing is None:
+            return None
+        trials = self._log.finished()
+        if self._race is None or self._n_raced != len(trials):
+            self._race, self._n_raced = Race(trials, self._fits.n_splits, self._racing), len(trials)
+        return self._race
 
     def _take(self) -> None:
         for future in [future for future in self._running if future.done()]:
@@ -226,6 +277,8 @@ class SplitEvaluator:
         """Record a fit as failed; with it the trial has, and its waiting fits need not run."""
         row = self._fits.failed_row(reason, time.time() - job.start_time)
         self._store(job.trial, job.split, row, job)
+        if job.trial.number not in self._rows:
+            return
         waiting = [other for other in self._queue if other.trial is job.trial]
         for other in waiting:
             self._queue.remove(other)
@@ -233,7 +286,9 @@ class SplitEvaluator:
             self._store(job.trial, other.split, self._fits.failed_row(reason, 0.0))
 
     def _store(self, trial: Trial, split: int, row: Row, job: _Job | None = None) -> None:
-        """Take down a row and keep it."""
+        """Take down a row and keep it, unless its trial has been ended without."""
+        if trial.number not in self._rows:
+            return
         worker = -1 if job is None else job.worker
         start_time = time.time() if job is None else job.start_time
         row = {"start_time": start_time, **row, "worker": worker}
@@ -242,12 +297,48 @@ class SplitEvaluator:
 
     def _keep(self, trial: Trial, split: int, row: Row) -> None:
         """Keep a row, and the trial once it has all of them."""
+        if trial.number not in self._rows:
+            return
         rows = self._rows[trial.number]
         rows[split] = row
-        kept = [row for row in rows if row is not None]
-        if len(kept) == len(rows):
-            self._finished.append(finish(trial, kept, self._metric))
-            del self._rows[trial.number]
+        if self._racing is not None:
+            self._judge(trial)
+        elif None not in rows:
+            self._end(trial, range(len(rows)), None)
+
+    def _judge(self, trial: Trial) -> None:
+        """End a trial that has all its rows, or whose first ones decide.
+
+        Splits count in their order only, whichever is run first, so that the same trials
+        are ended with any number of workers.
+        """
+        number = trial.number
+        rows, order, race = self._rows[number], self._orders[number], self._current_race()
+        for n_run in range(self._n_judged[number] + 1, len(rows) + 1):
+            row = rows[order[n_run - 1]]
+            if row is None:
+                return
+            self._n_judged[number] = n_run
+            first = order[:n_run]
+            kept = [row for split in first if (row := rows[split]) is not None]
+            scores = [score_of(row, self._metric) for row in kept]
+            estimate = None
+            if n_run < len(rows) and race is not None and np.all(np.isfinite(scores)):
+                estimate = race.judge(first, scores)
+            if estimate or row["fit_error"] is not None or n_run == len(rows):
+                self._end(trial, first, estimate)
+                return
+
+    def _end(
+        self, trial: Trial, splits: Sequence[int], estimate: tuple[float, float] | None
+    ) -> None:
+        """Finish a trial with the rows of some splits, and run none of the others."""
+        rows = self._rows.pop(trial.number)
+        kept = [rows[split] if split in splits else None for split in range(len(rows))]
+        self._finished.append(finish(trial, kept, self._metric, estimate))
+        for job in [job for job in self._queue if job.trial.number == trial.number]:
+            self._queue.remove(job)
+        del self._orders[trial.number], self._n_judged[trial.number]
 
     def _patience(self) -> float | None:
         """Return how long to wait for a fit before looking at the clock."""
@@ -263,7 +354,12 @@ class SplitEvaluator:
         return None if not waits else max(0.0, min(waits)) + 0.001
 
 
-def finish(trial: Trial, rows: Rows, metric: str | None) -> Trial:
+def finish(
+    trial: Trial,
+    rows: Sequence[Row | None],
+    metric: str | None,
+    estimate: tuple[float, float] | None = None,
+) -> Trial:
     """Return a trial with the results of its splits.
 
     It fails if fit or scorer failed on any split or the mean score is not finite.
@@ -271,34 +367,45 @@ def finish(trial: Trial, rows: Rows, metric: str | None) -> Trial:
     Parameters
     ----------
     trial : Trial
-    rows : sequence of dict of length n_splits
-        What scikit-learn returned for each split.
+    rows : sequence of dict or None of length n_splits
+        What scikit-learn returned for each split; None where it was not run.
     metric : str or None
         Name of the metric that is optimised where there are several; None is
         the first.
+    estimate : tuple (expected, std) or None, default=None
+        Of the mean score, if that is why it has been ended.
 
     Returns
     -------
     trial : Trial
     """
-    scores = []
-    for row in rows:
-        score = row["test_scores"]
-        if isinstance(score, Mapping):
-            score = score[next(iter(score)) if metric is None else metric]
-        scores.append(float(score))
-    seconds = sum(float(row["fit_time"]) + float(row["score_time"]) for row in rows)
-    if any(row["fit_error"] is not None for row in rows):
-        return trial.fail(split_scores=scores, rows=rows, seconds=seconds)
-    mean = sum(scores) / len(scores)
-    return trial.complete(mean, split_scores=scores, rows=rows, seconds=seconds)
+    run = [row for row in rows if row is not None]
+    scores = [math.nan if row is None else score_of(row, metric) for row in rows]
+    results: dict[str, Any] = {
+        "split_scores": scores,
+        "rows": [row or {} for row in rows],
+        "seconds": sum(float(row["fit_time"]) + float(row["score_time"]) for row in run),
+    }
+    if any(row["fit_error"] is not None for row in run):
+        return trial.fail(**results)
+    if estimate is not None:
+        return trial.prune(estimate, **results)
+    return trial.complete(sum(scores) / len(scores), **results)
+
+
+def score_of(row: Row, metric: str | None) -> float:
+    """Return the score that is optimised; of several metrics, None is the first."""
+    score = row["test_scores"]
+    if isinstance(score, Mapping):
+        score = score[next(iter(score)) if metric is None else metric]
+    return float(score)
 
 
 def explain_failures(trials: list[Trial]) -> str:
     """Word the error of a search without a single result."""
     reasons: dict[str, int] = {}
     for trial in trials:
-        errors = {row["fit_error"] for row in trial.rows} - {None}
+        errors = {row["fit_error"] for row in trial.rows if row} - {None}
         scores = f"The scores were {list(trial.split_scores)}, which is no finite mean."
         for reason in errors or {scores}:
             reasons[reason] = reasons.get(reason, 0) + 1

@@ -198,7 +198,8 @@ class Fits:
         -------
         results : dict
         """
-        search, rows = self._search, [row for trial in trials for row in trial.rows]
+        search = self._search
+        rows = [row for trial in trials for row in _complete(trial.rows)]
         _unify(rows)
         self._recorder.rows = [
             {**row, "fit_error": None if row["fit_error"] == _SCORER_ERROR else row["fit_error"]}
@@ -278,6 +279,20 @@ class Fits:
         except (ValueError, AttributeError, TypeError) as error:
             return f"{type(error).__name__}: {error}"
         return None
+
+
+def _complete(rows: Sequence[Row]) -> list[Row]:
+    """Put in place of splits that were not run what is neither an error nor a result.
+
+    Times are those of the others on average; the scores are taken out of the table again.
+    """
+    run = [row for row in rows if row]
+    if len(run) == len(rows):
+        return run
+    stand_in = dict(run[0]) | {
+        name: sum(row[name] for row in run) / len(run) for name in ("fit_time", "score_time")
+    }
+    return [dict(row or stand_in) for row in rows]
 
 
 def _unify(rows: Sequence[Any]) -> None:

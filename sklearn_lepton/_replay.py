@@ -118,20 +118,38 @@ class Replay:
         rows, trial = self.rows[number], self.trials[number]
         score, seconds = record["score"], record["seconds"]
         split_scores = list(map(value_from_json, record["split_scores"]))
-        if not len(rows) == len(split_scores) == self._n_splits:
+        run, estimate = self._run_splits(record), record.get("estimate")
+        if not (run <= rows.keys() and len(split_scores) == self._n_splits):
             raise ValueError(f"a finished trial has {self._n_splits} splits")
-        if not all(map(is_real, [*split_scores, seconds, 0.0 if score is None else score])):
+        numbers = [*split_scores, seconds, 0.0 if score is None else score, *(estimate or ())]
+        if not all(map(is_real, numbers)):
             raise ValueError("scores and seconds must be numbers")
-        told = trial.complete(
-            float("nan") if score is None else score,
-            split_scores=split_scores,
-            rows=[rows[split] for split in sorted(rows)],
-            seconds=seconds,
-        )
+        results: dict[str, Any] = {
+            "split_scores": split_scores,
+            "rows": [rows[k] if k in run else {} for k in range(self._n_splits)],
+            "seconds": seconds,
+        }
+        if estimate is None:
+            told = trial.complete(float("nan") if score is None else score, **results)
+        else:
+            expected, std = estimate
+            told = trial.prune((expected, std), **results)
         if told.status != record["status"]:
             raise ValueError(f"a trial with that score cannot be {record['status']}")
         if trial.status == "pending":  # else this is not news
             self.trials[number] = told
+
+    def _run_splits(self, record: Record) -> set[int]:
+        """Return the splits that a finished trial was run on: all, unless it says otherwise."""
+        splits = record.get("splits", range(self._n_splits))
+        run = {_count(split) for split in splits}
+        if "splits" in record and not 0 < len(run) == len(splits) < self._n_splits:
+            raise ValueError("a trial that was ended early has some of the splits")
+        if "splits" not in record and record.get("estimate") is not None:
+            raise ValueError("a trial with all splits needs no estimate")
+        if record["score"] is not None and len(run) < self._n_splits:
+            raise ValueError("a score takes all splits")
+        return run
 
     def _check_row(self, row: Record) -> None:
         """Refuse a row of which no results could be made."""

@@ -52,16 +52,25 @@ class OpenSearchCV(BaseSearchCV):  # type: ignore[misc]
     def _format_results(
         self, candidate_params: Any, n_splits: int, out: list[Any], more_results: Any = None
     ) -> dict[str, Any]:
-        """Format the rows of all trials as ``cv_results_``, failed ones ranked last."""
+        """Format the rows of all trials as ``cv_results_``.
+
+        Complete trials are ranked first, failed ones last.
+        """
         results: dict[str, Any] = super()._format_results(
             candidate_params, n_splits, out, more_results
         )
-        failed = np.array([any(row["fit_error"] for row in trial.rows) for trial in self.trials_])
+        has_run = np.array([list(map(bool, trial.rows)) for trial in self.trials_])
+        failed = np.array([any(r.get("fit_error") for r in trial.rows) for trial in self.trials_])
+        stopped = ~failed & ~has_run.all(axis=1)
+        if not has_run.all():
+            results["n_splits_run"] = has_run.sum(axis=1)
+            _blank(results, has_run)
         for name in [name for name in results if name.startswith("rank_test_")]:
             means = results[name.replace("rank_", "mean_", 1)]
-            last = failed | ~np.isfinite(means)
+            last = failed | stopped | ~np.isfinite(means)
             ranks = np.full(len(failed), np.sum(~last) + 1, dtype=np.int32)
             ranks[~last] = rankdata(-means[~last], method="min")
+            ranks[last & ~stopped] += np.sum(stopped)
             results[name] = ranks
         return results
 
@@ -105,6 +114,18 @@ class OpenSearchCV(BaseSearchCV):  # type: ignore[misc]
         """
         check_is_fitted(self, "best_estimator_")
         return self.best_estimator_.get_feature_names_out(input_features)
+
+
+def _blank(results: dict[str, Any], has_run: Any) -> None:
+    """Take the scores of splits that were not run out of a table, and what rests on them."""
+    whole = has_run.all(axis=1)
+    for name, column in results.items():
+        kind, _, rest = name.partition("_")
+        if rest.startswith(("test_", "train_")):
+            if kind.startswith("split"):
+                column[~has_run[:, int(kind[5:])]] = np.nan
+            elif kind in {"mean", "std"}:
+                column[~whole] = np.nan
 
 
 class SearchTask:

@@ -56,6 +56,10 @@ class Study:
         self.has_more = len(trials) == n_wanted < n_left
         return trials
 
+    def finished(self) -> list[Trial]:
+        """Return the trials that are not pending, in the order of their numbers."""
+        return [trial for trial in self.optimizer.trials if trial.status != "pending"]
+
     def rows(self, number: int) -> Mapping[int, Row]:  # noqa: ARG002
         """Return the rows that are known of a trial asked for, by split."""
         return {}
@@ -101,7 +105,7 @@ class SharedStudy(Study):
         super().__init__(optimizer, n_trials)
         self._replay = replay
         self._journal: Journal | None = replay.journal
-        known = [trial for trial in optimizer.trials if trial.status != "pending"]
+        known = self.finished()
         self._mine = {trial.number for trial in known}  # whatever the callbacks here have seen
         self._n_settled = 0
         try:
@@ -208,7 +212,7 @@ class SharedStudy(Study):
         for trial in trials:
             if not self._is_told(trial.number):
                 rows = enumerate(trial.rows)
-                records += [_noted(trial.number, split, row) for split, row in rows]
+                records += [_noted(trial.number, split, row) for split, row in rows if row]
                 records.append(_told(trial))
         return records
 
@@ -268,10 +272,16 @@ def _noted(number: int, split: int, row: Row) -> Record:
 
 def _told(trial: Trial) -> Record:
     """Encode what became of a trial; its rows have been written."""
-    return {
+    told = {
         "told": trial.number,
         "status": trial.status,
         "score": value_to_json(trial.score),
         "split_scores": list(map(value_to_json, trial.split_scores)),
         "seconds": trial.seconds,
     }
+    run = [split for split, row in enumerate(trial.rows) if row]
+    if len(run) < len(trial.rows):
+        told["splits"] = run
+    if trial.estimate is not None:
+        told["estimate"] = list(trial.estimate)
+    return told

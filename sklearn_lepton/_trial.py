@@ -30,16 +30,18 @@ class Trial:
     score : float or None, default=None
         Mean score over the splits, greater is better; None unless complete.
     split_scores : tuple of float
-        Score on each split.
+        Score on each split; NaN where it was not run.
     rows : tuple of dict
         What scikit-learn returned for each split: all metrics, times in
         seconds and the traceback of a fit that failed; also "start_time", in
         seconds since the epoch, and "worker", the number of the one that ran
-        it, -1 if none did.
+        it, -1 if none did. Empty for a split that was not run.
     seconds : float, default=0.0
         Time that the fits and the scoring took together, in seconds.
     resource : float or None, default=None
         Share of the full fidelity; None is all.
+    estimate : tuple (expected, std) or None, default=None
+        Of a pruned trial, what its mean score over all splits would be.
     """
 
     number: int
@@ -52,6 +54,7 @@ class Trial:
     rows: tuple[Mapping[str, Any], ...] = ()
     seconds: float = 0.0
     resource: float | None = None
+    estimate: tuple[float, float] | None = None
 
     def __post_init__(self) -> None:
         """Refuse a status that no optimizer would know what to do with."""
@@ -61,6 +64,13 @@ class Trial:
         has_score = self.score is not None and math.isfinite(self.score)
         if (self.status == "complete") != has_score or (self.score is not None) != has_score:
             msg = f"a trial has a finite score if and only if it is complete, got {self!r}."
+            raise ValueError(msg)
+        if self.estimate is not None and (
+            self.status != "pruned"
+            or not all(map(math.isfinite, self.estimate))
+            or self.estimate[1] < 0
+        ):
+            msg = f"only a pruned trial has an estimate, finite with a std >= 0, got {self!r}."
             raise ValueError(msg)
 
     def complete(
@@ -109,6 +119,41 @@ class Trial:
         """Return this trial as failed; the parameters are those of `complete`."""
         return self.complete(math.nan, split_scores=split_scores, rows=rows, seconds=seconds)
 
+    def prune(
+        self,
+        estimate: tuple[float, float] | None,
+        *,
+        split_scores: Sequence[float] = (),
+        rows: Sequence[Mapping[str, Any]] = (),
+        seconds: float = 0.0,
+    ) -> "Trial":
+        """Return this trial as ended before all of its splits were run.
+
+        Parameters
+        ----------
+        estimate : tuple (expected, std) or None
+            Of what the mean score over all splits would be.
+        split_scores : sequence of float, default=()
+            Score on each split, NaN where it was not run.
+        rows : sequence of dict, default=()
+            Raw results of each split, empty where it was not run.
+        seconds : float, default=0.0
+            Time that the evaluation took.
+
+        Returns
+        -------
+        trial : Trial
+        """
+        return replace(
+            self,
+            status="pruned",
+            score=None,
+            split_scores=tuple(map(float, split_scores)),
+            rows=tuple(rows),
+            seconds=seconds,
+            estimate=estimate,
+        )
+
     def to_json(self) -> dict[str, Any]:
         """Encode the trial in JSON types.
 
@@ -121,6 +166,7 @@ class Trial:
         data = {name: getattr(self, name) for name in self.__slots__}
         data["score"] = value_to_json(self.score)
         data["point"], data["meta"] = list(self.point), dict(self.meta)
+        data["estimate"] = None if self.estimate is None else list(self.estimate)
         data["params"] = {name: value_to_json(value) for name, value in self.params.items()}
         data["split_scores"] = list(map(value_to_json, self.split_scores))
         data["rows"] = [{k: value_to_json(value) for k, value in r.items()} for r in self.rows]
@@ -148,6 +194,8 @@ class Trial:
             if isinstance(decoded, float) and name in params and decoded != params[name]:
                 params[name] = decoded
         values["point"], values["params"] = tuple(data["point"]), params
+        if data.get("estimate") is not None:
+            values["estimate"] = tuple(data["estimate"])
         values["split_scores"] = tuple(map(value_from_json, data["split_scores"]))
         values["rows"] = tuple(
             {key: value_from_json(value) for key, value in row.items()} for row in data["rows"]

@@ -32,7 +32,10 @@ class Evaluator(Protocol):
 
 
 class FitLog(Protocol):
-    """Keep the rows of fits."""
+    """Keep the rows of fits, and what became of trials."""
+
+    def finished(self) -> list[Trial]:
+        """Return the trials that are not pending, in the order of their numbers."""
 
     def rows(self, number: int) -> Mapping[int, Row]:
         """Return the rows that are known of a trial, by split."""

@@ -1,0 +1,159 @@
+"""Racing: which splits of a trial show already that it will not be the best.
+
+A trial is compared with the best one split by split, since what makes a split hard is
+hard for both. Of the differences ``d_j = s_j - b_j`` those on splits that have been run
+are known. The others are predicted, so that what is judged is the mean over just these
+splits, as it will stand in the results; that the training parts of the splits overlap,
+which correlates the scores, is then no matter: what all differences have in common has
+been seen in the first of them.
+
+    d_j = delta + e_j,  e_j ~ N(0, v r_j)                                            (1)
+    delta | d_P ~ t(sum_P w_j d_j / W, v / W),  w_j = 1 / r_j,  W = sum_P w_j        (2)
+    D | d_P ~ t((sum_P d_j + |Q| delta) / K, v (|Q|^2 / W + sum_Q r_j) / K^2)        (3)
+
+with ``P`` the splits that have been run, ``Q`` the others and ``K`` all of them. The
+variance ``v`` is that of the trial's own differences, shrunk to that of the complete
+trials which lie as far from the best one; the relative variance ``r_j`` of each split
+comes from these as well. The chance that ``D`` exceeds a tenth of the best mean's
+standard error is weighed with how seldom a trial improves on the best:
+
+    P = pi p / (pi p + (1 - pi) (1 - p))                                             (4)
+
+with ``p`` the tail of (3) and ``pi`` the share of improvements so far.
+
+References
+----------
+Birattari, M., Stützle, T., Paquete, L. and Varrentrapp, K. (2002). A racing algorithm for
+configuring metaheuristics. GECCO.
+
+Bergman, E., Purucker, L. and Hutter, F. (2024). Don't waste your time: early stopping
+cross-validation. AutoML, PMLR 256, https://proceedings.mlr.press/v256/bergman24a.html,
+stop a trial whose mean lies below the best one's worst split.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from scipy.special import stdtr
+
+from sklearn_lepton._dimension import FloatArray
+from sklearn_lepton._trial import Trial
+
+DEFAULT_RATE = 0.01
+_LEAST = 3  # complete trials before anything is judged
+_NEAR = 10  # complete trials that lend their variance
+_DOF = 4.0  # degrees of freedom that it counts for
+_SHRINK = 5.0  # trials that the splits' variances are alike counts for
+_MARGIN = 0.1  # of the standard error: less is no improvement worth a fit
+_LARGEST_PRIOR = 0.5
+
+
+class Race:
+    """Judge trials by their first splits against the best one.
+
+    Parameters
+    ----------
+    trials : sequence of Trial
+        Finished trials, in the order of their numbers.
+    n_splits : int, >= 1
+        Number K of splits.
+    error_rate : float in (0, 1)
+        A trial is ended if the chance that it would be the best is smaller.
+
+    Attributes
+    ----------
+    order : list of int of length n_splits
+        The splits, those first after which the mean over all of them is known best: scores
+        that differ most from the others of their trial decide most.
+    """
+
+    def __init__(self, trials: Sequence[Trial], n_splits: int, error_rate: float) -> None:
+        complete = [trial for trial in trials if trial.status == "complete"]
+        self._rate = error_rate
+        self._can_judge = len(complete) >= _LEAST and n_splits > 1
+        self.order = list(range(n_splits))
+        if not self._can_judge:
+            return
+        scores = np.array([trial.split_scores for trial in complete], dtype=float)
+        best = int(np.argmax(scores.mean(axis=1)))
+        self._best = scores[best]
+        self._margin = _MARGIN * self._best.std(ddof=1) / np.sqrt(n_splits)
+        gaps = np.delete(scores, best, axis=0) - self._best
+        self._distance = np.abs(gaps.mean(axis=1))
+        self._variance = gaps.var(axis=1, ddof=1)
+        self._relative = _relative_variances(gaps, self._variance)
+        self._prior = _share_of_improvements(trials)
+        self.order = _most_telling(self._relative)
+
+    def judge(self, splits: Sequence[int], scores: Sequence[float]) -> tuple[float, float] | None:
+        """Judge a trial by its first splits.
+
+        Parameters
+        ----------
+        splits : sequence of int of length k
+            Which splits have been run, 1 <= k < n_splits.
+        scores : sequence of float of length k
+            Finite scores on these.
+
+        Returns
+        -------
+        estimate : tuple (expected, std) or None
+            Of the mean score over all splits, if the trial is to be ended; None if not.
+        """
+        if not self._can_judge:
+            return None
+        n_splits, k = len(self._best), len(splits)
+        run, rest = np.array(splits), np.setdiff1d(np.arange(n_splits), splits)
+        d = np.asarray(scores, dtype=float) - self._best[run]
+        w = 1.0 / self._relative[run]
+        delta = float(w @ d / w.sum())
+        near = np.argsort(np.abs(self._distance - abs(delta)), kind="stable")[:_NEAR]
+        dof = _DOF + k - 1.0
+        v = (_DOF * self._variance[near].mean() + w @ (d - delta) ** 2) / dof
+        gain = (d.sum() + len(rest) * delta) / n_splits
+        variance = v * (len(rest) ** 2 / w.sum() + self._relative[rest].sum()) / n_splits**2
+        std = float(np.sqrt(variance))
+        tail = float(stdtr(dof, (gain - self._margin) / max(std, np.finfo(float).tiny)))
+        chance = self._prior * tail / (self._prior * tail + (1 - self._prior) * (1 - tail))
+        if chance >= self._rate:
+            return None
+        # The deviation of Student's distribution.
+        return float(self._best.mean() + gain), std * float(np.sqrt(dof / (dof - 2.0)))
+
+
+def _relative_variances(gaps: FloatArray, variance: FloatArray) -> FloatArray:
+    """Return how much more than the others each split's differences vary, 1 on average."""
+    n_splits = gaps.shape[1]
+    varied = variance > 0
+    e2 = (gaps[varied] - gaps[varied].mean(axis=1, keepdims=True)) ** 2
+    ratio = (e2 / variance[varied, np.newaxis]).sum(axis=0) * n_splits / (n_splits - 1)
+    relative: FloatArray = (ratio + _SHRINK) / (varied.sum() + _SHRINK)
+    return relative
+
+
+def _most_telling(relative: FloatArray) -> list[int]:
+    """Order the splits so that the variance (3) falls fastest."""
+    left, order = list(range(len(relative))), list[int]()
+
+    def variance(split: int) -> tuple[float, int]:
+        rest = [other for other in left if other != split]
+        weight = np.sum(1.0 / relative[[*order, split]])
+        # Rounded, since sums in another order may differ in their last digit.
+        return round(float(len(rest) ** 2 / weight + relative[rest].sum()), 9), split
+
+    while left:
+        order.append(min(left, key=variance))
+        left.remove(order[-1])
+    return order
+
+
+def _share_of_improvements(trials: Sequence[Trial]) -> float:
+    """Return the share of trials that improved on all before, as (improved + 1) / (n + 2)."""
+    best, n_complete, n_judged, n_improved = -np.inf, 0, 0, 0
+    for trial in trials:
+        if trial.status == "complete" and trial.score is not None:
+            n_improved += n_complete >= _LEAST and trial.score > best
+            best = max(best, trial.score)
+        n_judged += n_complete >= _LEAST and trial.status in {"complete", "pruned"}
+        n_complete += trial.status == "complete"
+    return min((n_improved + 1) / (n_judged + 2), _LARGEST_PRIOR)
