@@ -23,6 +23,7 @@ symbol          shape        meaning
 ``s2``          float        output variance, ``exp(theta[d])``
 ``noise``       float        noise variance, ``exp(theta[d + 1])``
 ``nugget``      float        what is added to the diagonal: noise plus any jitter
+``extra``       (n,)         noise variance known of each observation, in addition
 ``F``           (n, D)       features: numeric columns shifted by -1/2, then an
                              indicator column of height sqrt(1/2) for each category
                              that occurs, so that plain squared distances of features

@@ -211,7 +211,9 @@ def covariance(
     return k
 
 
-def factorise(K: FloatArray, noise: float) -> tuple[FloatArray, float]:
+def factorise(
+    K: FloatArray, noise: float, extra: FloatArray | float = 0.0
+) -> tuple[FloatArray, float]:
     """Cholesky factor of a covariance, with as little jitter as it takes.
 
     Parameters
@@ -220,11 +222,13 @@ def factorise(K: FloatArray, noise: float) -> tuple[FloatArray, float]:
         Covariance of the latent function, with the output variance on its diagonal.
     noise : float, > 0
         Noise variance.
+    extra : ndarray of shape (n,) or float, >= 0, default=0.0
+        What each observation has of it in addition.
 
     Returns
     -------
     L : ndarray of shape (n, n)
-        Lower factor of ``K + nugget I``; its upper triangle is undefined.
+        Lower factor of ``K + nugget I + diag(extra)``; its upper triangle is undefined.
     nugget : float
         Noise and jitter. The last resort is to believe nothing but noise.
     """
@@ -232,7 +236,7 @@ def factorise(K: FloatArray, noise: float) -> tuple[FloatArray, float]:
     for jitter in _JITTERS:
         nugget = noise + jitter * s2
         shifted = K.copy()
-        np.fill_diagonal(shifted, s2 + nugget)
+        np.fill_diagonal(shifted, s2 + nugget + extra)
         # LAPACK works in place on the transpose of a C-ordered array.
         L, info = dpotrf(shifted.T, lower=1, clean=0, overwrite_a=1)
         if info == 0:

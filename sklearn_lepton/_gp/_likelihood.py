@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from scipy.linalg.lapack import dpotri, dpotrs
@@ -136,15 +136,24 @@ class LogPosterior:
         Standardised scores.
     prior : Prior
         Prior of the hyperparameters.
+    extra : ndarray of shape (n,) or float, default=0.0
+        Noise variance known of each observation, in addition.
     """
 
     encoding: Encoding
     features: FloatArray
     y: FloatArray
     prior: Prior
+    extra: FloatArray | float = field(default=0.0, kw_only=True)
 
     @classmethod
-    def of(cls, X: FloatArray, y: FloatArray, categorical: BoolArray) -> LogPosterior:
+    def of(
+        cls,
+        X: FloatArray,
+        y: FloatArray,
+        categorical: BoolArray,
+        extra: FloatArray | float = 0.0,
+    ) -> LogPosterior:
         """Prepare what does not depend on the hyperparameters.
 
         Parameters
@@ -155,13 +164,15 @@ class LogPosterior:
             Standardised scores.
         categorical : ndarray of shape (d,), bool
             Unordered columns.
+        extra : ndarray of shape (n,) or float, default=0.0
+            Noise variance known of each observation, in addition.
 
         Returns
         -------
         LogPosterior
         """
         encoding = Encoding.of(X, categorical)
-        return cls(encoding, encoding.features(X), y, Prior.of(X))
+        return cls(encoding, encoding.features(X), y, Prior.of(X), extra=extra)
 
     def __call__(self, theta: FloatArray) -> tuple[float, FloatArray]:
         """Value and gradient (d + 2,): one factor and one inverse, n^3 flops."""
@@ -171,7 +182,7 @@ class LogPosterior:
         k, dk = matern52(own_distances(Z, np.einsum("ij,ij->i", Z, Z)))
         k *= s2
         dk *= s2
-        L, _ = factorise(k, noise)
+        L, _ = factorise(k, noise, self.extra)
         y, alpha, beta, gain = self.explain(L)
         half_log_det = np.sum(np.log(L.diagonal()))
         fit, estimated = y @ alpha, bool(np.any(beta))
@@ -179,6 +190,7 @@ class LogPosterior:
         lower_inverse, _ = dpotri(L, lower=1, overwrite_c=1)
         inverse = np.tril(lower_inverse)
         trace = alpha @ alpha - np.trace(inverse) + beta @ beta
+        known = np.sum(self.extra * (alpha * alpha - inverse.diagonal() + beta * beta))
         # dK/d(r2) weighted by alpha alpha^T - K^-1, of which a triangle is enough:
         # every pair counts twice, and on the diagonal the distances are 0.
         M = np.multiply.outer(alpha, alpha)
@@ -193,7 +205,7 @@ class LogPosterior:
 
         gradient = np.empty(d + 2)
         gradient[:d] = 2.0 * np.bincount(self.encoding.owner, by_feature, minlength=d)
-        gradient[d] = 0.5 * (fit - n + estimated - noise * trace)
+        gradient[d] = 0.5 * (fit - n + estimated - noise * trace - known)
         gradient[d + 1] = 0.5 * noise * trace
         deviation = (theta - self.prior.mean) / self.prior.std
         gradient -= deviation / self.prior.std

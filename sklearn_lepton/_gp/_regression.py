@@ -56,6 +56,8 @@ class GaussianProcess:
         A raw score is ``y_mean + y_scale * y``.
     encoding : Encoding
         Features of the observed points.
+    extra : ndarray of shape (n,)
+        Noise variance known of each observation, in addition.
     """
 
     X: FloatArray
@@ -69,6 +71,7 @@ class GaussianProcess:
     y_mean: float
     y_scale: float
     encoding: Encoding
+    extra: FloatArray
 
     @classmethod
     def of(
@@ -78,6 +81,7 @@ class GaussianProcess:
         theta: FloatArray,
         categorical: BoolArray,
         *,
+        extra: FloatArray | float = 0.0,
         y_mean: float = 0.0,
         y_scale: float = 1.0,
     ) -> Self:
@@ -93,6 +97,8 @@ class GaussianProcess:
             Hyperparameters.
         categorical : ndarray of shape (d,), bool
             Unordered columns.
+        extra : ndarray of shape (n,) or float, default=0.0
+            Noise variance known of each observation, in addition.
         y_mean, y_scale : float
             A raw score is ``y_mean + y_scale * y``.
 
@@ -103,7 +109,7 @@ class GaussianProcess:
         encoding = Encoding.of(X, categorical)
         Z, squares = encoding.scaled(X, theta)
         k, _ = matern52(own_distances(Z, squares))
-        L, nugget = factorise(k * np.exp(theta[-2]), np.exp(theta[-1]))
+        L, nugget = factorise(k * np.exp(theta[-2]), np.exp(theta[-1]), extra)
         L = np.tril(L)
         alpha, _ = dpotrs(L, y, lower=1)
         L_inverse, _ = dtrtri(L, lower=1)
@@ -119,6 +125,7 @@ class GaussianProcess:
             y_mean=y_mean,
             y_scale=y_scale,
             encoding=encoding,
+            extra=np.zeros(len(y)) + extra,
         )
 
     @property
@@ -129,7 +136,7 @@ class GaussianProcess:
     @property
     def fitted(self) -> FloatArray:
         """Posterior mean at the observed points, of shape (n,), at no cost."""
-        return self.y - self.nugget * self.alpha
+        return self.y - (self.nugget + self.extra) * self.alpha
 
     def predict(self, Xs: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Posterior of the latent function, without noise.
@@ -243,6 +250,7 @@ class GaussianProcess:
             # The residual of a believed score is 0, so is its weight.
             alpha=np.append(self.alpha, 0.0),
             encoding=Encoding.of(X, self.categorical),
+            extra=np.append(self.extra, 0.0),
         )
 
     def _cross(self, Xs: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
@@ -307,6 +315,7 @@ def fit(
     y: FloatArray,
     *,
     categorical: BoolArray,
+    variance: FloatArray | None = None,
     theta0: FloatArray | None = None,
     max_iter: int = MOST_STEPS,
     clip: bool = True,
@@ -325,6 +334,9 @@ def fit(
         Finite scores, greater is better.
     categorical : ndarray of shape (d,), bool
         Unordered columns.
+    variance : ndarray of shape (n,), default=None
+        What is known of each score's variance, beside the noise that all have: 0 unless it
+        is an estimate.
     theta0 : ndarray of shape (d + 2,), default=None
         Where the search for the mode starts, say the mode of the trial before. It is
         passed over when the mode of the prior explains the scores better.
@@ -340,16 +352,22 @@ def fit(
     z, mean, scale = standardize(y, clip=clip)
     kept = subset(z, MAX_OBSERVATIONS)
     X, z = np.ascontiguousarray(X[kept]), z[kept]
+    extra = known_noise(variance, len(y), scale)[kept]
     with np.errstate(all="ignore"):
         if max_iter == 0 and theta0 is not None and np.all(np.isfinite(theta0)):
             theta = np.asarray(theta0, dtype=np.float64)
         elif np.any(z):
             few = subset(z, MAX_FOR_THETA)
-            posterior = LogPosterior.of(X[few], z[few], categorical)
+            posterior = LogPosterior.of(X[few], z[few], categorical, extra[few])
             theta = posterior.mode(theta0, max_iter)
         else:
             theta = Prior.of(X).mean
-        return GaussianProcess.of(X, z, theta, categorical, y_mean=mean, y_scale=scale)
+        return GaussianProcess.of(X, z, theta, categorical, extra=extra, y_mean=mean, y_scale=scale)
+
+
+def known_noise(variance: FloatArray | None, n: int, scale: float) -> FloatArray:
+    """Bring the variances of n scores, if any are known, to standardised units."""
+    return np.zeros(n) if variance is None else np.asarray(variance) / scale / scale
 
 
 def subset(y: FloatArray, size: int) -> IntArray:

@@ -38,6 +38,7 @@ from sklearn_lepton._gp._regression import (
     MAX_OBSERVATIONS,
     MOST_STEPS,
     GaussianProcess,
+    known_noise,
     standardize,
     subset,
 )
@@ -229,12 +230,17 @@ class RelatedPosterior(LogPosterior):
 
     @classmethod
     def of_studies(
-        cls, X: FloatArray, categorical: BoolArray, scaling: Scaling, n_studies: int
+        cls,
+        X: FloatArray,
+        categorical: BoolArray,
+        scaling: Scaling,
+        n_studies: int,
+        extra: FloatArray | float = 0.0,
     ) -> RelatedPosterior:
         """Prepare what does not depend on the hyperparameters; ``X`` is lifted."""
         encoding = Encoding.of(X, categorical)
         prior = Prior.of(X[:, :-n_studies]).with_columns(n_studies, *_RELATED)
-        return cls(encoding, encoding.features(X), scaling.parts[:, 0], prior, scaling)
+        return cls(encoding, encoding.features(X), scaling.parts[:, 0], prior, scaling, extra=extra)
 
     def explain(self, L: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray, float]:
         """Scale the current scores; see `LogPosterior.explain`."""
@@ -254,6 +260,7 @@ def fit_related(
     studies: Sequence[Study],
     *,
     categorical: BoolArray,
+    variance: FloatArray | None = None,
     theta0: FloatArray | None = None,
     max_iter: int = MOST_STEPS,
     clip: bool = True,
@@ -269,7 +276,7 @@ def fit_related(
     studies : sequence of tuple of ndarray of shape (n_k, d) and (n_k,)
         Points and scores of each older study, n_k >= 1, at least one study. Of more than
         five, the last are used, and of each its best and its latest observations.
-    categorical, theta0, max_iter, clip
+    categorical, variance, theta0, max_iter, clip
         As for `fit`; ``theta`` is of shape (d + K + 2,), with a log length-scale for each
         study, the current one last, after those of the columns.
 
@@ -287,6 +294,9 @@ def fit_related(
     log_u0 = float(np.clip(np.log(scale) - unit, -_MOST_LOG_SCALE, _MOST_LOG_SCALE))
     if not len(y):
         log_u0 = 0.0
+    # In the unit of the older scores, as far as it is known before the scale is found.
+    extra = known_noise(variance, len(y), scale)[kept] * np.exp(2.0 * log_u0)
+    extra = np.append(np.zeros(n_older), extra)
     categorical = np.append(categorical, np.zeros(n_studies, dtype=np.bool_))
     with np.errstate(all="ignore"):
         if max_iter == 0 and theta0 is not None and np.all(np.isfinite(theta0)):
@@ -295,12 +305,16 @@ def fit_related(
             few = subset(z, MAX_FOR_THETA - n_older)
             scaling = Scaling.of(older_z, z[few], log_u0)
             posterior = RelatedPosterior.of_studies(
-                np.vstack([older_X, X[few]]), categorical, scaling, n_studies
+                np.vstack([older_X, X[few]]),
+                categorical,
+                scaling,
+                n_studies,
+                np.append(extra[:n_older], extra[n_older:][few]),
             )
             theta = posterior.mode(theta0, max_iter)
         scaling = Scaling.of(older_z, z, log_u0)
         process = RelatedProcess.of(
-            np.vstack([older_X, X]), np.zeros(n_older + len(z)), theta, categorical
+            np.vstack([older_X, X]), np.zeros(n_older + len(z)), theta, categorical, extra=extra
         )
         weights, alpha, _, _ = scaling.solve(process.L)
         return replace(

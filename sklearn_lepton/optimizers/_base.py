@@ -312,9 +312,13 @@ class Optimizer(ABC):
         return [trial for trial in self.trials if trial.status != "pending"]
 
     def _observations(self) -> tuple[FloatArray, FloatArray]:
-        """Return points and scores of what has been told, failures at the worst score."""
+        """Return points and scores of what has been told.
+
+        Pruned trials have what is expected of them, failures the worst score.
+        """
         told = self._told()
-        scores = np.array([np.nan if t.score is None else t.score for t in told], dtype=float)
+        known_scores = [t.estimate[0] if t.estimate else t.score for t in told]
+        scores = np.array([np.nan if s is None else s for s in known_scores], dtype=float)
         known = scores[~np.isnan(scores)]
         scores[np.isnan(scores)] = known.min() if known.size else 0.0
         return np.array([t.point for t in told]).reshape(len(told), self.space.n_dims), scores

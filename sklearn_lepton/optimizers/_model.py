@@ -75,6 +75,8 @@ class ModelOptimizer(Optimizer):
     ) -> tuple[Mixture, dict[str, Any]]:
         """Return the model, with what is to be remembered of it."""
         options: dict[str, Any] = {"categorical": self.space.is_categorical, "clip": clip}
+        stds = [trial.estimate[1] if trial.estimate else 0.0 for trial in self._told()]
+        options["variance"] = np.square(stds)
         theta, n_fitted = self._last_theta(0)
         related, n_related = self._last_theta(self._n_studies)
         n_fitted, is_related = max(n_fitted, n_related), n_related >= n_fitted
