@@ -20,7 +20,7 @@ from sklearn_lepton._checks import (
 from sklearn_lepton._evaluation import SplitEvaluator, explain_failures
 from sklearn_lepton._fits import OTHER_SPLITS, Fits, FrozenSplits, RunningFit
 from sklearn_lepton._loop import callbacks_of, run_trials
-from sklearn_lepton._race import DEFAULT_RATE
+from sklearn_lepton._race import error_rate
 from sklearn_lepton._replay import open_journal
 from sklearn_lepton._seam import OpenSearchCV, SearchTask
 from sklearn_lepton._study import SharedStudy, Study
@@ -278,7 +278,7 @@ class BaseOptimizerSearchCV(UpdateMixin, OpenSearchCV):
             asynchronous=self.asynchronous,
             fit_timeout=self.fit_timeout,
             deadline=None if self.max_time is None else time.monotonic() + self.max_time,
-            racing=(DEFAULT_RATE if self.racing is True else float(self.racing)) or None,
+            racing=error_rate(self.racing),
         )
         callbacks = callbacks_of(self)
         reason: str | None = None

@@ -39,7 +39,7 @@ from scipy.special import stdtr
 from sklearn_lepton._dimension import FloatArray
 from sklearn_lepton._trial import Trial
 
-DEFAULT_RATE = 0.01
+_DEFAULT_RATE = 0.01
 _LEAST = 3  # complete trials before anything is judged
 _NEAR = 10  # complete trials that lend their variance
 _DOF = 4.0  # degrees of freedom that it counts for
@@ -63,8 +63,8 @@ class Race:
     Attributes
     ----------
     order : list of int of length n_splits
-        The splits, those first after which the mean over all of them is known best: scores
-        that differ most from the others of their trial decide most.
+        The splits, those first after which the mean over all of them is known best: one
+        that is like the mean, then those that differ most from it.
     """
 
     def __init__(self, trials: Sequence[Trial], n_splits: int, error_rate: float) -> None:
@@ -114,11 +114,20 @@ class Race:
         variance = v * (len(rest) ** 2 / w.sum() + self._relative[rest].sum()) / n_splits**2
         std = float(np.sqrt(variance))
         tail = float(stdtr(dof, (gain - self._margin) / max(std, np.finfo(float).tiny)))
+        if std == 0.0 and gain <= self._margin:  # equal, which is no improvement
+            tail = 0.0
         chance = self._prior * tail / (self._prior * tail + (1 - self._prior) * (1 - tail))
         if chance >= self._rate:
             return None
         # The deviation of Student's distribution.
         return float(self._best.mean() + gain), std * float(np.sqrt(dof / (dof - 2.0)))
+
+
+def error_rate(racing: bool | float) -> float | None:
+    """Return the error rate that a search's ``racing`` stands for, None for no racing."""
+    if isinstance(racing, bool | np.bool_):
+        return _DEFAULT_RATE if racing else None
+    return float(racing)
 
 
 def _relative_variances(gaps: FloatArray, variance: FloatArray) -> FloatArray:
