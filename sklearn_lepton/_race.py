@@ -113,9 +113,11 @@ class Race:
         gain = (d.sum() + len(rest) * delta) / n_splits
         variance = v * (len(rest) ** 2 / w.sum() + self._relative[rest].sum()) / n_splits**2
         std = float(np.sqrt(variance))
-        tail = float(stdtr(dof, (gain - self._margin) / max(std, np.finfo(float).tiny)))
-        if std == 0.0 and gain <= self._margin:  # equal, which is no improvement
-            tail = 0.0
+        gain_left = gain - self._margin
+        if std > abs(gain_left) * np.finfo(float).eps:
+            tail = float(stdtr(dof, gain_left / std))
+        else:  # all is known; to be equal is no improvement
+            tail = float(gain_left > 0.0)
         chance = self._prior * tail / (self._prior * tail + (1 - self._prior) * (1 - tail))
         if chance >= self._rate:
             return None

@@ -6,6 +6,7 @@ from concurrent.futures import Future
 import pytest
 
 from sklearn_lepton._evaluation import SplitEvaluator
+from sklearn_lepton._trial import Trial
 from sklearn_lepton._typing import WorkerDied
 from sklearn_lepton.exceptions import WorkersDiedError
 from sklearn_lepton.optimizers import RandomOptimizer
@@ -101,7 +102,7 @@ class FakeLog:
         self.noted.append((number, split, row))
 
 
-def make(n_workers=2, *, log=None, n_points=1, asynchronous=False, fit_timeout=None, deadline=None):
+def make(n_workers=2, *, log=None, n_points=1, asynchronous=False, **settings):
     workers, fits = FakeWorkers(n_workers), FakeFits()
     evaluator = SplitEvaluator(
         fits,
@@ -110,8 +111,7 @@ def make(n_workers=2, *, log=None, n_points=1, asynchronous=False, fit_timeout=N
         metric=None,
         n_points=n_points,
         asynchronous=asynchronous,
-        fit_timeout=fit_timeout,
-        deadline=deadline,
+        **({"fit_timeout": None, "deadline": None} | settings),
     )
     return evaluator, workers, fits
 
@@ -387,3 +387,75 @@ def test_workers_are_closed_whatever_happens():
     with pytest.raises(KeyboardInterrupt):
         evaluator.close()
     assert workers.n_closed == 1
+
+
+# ------------------------------------------------------------------------- racing
+
+
+@pytest.fixture
+def hopeless():
+    """A log of trials beside which any further one is hopeless after its first split."""
+    log = FakeLog()
+    for number in range(-5, 0):
+        scores = [split + 10.0 + 0.01 * number for split in range(N_SPLITS)]
+        trial = Trial(number, (), {})
+        log.told.append(trial.complete(sum(scores) / N_SPLITS, split_scores=scores))
+    return log
+
+
+def test_the_splits_of_a_trial_are_run_one_after_the_other(hopeless):
+    evaluator, workers, _ = make(1, log=hopeless, racing=0.01)
+    evaluator.submit(ask(1))
+    [trial] = evaluator.collect(more=True)
+    assert workers.started == [(0, 0)]
+    assert trial.status == "pruned"
+    assert [bool(row) for row in trial.rows] == [True, False, False]
+
+
+def test_all_splits_are_run_where_nothing_can_be_judged():
+    evaluator, workers, _ = make(1, racing=0.01)
+    evaluator.submit(ask(1))
+    [trial] = evaluator.collect(more=True)
+    assert workers.started == [(0, 0), (0, 1), (0, 2)]
+    assert trial.status == "complete"
+
+
+def test_a_batch_fills_its_workers_with_fits_that_may_be_in_vain(hopeless):
+    evaluator, workers, _ = make(3, log=hopeless, n_points=2, racing=0.01)
+    evaluator.submit(ask(2))
+    assert workers.started == [(0, 0), (1, 0), (0, 1)]
+    finished = evaluator.collect(more=True)
+    assert [trial.status for trial in finished] == ["pruned", "pruned"]
+    # What ran beyond the split that decided is no part of the trial, on any number of workers.
+    assert [len(list(filter(None, trial.rows))) for trial in finished] == [1, 1]
+
+
+def test_asynchronous_workers_take_new_trials_instead(hopeless):
+    evaluator, workers, _ = make(3, log=hopeless, n_points=None, asynchronous=True, racing=0.01)
+    assert evaluator.free() == 3
+    evaluator.submit(ask(1))
+    assert workers.started == [(0, 0)]
+    assert evaluator.free() == 2
+    assert evaluator.collect(more=True) == []
+    assert workers.started == [(0, 0)]
+    evaluator.collect(more=False)  # no more trials are to come: better than an idle worker
+    assert workers.started == [(0, 0), (0, 1), (0, 2)]
+
+
+def test_a_split_that_fails_ends_its_trial(hopeless):
+    evaluator, workers, _ = make(1, racing=0.01)
+    workers.outcomes[0, 0] = [WorkerDied("gone", is_final=True)]
+    evaluator.submit(ask(1))
+    [trial] = evaluator.collect(more=True)
+    assert trial.status == "failed"
+    assert [bool(row) for row in trial.rows] == [True, False, False]
+
+
+def test_known_rows_are_judged_as_if_they_had_just_come(hopeless):
+    row = {"test_scores": 0.0, "fit_time": 0.5, "score_time": 0.25, "fit_error": None}
+    hopeless.known[0] = {0: row, 1: row}
+    evaluator, workers, _ = make(1, log=hopeless, racing=0.01)
+    evaluator.submit(ask(1))
+    [trial] = evaluator.collect(more=True)
+    assert workers.started == []
+    assert [bool(row) for row in trial.rows] == [True, False, False]
