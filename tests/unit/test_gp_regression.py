@@ -41,6 +41,19 @@ def test_gradient_of_the_log_posterior(n, d, n_categorical):
         assert_allclose(gradient[j], (up - down) / (2 * h), rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.parametrize("n_categorical", [0, 2])
+def test_gradient_of_the_log_posterior_where_noise_is_known(n_categorical):
+    X, y, categorical = problem(12, 3, n_categorical=n_categorical)
+    extra = np.linspace(0.0, 0.8, 12)
+    posterior = LogPosterior.of(X, y, categorical, extra)
+    theta = np.random.default_rng(1).normal(-0.8, 0.5, size=5)
+    h = 1e-5
+    for j, slope in enumerate(posterior(theta)[1]):
+        step = h * (np.arange(5) == j)
+        rise = posterior(theta + step)[0] - posterior(theta - step)[0]
+        assert_allclose(slope, rise / (2 * h), rtol=1e-5, atol=1e-6)
+
+
 def test_agrees_with_scikit_learn():
     gp = process(n=40, d=3, n_categorical=0)
     ell, s2, noise = np.exp(gp.theta[:3]), np.exp(gp.theta[3]), np.exp(gp.theta[4])
@@ -81,6 +94,32 @@ def test_gradients_of_predictions(n_categorical):
 def test_fitted_is_the_prediction_at_the_observed_points():
     gp = process()
     assert_allclose(gp.fitted, gp.predict(gp.X)[0], atol=1e-9)
+
+
+def test_a_score_counts_the_less_the_more_its_known_variance():
+    X, y, categorical = problem(30, 3)
+    wrong = y.copy()
+    wrong[7] += 3.0
+    plain = fit(X, wrong, categorical=categorical)
+    means = [
+        (gp.y_mean + gp.y_scale * gp.fitted)[7]
+        for gp in (
+            plain,
+            fit(X, wrong, categorical=categorical, variance=np.zeros(30), theta0=plain.theta),
+            fit(X, wrong, categorical=categorical, variance=2.0 * (np.arange(30) == 7)),
+            fit(X, wrong, categorical=categorical, variance=1e9 * (np.arange(30) == 7)),
+        )
+    ]
+    assert means[0] == pytest.approx(means[1], abs=0.05)
+    assert means[0] > means[2] + 0.5
+    assert means[3] == pytest.approx(y[7], abs=0.5)
+
+
+def test_of_scores_with_known_variance_fitted_is_the_prediction():
+    gp = process()
+    gp = GaussianProcess.of(gp.X, gp.y, gp.theta, gp.categorical, extra=np.linspace(0, 1, 30))
+    assert_allclose(gp.fitted, gp.predict(gp.X)[0], atol=1e-9)
+    assert_allclose(gp.condition(gp.X[4] * 0.9).fitted[:30], gp.fitted, atol=1e-9)
 
 
 @pytest.mark.parametrize("noise", [-13.8, -3.0])

@@ -40,6 +40,7 @@ def path(tmp_path):
 
 DEEP = json.loads("[" * 500 + "]" * 500)
 GOOD = [asked(0), fitted(0, 0)]
+EARLY = {"status": "pruned", "score": None}
 ODD = {
     "nothing": [{}],
     "an unknown kind": [{"pruned": 1}],
@@ -105,6 +106,24 @@ ODD = {
     "told split scores of text": [*GOOD, fitted(0, 1), told(0, split_scores="ab")],
     "told split scores too few": [*GOOD, fitted(0, 1), told(0, split_scores=[0.5])],
     "told seconds of text": [*GOOD, fitted(0, 1), told(0, seconds="1")],
+    "told early without splits": [*GOOD, told(0, splits=[], estimate=[0.5, 0.1], **EARLY)],
+    "told early of a split not run": [*GOOD, told(0, splits=[1], estimate=[0.5, 0.1], **EARLY)],
+    "told early of a split twice": [*GOOD, told(0, splits=[0, 0], estimate=[0.5, 0.1], **EARLY)],
+    "told early of all": [
+        *GOOD,
+        fitted(0, 1),
+        told(0, splits=[0, 1], estimate=[0.5, 0.1], **EARLY),
+    ],
+    "told early complete": [*GOOD, told(0, splits=[0])],
+    "told early, nothing expected": [*GOOD, told(0, splits=[0], **EARLY)],
+    "told expected of all": [*GOOD, fitted(0, 1), told(0, estimate=[0.5, 0.1], **EARLY)],
+    "told expected of text": [*GOOD, told(0, splits=[0], estimate=["a", "b"], **EARLY)],
+    "told expected of one": [*GOOD, told(0, splits=[0], estimate=[0.5], **EARLY)],
+    "told expected with std below 0": [*GOOD, told(0, splits=[0], estimate=[0.5, -1.0], **EARLY)],
+    "told expected and failed": [
+        *GOOD,
+        told(0, splits=[0], estimate=[0.5, 0.1], **(EARLY | {"status": "failed"})),
+    ],
     "told a list": [*GOOD, fitted(0, 1), told(0) | {"told": [0]}],
     "deep": [{"asked": DEEP, "by": ME}],
     "deep value": [asked(0, params={"x": DEEP, "c": 2})],

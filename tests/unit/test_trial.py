@@ -92,6 +92,28 @@ def test_a_complete_trial_has_a_finite_score_however_it_is_made(score):
         trial(status="complete", score=score)
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"estimate": (0.5, 0.1)},
+        {"estimate": (0.5, 0.1), "status": "complete", "score": 0.5},
+        {"estimate": (0.5, -0.1), "status": "pruned"},
+        {"estimate": (math.nan, 0.1), "status": "pruned"},
+    ],
+)
+def test_an_estimate_of_a_pruned_trial_only(changes):
+    with pytest.raises(ValueError, match="only a pruned trial has an estimate"):
+        trial(**changes)
+
+
+def test_prune():
+    ended = trial().prune((0.5, 0.1), split_scores=[0.4, math.nan], rows=[{"n": 1}, {}], seconds=2)
+    assert (ended.status, ended.score, ended.estimate) == ("pruned", None, (0.5, 0.1))
+    space = Space({"x": (0.0, 4.0, "uniform")})
+    again = through_json(ended, space)
+    assert (again.estimate, again.rows) == (ended.estimate, ended.rows)
+
+
 def test_pickle():
     done = trial().complete(0.5, rows=[{"test_scores": {"accuracy": 0.5}}])
     assert pickle.loads(pickle.dumps(done)) == done
