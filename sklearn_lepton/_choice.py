@@ -11,7 +11,7 @@ from sklearn_lepton._values import is_real, is_whole, unknown_name
 from sklearn_lepton.space import Categorical, Space
 
 ONE_SE = "1se"
-_AS_CHEAP = 1.1  # times that differ by less are noise
+_AS_CHEAP = 1.5  # by so much the times of two equal fits may differ
 Cost = Callable[[Trial], float]
 
 
@@ -202,22 +202,46 @@ def score_of(trial: Trial) -> float:
     return trial.score
 
 
-def choose(ranked: Sequence[Trial], cost: Cost | None) -> Trial:
+def choose(
+    ranked: Sequence[Trial], finals: Mapping[int, Trial] | None = None, cost: Cost | None = None
+) -> Trial:
     """Choose among complete trials.
+
+    The best of the search stays the best unless another leader overtakes it on the final
+    splits by more than a standard error of the differences: the greatest of a few means is
+    mostly the luckiest one, and scores that decided nothing are honest ones.
 
     Parameters
     ----------
     ranked : sequence of Trial
         The best first.
-    cost : callable or None
-        What makes a trial simple, where the simplest within one standard error is chosen
-        instead of the best.
+    finals : mapping of int to Trial or None, default=None
+        Some of them, by number, with their scores on the final splits instead.
+    cost : callable or None, default=None
+        What makes a trial simple, where the simplest within one standard error of the best
+        is chosen. Only trials in `finals`, if there are any, by their scores there.
 
     Returns
     -------
     trial : Trial
     """
+    leaders = [trial for trial in ranked if trial.number in (finals or {})]
+    again = [(finals or {})[trial.number] for trial in leaders]
+    if not leaders:
+        leaders = again = list(ranked)
+    elif len(again) > 1:
+        first, *others = again
+        better = [trial for trial in others if _overtakes(trial, first)]
+        if better:
+            first = max(better, key=score_of)
+        again = [first, *[trial for trial in again if trial is not first]]
+    numbers = {trial.number for trial in (within_one_se(again) if cost else again[:1])}
+    close = [trial for trial in leaders if trial.number in numbers]
     if cost is None:
-        return ranked[0]
-    tolerance = _AS_CHEAP if cost is mean_seconds else 1.0
-    return simplest_of(within_one_se(ranked), cost, tolerance=tolerance)
+        return close[0]
+    return simplest_of(close, cost, tolerance=_AS_CHEAP if cost is mean_seconds else 1.0)
+
+
+def _overtakes(trial: Trial, best: Trial) -> bool:
+    gains = np.subtract(trial.split_scores, best.split_scores)
+    return bool(gains.mean() > plain_standard_error(gains.tolist()))

@@ -27,7 +27,6 @@ from sklearn_lepton._values import is_whole
 from sklearn_lepton.exceptions import FinalChoiceWarning, SearchInterruptedWarning
 
 _MOST_LEADERS = 5
-_MOST_SIMPLE = 10  # the same where the simplest is chosen, which is seldom among the first
 _KEPT_TIME = 0.2  # share of max_time that the search leaves to the final fits
 
 
@@ -107,8 +106,7 @@ class FinalChoice:
 
     def _leaders(self) -> list[Trial]:
         """Return the trials to score again, the best first."""
-        most = _MOST_SIMPLE if is_one_se(self._search.refit) else _MOST_LEADERS
-        return within_one_se(candidates(self._study.optimizer.trials))[:most]
+        return within_one_se(candidates(self._study.optimizer.trials))[:_MOST_LEADERS]
 
     def _run(self, leaders: list[Trial], workers: Workers) -> list[Trial]:
         search = self._search
@@ -186,27 +184,13 @@ class FinalChoice:
             None is the best mean score of the search.
         """
         ranked = candidates(trials)
-        finals = candidates(self._finals.values()) if self._is_whole else []
+        finals = {t.number: t for t in candidates(self._finals.values())} if self._is_whole else {}
         is_simple = is_one_se(self._search.refit)
         if not ranked or not (finals or is_simple):
             return None
-        best = choose(
-            _pool(ranked, finals) if finals else ranked, self._cost if is_simple else None
-        )
-        row = next(k for k, trial in enumerate(trials) if trial.number == best.number)
-        return Choice(row, self._finals[best.number].score if finals else None)
-
-
-def _pool(trials: Sequence[Trial], finals: Sequence[Trial]) -> list[Trial]:
-    """Return the leaders with the scores of both kinds of splits together, the best first."""
-    before = {trial.number: trial for trial in trials}
-    pooled = []
-    for final in finals:
-        trial = before[final.number]
-        scores = [*trial.split_scores, *final.split_scores]
-        mean = sum(scores) / len(scores)
-        pooled.append(trial.complete(mean, split_scores=scores, rows=trial.rows))
-    return candidates(pooled)
+        chosen = choose(ranked, finals, self._cost if is_simple else None)
+        row = next(k for k, trial in enumerate(trials) if trial.number == chosen.number)
+        return Choice(row, finals[chosen.number].score if finals else None)
 
 
 def _splitter(search: Any, running: RunningFit, seed: int) -> Any:
