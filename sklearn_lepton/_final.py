@@ -168,7 +168,8 @@ class FinalChoice:
                     table[place] = [s[name] if isinstance(s, Mapping) else s for s in scores]
             results |= {f"final_split{k}_{name}": table[:, k] for k in range(n_splits)}
             results[f"mean_final_{name}"] = table.mean(axis=1)
-            results[f"std_final_{name}"] = table.std(axis=1)
+            with np.errstate(invalid="ignore"):  # infinite scores
+                results[f"std_final_{name}"] = table.std(axis=1)
 
     def choose(self, trials: Sequence[Trial]) -> Choice | None:
         """Choose.
