@@ -112,6 +112,17 @@ def within_one_se(ranked: Sequence[Trial]) -> list[Trial]:
     -------
     close : list of Trial
         The best one at least.
+
+    Notes
+    -----
+    The standard error is that of independent scores, as Breiman et al. took it. The larger one that minds
+    overlapping training sets, `standard_error`, let in settings that were worse on data
+    never seen.
+
+    References
+    ----------
+    Breiman, L., Friedman, J., Olshen, R. and Stone, C. (1984). Classification and
+    regression trees. Wadsworth. Section 3.4.3.
     """
     if not ranked:
         return []
