@@ -181,7 +181,8 @@ class BaseOptimizerSearchCV(UpdateMixin, OpenSearchCV):
                 raise TimeoutError(msg)
             raise ValueError(explain_failures(self.trials_))
         assert choice is not None  # noqa: S101 - for mypy
-        self._choice = choice.choose(self.trials_)
+        if chosen := choice.choose(self.trials_):
+            self._choice = chosen
 
     def _older_studies(self, space: Space, update: Update | None) -> list[list[Trial]]:
         """Return what the search learns from beside its own trials."""

@@ -115,9 +115,9 @@ def within_one_se(ranked: Sequence[Trial]) -> list[Trial]:
 
     Notes
     -----
-    The standard error is that of independent scores, as Breiman et al. took it. The larger one that minds
-    overlapping training sets, `standard_error`, let in settings that were worse on data
-    never seen.
+    The standard error is that of independent scores, as Breiman et al. took it. The one
+    that minds overlapping training sets is half as large again, for five splits; on
+    data never seen what it lets in was rather worse.
 
     References
     ----------

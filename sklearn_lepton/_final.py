@@ -65,6 +65,11 @@ class FinalChoice:
         if search.final_splits is not None:
             cv = _splitter(search, running, study.optimizer.seed)
             self._splits = FrozenSplits(running._replace(cv=cv), None)
+            if not self._splits.split():
+                raise ValueError(
+                    f"final_splits={search.final_splits!r} holds no split; a generator is used up "
+                    "by one fit, so give a list, a splitter or a number."
+                )
             if self._splits.fingerprint == splits.fingerprint:
                 raise ValueError(
                     f"final_splits={search.final_splits!r} makes the same splits as cv, on which "

@@ -427,7 +427,7 @@ def test_time_is_kept_for_the_final_fits(make, rows, monkeypatch):
     [
         ({"simplest": "size"}, "refit must be '1se', got True"),
         ({"simplest": "size", "refit": False}, "refit must be '1se'"),
-        ({"simplest": "sise", "refit": "1se"}, "'sise'.*Did you mean 'size'"),
+        ({"simplest": "Size", "refit": "1se"}, "'Size'.*Did you mean 'size'"),
         ({"simplest": "", "refit": "1se"}, "names none of the space"),
         ({"simplest": 3, "refit": "1se"}, "simplest must be None, the name"),
         ({"final_splits": 1}, "final_splits must be None, an integer of at least 2"),
@@ -437,6 +437,7 @@ def test_time_is_kept_for_the_final_fits(make, rows, monkeypatch):
         ({"final_splits": 3, "refit": lambda results: 0}, "so does a callable refit"),
         ({"final_splits": 3, "refit": False, "scoring": ["r2"]}, "refit=False"),
         ({"final_splits": 3, "cv": TimeSeriesSplit(3)}, "shuffles"),
+        ({"final_splits": []}, "holds no split"),
         ({"final_splits": KFold(4)}, "the same splits as cv"),
         ({"refit": "1se", "scoring": ["r2", "neg_max_error"]}, "takes a single metric"),
         ({"refit": "1se", "scoring": {"1se": "r2", "a": "r2"}}, "takes a single metric"),
