@@ -116,8 +116,8 @@ def within_one_se(ranked: Sequence[Trial]) -> list[Trial]:
     Notes
     -----
     The standard error is that of independent scores, as Breiman et al. took it. The one
-    that minds overlapping training sets is half as large again, for five splits; on
-    data never seen what it lets in was rather worse.
+    that minds overlapping training sets is half as large again, for five splits, and let
+    in settings that were no better on data never seen.
 
     References
     ----------
