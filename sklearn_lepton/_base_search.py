@@ -1,7 +1,6 @@
 """What the searches share: everything but the optimizer."""
 
 import copy
-import time
 import warnings
 from abc import abstractmethod
 from contextlib import closing
@@ -17,7 +16,9 @@ from sklearn_lepton._checks import (
     initial_settings,
     older_studies,
 )
+from sklearn_lepton._choice import check_choice, metric_of
 from sklearn_lepton._evaluation import SplitEvaluator, explain_failures
+from sklearn_lepton._final import FinalChoice
 from sklearn_lepton._fits import OTHER_SPLITS, Fits, FrozenSplits, RunningFit
 from sklearn_lepton._loop import callbacks_of, run_trials
 from sklearn_lepton._race import error_rate
@@ -40,6 +41,7 @@ _LEFT_BY_FIT = (
     "stop_reason_",
     "cv_results_",
     "updates_",
+    "_choice",
     "_studies",
 )
 
@@ -131,15 +133,17 @@ class BaseOptimizerSearchCV(UpdateMixin, OpenSearchCV):
         update: Update | None = self.__dict__.pop("_update", None)
         workers = self._make_workers(running.parallel)
         space = Space(self.param_distributions)
+        check_choice(self, space)
         studies = self._older_studies(space, update)
         study, splits = self._prepare(running, space, studies)
         optimizer = study.optimizer
         # What an earlier fit left would travel to the workers.
         for name in _LEFT_BY_FIT:
             self.__dict__.pop(name, None)
-        task, fits = None, None
+        task, fits, choice = None, None, None
         reason: str | None = None
         try:
+            choice = FinalChoice(self, running, splits, study)
             if callback_ctx is not None:
                 task = SearchTask(callback_ctx, self, study.n_trials * self.n_splits_)
             fits = Fits(
@@ -149,7 +153,8 @@ class BaseOptimizerSearchCV(UpdateMixin, OpenSearchCV):
                 task=task,
                 splits=splits,
             )
-            reason = self._conduct(study, fits, workers, update)
+            reason = self._conduct(study, fits, workers, update, choice.search_deadline)
+            choice.score_leaders(self._make_workers)
         except KeyboardInterrupt:
             if optimizer.best is None:
                 raise
@@ -162,9 +167,10 @@ class BaseOptimizerSearchCV(UpdateMixin, OpenSearchCV):
             self.space_, self.optimizer_ = optimizer.space, optimizer
             self._fingerprint, self._studies = splits.fingerprint, studies
             self.stop_reason_: str | None = reason
-            if fits is not None and optimizer.best is not None:
+            if fits is not None and choice is not None and optimizer.best is not None:
                 # On its way out with an error, here or in the refit: keep what has been paid for.
                 self.cv_results_ = fits.publish(self.trials_)
+                choice.publish(self.cv_results_, self.trials_)
             if task is not None:
                 task.close()
         if optimizer.best is None:
@@ -175,6 +181,9 @@ class BaseOptimizerSearchCV(UpdateMixin, OpenSearchCV):
                 )
                 raise TimeoutError(msg)
             raise ValueError(explain_failures(self.trials_))
+        assert choice is not None  # noqa: S101 - for mypy
+        if chosen := choice.choose(self.trials_):
+            self._choice = chosen
 
     def _older_studies(self, space: Space, update: Update | None) -> list[list[Trial]]:
         """Return what the search learns from beside its own trials."""
@@ -223,9 +232,12 @@ class BaseOptimizerSearchCV(UpdateMixin, OpenSearchCV):
         """Return what is sent to workers in place of this search.
 
         scikit-learn's callbacks get it there. Ours are called here, and may
-        hold what no worker can be sent; so may older searches.
+        hold what no worker can be sent; so may older searches, and what chooses.
         """
-        return copy.copy(self).set_params(callbacks=None, prior=None)  # type: ignore[no-any-return]
+        sent = copy.copy(self)
+        return sent.set_params(  # type: ignore[no-any-return]
+            callbacks=None, prior=None, simplest=None, final_splits=None
+        )
 
     def _earlier_search(self, space: Space) -> tuple[int, list[Trial], str | None]:
         """Return the seed, the trials and the splits' fingerprint that the search starts from."""
@@ -264,7 +276,14 @@ class BaseOptimizerSearchCV(UpdateMixin, OpenSearchCV):
                 )
         return workers
 
-    def _conduct(self, study: Study, fits: Fits, workers: Workers, update: Update | None) -> str:
+    def _conduct(
+        self,
+        study: Study,
+        fits: Fits,
+        workers: Workers,
+        update: Update | None,
+        deadline: float | None,
+    ) -> str:
         """Run the loop and return why it ended."""
         n_points = None if isinstance(self.n_points, str) else int(self.n_points)
         if n_points is None and not self.asynchronous:
@@ -273,12 +292,12 @@ class BaseOptimizerSearchCV(UpdateMixin, OpenSearchCV):
             fits,
             workers,
             study,
-            metric=self.refit if isinstance(self.refit, str) else None,
+            metric=metric_of(self.refit),
             n_points=n_points,
             asynchronous=self.asynchronous,
             fit_timeout=self.fit_timeout,
-            deadline=None if self.max_time is None else time.monotonic() + self.max_time,
             racing=error_rate(self.racing),
+            deadline=deadline,
         )
         callbacks = callbacks_of(self)
         reason: str | None = None

@@ -37,8 +37,10 @@ class BayesSearchCV(BaseOptimizerSearchCV):
         Number of fits in parallel, as for `GridSearchCV`, on the workers that
         `joblib.parallel_config` names: processes, threads, dask, ray.
     refit : bool, str or callable, default=True
-        As for `GridSearchCV`; also ``"1se"``: of the trials within one standard error of
-        the best, the one that is cheapest, or simplest by `simplest`.
+        As for `GridSearchCV`; also ``"1se"`` (Breiman et al., 1984), for one metric: of the trials
+        within one standard error of the best, over the splits as if these were
+        independent, the one whose fits took the least time, or the simplest by `simplest`.
+        Times up to half as long again count as equal, and the best of equals is chosen.
     cv : int, cross-validation generator, iterable or None, default=None
         As for `GridSearchCV`. The splits are made once: all trials see the same.
     verbose : int, default=0
@@ -100,11 +102,18 @@ class BayesSearchCV(BaseOptimizerSearchCV):
         as it is.
     simplest : str, callable or None, default=None
         With ``refit="1se"``, what is simple: the name of a parameter whose small values
-        are, or a callable that takes the parameters and returns a number, small for simple
-        ones. None is the time that fits took.
+        are, or its first ones if its choices are not all numbers, settings without it
+        coming last; or a callable that takes the parameters and returns a number, small for
+        simple ones. None is the time that fits took.
     final_splits : int, cross-validation generator, iterable or None, default=None
-        Fresh splits on which the leaders are scored again before the best is chosen, as
-        for `cv`. ``best_score_`` is then the mean score on these.
+        Fresh splits, as for `cv`, on which the leaders, up to five within one standard
+        error of the best, are scored again. A number is one of shuffled folds, at least 2,
+        which keep together any ``groups`` passed to `fit`. The best stays the best unless
+        another leader scores higher on these by more than a standard error of the
+        differences; ``"1se"`` counts from their scores there. ``best_score_`` is the mean
+        score on these, and ``cv_results_`` has ``mean_final_score``, ``std_final_score``
+        and ``final_split<k>_score``, NaN for trials that did not lead. A fifth of
+        `max_time` is kept for it. Not with a callable `refit`.
     max_time : float or None, default=None
         Seconds after which the search ends; fits that still run are ended, for
         which they run in a process even with ``n_jobs=1``.
@@ -142,7 +151,8 @@ class BayesSearchCV(BaseOptimizerSearchCV):
     best_estimator_ : estimator object
         Estimator fitted on all data with the best parameters; only with `refit`.
     best_score_ : float
-        Mean score of the best trial over the splits.
+        Mean score of the best trial over the splits, over those of `final_splits` where
+        it was scored on these.
     best_params_ : dict
         Parameters of the best trial.
     best_index_ : int
@@ -181,6 +191,9 @@ class BayesSearchCV(BaseOptimizerSearchCV):
 
     References
     ----------
+    Breiman, L., Friedman, J., Olshen, R. and Stone, C. (1984). Classification and
+    regression trees. Wadsworth. Section 3.4.3.
+
     Snoek, J., Larochelle, H. and Adams, R. P. (2012). Practical Bayesian
     optimization of machine learning algorithms. NeurIPS 25.
 

@@ -7,6 +7,7 @@ from typing import Any
 import joblib
 import numpy as np
 
+from sklearn_lepton._choice import metric_of
 from sklearn_lepton._replay import load_trials
 from sklearn_lepton._trial import Trial
 from sklearn_lepton._values import is_real, is_whole, unknown_name, value_to_json
@@ -206,7 +207,7 @@ def describe_study(
             "params": _own_params(search.estimator, set(space.names)),
         },
         "scoring": _describe(search.scoring),
-        "metric": search.refit if isinstance(search.refit, str) else None,
+        "metric": metric_of(search.refit),
         "error_score": _describe(search.error_score),
         "return_train_score": bool(search.return_train_score),
         "data": {

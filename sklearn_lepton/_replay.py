@@ -45,6 +45,8 @@ class Replay:
         Every trial asked for, by its number.
     rows : dict of int to dict of int to dict
         Row of each split that has finished, of each trial.
+    finals : dict of (str, int) to dict of int to dict
+        The same of final splits, by their fingerprint and the trial.
     batches : list of list of int
         The numbers of the trials that were asked for together.
     owner : dict of int to str
@@ -57,6 +59,7 @@ class Replay:
         self.header: Record | None = None
         self.trials: dict[int, Trial] = {}
         self.rows: dict[int, dict[int, Record]] = {}
+        self.finals: dict[tuple[str, int], dict[int, Record]] = {}
         self.batches: list[list[int]] = []
         self.owner: dict[int, str] = {}
         self._study: Record = {}
@@ -104,13 +107,17 @@ class Replay:
             self._own(numbers, record["by"])
         elif "taken" in record:
             self._own(record["taken"], record["by"])
+        elif "final" in record:
+            number, split = _count(record["final"]), _count(record["split"])
+            row = self._row(record)
+            if number not in self.trials or not isinstance(record["splits"], str):
+                raise ValueError("there is no such trial")
+            self.finals.setdefault((record["splits"], number), {}).setdefault(split, row)
         elif "split" in record:
             number, split = _count(record["trial"]), _count(record["split"])
             if split >= self._n_splits:
                 raise ValueError("there is no such split")
-            row = {name: value_from_json(value) for name, value in record["row"].items()}
-            self._check_row(row)
-            self.rows[number].setdefault(split, row)
+            self.rows[number].setdefault(split, self._row(record))
         else:
             self._tell(_count(record["told"]), record)
 
@@ -150,6 +157,11 @@ class Replay:
         if record["score"] is not None and len(run) < self._n_splits:
             raise ValueError("a score takes all splits")
         return run
+
+    def _row(self, record: Record) -> Record:
+        row = {name: value_from_json(value) for name, value in record["row"].items()}
+        self._check_row(row)
+        return row
 
     def _check_row(self, row: Record) -> None:
         """Refuse a row of which no results could be made."""

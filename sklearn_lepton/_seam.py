@@ -16,6 +16,7 @@ from sklearn.model_selection._search import BaseSearchCV
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
+from sklearn_lepton._choice import ONE_SE, Choice, is_one_se
 from sklearn_lepton._fits import ErrorScore, Recorder, RunningFit
 from sklearn_lepton._values import is_real
 
@@ -45,6 +46,39 @@ class OpenSearchCV(BaseSearchCV):  # type: ignore[misc]
     def _check_metrics(self, scores: Mapping[str, Any]) -> None:
         """Refuse a ``refit`` that names none of several metrics."""
         self._check_refit_for_multimetric(scores)
+
+    def _check_refit_for_multimetric(self, scores: Mapping[str, Any]) -> None:
+        if is_one_se(self.refit):
+            raise ValueError(
+                f"refit={ONE_SE!r} takes a single metric, got {sorted(scores)}: give that one as "
+                "scoring, or refit as the name of one to choose the best by it."
+            )
+        super()._check_refit_for_multimetric(scores)
+
+    _choice: Choice | None = None  # between the search and what `fit` makes of it
+
+    def _select_best_index(self, refit: Any, refit_metric: str, results: Mapping[str, Any]) -> int:
+        """Return the row that was chosen, where that is not simply the best one."""
+        if self._choice is not None:
+            return self._choice.row
+        index: int = super()._select_best_index(refit, refit_metric, results)
+        return index
+
+    @property
+    def best_score_(self) -> float:
+        """Mean score of the best trial: over the final splits, if it was scored on these."""
+        try:
+            return self.__dict__["best_score_"]  # type: ignore[no-any-return]
+        except KeyError:
+            msg = f"{type(self).__name__!r} object has no attribute 'best_score_'"
+            raise AttributeError(msg) from None
+
+    @best_score_.setter
+    def best_score_(self, score: float) -> None:
+        # `fit` sets the mean over cv's splits of the row that it was given.
+        choice = self.__dict__.pop("_choice", None)
+        has_final = choice is not None and choice.score is not None
+        self.__dict__["best_score_"] = choice.score if has_final else score
 
     def _run_search(self, evaluate_candidates: Any, *, callback_ctx: Any = None) -> None:
         self._search(_read_fit(self, evaluate_candidates), callback_ctx)

@@ -67,6 +67,13 @@ class Study:
     def note(self, number: int, split: int, row: Row) -> None:
         """Take down the row of a fit that has finished."""
 
+    def final_rows(self, splits: str, number: int) -> Mapping[int, Row]:  # noqa: ARG002
+        """Return the rows that are known of a leader on final splits of this fingerprint."""
+        return {}
+
+    def note_final(self, splits: str, number: int, split: int, row: Row) -> None:
+        """Take down the row of a leader's fit on a final split."""
+
     def tell(self, trials: Sequence[Trial]) -> None:
         """Take down trials that have finished."""
         self.optimizer.tell(trials)
@@ -152,6 +159,17 @@ class SharedStudy(Study):
     def note(self, number: int, split: int, row: Row) -> None:
         """Take down the row of a fit that has finished."""
         record = _noted(number, split, row)
+        self._write(lambda: [record], sync=row["fit_time"] >= _WORTH_SYNC)
+
+    def final_rows(self, splits: str, number: int) -> Mapping[int, Row]:
+        """Return the rows that are known of a leader on final splits of this fingerprint."""
+        self._write(list)  # others may have scored it by now
+        return self._replay.finals.get((splits, number), {})
+
+    def note_final(self, splits: str, number: int, split: int, row: Row) -> None:
+        """Take down the row of a leader's fit on a final split."""
+        data = {name: value_to_json(value) for name, value in row.items()}
+        record = {"final": number, "splits": splits, "split": split, "row": data}
         self._write(lambda: [record], sync=row["fit_time"] >= _WORTH_SYNC)
 
     def tell(self, trials: Sequence[Trial]) -> None:

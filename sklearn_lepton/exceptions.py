@@ -1,6 +1,7 @@
 """Errors and warnings of their own class, so that they can be caught or filtered by class."""
 
 __all__ = [
+    "FinalChoiceWarning",
     "JournalMismatchError",
     "JournalWarning",
     "SearchInterruptedWarning",
@@ -15,6 +16,10 @@ class SpaceExhaustedWarning(UserWarning):
 
 class SearchInterruptedWarning(UserWarning):
     """Warn that Ctrl-C ended a search early and that it goes on with the finished trials."""
+
+
+class FinalChoiceWarning(UserWarning):
+    """Warn that leaders of a search were not scored on its final splits; the search stands."""
 
 
 class WorkersDiedError(RuntimeError):

@@ -126,6 +126,10 @@ def fitted(number, split, **changes):
     return {"trial": number, "split": split, "row": row(), **changes}
 
 
+def final(number, split, **changes):
+    return {"final": number, "splits": "some", "split": split, "row": row(), **changes}
+
+
 def told(number, **changes):
     names = {"status": "complete", "score": 0.5, "split_scores": [0.5, 0.5], "seconds": 0.1}
     return {"told": number, **names, **changes}

@@ -193,6 +193,21 @@ def test_the_best_row_is_chosen_by_the_published_ranks(probe, numbered):
     assert search.best_params_ == {"x": 0.3}
 
 
+def test_the_row_is_asked_for_and_its_score_set_afterwards(probe, numbered):
+    asked = []
+
+    class Choosing(Stock):
+        def _select_best_index(self, refit, refit_metric, results):
+            asked.append((refit, refit_metric, hasattr(self, "best_score_")))
+            return 1
+
+    search = Choosing(probe, lambda search, evaluate: evaluate([{"x": 0.7}, {"x": 0.1}]))
+    search.fit(*numbered)
+    assert asked == [(True, "score", False)]
+    assert search.best_params_ == {"x": 0.1}
+    assert search.best_score_ == search.cv_results_["mean_test_score"][1]
+
+
 def test_the_fits_of_a_running_fit_can_be_taken_and_rows_handed_in(probe, log, numbered):
     told = {}
 
@@ -323,6 +338,7 @@ def test_private_names_stand_in_one_module(path):
             "_check_refit_for_multimetric",
             "_format_results",
             "_run_search",
+            "_select_best_index",
         }
     else:
         assert private_imports(path) == []
