@@ -1,0 +1,477 @@
+"""Fit seconds to the score that a plain search reaches, by racing, by a resource, and by peers.
+
+    python benchmarks/fidelity.py [--tasks held-out] [--contestants NAME ...] [--seeds 10]
+        [--json benchmarks/fidelity.json]
+
+Tasks have a resource: trees, epochs, boosting rounds or samples. Every contestant searches the same
+Tasks have a resource: trees, epochs, boosting rounds or samples. Everyone searches the same
+so repeated fits, the proposals' time and idle workers do not count for or against anyone.
+
+plain       `BayesSearchCV`, 64 trials with all of the resource
+racing      the same with ``racing=True``
+resource    the same with ``resource=``
+both        the same with both
+halving     scikit-learn's `HalvingRandomSearchCV`, 81 candidates, factor 3, started over with
+            another seed as long as there are seconds left
+optuna      Optuna's TPE with its successive-halving pruner; a pruned trial goes on, where the
+            estimator can, from the fitted models of its lower levels
+flaml       FLAML's BlendSearch with its own scheduling of the resource
+hyperband   dask-ml's Hyperband, for estimators that have ``partial_fit``: one holdout instead of
+            splits, its best setting then scored on all of them at no charge
+
+All levels are 1/27, 1/9, 1/3 and all of the resource. A run ends with its seconds, those that the
+plain search of the same seed took, or once the target is reached: the median over the seeds of
+plain's best score after 64 trials. Only means over all five splits at full resource count. What is
+reported is the expected running time, the seconds of all runs of a task divided by the number of
+runs that reached the target [1], as a share of those that 64 plain trials take.
+
+The tasks were listed before anything was run on them; constants of the searches were chosen on
+others, or on those that are not held out (``--tasks development``).
+
+[1] N. Hansen et al., "COCO: a platform for comparing continuous optimizers in a black-box setting",
+Optimization Methods and Software 36, 2021.
+"""
+
+import argparse
+import json
+import statistics
+import time
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from sklearn.base import clone
+from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits, make_friedman1
+from sklearn.ensemble import (
+    ExtraTreesClassifier,
+    ExtraTreesRegressor,
+    GradientBoostingClassifier,
+    GradientBoostingRegressor,
+    RandomForestRegressor,
+)
+from sklearn.linear_model import SGDClassifier
+from sklearn.metrics import get_scorer
+from sklearn.model_selection import KFold, StratifiedKFold, train_test_split
+from sklearn.neural_network import MLPClassifier
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import SVC, SVR
+
+from sklearn_lepton import BayesSearchCV
+
+N_PLAIN, FACTOR = 64, 3
+LEVELS = (1 / 27, 1 / 9, 1 / 3, 1.0)
+Curve = list[tuple[float, float]]  # seconds so far, best score so far
+
+
+@dataclass(frozen=True)
+class Task:
+    """A search with a resource."""
+
+    name: str
+    estimator: Any
+    load: Callable[[], tuple[np.ndarray, np.ndarray]]
+    scoring: str
+    space: dict[str, Any]
+    resource: str
+    full: int
+    held_out: bool
+
+    def data(self) -> tuple[np.ndarray, np.ndarray]:
+        X, y = self.load()
+        return StandardScaler().fit_transform(X), y
+
+    def splits(self, seed: int) -> list[tuple[np.ndarray, np.ndarray]]:
+        X, y = self.data()
+        kind = StratifiedKFold if self.scoring in {"accuracy", "neg_log_loss"} else KFold
+        return list(kind(5, shuffle=True, random_state=seed).split(X, y))
+
+    def at(self, share: float) -> int:
+        return max(1, round(share * self.full))
+
+
+class Setting:
+    """A setting at growing resource, for peers whose own code does the fits."""
+
+    def __init__(self, task: Task, params: dict[str, Any], seed: int) -> None:
+        self.task, self.params, self.seed = task, params, seed
+        self.cuts, self.models = task.splits(seed), {}
+        self.X, self.y = task.data()
+
+    def score(self, share: float) -> float:
+        task, scorer, scores = self.task, get_scorer(self.task.scoring), []
+        for k, (train, test) in enumerate(self.cuts):
+            model = self.models.get(k) or clone(task.estimator).set_params(**self.params)
+            rows = train
+            if task.resource == "n_samples":
+                rng = np.random.default_rng(self.seed)
+                rows = rng.permutation(train)[: max(20, round(share * len(train)))]
+            else:
+                model.set_params(**{task.resource: task.at(share)})
+            scores.append(scorer(model.fit(self.X[rows], self.y[rows]), self.X[test], self.y[test]))
+            if getattr(model, "warm_start", False) and task.resource == "n_estimators":
+                self.models[k] = model
+        return float(np.mean(scores))
+
+
+class Clock:
+    """Best scores at full resource against seconds, until these are used up."""
+
+    def __init__(self, seconds: float, target: float) -> None:
+        self.seconds, self.target = seconds, target
+        self.spent, self.curve = 0.0, list[tuple[float, float]]()
+
+    @property
+    def is_over(self) -> bool:
+        return self.spent >= self.seconds or any(s >= self.target for _, s in self.curve)
+
+    def charge(self, seconds: float, score: float | None = None) -> None:
+        self.spent += seconds
+        if score is not None and np.isfinite(score):
+            best = max([score, *(s for _, s in self.curve[-1:])])
+            self.curve.append((self.spent, best))
+
+    def measure(self, setting: Setting, share: float) -> float:
+        start = time.perf_counter()
+        try:
+            score = setting.score(share)
+        except ValueError:
+            score = -1e9
+        self.charge(time.perf_counter() - start, score if share == 1.0 else None)
+        return score
+
+
+def ours(task: Task, seed: int, clock: Clock, *, racing: bool, resource: bool, n_iter: int) -> None:
+    def charge(_: Any, trial: Any) -> bool:
+        is_full = trial.resource in {None, 1.0}
+        clock.charge(trial.seconds, trial.score if is_full else None)
+        return clock.is_over
+
+    options: dict[str, Any] = {}
+    if resource:
+        options = {"resource": task.resource}
+        if task.resource != "n_samples":
+            options["max_resource"] = task.full
+    estimator = task.estimator
+    if not (resource or task.resource == "n_samples"):
+        estimator = clone(estimator).set_params(**{task.resource: task.full})
+    BayesSearchCV(
+        estimator,
+        task.space,
+        n_iter=n_iter,
+        scoring=task.scoring,
+        cv=task.splits(seed),
+        refit=False,
+        random_state=seed,
+        racing=racing,
+        callbacks=charge,
+        **options,
+    ).fit(*task.data())
+
+
+def plain(task: Task, seed: int, clock: Clock) -> None:
+    ours(task, seed, clock, racing=False, resource=False, n_iter=N_PLAIN)
+
+
+def racing(task: Task, seed: int, clock: Clock) -> None:
+    ours(task, seed, clock, racing=True, resource=False, n_iter=4 * N_PLAIN)
+
+
+def resource(task: Task, seed: int, clock: Clock) -> None:
+    ours(task, seed, clock, racing=False, resource=True, n_iter=8 * N_PLAIN)
+
+
+def both(task: Task, seed: int, clock: Clock) -> None:
+    ours(task, seed, clock, racing=True, resource=True, n_iter=8 * N_PLAIN)
+
+
+def halving(task: Task, seed: int, clock: Clock) -> None:
+    from sklearn.experimental import enable_halving_search_cv  # noqa: F401
+    from sklearn.model_selection import HalvingRandomSearchCV
+
+    from sklearn_lepton import Space
+
+    space = Space(task.space)
+    X, y = task.data()
+    full = len(X) if task.resource == "n_samples" else task.full
+    for start in range(1000):
+        if clock.is_over:
+            return
+        search = HalvingRandomSearchCV(
+            task.estimator,
+            {name: [None] for name in task.space},
+            n_candidates=81,
+            factor=FACTOR,
+            resource=task.resource,
+            max_resources=full,
+            min_resources=max(1, full // 27),
+            scoring=task.scoring,
+            cv=KFold(5) if task.resource == "n_samples" else task.splits(seed),
+            refit=False,
+            random_state=1000 * seed + start,
+        )
+        rng = np.random.default_rng([seed, start])
+        params = [space.from_point(u) for u in space.snap(rng.random((81, space.n_dims)))]
+        search._generate_candidate_params = lambda params=params: params  # noqa: SLF001
+        search.fit(X, y)
+        results = search.cv_results_
+        times = 5 * (results["mean_fit_time"] + results["mean_score_time"])
+        is_last = results["n_resources"] == results["n_resources"].max()
+        order = np.flatnonzero(is_last)
+        clock.charge(float(times[~is_last].sum()))
+        if task.resource == "n_samples":  # cuts the validation part, too: scored as the others
+            for k in order:
+                charged, clock.spent = clock.spent + float(times[k]), clock.spent
+                given = {n: v for n, v in results["params"][k].items() if n in task.space}
+                clock.curve.append((charged, Setting(task, given, seed).score(1.0)))
+                clock.spent = charged
+        else:
+            for k in order:
+                clock.charge(float(times[k]), float(results["mean_test_score"][k]))
+
+
+def suggested(trial: Any, space: dict[str, Any]) -> dict[str, Any]:
+    """Return a setting of Optuna's."""
+    params = {}
+    for name, entry in space.items():
+        if isinstance(entry, list):
+            params[name] = trial.suggest_categorical(name, entry)
+        elif "int" in entry[2]:
+            params[name] = trial.suggest_int(name, *entry[:2], log="log" in entry[2])
+        else:
+            params[name] = trial.suggest_float(name, *entry[:2], log="log" in entry[2])
+    return params
+
+
+def optuna(task: Task, seed: int, clock: Clock) -> None:
+    import optuna
+    from optuna.pruners import SuccessiveHalvingPruner
+
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+
+    def objective(trial: Any) -> float:
+        setting = Setting(task, suggested(trial, task.space), seed)
+        for level, share in enumerate(LEVELS):
+            score = clock.measure(setting, share)
+            if level < len(LEVELS) - 1:
+                trial.report(score, FACTOR**level)
+                if trial.should_prune():
+                    raise optuna.TrialPruned
+        if clock.is_over:
+            trial.study.stop()
+        return score
+
+    study = optuna.create_study(
+        direction="maximize",
+        sampler=optuna.samplers.TPESampler(seed=seed),
+        pruner=SuccessiveHalvingPruner(min_resource=1, reduction_factor=FACTOR),
+    )
+    while not clock.is_over:
+        study.optimize(objective, n_trials=1)
+
+
+def flaml(task: Task, seed: int, clock: Clock) -> None:
+    from flaml import tune
+
+    class Over(Exception):  # noqa: N818
+        pass
+
+    def domain(entry: Any) -> Any:
+        if isinstance(entry, list):
+            return tune.choice(entry)
+        low, high, kind = entry
+        if "int" in kind:
+            return (tune.lograndint if "log" in kind else tune.randint)(low, high + 1)
+        return (tune.loguniform if "log" in kind else tune.uniform)(low, high)
+
+    def evaluate(config: dict[str, Any]) -> dict[str, float]:
+        if clock.is_over:
+            raise Over
+        share = config["level"] / 27
+        params = {name: config[name] for name in task.space}
+        return {"score": clock.measure(Setting(task, params, seed), min(share, 1.0))}
+
+    np_state = np.random.get_state()  # noqa: NPY002 - it seeds the global generator
+    try:
+        tune.run(
+            evaluate,
+            config={name: domain(entry) for name, entry in task.space.items()},
+            metric="score",
+            mode="max",
+            resource_attr="level",
+            min_resource=1,
+            max_resource=27,
+            reduction_factor=FACTOR,
+            scheduler="flaml",
+            num_samples=-1,
+            time_budget_s=100 * clock.seconds + 60,
+            verbose=0,
+            search_alg=None,
+        )
+    except Over:
+        pass
+    finally:
+        np.random.set_state(np_state)  # noqa: NPY002
+
+
+def hyperband(task: Task, seed: int, clock: Clock) -> None:
+    from dask_ml.model_selection import HyperbandSearchCV
+    from distributed import Client
+
+    from sklearn_lepton import Space
+
+    space = Space(task.space)
+    rng = np.random.default_rng(seed)
+    points = space.snap(rng.random((500, space.n_dims)))
+    X, y = task.data()
+    X, X_test, y, y_test = train_test_split(X, y, test_size=0.2, random_state=seed, stratify=y)
+
+    del X_test, y_test
+    with Client(processes=False, n_workers=1, threads_per_worker=1, dashboard_address=None):
+        search = HyperbandSearchCV(
+            clone(task.estimator),
+            [{n: [v] for n, v in space.from_point(u).items()} for u in points],
+            max_iter=task.full,
+            aggressiveness=FACTOR,
+            random_state=seed,
+            scoring=task.scoring,
+        )
+        search.fit(X, y, classes=np.unique(y))
+    seconds = sum(h["partial_fit_time"] + h["score_time"] for h in search.history_)
+    params = {n: v for n, v in search.best_params_.items() if n in task.space}
+    clock.charge(seconds, Setting(task, params, seed).score(1.0))
+
+
+CONTESTANTS = {
+    f.__name__: f for f in (plain, racing, resource, both, halving, optuna, flaml, hyperband)
+}
+
+TREES = {
+    "max_depth": (2, 20, "int"),
+    "min_samples_leaf": (1, 30, "log-int"),
+    "max_features": (0.05, 1.0, "uniform"),
+}
+BOOSTED = TREES | {
+    "max_depth": (1, 6, "int"),
+    "learning_rate": (1e-2, 1.0, "log-uniform"),
+    "subsample": (0.3, 1.0, "uniform"),
+}
+SUPPORT = {"C": (1e-2, 1e3, "log-uniform"), "gamma": (1e-5, 1e0, "log-uniform")}
+NET = {
+    "hidden_layer_sizes": (8, 64, "log-int"),
+    "alpha": (1e-6, 1e0, "log-uniform"),
+    "learning_rate_init": (1e-4, 1e-1, "log-uniform"),
+    "batch_size": (16, 128, "log-int"),
+}
+LINE = {
+    "alpha": (1e-7, 1e-1, "log-uniform"),
+    "l1_ratio": (0.0, 1.0, "uniform"),
+    "loss": ["hinge", "log_loss", "modified_huber"],
+    "eta0": (1e-4, 1e0, "log-uniform"),
+    "learning_rate": ["constant", "invscaling", "adaptive"],
+}
+
+
+def xy(load: Callable[..., Any], rows: int | None = None) -> Callable[[], Any]:
+    def part() -> tuple[np.ndarray, np.ndarray]:
+        X, y = load(return_X_y=True)
+        return X[:rows], y[:rows]
+
+    return part
+
+
+def friedman() -> tuple[np.ndarray, np.ndarray]:
+    return make_friedman1(1200, noise=1.0, random_state=0)
+
+
+def tasks() -> list[Task]:
+    grow: dict[str, Any] = {"warm_start": True, "random_state": 0}
+    squared, digits = "neg_mean_squared_error", xy(load_digits, 900)
+    breast, diabetes = xy(load_breast_cancer), xy(load_diabetes)
+    net = MLPClassifier(tol=0.0, n_iter_no_change=1000, **grow)
+    line = SGDClassifier(penalty="elasticnet", tol=None, **grow)
+    rows: list[tuple[Any, ...]] = [
+        ("boosting, breast", GradientBoostingClassifier(**grow), breast, "neg_log_loss", BOOSTED,
+         "n_estimators", 81, False),
+        ("forest, friedman", RandomForestRegressor(**grow), friedman, squared, TREES,
+         "n_estimators", 54, False),
+        ("support vectors, breast", SVC(), breast, "accuracy", SUPPORT, "n_samples", 0, False),
+        ("boosting, diabetes", GradientBoostingRegressor(**grow), diabetes, squared, BOOSTED,
+         "n_estimators", 81, True),
+        ("extra trees, digits", ExtraTreesClassifier(**grow), digits, "accuracy", TREES,
+         "n_estimators", 54, True),
+        ("extra trees, diabetes", ExtraTreesRegressor(**grow), diabetes, squared, TREES,
+         "n_estimators", 54, True),
+        ("support vectors, digits", SVC(), digits, "accuracy", SUPPORT, "n_samples", 0, True),
+        ("support vectors, friedman", SVR(), friedman, squared, SUPPORT, "n_samples", 0, True),
+        ("net, digits", net, digits, "neg_log_loss", NET, "max_iter", 27, True),
+        ("line, digits", line, digits, "accuracy", LINE, "max_iter", 54, True),
+    ]  # fmt: skip
+    return [Task(*row) for row in rows]
+
+
+def replay(base: Clock, clock: Clock) -> None:
+    """Let a run be one that has been made."""
+    for spent, best in base.curve:
+        if not clock.is_over:
+            clock.spent, clock.curve = spent, [*clock.curve, (spent, best)]
+
+
+def compare(task: Task, contestants: list[str], n_seeds: int) -> dict[str, Any]:
+    """Run a task with every contestant and print what each needs."""
+    clocks = [Clock(np.inf, np.inf) for _ in range(n_seeds)]
+    for seed, clock in enumerate(clocks):
+        plain(task, seed, clock)
+    target = statistics.median(clock.curve[-1][1] for clock in clocks)
+    whole = statistics.mean(clock.spent for clock in clocks)
+    print(f"{task.name}: 64 plain trials take {whole:.1f} s, reach {target:.4f}", flush=True)
+    found: dict[str, Any] = {"target": target, "seconds": whole}
+    for name in contestants:
+        if name == "hyperband" and not hasattr(task.estimator, "partial_fit"):
+            continue
+        runs = []
+        for seed, base in enumerate(clocks):
+            clock = Clock(base.spent, target)
+            if name == "plain":
+                replay(base, clock)
+            else:
+                CONTESTANTS[name](task, seed, clock)
+            first = next((t for t, s in clock.curve if s >= target), None)
+            runs.append({"spent": clock.spent, "reached": first, "curve": clock.curve})
+        n_reached = sum(r["reached"] is not None for r in runs)
+        spent = sum(r["spent"] if r["reached"] is None else r["reached"] for r in runs)
+        share = spent / n_reached / whole if n_reached else None
+        found[name] = {"n_reached": n_reached, "share": share, "runs": runs}
+        shown = "never" if share is None else f"{share:.2f}"
+        print(f"    {name:10} {shown:>6} ({n_reached} of {n_seeds} reach it)", flush=True)
+    return found
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--tasks", choices=["held-out", "development"], default="held-out")
+    parser.add_argument("--only", nargs="*")
+    parser.add_argument("--contestants", nargs="*", default=list(CONTESTANTS))
+    parser.add_argument("--seeds", type=int, default=10)
+    parser.add_argument("--json", type=Path)
+    options = parser.parse_args()
+    warnings.simplefilter("ignore")
+    table: dict[str, dict[str, Any]] = {}
+    for task in tasks():
+        is_asked = not options.only or task.name in options.only
+        if is_asked and task.held_out == (options.tasks == "held-out"):
+            table[task.name] = compare(task, options.contestants, options.seeds)
+    for name in options.contestants:
+        shares = [t[name]["share"] for t in table.values() if name in t]
+        if shares and None not in shares:
+            print(f"{name:10} geometric mean {statistics.geometric_mean(shares):.2f}")
+        else:
+            print(f"{name:10} not reached on {shares.count(None)} of {len(shares)} tasks")
+    if options.json:
+        options.json.write_text(json.dumps(table) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
