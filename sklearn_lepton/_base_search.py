@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from sklearn.utils import check_random_state
 
+from sklearn_lepton._boosters import Boosters
 from sklearn_lepton._checks import (
     check_names,
     check_parameters,
@@ -22,9 +23,10 @@ from sklearn_lepton._fits import OTHER_SPLITS, Fits, FrozenSplits, RunningFit
 from sklearn_lepton._loop import callbacks_of, run_trials
 from sklearn_lepton._replay import open_journal
 from sklearn_lepton._seam import OpenSearchCV, SearchTask
+from sklearn_lepton._steps import Steps, reusable_steps
 from sklearn_lepton._study import SharedStudy, Study
 from sklearn_lepton._trial import Trial
-from sklearn_lepton._typing import Workers
+from sklearn_lepton._typing import FitAid, Workers
 from sklearn_lepton._update import Update, UpdateMixin
 from sklearn_lepton._values import is_whole
 from sklearn_lepton._workers import make_workers
@@ -130,6 +132,7 @@ class BaseOptimizerSearchCV(UpdateMixin, OpenSearchCV):
         update: Update | None = self.__dict__.pop("_update", None)
         workers = self._make_workers(running.parallel)
         space = Space(self.param_distributions)
+        aids = self._make_aids(running, space, workers)
         studies = self._older_studies(space, update)
         study, splits = self._prepare(running, space, studies)
         optimizer = study.optimizer
@@ -147,6 +150,7 @@ class BaseOptimizerSearchCV(UpdateMixin, OpenSearchCV):
                 check_metrics=self._check_metrics,
                 task=task,
                 splits=splits,
+                aids=aids,
             )
             reason = self._conduct(study, fits, workers, update)
         except KeyboardInterrupt:
@@ -157,6 +161,8 @@ class BaseOptimizerSearchCV(UpdateMixin, OpenSearchCV):
             warnings.warn(msg, SearchInterruptedWarning, stacklevel=4)
         finally:
             study.close()
+            for aid in aids:
+                aid.close()
             self.trials_ = [t for t in optimizer.trials if t.status != "pending"]
             self.space_, self.optimizer_ = optimizer.space, optimizer
             self._fingerprint, self._studies = splits.fingerprint, studies
@@ -261,6 +267,15 @@ class BaseOptimizerSearchCV(UpdateMixin, OpenSearchCV):
                 "'dask' or 'ray', or set asynchronous=False."
             )
         return workers
+
+    def _make_aids(self, running: RunningFit, space: Space, workers: Workers) -> list[FitAid]:
+        """Make what changes each fit: early stopping on its split, steps that are kept."""
+        aids: list[FitAid] = [Boosters(running, space)] if self.eval_set_from_split else []
+        if self.cache_steps and workers.is_here:
+            names = reusable_steps(running.estimator, space, self.n_iter)
+            if names:
+                aids.append(Steps(names, has_processes=workers.can_end))
+        return aids
 
     def _conduct(self, study: Study, fits: Fits, workers: Workers, update: Update | None) -> str:
         """Run the loop and return why it ended."""

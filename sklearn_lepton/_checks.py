@@ -31,6 +31,11 @@ def check_parameters(search: Any) -> None:
             "None or an integer of at least 1",
         ),
         "asynchronous": (isinstance(search.asynchronous, bool | np.bool_), "True or False"),
+        "eval_set_from_split": (
+            isinstance(search.eval_set_from_split, bool | np.bool_),
+            "True or False",
+        ),
+        "cache_steps": (isinstance(search.cache_steps, bool | np.bool_), "True or False"),
         "warm_start": (isinstance(search.warm_start, bool | np.bool_), "True or False"),
         "tol": (is_real(search.tol) and search.tol >= 0, "a number of at least 0"),
         "target_score": (
@@ -194,7 +199,10 @@ def describe_study(
         for name, value in values.items()
         if value is not None
     }
+    # Only where it is set: journals of before know nothing of it.
+    of_boosters = {"eval_set_from_split": True} if search.eval_set_from_split else {}
     return {
+        **of_boosters,
         "space": space.to_json(),
         "estimator": {
             "class": _describe(search.estimator),
