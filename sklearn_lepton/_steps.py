@@ -164,6 +164,8 @@ class StepMemory:
 
     def _store(self, file: Path, name: str, state: _State, result: Any, seconds: float) -> None:
         """Keep a result if there is room and writing takes clearly less than fitting."""
+        if self._state() is not state:  # the search is over, and this thread goes on
+            return
         n_bytes = _n_bytes(result[0])
         if n_bytes / _BYTES_PER_SECOND > seconds / 2:
             return
