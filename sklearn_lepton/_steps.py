@@ -34,7 +34,8 @@ class _State:
     Attributes
     ----------
     seconds : dict of str to float
-        The longest that each step has taken.
+        What each step has taken of late, the last time counting half: a machine that was
+        busy for a moment makes no step slow.
     left_out : set of str
         Steps that are no faster read than fitted.
     is_registered : bool
@@ -45,6 +46,14 @@ class _State:
         self.seconds: dict[str, float] = {}
         self.left_out: set[str] = set()
         self.is_registered = False
+
+    def note(self, name: str, seconds: float) -> None:
+        """Take down how long a step takes."""
+        self.seconds[name] = (seconds + self.seconds.get(name, seconds)) / 2
+
+    def may_be_slow(self, name: str) -> bool:
+        """Say whether a step takes long enough to be kept, or has not been seen."""
+        return self.seconds.get(name, WORTH) >= WORTH
 
 
 _states: dict[str, _State] = {}
@@ -114,14 +123,14 @@ class StepMemory:
             is_open = key is not None and self._is_open(name, state)
             key = _key(key, transformer, X) if key is not None and is_open else None
             file = None
-            if key is not None and state.seconds.get(name, math.inf) >= WORTH:
+            if key is not None and state.may_be_slow(name):
                 file = Path(self._path) / key
                 if (kept := self._load(file, name, state)) is not None:
                     return kept
             start = time.perf_counter()
             result = func(transformer, X, *args, **kwargs)
             seconds = time.perf_counter() - start
-            state.seconds[name] = max(seconds, state.seconds.get(name, 0.0))
+            state.note(name, seconds)
             if file is not None and seconds >= WORTH and name not in state.left_out:
                 self._store(file, name, state, result, seconds)
             return result
@@ -139,10 +148,7 @@ class StepMemory:
         if name not in self._names:
             return False
         rest = self._names[self._names.index(name) :]
-        return any(
-            other not in state.left_out and state.seconds.get(other, math.inf) >= WORTH
-            for other in rest
-        )
+        return any(other not in state.left_out and state.may_be_slow(other) for other in rest)
 
     def _load(self, file: Path, name: str, state: _State) -> Any:
         """Return what is kept, or None."""
@@ -157,7 +163,7 @@ class StepMemory:
         except Exception:  # noqa: BLE001 - whatever it is, the step can be fitted
             state.left_out.add(name)
             return None
-        state.seconds[name] = max(seconds, state.seconds.get(name, 0.0))
+        state.note(name, seconds)
         if time.perf_counter() - start > seconds:
             state.left_out.add(name)
         return result
