@@ -89,6 +89,9 @@ PIPELINES = {
 }
 
 
+CHEAP = ("cheap", "tiny")
+
+
 def run(
     problem: tuple[Any, Any, Any, Any], *, cache_steps: bool, n_jobs: int
 ) -> tuple[float, float, Any]:
