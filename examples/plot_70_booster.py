@@ -7,10 +7,10 @@ validation part of its split, and the best setting is refitted with the mean num
 """
 
 # %%
-# The data: how far diabetes has progressed in a year. LightGBM stands at the end of a pipeline; with
-# XGBoost or CatBoost it is the same. Its own 1000 rounds are the most there may be. The validation
-# part is brought to the space that the booster sees by the steps before it, which are fitted on
-# the training part alone.
+# The data: how far diabetes has progressed in a year. LightGBM stands at the end of a pipeline;
+# with XGBoost or CatBoost it is the same. Its own 1000 rounds are the most there may be. The
+# validation part is brought to the space that the booster sees by the steps before it, which are
+# fitted on the training part alone.
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -69,8 +69,9 @@ ax.legend()
 plt.show()
 
 # %%
-# ``best_params_`` holds all that the refit took: the number of rounds, and early stopping off, since
-# all data are for learning then. The estimator with these parameters is the one that was refitted.
+# ``best_params_`` holds all that the refit took: the number of rounds, and early stopping off,
+# since all data are for learning then. An estimator with these parameters is the one that was
+# refitted.
 
 again = pipeline.set_params(**search.best_params_).fit(X, y)
 print(np.array_equal(again.predict(X), search.predict(X)))

@@ -34,8 +34,8 @@ class _State:
     Attributes
     ----------
     seconds : dict of str to float
-        What each step has taken of late, the last time counting half: a machine that was
-        busy for a moment makes no step slow.
+        What each step, by its name and class, has taken of late, the last time counting
+        half: a machine that was busy for a moment makes no step slow.
     left_out : set of str
         Steps that are no faster read than fitted.
     is_registered : bool
@@ -51,9 +51,9 @@ class _State:
         """Take down how long a step takes."""
         self.seconds[name] = (seconds + self.seconds.get(name, seconds)) / 2
 
-    def may_be_slow(self, name: str) -> bool:
+    def may_keep(self, name: str) -> bool:
         """Say whether a step takes long enough to be kept, or has not been seen."""
-        return self.seconds.get(name, WORTH) >= WORTH
+        return name not in self.left_out and self.seconds.get(name, WORTH) >= WORTH
 
 
 _states: dict[str, _State] = {}
@@ -105,13 +105,11 @@ class StepMemory:
         -------
         call : callable
         """
-        names = iter(
-            [
-                name
-                for name, step in self._pipeline.steps[:-1]
-                if step is not None and not isinstance(step, str)  # "passthrough"
-            ]
-        )
+        steps = [
+            (f"{name} {type(step).__qualname__}", name in self._names)
+            for name, step in self._pipeline.steps[:-1]
+            if step is not None and not isinstance(step, str)  # "passthrough"
+        ]
         state = self._state()
         if state is None:
             return func
@@ -119,11 +117,13 @@ class StepMemory:
 
         def call(transformer: Any, X: Any, *args: Any, **kwargs: Any) -> Any:
             nonlocal key
-            name = next(names)
-            is_open = key is not None and self._is_open(name, state)
-            key = _key(key, transformer, X) if key is not None and is_open else None
+            name = steps[0][0]
+            # Without a link there is no chain: the steps after this one are fitted, too.
+            is_of_use = any(may_recur and state.may_keep(other) for other, may_recur in steps)
+            may_recur = steps.pop(0)[1]
+            key = _key(key, transformer, X) if key and may_recur and is_of_use else None
             file = None
-            if key is not None and state.may_be_slow(name):
+            if key is not None and state.may_keep(name):
                 file = Path(self._path) / key
                 if (kept := self._load(file, name, state)) is not None:
                     return kept
@@ -131,7 +131,7 @@ class StepMemory:
             result = func(transformer, X, *args, **kwargs)
             seconds = time.perf_counter() - start
             state.note(name, seconds)
-            if file is not None and seconds >= WORTH and name not in state.left_out:
+            if file is not None and seconds >= WORTH:
                 self._store(file, name, state, result, seconds)
             return result
 
@@ -143,17 +143,8 @@ class StepMemory:
             return _states.get(self._path)
         return _states.setdefault(self._path, _State())
 
-    def _is_open(self, name: str, state: _State) -> bool:
-        """Say whether this step, or one after it, may be kept."""
-        if name not in self._names:
-            return False
-        rest = self._names[self._names.index(name) :]
-        return any(other not in state.left_out and state.may_be_slow(other) for other in rest)
-
     def _load(self, file: Path, name: str, state: _State) -> Any:
         """Return what is kept, or None."""
-        if name in state.left_out:
-            return None
         start = time.perf_counter()
         try:
             with file.open("rb") as stream:
@@ -192,7 +183,7 @@ class StepMemory:
         finally:
             with contextlib.suppress(OSError):
                 part.unlink(missing_ok=True)
-        if time.perf_counter() - start > seconds / 2:
+        if time.perf_counter() - start > seconds:
             state.left_out.add(name)
 
     def _make_folder(self, state: _State) -> None:
