@@ -1,7 +1,10 @@
 """First steps of a pipeline that trials repeat are not fitted again."""
 
 import os
+import subprocess
+import sys
 import tempfile
+import time
 
 import joblib
 import numpy as np
@@ -284,3 +287,38 @@ def test_how_many_bytes_data_take():
     assert _steps._n_bytes(csr_matrix(X)) == 100 * 8 + 100 * 4 + 101 * 4
     assert _steps._n_bytes(pd.DataFrame(X)) >= 80_000
     assert _steps._n_bytes([1, 2]) == 0
+
+
+KILLED = """
+import sys
+from slow_steps import Slow
+from sklearn.datasets import load_iris
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import Pipeline
+from sklearn_lepton import BayesSearchCV
+
+steps = [("slow", Slow(folder=sys.argv[1])), ("clf", LogisticRegression(max_iter=1000))]
+space = {"clf__C": (1e-3, 1e3, "log-uniform")}
+search = BayesSearchCV(Pipeline(steps), space, n_iter=10**6, n_jobs=int(sys.argv[2]))
+search.fit(*load_iris(return_X_y=True))
+"""
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_a_search_that_is_killed_leaves_nothing(folder, temporary, n_jobs):
+    command = [sys.executable, "-c", KILLED, str(folder), str(n_jobs)]
+    process = subprocess.Popen(command, env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)})
+    try:
+        wait_for(lambda: list(temporary.glob("sklearn_lepton-steps-*/*")))
+    finally:
+        process.kill()
+        process.wait()
+    wait_for(lambda: not list(temporary.glob("sklearn_lepton-*")))
+
+
+def wait_for(is_so, seconds=60):
+    end = time.monotonic() + seconds
+    while not is_so():
+        assert time.monotonic() < end
+        time.sleep(0.1)
