@@ -14,7 +14,8 @@ from sklearn.model_selection import KFold
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from sklearn_lepton import BayesSearchCV, _boosters, load_trials
+from sklearn_lepton import BayesSearchCV, _boosters, _replay, load_trials
+from sklearn_lepton._journal import Journal
 from sklearn_lepton.exceptions import JournalMismatchError
 
 
@@ -302,6 +303,39 @@ def test_warm_start_knows_the_rounds_of_before(booster, thousandths):
     search.fit(*thousandths)
     np.testing.assert_array_equal(search.cv_results_["mean_n_rounds"][:4], before)
     assert np.isfinite(search.cv_results_["mean_n_rounds"]).all()
+
+
+class Secretive(Booster):
+    """As CatBoost, lists only what it was given."""
+
+    def get_params(self, deep=True):
+        return {k: v for k, v in super().get_params(deep).items() if v not in {None, 0}}
+
+    def set_params(self, **params):
+        vars(self).update(params)
+        return self
+
+
+def test_parameters_that_are_not_listed_can_be_tuned(thousandths):
+    search = make(Secretive()).fit(*thousandths)
+    assert {trial.params["z"] for trial in search.trials_} != {0}
+    pipeline = Pipeline([("clf", Secretive())])
+    assert "clf__z" in make(pipeline, {"clf__z": [1, 2]}, n_iter=2).fit(*thousandths).best_params_
+    for estimator, name in ((Secretive(), "zz"), (pipeline, "clf__zz"), (pipeline, "no__z")):
+        with pytest.raises(ValueError, match=f"Unknown parameter '{name}'"):
+            make(estimator, {name: [1, 2]}).fit(*thousandths)
+
+
+@pytest.mark.parametrize("n_rounds", [0, -1, 1.5, "many"])
+def test_rounds_that_are_none_damage_a_journal(thousandths, tmp_path, n_rounds):
+    make(Booster(), journal=tmp_path / "study.jsonl", n_iter=1).fit(*thousandths)
+    replay = _replay.Replay(Journal(tmp_path / "study.jsonl"))
+    *before, row = [record for record in replay.journal.load() if "told" not in record]
+    for record in before:
+        replay.apply(record)
+    row["row"]["n_rounds"] = n_rounds
+    with pytest.raises(JournalMismatchError, match="does not fit"):
+        replay.apply(row)
 
 
 # ------------------------------------------------------------ the real libraries
