@@ -121,7 +121,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--json", type=Path)
     parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--jobs", type=int, nargs="*", default=[1, 2])
+    parser.add_argument("--jobs", type=int, nargs="*", default=[1])
     parser.add_argument("--pipelines", nargs="*", default=list(PIPELINES))
     options = parser.parse_args()
     warnings.simplefilter("ignore")
