@@ -193,6 +193,10 @@ bench-calibration: .venv-peers/.stamp  ## Count the scores inside the bands of B
 bench-stream: $(VENV)/.stamp-bench  ## Keep a search up with streams, beside tuning once and tuning anew
 	$(PY) benchmarks/stream.py --json benchmarks/stream.json
 
+.PHONY: bench-steps
+bench-steps: $(VENV)/.stamp-test  ## Measure what keeping the first steps of a pipeline saves and costs
+	$(PY) benchmarks/steps.py --json benchmarks/steps.json
+
 .PHONY: bench-transfer
 bench-transfer: $(VENV)/.stamp-bench  ## Count the evaluations that older studies save, or cost if misleading
 	$(PY) benchmarks/transfer.py --json benchmarks/transfer.json

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from sklearn.utils import check_random_state
 
+from sklearn_lepton._boosters import Boosters
 from sklearn_lepton._checks import (
     check_names,
     check_parameters,
@@ -24,9 +25,10 @@ from sklearn_lepton._loop import callbacks_of, run_trials
 from sklearn_lepton._race import error_rate
 from sklearn_lepton._replay import open_journal
 from sklearn_lepton._seam import OpenSearchCV, SearchTask
+from sklearn_lepton._steps import Steps, reusable_steps
 from sklearn_lepton._study import SharedStudy, Study
 from sklearn_lepton._trial import Trial
-from sklearn_lepton._typing import Workers
+from sklearn_lepton._typing import FitAid, Workers
 from sklearn_lepton._update import Update, UpdateMixin
 from sklearn_lepton._values import is_whole
 from sklearn_lepton._workers import make_workers
@@ -134,6 +136,7 @@ class BaseOptimizerSearchCV(UpdateMixin, OpenSearchCV):
         workers = self._make_workers(running.parallel)
         space = Space(self.param_distributions)
         check_choice(self, space)
+        aids = self._make_aids(running, space, workers)
         studies = self._older_studies(space, update)
         study, splits = self._prepare(running, space, studies)
         optimizer = study.optimizer
@@ -143,7 +146,7 @@ class BaseOptimizerSearchCV(UpdateMixin, OpenSearchCV):
         task, fits, choice = None, None, None
         reason: str | None = None
         try:
-            choice = FinalChoice(self, running, splits, study)
+            choice = FinalChoice(self, running, splits, study, aids)
             if callback_ctx is not None:
                 task = SearchTask(callback_ctx, self, study.n_trials * self.n_splits_)
             fits = Fits(
@@ -152,6 +155,7 @@ class BaseOptimizerSearchCV(UpdateMixin, OpenSearchCV):
                 check_metrics=self._check_metrics,
                 task=task,
                 splits=splits,
+                aids=aids,
             )
             reason = self._conduct(study, fits, workers, update, choice.search_deadline)
             choice.score_leaders(self._make_workers)
@@ -163,6 +167,8 @@ class BaseOptimizerSearchCV(UpdateMixin, OpenSearchCV):
             warnings.warn(msg, SearchInterruptedWarning, stacklevel=4)
         finally:
             study.close()
+            for aid in aids:
+                aid.close()
             self.trials_ = [t for t in optimizer.trials if t.status != "pending"]
             self.space_, self.optimizer_ = optimizer.space, optimizer
             self._fingerprint, self._studies = splits.fingerprint, studies
@@ -174,16 +180,19 @@ class BaseOptimizerSearchCV(UpdateMixin, OpenSearchCV):
             if task is not None:
                 task.close()
         if optimizer.best is None:
-            if not self.trials_:
-                msg = (
-                    f"max_time={self.max_time} s passed before a trial had finished, so that there "
-                    "is no result: give it more time, or a smaller estimator or part of the data."
-                )
-                raise TimeoutError(msg)
-            raise ValueError(explain_failures(self.trials_))
+            raise self._no_result()
         assert choice is not None  # noqa: S101 - for mypy
         if chosen := choice.choose(self.trials_):
             self._choice = chosen
+
+    def _no_result(self) -> Exception:
+        """Return the error of a search in which no trial has a score."""
+        if self.trials_:
+            return ValueError(explain_failures(self.trials_))
+        return TimeoutError(
+            f"max_time={self.max_time} s passed before a trial had finished, so that there is no "
+            "result: give it more time, or a smaller estimator or part of the data."
+        )
 
     def _older_studies(self, space: Space, update: Update | None) -> list[list[Trial]]:
         """Return what the search learns from beside its own trials."""
@@ -275,6 +284,15 @@ class BaseOptimizerSearchCV(UpdateMixin, OpenSearchCV):
                     f"default, 'threading', 'dask' or 'ray', or set {name}=False."
                 )
         return workers
+
+    def _make_aids(self, running: RunningFit, space: Space, workers: Workers) -> list[FitAid]:
+        """Make what changes each fit: early stopping on its split, steps that are kept."""
+        aids: list[FitAid] = [Boosters(running, space)] if self.eval_set_from_split else []
+        if self.cache_steps and workers.is_here:
+            names = reusable_steps(running.estimator, space, self.n_iter)
+            if names:
+                aids.append(Steps(names, has_processes=workers.can_end))
+        return aids
 
     def _conduct(
         self,

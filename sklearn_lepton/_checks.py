@@ -1,5 +1,6 @@
 """What is checked and made ready before the first fit."""
 
+import inspect
 import os
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -37,6 +38,11 @@ def check_parameters(search: Any) -> None:
             "True, False or an error rate between 0 and 1",
         ),
         "asynchronous": (isinstance(search.asynchronous, bool | np.bool_), "True or False"),
+        "eval_set_from_split": (
+            isinstance(search.eval_set_from_split, bool | np.bool_),
+            "True or False",
+        ),
+        "cache_steps": (isinstance(search.cache_steps, bool | np.bool_), "True or False"),
         "warm_start": (isinstance(search.warm_start, bool | np.bool_), "True or False"),
         "tol": (is_real(search.tol) and search.tol >= 0, "a number of at least 0"),
         "target_score": (
@@ -64,22 +70,37 @@ def _is_time(value: Any) -> bool:
 
 def check_names(space: Space, estimator: Any) -> None:
     """Refuse parameters that neither the estimator nor a choice for one of its steps has."""
-    known = estimator.get_params(deep=True)
     for branch in space.branches:
         for name in branch:
-            if name in known:
+            if _has(estimator, name):
                 continue
             for other, column in branch.items():
                 dimension = space.dimensions[column]
                 if name.startswith(f"{other}__") and isinstance(dimension, Categorical):
                     inner = name[len(other) + 2 :]
-                    if any(
-                        hasattr(choice, "get_params") and inner in choice.get_params(deep=True)
-                        for choice in dimension.categories
-                    ):
+                    if any(_has(choice, inner) for choice in dimension.categories):
                         break
             else:
-                raise ValueError(unknown_name(name, list(known)))
+                raise ValueError(unknown_name(name, list(estimator.get_params(deep=True))))
+
+
+def _has(estimator: Any, name: str) -> bool:
+    """Say whether an estimator, or one in it, has a parameter.
+
+    CatBoost lists only those that were given, and LightGBM and XGBoost take others than
+    they list; what their constructors take counts, too.
+    """
+    if not hasattr(estimator, "get_params"):
+        return False
+    known = estimator.get_params(deep=True)
+    if name in known:
+        return True
+    owner, _, last = name.rpartition("__")
+    parent = known.get(owner) if owner else estimator
+    if not hasattr(parent, "get_params"):
+        return False
+    takes = inspect.signature(type(parent)).parameters.values()
+    return any(p.name == last or p.kind is p.VAR_KEYWORD for p in takes)
 
 
 def initial_settings(given: Any, estimator: Any, space: Space) -> list[dict[str, Any]]:
@@ -200,7 +221,10 @@ def describe_study(
         for name, value in values.items()
         if value is not None
     }
+    # Only where it is set: journals of before know nothing of it.
+    of_boosters = {"eval_set_from_split": True} if search.eval_set_from_split else {}
     return {
+        **of_boosters,
         "space": space.to_json(),
         "estimator": {
             "class": _describe(search.estimator),

@@ -23,6 +23,7 @@ class FutureWorkers:
 
     n_workers: int
     can_end = False
+    is_here = False
 
     @property
     def n_slots(self) -> float:

@@ -22,7 +22,7 @@ from sklearn_lepton._evaluation import SplitEvaluator
 from sklearn_lepton._fits import Fits, FrozenSplits, RunningFit
 from sklearn_lepton._study import Study
 from sklearn_lepton._trial import Trial
-from sklearn_lepton._typing import Fit, Row, Workers
+from sklearn_lepton._typing import Fit, FitAid, Row, Workers
 from sklearn_lepton._values import is_whole
 from sklearn_lepton.exceptions import FinalChoiceWarning, SearchInterruptedWarning
 
@@ -41,6 +41,8 @@ class FinalChoice:
     splits : FrozenSplits
         Those of the search.
     study : Study
+    aids : sequence of FitAid
+        What changes each fit.
 
     Attributes
     ----------
@@ -54,8 +56,14 @@ class FinalChoice:
     """
 
     def __init__(
-        self, search: Any, running: RunningFit, splits: FrozenSplits, study: Study
+        self,
+        search: Any,
+        running: RunningFit,
+        splits: FrozenSplits,
+        study: Study,
+        aids: Sequence[FitAid],
     ) -> None:
+        self._aids = aids
         self._search, self._running, self._study = search, running, study
         self._metric = metric_of(search.refit)
         self._cost = cost_of(search.simplest, study.optimizer.space)
@@ -116,7 +124,7 @@ class FinalChoice:
     def _run(self, leaders: list[Trial], workers: Workers) -> list[Trial]:
         search = self._search
         assert self._splits is not None  # noqa: S101 - for mypy
-        fits = _FinalFits(search, self._running, self._splits)
+        fits = _FinalFits(search, self._running, self._splits, self._aids)
         evaluator = SplitEvaluator(
             fits,
             workers,
@@ -215,8 +223,12 @@ def _splitter(search: Any, running: RunningFit, seed: int) -> Any:
 class _FinalFits(Fits):
     """Fits on the final splits, of which there may be another number than of cv's."""
 
-    def __init__(self, search: Any, running: RunningFit, splits: FrozenSplits) -> None:
-        super().__init__(search, running, check_metrics=lambda _: None, task=None, splits=splits)
+    def __init__(
+        self, search: Any, running: RunningFit, splits: FrozenSplits, aids: Sequence[FitAid]
+    ) -> None:
+        super().__init__(
+            search, running, check_metrics=lambda _: None, task=None, splits=splits, aids=aids
+        )
         self.n_splits = len(splits.split())
 
     def record(self, trials: Sequence[Trial]) -> list[list[Fit] | str]:

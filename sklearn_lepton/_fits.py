@@ -8,7 +8,7 @@ from sklearn.base import clone
 from sklearn.utils.parallel import Parallel
 
 from sklearn_lepton._trial import Trial
-from sklearn_lepton._typing import Fit, Row
+from sklearn_lepton._typing import Fit, FitAid, Row
 
 OTHER_SPLITS = (
     "With warm_start=True the splits must be those of the fit before, which they are not: the data "
@@ -103,6 +103,8 @@ class Fits:
     task : object or None
         The task that the fits are subtasks of, where scikit-learn has callbacks.
     splits : FrozenSplits
+    aids : sequence of FitAid, default=()
+        What changes each fit, and adds to the results.
 
     Attributes
     ----------
@@ -119,8 +121,10 @@ class Fits:
         check_metrics: Callable[[Mapping[str, Any]], None],
         task: Any,
         splits: "FrozenSplits",
+        aids: Sequence[FitAid] = (),
     ) -> None:
         self._search = search
+        self._aids = aids
         self._evaluate = running.evaluate
         self._recorder = running.recorder
         self._check_metrics = check_metrics
@@ -161,6 +165,8 @@ class Fits:
             # Told by verbose=10: its place in the search instead of in the batch.
             number = legal[place // self.n_splits].number
             kwargs["candidate_progress"] = (number, self._search.n_iter)
+        for aid in self._aids:
+            fits = list(map(aid.prepare, fits))
         of_all = iter(fits)
         return [
             [next(of_all) for _ in range(self.n_splits)] if reason is None else reason
@@ -207,11 +213,14 @@ class Fits:
         ]
         verbose, search.verbose = search.verbose, 0  # nothing is fitted any more
         try:
-            return self._evaluate(  # type: ignore[no-any-return]
+            results: dict[str, Any] = self._evaluate(
                 [t.params for t in trials], cv=_NoSplits(self.n_splits)
             )
         finally:
             search.verbose = verbose
+        for aid in self._aids:
+            aid.publish(results, trials)
+        return results
 
     def tidy(self, row: Row) -> Row:
         """Keep of a row what is published, in plain numbers, equal tracebacks only once."""
@@ -223,6 +232,8 @@ class Fits:
                 tidy[name] = {metric: float(score) for metric, score in value.items()}
             elif value is not None:
                 tidy[name] = float(value)
+        if "n_rounds" in row:
+            tidy["n_rounds"] = int(row["n_rounds"])
         scores, error = row["test_scores"], row["fit_error"]
         if isinstance(scores, dict) and not self._is_checked:
             self._is_checked = True

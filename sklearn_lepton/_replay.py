@@ -184,6 +184,8 @@ class Replay:
         list(map(float, numbers))  # what is too large is an error
         if not (error is None or isinstance(error, str)):
             raise ValueError("fit_error must be None or a text")
+        if _count(row.get("n_rounds", 1)) < 1:
+            raise ValueError("no booster has fewer than one round")
 
     def _own(self, numbers: Sequence[int], owner: str) -> None:
         if not _OWNER.fullmatch(owner):  # it becomes part of a path

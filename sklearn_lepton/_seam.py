@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from scipy.stats import rankdata
 from sklearn.model_selection._search import BaseSearchCV
-from sklearn.utils.metaestimators import available_if
+from sklearn.utils.metaestimators import _safe_split, available_if
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_lepton._choice import ONE_SE, Choice, is_one_se
@@ -34,6 +34,28 @@ def _inner_has(name: str) -> Callable[[Any], bool]:
         return True
 
     return check
+
+
+def part_of(estimator: Any, X: Any, y: Any, rows: Any, train: Any) -> tuple[Any, Any]:
+    """Return the part of the data that an estimator fitted on others is given.
+
+    Parameters
+    ----------
+    estimator : estimator object
+        If it works on pairs of samples, the columns of `X` are those of `train`.
+    X, y : object
+        The data.
+    rows : array of int
+        The rows of the part.
+    train : array of int
+        The rows that it is fitted on.
+
+    Returns
+    -------
+    X_part, y_part : object
+    """
+    X_part, y_part = _safe_split(estimator, X, y, rows, train)
+    return X_part, y_part
 
 
 class OpenSearchCV(BaseSearchCV):  # type: ignore[misc]

@@ -94,7 +94,8 @@ class SwarmSearchCV(BaseOptimizerSearchCV):
     eval_set_from_split : bool, default=False
         Whether XGBoost's, LightGBM's and CatBoost's estimators, alone or at the end of a
         pipeline, get each split's validation part as ``eval_set`` and stop by themselves.
-        The estimator is refitted with the mean number of rounds.
+        The estimator is refitted with the mean number of rounds, which ``best_params_``
+        holds; that of each split is in ``cv_results_``.
     cache_steps : bool, default=True
         Whether trials reuse, on the same split, what the first steps of a pipeline gave
         for the same parameters, where that was slow. A pipeline's own ``memory`` is left

@@ -35,7 +35,8 @@ class Trial:
         What scikit-learn returned for each split: all metrics, times in
         seconds and the traceback of a fit that failed; also "start_time", in
         seconds since the epoch, and "worker", the number of the one that ran
-        it, -1 if none did. Empty for a split that was not run.
+        it, -1 if none did. With `eval_set_from_split` "n_rounds", how many rounds of
+        a booster were best. Empty for a split that was not run.
     seconds : float, default=0.0
         Time that the fits and the scoring took together, in seconds.
     resource : float or None, default=None

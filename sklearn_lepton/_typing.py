@@ -31,6 +31,19 @@ class Evaluator(Protocol):
         """End what runs, and return what has finished that `collect` may not have returned."""
 
 
+class FitAid(Protocol):
+    """Change the fits of a search, and add to its results."""
+
+    def prepare(self, fit: Fit) -> Fit:
+        """Return what is run in place of a fit."""
+
+    def publish(self, results: dict[str, Any], trials: Sequence[Trial]) -> None:
+        """Add to ``cv_results_``, in place."""
+
+    def close(self) -> None:
+        """Leave nothing behind."""
+
+
 class FitLog(Protocol):
     """Keep the rows of fits, and what became of trials."""
 
@@ -56,6 +69,10 @@ class Workers(Protocol):
     @property
     def can_end(self) -> bool:
         """Whether a running fit can be ended."""
+
+    @property
+    def is_here(self) -> bool:
+        """Whether all fits run on this machine."""
 
     def open(self, constants: Sequence[Any]) -> None:
         """Prepare for fits that have these objects in common."""

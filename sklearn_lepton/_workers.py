@@ -70,6 +70,7 @@ class Caller(FutureWorkers):
     """Fits run in the calling thread, one after the other, while it waits."""
 
     n_workers = 1
+    is_here = True
 
     def __init__(self) -> None:
         self._fits: dict[Future[Any], Fit] = {}
@@ -103,6 +104,7 @@ class Batches(Caller):
     """
 
     n_slots = math.inf
+    is_here = False
 
     def __init__(self, n_workers: int, parallel: Any) -> None:
         super().__init__()
@@ -127,6 +129,8 @@ class Threads(FutureWorkers):
     n_workers : int
     backend : joblib backend
     """
+
+    is_here = True
 
     def __init__(self, n_workers: int, backend: Any) -> None:
         self.n_workers = n_workers
@@ -190,6 +194,7 @@ class Processes(FutureWorkers):
     """
 
     can_end = True
+    is_here = True
 
     def __init__(self, n_workers: int, backend: Any) -> None:
         self.n_workers = n_workers

@@ -301,6 +301,17 @@ def test_parameters_are_set_outside_of_the_guarded_part_of_a_fit():
     assert "fits failed" not in str(caught.value)
 
 
+@pytest.mark.parametrize("is_frame", [False, True])
+def test_a_part_of_the_data_is_that_of_a_fit(probe, numbered, is_frame):
+    X, y = numbered
+    if is_frame:
+        X = pytest.importorskip("pandas").DataFrame(X, columns=["number", "square"])
+    X_part, y_part = _seam.part_of(probe, X, y, np.array([3, 5]), np.array([0, 1]))
+    assert type(X_part) is type(X)
+    assert np.asarray(X_part)[:, 0].tolist() == [3.0, 5.0]
+    assert y_part.tolist() == [1, 1]
+
+
 # ------------------------------------------------------------ where the names stand
 
 
@@ -333,7 +344,10 @@ MODULES = sorted(Path(sklearn_lepton.__file__).parent.rglob("*.py"))
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: path.stem)
 def test_private_names_stand_in_one_module(path):
     if path.name == "_seam.py":
-        assert private_imports(path) == ["sklearn.model_selection._search.BaseSearchCV"]
+        assert private_imports(path) == [
+            "sklearn.model_selection._search.BaseSearchCV",
+            "sklearn.utils.metaestimators._safe_split",
+        ]
         assert private_attributes(path) == {
             "_check_refit_for_multimetric",
             "_format_results",

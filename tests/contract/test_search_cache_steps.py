@@ -1,0 +1,324 @@
+"""First steps of a pipeline that trials repeat are not fitted again."""
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+
+import joblib
+import numpy as np
+import pytest
+from sklearn.decomposition import PCA
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import StandardScaler
+from slow_steps import Slow, n_fits
+
+from sklearn_lepton import BayesSearchCV, _steps
+from sklearn_lepton.space import Space
+
+C = {"clf__C": (1e-3, 1e3, "log-uniform")}
+
+
+@pytest.fixture(autouse=True)
+def temporary(tmp_path, monkeypatch):
+    """Where the steps are kept."""
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    monkeypatch.setenv("JOBLIB_TEMP_FOLDER", str(folder))
+    yield folder
+    assert list(folder.glob("sklearn_lepton-*")) == []
+    assert _steps._states == {}
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Where the fits are counted."""
+    path = tmp_path / "fits"
+    path.mkdir()
+    return path
+
+
+def pipeline(folder, **params):
+    return Pipeline(
+        [("slow", Slow(folder=str(folder), **params)), ("clf", LogisticRegression())],
+    )
+
+
+def make(estimator, space=None, search_class=BayesSearchCV, **params):
+    settings = {"n_iter": 4, "cv": 2, "random_state": 0, "initial_params": None, **params}
+    return search_class(estimator, C if space is None else space, **settings)
+
+
+def same_results(search, other):
+    for name, column in search.cv_results_.items():
+        if "time" not in name:
+            np.testing.assert_array_equal(column, other.cv_results_[name])
+
+
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_a_slow_step_is_fitted_once_a_split_and_the_results_are_the_same(
+    search_class, folder, tmp_path, blobs, n_jobs
+):
+    kept = make(pipeline(folder), search_class=search_class, n_jobs=n_jobs).fit(*blobs)
+    assert n_fits(folder) == 2 + 1  # and the refit
+    plain_folder = tmp_path / "plain"
+    plain_folder.mkdir()
+    plain = make(pipeline(plain_folder), search_class=search_class, cache_steps=False)
+    same_results(kept, plain.fit(*blobs))
+    assert n_fits(plain_folder) == 4 * 2 + 1
+    np.testing.assert_array_equal(kept.predict(blobs[0]), plain.predict(blobs[0]))
+
+
+def test_in_threads(folder, blobs):
+    with joblib.parallel_config(backend="threading", n_jobs=2):
+        make(pipeline(folder)).fit(*blobs)
+    assert n_fits(folder) == 2 + 1
+
+
+def test_where_fits_may_be_ended(folder, blobs):
+    make(pipeline(folder), fit_timeout=60).fit(*blobs)
+    assert n_fits(folder) == 2 + 1
+
+
+def test_on_other_machines_nothing_is_kept(folder, blobs):
+    with joblib.parallel_config(backend="multiprocessing", n_jobs=2):
+        make(pipeline(folder)).fit(*blobs)
+    assert n_fits(folder) == 4 * 2 + 1
+
+
+def test_the_search_does_not_show_it(folder, blobs):
+    estimator = pipeline(folder)
+    search = make(estimator).fit(*blobs)
+    assert estimator.memory is None
+    assert search.best_estimator_.memory is None
+    assert search.get_params()["estimator__memory"] is None
+    assert "mean_" not in vars(estimator.steps[0][1])
+
+
+def test_the_users_memory_is_left(folder, tmp_path, blobs, monkeypatch):
+    monkeypatch.setattr(_steps, "StepMemory", None)
+    estimator = pipeline(folder).set_params(memory=str(tmp_path / "mine"))
+    search = make(estimator).fit(*blobs)
+    assert search.best_estimator_.memory == str(tmp_path / "mine")
+    assert (tmp_path / "mine").exists()
+
+
+def test_a_cheap_step_is_not_kept(folder, temporary, blobs):
+    seen = []
+    search = make(
+        pipeline(folder, seconds=0.0), callbacks=lambda *_: seen.extend(temporary.iterdir())
+    )
+    search.fit(*blobs)
+    assert n_fits(folder) == 4 * 2 + 1
+    assert seen == []
+
+
+def test_a_slow_step_after_a_cheap_one(folder, blobs):
+    estimator = Pipeline(
+        [
+            ("scale", StandardScaler()),
+            ("pass", "passthrough"),
+            ("slow", Slow(folder=str(folder))),
+            ("clf", LogisticRegression()),
+        ]
+    )
+    make(estimator).fit(*blobs)
+    assert n_fits(folder) == 2 + 1
+
+
+def test_settings_are_told_apart(folder, tmp_path, blobs):
+    space = {"slow__shift": [0.0, 100.0], **C}
+    kept = make(pipeline(folder), space, n_iter=8).fit(*blobs)
+    shifts = {trial.params["slow__shift"] for trial in kept.trials_}
+    assert n_fits(folder) == 2 * len(shifts) + 1
+    other = tmp_path / "plain"
+    other.mkdir()
+    same_results(kept, make(pipeline(other), space, n_iter=8, cache_steps=False).fit(*blobs))
+
+
+@pytest.mark.parametrize("choice", ["passthrough", StandardScaler(), None])
+def test_steps_that_are_replaced(folder, blobs, choice):
+    estimator = Pipeline(
+        [
+            ("first", Slow(folder=str(folder))),
+            ("second", Slow(folder=str(folder))),
+            ("clf", LogisticRegression()),
+        ]
+    )
+    space = {"first": [choice, Slow(shift=1.0, folder=str(folder))], **C}
+    search = make(estimator, space, n_iter=8).fit(*blobs)
+    chosen = [trial.params["first"] for trial in search.trials_]
+    n_slow = any(isinstance(c, Slow) for c in chosen)
+    n_others = any(not isinstance(c, Slow) for c in chosen)
+    n_refit = 1 + isinstance(search.best_params_["first"], Slow)
+    assert n_fits(folder) == 2 * (2 * n_slow + n_others) + n_refit
+    assert all(trial.status == "complete" for trial in search.trials_)
+
+
+@pytest.mark.parametrize("random_state", [None, np.random.RandomState(0)])
+def test_what_draws_anew_is_fitted_anew(folder, blobs, random_state):
+    make(pipeline(folder, random_state=random_state)).fit(*blobs)
+    assert n_fits(folder) == 4 * 2 + 1
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.FitFailedWarning")
+@pytest.mark.filterwarnings("ignore:One or more of the:UserWarning")
+def test_exceptions(folder, blobs, temporary):
+    estimator = pipeline(folder)
+    space = {"slow__outcome": ["ok", "raise"], **C}
+    search = make(estimator, space, n_iter=8).fit(*blobs)
+    n_raised = sum(trial.status == "failed" for trial in search.trials_)
+    assert n_fits(folder) == 2 + 2 * n_raised + 1
+    with pytest.raises(RuntimeError, match="no luck"):
+        make(estimator, space, n_iter=8, error_score="raise").fit(*blobs)
+
+
+def test_after_an_error_of_a_callback_nothing_is_left(folder, temporary, blobs):
+    def stop(search, trial):
+        assert list(temporary.glob("sklearn_lepton-steps-*")) != []
+        raise ZeroDivisionError
+
+    for n_jobs in (1, 2):
+        with pytest.raises(ZeroDivisionError):
+            make(pipeline(folder), callbacks=stop, n_jobs=n_jobs).fit(*blobs)
+        assert list(temporary.iterdir()) == []
+
+
+def test_an_error_before_the_first_fit_leaves_nothing(folder, blobs, tmp_path):
+    (tmp_path / "journal").write_text("this is no journal\n")
+    with pytest.raises(ValueError, match="journal"):
+        make(pipeline(folder), journal=tmp_path / "journal", n_jobs=2).fit(*blobs)
+
+
+def test_what_cannot_be_pickled_is_fitted_each_time(folder, blobs):
+    make(pipeline(folder, outcome="unpicklable")).fit(*blobs)
+    assert n_fits(folder) == 4 * 2 + 1
+
+
+@pytest.mark.parametrize(("name", "value"), [("MOST_BYTES", 100), ("_LEAST_FREE", 10**18)])
+def test_without_room_nothing_is_kept(folder, blobs, monkeypatch, name, value):
+    monkeypatch.setattr(_steps, name, value)
+    make(pipeline(folder)).fit(*blobs)
+    assert n_fits(folder) == 4 * 2 + 1
+
+
+def test_a_folder_that_cannot_be_made_fails_no_fit(folder, blobs, monkeypatch):
+    monkeypatch.setenv("JOBLIB_TEMP_FOLDER", os.devnull)
+    make(pipeline(folder)).fit(*blobs)
+    assert n_fits(folder) == 4 * 2 + 1
+    monkeypatch.setenv("JOBLIB_TEMP_FOLDER", tempfile.gettempdir())
+
+
+def test_a_damaged_file_fails_no_fit(folder, temporary, blobs):
+    def damage(search, trial):
+        for path in temporary.glob("sklearn_lepton-steps-*/*"):
+            path.write_bytes(b"nonsense")
+
+    search = make(pipeline(folder), callbacks=damage).fit(*blobs)
+    assert all(trial.status == "complete" for trial in search.trials_)
+    assert n_fits(folder) > 2 + 1
+
+
+def test_what_takes_long_to_write_is_not_kept(folder, blobs, monkeypatch):
+    monkeypatch.setattr(_steps, "_BYTES_PER_SECOND", 1)
+    make(pipeline(folder)).fit(*blobs)
+    assert n_fits(folder) == 4 * 2 + 1
+
+
+def test_an_update_has_other_data(folder, blobs):
+    X, y = blobs
+    search = make(pipeline(folder)).fit(X, y)
+    before = n_fits(folder)
+    search.update(X + 1.0, y)
+    assert n_fits(folder) >= before + 2 + 1
+
+
+def test_cache_steps_must_be_true_or_false(folder, blobs):
+    with pytest.raises(ValueError, match="cache_steps must be True or False, got 'yes'"):
+        make(pipeline(folder), cache_steps="yes").fit(*blobs)
+
+
+# ------------------------------------------------------------ what may be repeated
+
+
+@pytest.mark.parametrize(
+    ("space", "names"),
+    [
+        (C, ("scale", "reduce")),
+        ({"reduce__n_components": [1, 2, 3], **C}, ("scale", "reduce")),
+        ({"reduce__n_components": (1, 30, "int"), **C}, ("scale",)),
+        ({"reduce__tol": (0.0, 1.0, "uniform"), **C}, ("scale",)),
+        ({"scale__with_mean": [True, False], "reduce__n_components": [1, 2, 3, 4]}, ("scale",)),
+        ({"scale": ["passthrough", StandardScaler()]}, ("scale", "reduce")),
+        (
+            [{"reduce__n_components": [1, 2]}, {"reduce__n_components": [3, 4, 5]}],
+            ("scale", "reduce"),
+        ),
+        ([{"reduce__n_components": [1, 2]}, {"scale__with_std": [True], **C}], ("scale", "reduce")),
+        ({"memory": [None, "x"]}, ()),
+        ({"steps": [[("clf", LogisticRegression())]]}, ()),
+    ],
+)
+def test_which_steps_may_be_repeated(space, names):
+    estimator = Pipeline(
+        [("scale", StandardScaler()), ("reduce", PCA()), ("clf", LogisticRegression())]
+    )
+    assert _steps.reusable_steps(estimator, Space(space), 10) == names
+
+
+def test_only_pipelines_have_steps():
+    class Mine(Pipeline):
+        pass
+
+    steps = [("scale", StandardScaler()), ("clf", LogisticRegression())]
+    assert _steps.reusable_steps(Mine(steps), Space(C), 10) == ()
+    assert _steps.reusable_steps(LogisticRegression(), Space({"C": [1.0]}), 10) == ()
+    assert _steps.reusable_steps(Pipeline(steps[1:]), Space(C), 10) == ()
+
+
+def test_how_many_bytes_data_take():
+    pd = pytest.importorskip("pandas")
+    from scipy.sparse import csr_matrix
+
+    X = np.eye(100)
+    assert _steps._n_bytes(X) == 80_000
+    assert _steps._n_bytes(csr_matrix(X)) == 100 * 8 + 100 * 4 + 101 * 4
+    assert _steps._n_bytes(pd.DataFrame(X)) >= 80_000
+    assert _steps._n_bytes([1, 2]) == 0
+
+
+KILLED = """
+import sys
+from slow_steps import Slow
+from sklearn.datasets import load_iris
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import Pipeline
+from sklearn_lepton import BayesSearchCV
+
+steps = [("slow", Slow(folder=sys.argv[1])), ("clf", LogisticRegression(max_iter=1000))]
+space = {"clf__C": (1e-3, 1e3, "log-uniform")}
+search = BayesSearchCV(Pipeline(steps), space, n_iter=10**6, n_jobs=int(sys.argv[2]))
+search.fit(*load_iris(return_X_y=True))
+"""
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_a_search_that_is_killed_leaves_nothing(folder, temporary, n_jobs):
+    command = [sys.executable, "-c", KILLED, str(folder), str(n_jobs)]
+    process = subprocess.Popen(command, env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)})
+    try:
+        wait_for(lambda: list(temporary.glob("sklearn_lepton-steps-*/*")))
+    finally:
+        process.kill()
+        process.wait()
+    wait_for(lambda: not list(temporary.glob("sklearn_lepton-*")))
+
+
+def wait_for(is_so, seconds=60):
+    end = time.monotonic() + seconds
+    while not is_so():
+        assert time.monotonic() < end
+        time.sleep(0.1)
