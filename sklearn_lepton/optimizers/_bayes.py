@@ -71,7 +71,7 @@ class BayesOptimizer(ModelOptimizer):
         space = self.space
         model, meta = self._fit(points, scores, rng)
         proposals = maximize(
-            model,
+            self._priced(model),
             float(model.process.fitted.max()),
             n_values=space.n_values,
             categorical=space.is_categorical,

@@ -138,6 +138,8 @@ class GeneticOptimizer(ModelOptimizer):
         blend: float = 0.5,
         screening: bool = True,
         prior: Sequence[Sequence[Trial]] = (),
+        cost_aware: bool = False,
+        max_seconds: float | None = None,
     ) -> None:
         check_count("population_size", population_size, least=2)
         check_share("blend", blend)
@@ -145,7 +147,14 @@ class GeneticOptimizer(ModelOptimizer):
         self.population_size = population_size
         self.blend = blend
         self.screening = bool(screening)
-        super().__init__(space, seed=seed, n_initial_points=n_initial_points, prior=prior)
+        super().__init__(
+            space,
+            seed=seed,
+            n_initial_points=n_initial_points,
+            prior=prior,
+            cost_aware=cost_aware,
+            max_seconds=max_seconds,
+        )
 
     def _default_n_initial_points(self) -> int:
         return 8

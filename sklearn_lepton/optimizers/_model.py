@@ -1,6 +1,7 @@
 """What optimizers with a model share: fitting it, asking it, choosing by it."""
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,9 @@ from sklearn_lepton._dimension import FloatArray
 from sklearn_lepton._gp._mixture import Mixture
 from sklearn_lepton._gp._regression import MOST_STEPS, GaussianProcess, fit
 from sklearn_lepton._gp._studies import MOST_STUDIES, RelatedProcess, fit_related, helps
-from sklearn_lepton.optimizers._base import Optimizer
+from sklearn_lepton._trial import Trial
+from sklearn_lepton.optimizers._base import Optimizer, check_flag
+from sklearn_lepton.optimizers._cost import Costs, PricedMixture, check_seconds
 from sklearn_lepton.optimizers._prior import are_apart
 
 _TRIALS_PER_FIT = 100
@@ -28,6 +31,22 @@ class ModelOptimizer(Optimizer):
     Older studies (``prior``) share the process, as long as they explain what has been told
     nearly as well as it does alone, or better.
     """
+
+    def __init__(
+        self,
+        space: Any,
+        *,
+        seed: int = 0,
+        n_initial_points: int | str = "auto",
+        prior: Sequence[Sequence[Trial]] = (),
+        cost_aware: bool = False,
+        max_seconds: float | None = None,
+    ) -> None:
+        check_flag("cost_aware", cost_aware)
+        check_seconds("max_seconds", max_seconds)
+        super().__init__(space, seed=seed, n_initial_points=n_initial_points, prior=prior)
+        self.cost_aware = bool(cost_aware)
+        self.max_seconds = max_seconds
 
     def predict(self, params: Any) -> tuple[Any, Any]:
         """Predict the score of settings from the trials told.
@@ -110,6 +129,17 @@ class ModelOptimizer(Optimizer):
         own = fit(points, scores, theta0=theta, **options)
         return process if helps(process, own) else own
 
+    def _priced(self, model: Mixture) -> Mixture:
+        """Return the model with a price on its improvements, where there is one."""
+        if not self.cost_aware:
+            return model
+        told = self._told()
+        costs = Costs.of(told, self.space.is_categorical)
+        if costs is None:
+            return model
+        spent = sum(trial.seconds for trial in told)
+        return costs.on(model, spent, self._pending_points(), self.max_seconds)
+
     @property
     def _n_studies(self) -> int:
         """Number of studies that the model knows, the current one included; 0 if only that."""
@@ -184,6 +214,7 @@ class ModelOptimizer(Optimizer):
         if not fresh:
             return 0, {}
         model, meta = self._fit(points, scores, rng)
+        model = self._priced(model)
         value = model.log_improvement(snapped[fresh], float(model.process.fitted.max()))
         apart = self._is_apart(snapped[fresh])
         if apart.any():

@@ -129,6 +129,8 @@ class SwarmOptimizer(ModelOptimizer):
         social: float = 1.5,
         screening: bool = True,
         prior: Sequence[Sequence[Trial]] = (),
+        cost_aware: bool = False,
+        max_seconds: float | None = None,
     ) -> None:
         check_count("n_particles", n_particles, least=2)
         check_share("inertia", inertia, below=1.0)
@@ -140,7 +142,14 @@ class SwarmOptimizer(ModelOptimizer):
         self.cognitive = cognitive
         self.social = social
         self.screening = bool(screening)
-        super().__init__(space, seed=seed, n_initial_points=n_initial_points, prior=prior)
+        super().__init__(
+            space,
+            seed=seed,
+            n_initial_points=n_initial_points,
+            prior=prior,
+            cost_aware=cost_aware,
+            max_seconds=max_seconds,
+        )
 
     def _default_n_initial_points(self) -> int:
         return self._swarm_size(0)
