@@ -1,6 +1,5 @@
 """What optimizers with a model share: fitting it, asking it, choosing by it."""
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -13,7 +12,7 @@ from sklearn_lepton._gp._regression import MOST_STEPS, GaussianProcess, fit
 from sklearn_lepton._gp._studies import MOST_STUDIES, RelatedProcess, fit_related, helps
 from sklearn_lepton._trial import Trial
 from sklearn_lepton.optimizers._base import Optimizer, check_flag
-from sklearn_lepton.optimizers._cost import Costs, PricedMixture, check_seconds
+from sklearn_lepton.optimizers._cost import Costs, check_seconds
 from sklearn_lepton.optimizers._prior import are_apart
 
 _TRIALS_PER_FIT = 100
@@ -30,6 +29,9 @@ class ModelOptimizer(Optimizer):
 
     Older studies (``prior``) share the process, as long as they explain what has been told
     nearly as well as it does alone, or better.
+
+    With ``cost_aware``, improvements are divided by a power of the seconds that they are
+    expected to take; see `Costs`. That model is fitted anew with each proposal.
     """
 
     def __init__(
@@ -130,15 +132,17 @@ class ModelOptimizer(Optimizer):
         return process if helps(process, own) else own
 
     def _priced(self, model: Mixture) -> Mixture:
-        """Return the model with a price on its improvements, where there is one."""
-        if not self.cost_aware:
-            return model
-        told = self._told()
+        """Return the model with a price on its improvements, if costs count and are known."""
+        told = self._told() if self.cost_aware else []
         costs = Costs.of(told, self.space.is_categorical)
         if costs is None:
             return model
-        spent = sum(trial.seconds for trial in told)
-        return costs.on(model, spent, self._pending_points(), self.max_seconds)
+        return costs.price(
+            model,
+            spent=sum(trial.seconds for trial in told),
+            max_seconds=self.max_seconds,
+            n_pending=len(self._trials) - len(told),
+        )
 
     @property
     def _n_studies(self) -> int:
