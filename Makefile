@@ -197,6 +197,10 @@ bench-stream: $(VENV)/.stamp-bench  ## Keep a search up with streams, beside tun
 bench-transfer: $(VENV)/.stamp-bench  ## Count the evaluations that older studies save, or cost if misleading
 	$(PY) benchmarks/transfer.py --json benchmarks/transfer.json
 
+.PHONY: bench-cost
+bench-cost: $(VENV)/.stamp-bench  ## Compare the best score at the end of the time, fit seconds priced or not
+	$(PY) benchmarks/cost.py --json benchmarks/cost.json
+
 .PHONY: report-regret
 report-regret: .venv-peers/.stamp  ## Print and plot what bench-regret has measured
 	.venv-peers/bin/python $(REGRET) report --json benchmarks/regret.json --plot docs/_static/regret.png \

@@ -22,7 +22,7 @@ from sklearn_lepton._values import is_real
 _LEAST_TIMED = 3  # trials: fewer do not tell what drives the cost
 _MOST_TIMED = 100  # trials: bounds the cost of the model
 _PRICE_WITHOUT_BUDGET = 0.5
-_FREE = 0.005  # of what is left: a trial that takes less is not worth looking for
+_FREE = 0.002  # of what is left: what takes less is cheap enough
 
 
 def check_seconds(name: str, value: Any) -> None:
