@@ -92,7 +92,7 @@ class Costs:
         if len(timed) > _MOST_TIMED:
             half = _MOST_TIMED // 2
             timed = np.concatenate([timed[:half], timed[-half:]])
-        points = np.array([trials[index].point for index in timed])
+        points = np.array([trials[index].point for index in timed.tolist()])
         return cls(fit(points, np.log(seconds[timed]), categorical=categorical, clip=False))
 
     def predict(self, Xs: FloatArray) -> tuple[FloatArray, FloatArray]:

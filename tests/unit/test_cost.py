@@ -45,9 +45,10 @@ def summary(trials):
 
 def two_hills(params):
     """Two equally good regions, of which the left one is cheap."""
-    return max(-((params["x"] - centre) ** 2) for centre in (0.15, 0.85)) - 0.1 * (
-        params["y"] - 0.4
-    ) ** 2
+    return (
+        max(-((params["x"] - centre) ** 2) for centre in (0.15, 0.85))
+        - 0.1 * (params["y"] - 0.4) ** 2
+    )
 
 
 def dear_hill(params):
@@ -211,8 +212,9 @@ def test_gradient_of_the_priced_improvement():
 
 def test_the_price_falls_with_what_is_left():
     trials = timed_trials()
-    model = Mixture(fit(np.array([t.point for t in trials]), np.arange(30.0), categorical=np.zeros(2, dtype=bool)))
-    costs = Costs.of(trials, np.zeros(2, dtype=bool))
+    X, numeric = np.array([t.point for t in trials]), np.zeros(2, dtype=bool)
+    model = Mixture(fit(X, np.arange(30.0), categorical=numeric))
+    costs = Costs.of(trials, numeric)
 
     def price(**options):
         priced = costs.price(model, **{"spent": 0.0, "max_seconds": 8.0, "n_pending": 0} | options)
