@@ -1,7 +1,9 @@
 """The best score at the end of the time: `cost_aware` optimizers beside plain ones.
 
-    python benchmarks/cost.py [--optimizers bayes swarm genetic] [--seeds 10]
-        [--tasks held-out] [--json benchmarks/cost.json]
+    python benchmarks/cost.py [--optimizers bayes swarm genetic] [--seeds 10] [--tasks held-out]
+        [--names NAME ...] [--json benchmarks/cost.json]
+
+What stands in the file already is not run again; delete it after a change of the optimizers.
 
 Time is simulated: a trial costs the CPU seconds of its fits and scores, measured once for each
 setting, so that a setting costs both contestants the same. A plain optimizer makes 40 trials; what
@@ -248,11 +250,13 @@ def compare(timed: Timed, kind: type, n_seeds: int) -> list[dict[str, Any]]:
     return runs
 
 
-def regrets(timed: Timed, runs: list[dict[str, Any]], contestant: str) -> np.ndarray:
-    """Return the regret of each seed after each share of the time."""
-    best = timed.best()
-    scale = max(best - timed.middling, 1e-12)
-    return np.clip((best - np.array([r[contestant] for r in runs])) / scale, 0.0, 1.0)
+def regrets(task: dict[str, Any], runs: list[dict[str, Any]]) -> list[np.ndarray]:
+    """Return the regret of the plain and the cost-aware runs of each seed, over the time."""
+    scale = max(task["best"] - task["middling"], 1e-12)
+    return [
+        np.clip((task["best"] - np.array([run[contestant] for run in runs])) / scale, 0.0, 1.0)
+        for contestant in ("plain", "aware")
+    ]
 
 
 def time_to(target: float, curve: np.ndarray) -> float:
@@ -261,16 +265,35 @@ def time_to(target: float, curve: np.ndarray) -> float:
     return round(float(SHARES[down[0]]), 2) if len(down) else math.nan
 
 
-def row(name: str, curves: list[np.ndarray], tasks: bool) -> str:
+def row(name: str, curves: list[np.ndarray], worst: str = "") -> str:
     """Return a line of the table: of one task over its seeds, or of many over the tasks."""
-    plain, aware = (c.mean(axis=0) for c in curves)
+    plain, aware = (curve.mean(axis=0) for curve in curves)
     ends = curves[1][:, -1] - curves[0][:, -1]
     error = ends.std(ddof=1) / math.sqrt(len(ends)) if len(ends) > 1 else math.nan
-    worst = f"{ends.max():+.3f}" if tasks else ""
     return (
         f"| {name} | {plain[-1]:.3f} | {aware[-1]:.3f} | {ends.mean():+.3f} ± {error:.3f} | "
         f"{worst} | {time_to(plain[-1], aware):.2f} |"
     )
+
+
+def report(results: dict[str, Any]) -> None:
+    """Print each task, then the means over those whose fit times spread tenfold, and the others."""
+    print("| fit times spread | plain | aware | difference | worst task | time |")
+    print("|---|---:|---:|---:|---:|---:|")
+    for name in OPTIMIZERS:
+        groups: dict[str, list[list[np.ndarray]]] = {"tenfold": [], "less": []}
+        for task, entry in results.items():
+            if name not in entry["runs"]:
+                continue
+            pair = regrets(entry, entry["runs"][name])
+            group = "tenfold" if entry["spread"] >= WIDE else "less"
+            groups[group].append([curve.mean(axis=0) for curve in pair])
+            print(row(f"{name}: {task}, {entry['spread']:.1f}", pair))
+        for group, of_tasks in groups.items():
+            if of_tasks:
+                plain, aware = (np.array(curves) for curves in zip(*of_tasks, strict=True))
+                worst = f"{(aware - plain)[:, -1].max():+.3f}"
+                print(row(f"{name}: {group}, {len(of_tasks)} tasks", [plain, aware], worst))
 
 
 def main() -> None:
@@ -279,35 +302,31 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=10)
     parser.add_argument("--optimizers", nargs="*", default=list(OPTIMIZERS))
     parser.add_argument("--tasks", default="held-out", choices=["held-out", "development"])
+    parser.add_argument("--names", nargs="*", default=[""], help="what their names contain")
     options = parser.parse_args()
-    held_out = options.tasks == "held-out"
-    tasks = [t for t in (*wide_tasks(), *live_tasks()) if t.held_out == held_out]
-    results: dict[str, Any] = {name: {} for name in options.optimizers}
-    curves: dict[str, dict[str, list[list[np.ndarray]]]]
-    curves = {name: {"tenfold": [], "less": []} for name in options.optimizers}
-    for task in tasks:
+    results: dict[str, Any] = {}
+    if options.json and options.json.exists():
+        results = json.loads(options.json.read_text(encoding="utf-8"))
+    for task in (*wide_tasks(), *live_tasks()):
+        is_asked = task.held_out == (options.tasks == "held-out")
+        entry = results.get(task.name, {"runs": {}})
+        missing = [name for name in options.optimizers if name not in entry["runs"]]
+        if not (is_asked and missing and any(part in task.name for part in options.names)):
+            continue
         timed = Timed(task)
-        runs = {name: compare(timed, OPTIMIZERS[name], options.seeds) for name in results}
-        group = "tenfold" if timed.spread >= WIDE else "less"
-        for name, of_task in runs.items():
-            pair = [regrets(timed, of_task, contestant) for contestant in ("plain", "aware")]
-            curves[name][group].append([curve.mean(axis=0) for curve in pair])
-            print(row(f"{name}: {task.name}, {timed.spread:.1f}", pair, tasks=False), flush=True)
-            results[name][task.name] = {
-                "spread": round(timed.spread, 2),
-                "best": timed.best(),
-                "middling": timed.middling,
-                "runs": of_task,
-            }
+        runs = {name: compare(timed, OPTIMIZERS[name], options.seeds) for name in missing}
+        results[task.name] = {
+            "spread": entry.get("spread", round(timed.spread, 2)),
+            "middling": timed.middling,
+            "best": max(timed.best(), entry.get("best", -math.inf)),
+            "runs": entry["runs"] | runs,
+        }
+        for name in missing:
+            pair = regrets(results[task.name], runs[name])
+            print(row(f"{name}: {task.name}", pair), flush=True)
         if options.json:
             options.json.write_text(json.dumps(results) + "\n", encoding="utf-8")
-    print("\n| fit times spread | plain | aware | difference | worst task | time |")
-    print("|---|---:|---:|---:|---:|---:|")
-    for name, groups in curves.items():
-        for group, of_tasks in groups.items():
-            if of_tasks:
-                both = [np.array(c) for c in zip(*of_tasks, strict=True)]
-                print(row(f"{name}: {group}, {len(of_tasks)} tasks", both, tasks=True))
+    report(results)
 
 
 if __name__ == "__main__":
