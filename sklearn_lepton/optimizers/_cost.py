@@ -21,6 +21,7 @@ from sklearn_lepton._values import is_real
 
 _LEAST_TIMED = 3  # trials: fewer do not tell what drives the cost
 _MOST_TIMED = 100  # trials: bounds the cost of the model
+_LEAST_SPREAD = 2.0  # of the modelled seconds: below, prices would follow noise
 _PRICE_WITHOUT_BUDGET = 0.5
 _FREE = 0.002  # of what is left: what takes less is cheap enough
 
@@ -83,7 +84,8 @@ class Costs:
         Returns
         -------
         costs : Costs or None
-            None where too few trials tell their seconds.
+            None where too few trials tell their seconds, or all took about as long: the
+            greatest of the modelled seconds is less than twice the least.
         """
         seconds = full_seconds(trials)
         timed = np.flatnonzero(seconds > 0.0)
@@ -93,7 +95,9 @@ class Costs:
             half = _MOST_TIMED // 2
             timed = np.concatenate([timed[:half], timed[-half:]])
         points = np.array([trials[index].point for index in timed.tolist()])
-        return cls(fit(points, np.log(seconds[timed]), categorical=categorical, clip=False))
+        process = fit(points, np.log(seconds[timed]), categorical=categorical, clip=False)
+        spread = process.y_scale * np.ptp(process.fitted)
+        return cls(process) if spread >= math.log(_LEAST_SPREAD) else None
 
     def predict(self, Xs: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Mean and deviation of log seconds (m,) at points (m, d), noise included."""
