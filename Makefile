@@ -205,6 +205,10 @@ bench-transfer: $(VENV)/.stamp-bench  ## Count the evaluations that older studie
 bench-choice: $(VENV)/.stamp-bench  ## Score what refit="1se" and final_splits choose on data never seen
 	$(PY) benchmarks/choice.py --json benchmarks/choice.json
 
+.PHONY: bench-cost
+bench-cost: $(VENV)/.stamp-bench  ## Compare the best score at the end of the time, fit seconds priced or not
+	$(PY) benchmarks/cost.py --json benchmarks/cost.json
+
 .PHONY: report-regret
 report-regret: .venv-peers/.stamp  ## Print and plot what bench-regret has measured
 	.venv-peers/bin/python $(REGRET) report --json benchmarks/regret.json --plot docs/_static/regret.png \

@@ -140,6 +140,7 @@ class BaseOptimizerSearchCV(UpdateMixin, OpenSearchCV):
         studies = self._older_studies(space, update)
         study, splits = self._prepare(running, space, studies)
         optimizer = study.optimizer
+        self._set_price(optimizer, workers)
         # What an earlier fit left would travel to the workers.
         for name in _LEFT_BY_FIT:
             self.__dict__.pop(name, None)
@@ -184,6 +185,22 @@ class BaseOptimizerSearchCV(UpdateMixin, OpenSearchCV):
         assert choice is not None  # noqa: S101 - for mypy
         if chosen := choice.choose(self.trials_):
             self._choice = chosen
+
+    def _set_price(self, optimizer: Any, workers: Workers) -> None:
+        """Have the optimizer weigh what trials cost, if that is asked for."""
+        is_auto = isinstance(self.cost_aware, str)
+        is_aware = self.max_time is not None if is_auto else bool(self.cost_aware)
+        if is_aware and not getattr(optimizer, "screening", True):
+            if not is_auto:
+                raise ValueError(
+                    "cost_aware=True needs the model of screening=True, got screening=False: set "
+                    "one of them otherwise."
+                )
+            is_aware = False
+        optimizer.cost_aware = is_aware
+        if is_aware and self.max_time is not None:
+            spent = sum(trial.seconds for trial in optimizer.trials)
+            optimizer.max_seconds = spent + self.max_time * workers.n_workers
 
     def _no_result(self) -> Exception:
         """Return the error of a search in which no trial has a score."""

@@ -37,6 +37,11 @@ def check_parameters(search: Any) -> None:
             or (is_real(search.racing) and 0 < search.racing < 1),
             "True, False or an error rate between 0 and 1",
         ),
+        "cost_aware": (
+            isinstance(search.cost_aware, bool | np.bool_)
+            or (isinstance(search.cost_aware, str) and search.cost_aware == "auto"),
+            "True, False or 'auto'",
+        ),
         "asynchronous": (isinstance(search.asynchronous, bool | np.bool_), "True or False"),
         "eval_set_from_split": (
             isinstance(search.eval_set_from_split, bool | np.bool_),

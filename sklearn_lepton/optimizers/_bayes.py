@@ -35,6 +35,15 @@ class BayesOptimizer(ModelOptimizer):
         unless what is told contradicts them.
     prior : sequence of sequence of Trial, default=()
         Older studies to learn from; see `Optimizer`.
+    cost_aware : bool, default=False
+        Whether the seconds that trials took are modelled, too, and improvements are
+        divided by a power of the seconds that they are expected to take. Without
+        seconds, all 0, it changes nothing.
+    max_seconds : float or None, default=None
+        Seconds that all trials together may take, those told before included, above 0;
+        what counts with ``cost_aware`` is the best score at their end: the power is the
+        share of them that is left. None is a power of one half throughout. May be set
+        anew at any time.
 
     References
     ----------
@@ -49,6 +58,9 @@ class BayesOptimizer(ModelOptimizer):
 
     Geurts, P., Ernst, D. and Wehenkel, L. (2006). Extremely randomized trees.
     Machine Learning 63. https://doi.org/10.1007/s10994-006-6226-1
+
+    Lee, E. H., Perrone, V., Archambeau, C. and Seeger, M. (2020). Cost-aware
+    Bayesian optimization. https://arxiv.org/abs/2003.10870
 
     Ginsbourger, D., Le Riche, R. and Carraro, L. (2010). Kriging is well-suited
     to parallelize optimization. https://doi.org/10.1007/978-3-642-10701-6_6
@@ -71,7 +83,7 @@ class BayesOptimizer(ModelOptimizer):
         space = self.space
         model, meta = self._fit(points, scores, rng)
         proposals = maximize(
-            model,
+            self._priced(model),
             float(model.process.fitted.max()),
             n_values=space.n_values,
             categorical=space.is_categorical,

@@ -86,6 +86,15 @@ class GeneticOptimizer(ModelOptimizer):
         some ten milliseconds. False is the genetic algorithm alone.
     prior : sequence of sequence of Trial, default=()
         Older studies to learn from; see `Optimizer`.
+    cost_aware : bool, default=False
+        Whether the seconds that trials took are modelled, too, and improvements are
+        divided by a power of the seconds that they are expected to take. Without
+        seconds, all 0, it changes nothing. Needs ``screening``.
+    max_seconds : float or None, default=None
+        Seconds that all trials together may take, those told before included, above 0;
+        what counts with ``cost_aware`` is the best score at their end: the power is the
+        share of them that is left. None is a power of one half throughout. May be set
+        anew at any time.
 
     Raises
     ------
@@ -111,6 +120,9 @@ class GeneticOptimizer(ModelOptimizer):
     Jin, Y. (2011). Surrogate-assisted evolutionary computation: recent advances
     and future challenges. Swarm and Evolutionary Computation 1(2).
     https://doi.org/10.1016/j.swevo.2011.05.001
+
+    Lee, E. H., Perrone, V., Archambeau, C. and Seeger, M. (2020). Cost-aware
+    Bayesian optimization. https://arxiv.org/abs/2003.10870
 
     Tanabe, R. and Fukunaga, A. (2013). Success-history based parameter adaptation
     for differential evolution. Proc. IEEE CEC.
@@ -138,14 +150,25 @@ class GeneticOptimizer(ModelOptimizer):
         blend: float = 0.5,
         screening: bool = True,
         prior: Sequence[Sequence[Trial]] = (),
+        cost_aware: bool = False,
+        max_seconds: float | None = None,
     ) -> None:
         check_count("population_size", population_size, least=2)
         check_share("blend", blend)
         check_flag("screening", screening)
+        if cost_aware and not screening:
+            raise ValueError("cost_aware=True needs the model of screening=True.")
         self.population_size = population_size
         self.blend = blend
         self.screening = bool(screening)
-        super().__init__(space, seed=seed, n_initial_points=n_initial_points, prior=prior)
+        super().__init__(
+            space,
+            seed=seed,
+            n_initial_points=n_initial_points,
+            prior=prior,
+            cost_aware=cost_aware,
+            max_seconds=max_seconds,
+        )
 
     def _default_n_initial_points(self) -> int:
         return 8

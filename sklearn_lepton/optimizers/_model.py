@@ -1,6 +1,6 @@
 """What optimizers with a model share: fitting it, asking it, choosing by it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,9 @@ from sklearn_lepton._dimension import FloatArray
 from sklearn_lepton._gp._mixture import Mixture
 from sklearn_lepton._gp._regression import MOST_STEPS, GaussianProcess, fit
 from sklearn_lepton._gp._studies import MOST_STUDIES, RelatedProcess, fit_related, helps
-from sklearn_lepton.optimizers._base import Optimizer
+from sklearn_lepton._trial import Trial
+from sklearn_lepton.optimizers._base import Optimizer, check_flag
+from sklearn_lepton.optimizers._cost import Costs, check_seconds
 from sklearn_lepton.optimizers._prior import are_apart
 
 _TRIALS_PER_FIT = 100
@@ -27,7 +29,26 @@ class ModelOptimizer(Optimizer):
 
     Older studies (``prior``) share the process, as long as they explain what has been told
     nearly as well as it does alone, or better.
+
+    With ``cost_aware``, improvements are divided by a power of the seconds that they are
+    expected to take; see `Costs`. That model is fitted anew with each proposal.
     """
+
+    def __init__(
+        self,
+        space: Any,
+        *,
+        seed: int = 0,
+        n_initial_points: int | str = "auto",
+        prior: Sequence[Sequence[Trial]] = (),
+        cost_aware: bool = False,
+        max_seconds: float | None = None,
+    ) -> None:
+        check_flag("cost_aware", cost_aware)
+        check_seconds("max_seconds", max_seconds)
+        super().__init__(space, seed=seed, n_initial_points=n_initial_points, prior=prior)
+        self.cost_aware = bool(cost_aware)
+        self.max_seconds = max_seconds
 
     def predict(self, params: Any) -> tuple[Any, Any]:
         """Predict the score of settings from the trials told.
@@ -112,6 +133,19 @@ class ModelOptimizer(Optimizer):
         own = fit(points, scores, theta0=theta, **options)
         return process if helps(process, own) else own
 
+    def _priced(self, model: Mixture) -> Mixture:
+        """Return the model with a price on its improvements, if costs count and are known."""
+        told = self._told() if self.cost_aware else []
+        costs = Costs.of(told, self.space.is_categorical)
+        if costs is None:
+            return model
+        return costs.price(
+            model,
+            spent=sum(trial.seconds for trial in told),
+            max_seconds=self.max_seconds,
+            n_pending=len(self._trials) - len(told),
+        )
+
     @property
     def _n_studies(self) -> int:
         """Number of studies that the model knows, the current one included; 0 if only that."""
@@ -186,6 +220,7 @@ class ModelOptimizer(Optimizer):
         if not fresh:
             return 0, {}
         model, meta = self._fit(points, scores, rng)
+        model = self._priced(model)
         value = model.log_improvement(snapped[fresh], float(model.process.fitted.max()))
         apart = self._is_apart(snapped[fresh])
         if apart.any():

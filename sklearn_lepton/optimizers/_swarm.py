@@ -79,6 +79,15 @@ class SwarmOptimizer(ModelOptimizer):
         some ten milliseconds. False is the swarm alone.
     prior : sequence of sequence of Trial, default=()
         Older studies to learn from; see `Optimizer`.
+    cost_aware : bool, default=False
+        Whether the seconds that trials took are modelled, too, and improvements are
+        divided by a power of the seconds that they are expected to take. Without
+        seconds, all 0, it changes nothing. Needs ``screening``.
+    max_seconds : float or None, default=None
+        Seconds that all trials together may take, those told before included, above 0;
+        what counts with ``cost_aware`` is the best score at their end: the power is the
+        share of them that is left. None is a power of one half throughout. May be set
+        anew at any time.
 
     Raises
     ------
@@ -100,6 +109,9 @@ class SwarmOptimizer(ModelOptimizer):
     Regis, R. G. (2014). Particle swarm with radial basis function surrogates for
     expensive black-box optimization. Journal of Computational Science 5(1).
     https://doi.org/10.1016/j.jocs.2013.07.004
+
+    Lee, E. H., Perrone, V., Archambeau, C. and Seeger, M. (2020). Cost-aware
+    Bayesian optimization. https://arxiv.org/abs/2003.10870
 
     Strasser, S., Goodman, R., Sheppard, J. and Butcher, S. (2016). A new
     discrete particle swarm optimization algorithm. Proc. GECCO.
@@ -129,18 +141,29 @@ class SwarmOptimizer(ModelOptimizer):
         social: float = 1.5,
         screening: bool = True,
         prior: Sequence[Sequence[Trial]] = (),
+        cost_aware: bool = False,
+        max_seconds: float | None = None,
     ) -> None:
         check_count("n_particles", n_particles, least=2)
         check_share("inertia", inertia, below=1.0)
         check_share("cognitive", cognitive)
         check_share("social", social)
         check_flag("screening", screening)
+        if cost_aware and not screening:
+            raise ValueError("cost_aware=True needs the model of screening=True.")
         self.n_particles = n_particles
         self.inertia = inertia
         self.cognitive = cognitive
         self.social = social
         self.screening = bool(screening)
-        super().__init__(space, seed=seed, n_initial_points=n_initial_points, prior=prior)
+        super().__init__(
+            space,
+            seed=seed,
+            n_initial_points=n_initial_points,
+            prior=prior,
+            cost_aware=cost_aware,
+            max_seconds=max_seconds,
+        )
 
     def _default_n_initial_points(self) -> int:
         return self._swarm_size(0)
