@@ -9,7 +9,7 @@ from scipy.stats import randint, uniform
 from sklearn.linear_model import LogisticRegression
 from sklearn.svm import SVC
 
-from sklearn_lepton import Integer
+from sklearn_lepton import BayesSearchCV, Integer, SwarmSearchCV
 from sklearn_lepton.exceptions import SpaceExhaustedWarning
 
 SPACE = {"x": (0.0, 1.0, "uniform")}
@@ -367,3 +367,72 @@ def test_a_single_value(search_class, probe, numbered, values):
     search = run(search_class, probe, numbered, {"x": values, "z": [1, 2, 3]}, n_iter=3)
     assert {trial.params["z"] for trial in search.trials_} <= {1, 2, 3}
     assert {float(trial.params["x"]) for trial in search.trials_} <= {0.3, 3.0}
+
+
+# -------------------------------------------------------------------------- costs
+
+
+@pytest.mark.parametrize(
+    ("max_time", "cost_aware", "expected"),
+    [
+        (None, "auto", False),
+        (60.0, "auto", True),
+        (60.0, False, False),
+        (None, True, True),
+        (None, np.bool_(True), True),
+    ],
+)
+def test_costs_count_where_time_is_what_ends_the_search(
+    search_class, probe, numbered, max_time, cost_aware, expected
+):
+    with joblib.parallel_config(backend="threading"):
+        search = run(
+            search_class, probe, numbered, n_iter=2, max_time=max_time, cost_aware=cost_aware
+        )
+    assert search.optimizer_.cost_aware is expected
+    assert search.optimizer_.max_seconds == (60.0 if expected and max_time else None)
+
+
+def test_a_search_without_a_model_does_not_weigh_costs(probe, numbered):
+    search = run(SwarmSearchCV, probe, numbered, n_iter=2, max_time=60.0, screening=False)
+    assert search.optimizer_.cost_aware is False
+    with pytest.raises(ValueError, match="cost_aware=True needs the model of screening=True"):
+        run(SwarmSearchCV, probe, numbered, cost_aware=True, screening=False)
+
+
+def test_what_is_dear_is_left_until_it_is_worth_it():
+    class Sleeper(LogisticRegression):
+        """As good with any n, which only costs time."""
+
+        def __init__(self, n=0.5, C=1.0):
+            super().__init__(C=C)
+            self.n = n
+
+        def fit(self, X, y):
+            time.sleep(0.03 * self.n)
+            return super().fit(X, y)
+
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(60, 3))
+    y = X[:, 0] + 0.5 * rng.normal(size=60) > 0
+    space = {"n": (0.0, 1.0, "uniform"), "C": (1e-4, 1e2, "log-uniform")}
+    mean_n = {
+        cost_aware: np.mean(
+            [
+                trial.params["n"]
+                for trial in BayesSearchCV(
+                    Sleeper(), space, n_iter=24, cv=2, cost_aware=cost_aware, random_state=0
+                )
+                .fit(X, y)
+                .trials_[12:]
+            ]
+        )
+        for cost_aware in (True, False)
+    }
+    assert mean_n[True] < mean_n[False]
+
+
+@pytest.mark.parametrize("cost_aware", ["yes", None, 1])
+def test_cost_aware_must_be_true_false_or_auto(search_class, probe, numbered, cost_aware):
+    with pytest.raises(ValueError, match="cost_aware must be True, False or 'auto'"):
+        run(search_class, probe, numbered, cost_aware=cost_aware)
