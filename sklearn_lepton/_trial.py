@@ -63,6 +63,11 @@ class Trial:
             msg = f"a trial has a finite score if and only if it is complete, got {self!r}."
             raise ValueError(msg)
 
+    @property
+    def is_full(self) -> bool:
+        """Whether it has the full resource, so that it can be the best."""
+        return self.resource is None or self.resource >= 1.0
+
     def complete(
         self,
         score: float,

@@ -229,11 +229,18 @@ class RelatedPosterior(LogPosterior):
 
     @classmethod
     def of_studies(
-        cls, X: FloatArray, categorical: BoolArray, scaling: Scaling, n_studies: int
+        cls,
+        X: FloatArray,
+        categorical: BoolArray,
+        scaling: Scaling,
+        n_studies: int,
+        *,
+        has_resource: bool = False,
     ) -> RelatedPosterior:
         """Prepare what does not depend on the hyperparameters; ``X`` is lifted."""
         encoding = Encoding.of(X, categorical)
-        prior = Prior.of(X[:, :-n_studies]).with_columns(n_studies, *_RELATED)
+        prior = Prior.of(X[:, :-n_studies], has_resource=has_resource)
+        prior = prior.with_columns(n_studies, *_RELATED)
         return cls(encoding, encoding.features(X), scaling.parts[:, 0], prior, scaling)
 
     def explain(self, L: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray, float]:
@@ -257,6 +264,7 @@ def fit_related(
     theta0: FloatArray | None = None,
     max_iter: int = MOST_STEPS,
     clip: bool = True,
+    has_resource: bool = False,
 ) -> RelatedProcess:
     """Fit a process to a study and to older ones, as far as they are related.
 
@@ -269,7 +277,7 @@ def fit_related(
     studies : sequence of tuple of ndarray of shape (n_k, d) and (n_k,)
         Points and scores of each older study, n_k >= 1, at least one study. Of more than
         five, the last are used, and of each its best and its latest observations.
-    categorical, theta0, max_iter, clip
+    categorical, theta0, max_iter, clip, has_resource
         As for `fit`; ``theta`` is of shape (d + K + 2,), with a log length-scale for each
         study, the current one last, after those of the columns.
 
@@ -295,7 +303,11 @@ def fit_related(
             few = subset(z, MAX_FOR_THETA - n_older)
             scaling = Scaling.of(older_z, z[few], log_u0)
             posterior = RelatedPosterior.of_studies(
-                np.vstack([older_X, X[few]]), categorical, scaling, n_studies
+                np.vstack([older_X, X[few]]),
+                categorical,
+                scaling,
+                n_studies,
+                has_resource=has_resource,
             )
             theta = posterior.mode(theta0, max_iter)
         scaling = Scaling.of(older_z, z, log_u0)

@@ -35,6 +35,8 @@ class BayesOptimizer(ModelOptimizer):
         unless what is told contradicts them.
     prior : sequence of sequence of Trial, default=()
         Older studies to learn from; see `Optimizer`.
+    resources : sequence of float, default=(1.0,)
+        Shares of the full resource; see `Optimizer`.
 
     References
     ----------
@@ -72,7 +74,7 @@ class BayesOptimizer(ModelOptimizer):
         model, meta = self._fit(points, scores, rng)
         proposals = maximize(
             model,
-            float(model.process.fitted.max()),
+            model.incumbent,
             n_values=space.n_values,
             categorical=space.is_categorical,
             snap=space.snap,

@@ -86,6 +86,8 @@ class GeneticOptimizer(ModelOptimizer):
         some ten milliseconds. False is the genetic algorithm alone.
     prior : sequence of sequence of Trial, default=()
         Older studies to learn from; see `Optimizer`.
+    resources : sequence of float, default=(1.0,)
+        Shares of the full resource; see `Optimizer`.
 
     Raises
     ------
@@ -138,6 +140,7 @@ class GeneticOptimizer(ModelOptimizer):
         blend: float = 0.5,
         screening: bool = True,
         prior: Sequence[Sequence[Trial]] = (),
+        resources: Sequence[float] = (1.0,),
     ) -> None:
         check_count("population_size", population_size, least=2)
         check_share("blend", blend)
@@ -145,7 +148,13 @@ class GeneticOptimizer(ModelOptimizer):
         self.population_size = population_size
         self.blend = blend
         self.screening = bool(screening)
-        super().__init__(space, seed=seed, n_initial_points=n_initial_points, prior=prior)
+        super().__init__(
+            space,
+            seed=seed,
+            n_initial_points=n_initial_points,
+            prior=prior,
+            resources=resources,
+        )
 
     def _default_n_initial_points(self) -> int:
         return 8
@@ -201,9 +210,9 @@ class GeneticOptimizer(ModelOptimizer):
         n_children, n_branches = _N_CHILDREN if self.screening else 1, len(self.space.branches)
         if n_branches == 1:
             return [(None, n_children)]
-        explore = max(_P_RANDOM_BRANCH, branch_exploration(self.space, len(self._trials)))
+        explore = max(_P_RANDOM_BRANCH, branch_exploration(self.space, self._n_settings))
         drawn = (rng.integers(n_branches, size=n_children) + 0.5) / n_branches
-        best = np.argsort(-scores, kind="stable")[: self._size(len(self._trials))]
+        best = np.argsort(-scores, kind="stable")[: self._size(self._n_settings)]
         chosen = places[best[_tournament(len(best), n_children, rng)]]
         chosen = np.where(rng.random(n_children) < explore, drawn, chosen)
         branches, counts = np.unique(chosen, return_counts=True)

@@ -79,6 +79,8 @@ class SwarmOptimizer(ModelOptimizer):
         some ten milliseconds. False is the swarm alone.
     prior : sequence of sequence of Trial, default=()
         Older studies to learn from; see `Optimizer`.
+    resources : sequence of float, default=(1.0,)
+        Shares of the full resource; see `Optimizer`.
 
     Raises
     ------
@@ -129,6 +131,7 @@ class SwarmOptimizer(ModelOptimizer):
         social: float = 1.5,
         screening: bool = True,
         prior: Sequence[Sequence[Trial]] = (),
+        resources: Sequence[float] = (1.0,),
     ) -> None:
         check_count("n_particles", n_particles, least=2)
         check_share("inertia", inertia, below=1.0)
@@ -140,7 +143,13 @@ class SwarmOptimizer(ModelOptimizer):
         self.cognitive = cognitive
         self.social = social
         self.screening = bool(screening)
-        super().__init__(space, seed=seed, n_initial_points=n_initial_points, prior=prior)
+        super().__init__(
+            space,
+            seed=seed,
+            n_initial_points=n_initial_points,
+            prior=prior,
+            resources=resources,
+        )
 
     def _default_n_initial_points(self) -> int:
         return self._swarm_size(0)
@@ -151,7 +160,7 @@ class SwarmOptimizer(ModelOptimizer):
         return int(self.n_particles)
 
     def _propose(self, rng: np.random.Generator) -> tuple[FloatArray, Mapping[str, Any]]:
-        trials = self.trials
+        trials = self._settings()
         observed = self._observations()
         told = [trial.number for trial in self._told()]
         score = dict(zip(told, observed[1].tolist(), strict=True))
@@ -241,7 +250,7 @@ class SwarmOptimizer(ModelOptimizer):
         leader = points[np.argmax(scores)]
         views = np.array([*sources, leader])[:, np.newaxis] + np.zeros(shape)
         if len(space.branches) > 1:
-            explore = rng.random(n_moves) < branch_exploration(space, len(self._trials))
+            explore = rng.random(n_moves) < branch_exploration(space, self._n_settings)
             chosen[explore, 0] = _RANDOM
             views[:, :, 0] = np.choose(chosen[:, 0], [*views[[0, 2, 3], :, 0], fresh[:, 0]])
             for branch in np.unique(places := space.snap(views[0])[:, 0]):

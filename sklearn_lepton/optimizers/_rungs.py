@@ -1,0 +1,166 @@
+"""Rungs: which setting goes on to more of a resource, told by the trials alone.
+
+Settings start on the lowest rung, with the least resource. Of those told on a rung the best
+third goes on to the next, without waiting for the others: asynchronous successive halving.
+Once a finite space has no more settings, a third is rounded up, so that one arrives at the top.
+
+Scores of different rungs are compared by their shifts: the median of what settings that were
+scored on a rung and on a higher one have gained there.
+
+References
+----------
+L. Li, K. Jamieson, A. Rostamizadeh, E. Gonina, J. Ben-tzur, M. Hardt, B. Recht, A. Talwalkar,
+A system for massively parallel hyperparameter tuning, MLSys 2020, arXiv:1810.05934.
+"""
+
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from statistics import median
+from typing import Any
+
+from sklearn_lepton._trial import Trial
+from sklearn_lepton._values import is_real
+
+FACTOR = 3  # one in so many goes on
+_SAME = 1e-9  # of two shares
+
+
+def check_resources(resources: Any) -> tuple[float, ...]:
+    """Refuse what are no ascending shares up to all of a resource."""
+    shares = tuple(resources) if isinstance(resources, Sequence) else ()
+    are_shares = bool(shares) and all(is_real(share) and share > 0 for share in shares)
+    if not (are_shares and shares[-1] == 1 and list(shares) == sorted(set(shares))):
+        msg = (
+            "resources must be ascending shares of the full resource, greater than 0, of which "
+            f"the last is 1.0, got {resources!r}."
+        )
+        raise ValueError(msg)
+    return tuple(map(float, shares))
+
+
+@dataclass(frozen=True)
+class Ladder:
+    """What is known of each setting on each rung.
+
+    Attributes
+    ----------
+    n_rungs : int
+    settings : list of dict of int to Trial
+        Of each setting its trial on each rung where it has one, in the order in which the
+        settings were first asked for.
+    """
+
+    n_rungs: int
+    settings: list[dict[int, Trial]]
+
+    @classmethod
+    def of(cls, trials: Iterable[Trial], resources: Sequence[float]) -> "Ladder":
+        """Sort trials, given in the order of their numbers, by setting and rung."""
+        settings: dict[tuple[float, ...], dict[int, Trial]] = {}
+        for trial in trials:
+            rung = len(resources) - 1
+            if trial.resource is not None:
+                rung = max(bisect_right(resources, trial.resource + _SAME) - 1, 0)
+            known = settings.setdefault(trial.point, {})
+            if rung not in known or known[rung].score is None:
+                known[rung] = trial
+        return cls(len(resources), list(settings.values()))
+
+    @property
+    def top(self) -> int:
+        """The rung of the full resource."""
+        return self.n_rungs - 1
+
+    @property
+    def has_full(self) -> bool:
+        """Whether a trial on the highest rung is under way or has a score."""
+        full = [known[self.top] for known in self.settings if self.top in known]
+        return any(trial.status in {"pending", "complete"} for trial in full)
+
+    def anchor(self) -> Trial | None:
+        """Return a trial on the highest rung to repeat on the lowest, which is empty.
+
+        What it loses there tells how the scores of both compare.
+        """
+        if any(0 in known for known in self.settings):
+            return None
+        full = (known[self.top] for known in self.settings if self.top in known)
+        return next(full, None)
+
+    def promotion(self, *, is_last_call: bool) -> tuple[Trial, int] | None:
+        """Return the trial whose setting goes on, and to which rung; from the top downwards.
+
+        Parameters
+        ----------
+        is_last_call : bool
+            Whether there are no new settings any more: once nothing is under way, a third
+            is rounded up.
+        """
+        pending = any(t.status == "pending" for known in self.settings for t in known.values())
+        for rung in reversed(range(self.top)):
+            here = [known for known in self.settings if rung in known]
+            told = [known for known in here if known[rung].status != "pending"]
+            n_best = len(told) // FACTOR
+            if is_last_call and not pending:
+                n_best = -(-len(told) // FACTOR)
+            for known in _best_first(told, rung)[:n_best]:
+                if max(known) == rung:
+                    return known[rung], rung + 1
+        return None
+
+    def climbers(self) -> Iterator[Trial]:
+        """Yield, of each setting that has a score but none at full resource, its highest trial."""
+        for known, trial in zip(self.settings, self.merged(), strict=True):
+            if trial.score is not None and self.top not in known:
+                yield replace(known[self._highest(known)], score=trial.score)
+
+    def shifts(self) -> list[float]:
+        """Return what to add to the scores of each rung for them to compare with full ones."""
+        shifts = [0.0] * self.n_rungs
+        for rung in reversed(range(self.top)):
+            gains = []
+            for known in self.settings:
+                high = self._highest(known)
+                low, best = known.get(rung), known.get(high)
+                if high > rung and low and best and low.score is not None:
+                    gains.append((best.score or 0.0) + shifts[high] - low.score)
+            shifts[rung] = median(gains) if gains else shifts[rung + 1]
+        return shifts
+
+    def merged(self) -> list[Trial]:
+        """Return one trial a setting: its first, with its score on its highest rung, shifted.
+
+        What failed on a rung has failed.
+        """
+        shifts, merged = self.shifts(), []
+        for known in self.settings:
+            first = min(known.values(), key=lambda trial: trial.number)
+            told = [rung for rung, trial in known.items() if trial.status != "pending"]
+            if not told:
+                merged.append(replace(first, resource=None))
+                continue
+            last = known[max(told)]
+            score = None if last.score is None else last.score + shifts[max(told)]
+            merged.append(replace(last, number=first.number, meta=first.meta, score=score))
+        return merged
+
+    def told(self) -> list[Trial]:
+        """Return all trials that are not pending, their scores shifted."""
+        shifts = self.shifts()
+        return [
+            trial if trial.score is None else replace(trial, score=trial.score + shifts[rung])
+            for known in self.settings
+            for rung, trial in known.items()
+            if trial.status != "pending"
+        ]
+
+    @staticmethod
+    def _highest(known: dict[int, Trial]) -> int:
+        """Return the highest rung where a setting has a score, -1 for none."""
+        return max((rung for rung, trial in known.items() if trial.score is not None), default=-1)
+
+
+def _best_first(told: list[dict[int, Trial]], rung: int) -> list[dict[int, Trial]]:
+    complete = [known for known in told if known[rung].status == "complete"]
+    return sorted(complete, key=lambda known: (-(known[rung].score or 0.0), known[rung].number))
