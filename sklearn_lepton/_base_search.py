@@ -4,6 +4,7 @@ import copy
 import time
 import warnings
 from abc import abstractmethod
+from collections.abc import Sequence
 from contextlib import closing
 from typing import Any
 
@@ -21,6 +22,7 @@ from sklearn_lepton._evaluation import SplitEvaluator, explain_failures
 from sklearn_lepton._fits import OTHER_SPLITS, Fits, FrozenSplits, RunningFit
 from sklearn_lepton._loop import callbacks_of, run_trials
 from sklearn_lepton._replay import open_journal
+from sklearn_lepton._resource import Resource, make_resource, without_resource
 from sklearn_lepton._seam import OpenSearchCV, SearchTask
 from sklearn_lepton._study import SharedStudy, Study
 from sklearn_lepton._trial import Trial
@@ -40,6 +42,7 @@ _LEFT_BY_FIT = (
     "cv_results_",
     "updates_",
     "_studies",
+    "_resource",
 )
 
 
@@ -121,7 +124,9 @@ class BaseOptimizerSearchCV(UpdateMixin, OpenSearchCV):
         self.callbacks = callbacks
 
     @abstractmethod
-    def _make_optimizer(self, space: Space, seed: int, prior: list[list[Trial]]) -> Optimizer:
+    def _make_optimizer(
+        self, space: Space, seed: int, prior: list[list[Trial]], resources: Sequence[float]
+    ) -> Optimizer:
         """Make the optimizer from the search's own parameters."""
 
     def _search(self, running: RunningFit, callback_ctx: Any) -> None:
@@ -131,7 +136,7 @@ class BaseOptimizerSearchCV(UpdateMixin, OpenSearchCV):
         workers = self._make_workers(running.parallel)
         space = Space(self.param_distributions)
         studies = self._older_studies(space, update)
-        study, splits = self._prepare(running, space, studies)
+        study, splits, resource = self._prepare(running, space, studies)
         optimizer = study.optimizer
         # What an earlier fit left would travel to the workers.
         for name in _LEFT_BY_FIT:
@@ -147,6 +152,7 @@ class BaseOptimizerSearchCV(UpdateMixin, OpenSearchCV):
                 check_metrics=self._check_metrics,
                 task=task,
                 splits=splits,
+                resource=resource,
             )
             reason = self._conduct(study, fits, workers, update)
         except KeyboardInterrupt:
@@ -157,9 +163,12 @@ class BaseOptimizerSearchCV(UpdateMixin, OpenSearchCV):
             warnings.warn(msg, SearchInterruptedWarning, stacklevel=4)
         finally:
             study.close()
+            if resource is not None:
+                resource.close()
             self.trials_ = [t for t in optimizer.trials if t.status != "pending"]
             self.space_, self.optimizer_ = optimizer.space, optimizer
             self._fingerprint, self._studies = splits.fingerprint, studies
+            self._resource = None if resource is None else resource.describe()
             self.stop_reason_: str | None = reason
             if fits is not None and optimizer.best is not None:
                 # On its way out with an error, here or in the refit: keep what has been paid for.
@@ -167,9 +176,10 @@ class BaseOptimizerSearchCV(UpdateMixin, OpenSearchCV):
             if task is not None:
                 task.close()
         if optimizer.best is None:
-            if not self.trials_:
+            if not any(trial.is_full for trial in self.trials_):
+                what = "a trial" if resource is None else "a trial at full resource"
                 msg = (
-                    f"max_time={self.max_time} s passed before a trial had finished, so that there "
+                    f"max_time={self.max_time} s passed before {what} had finished, so that there "
                     "is no result: give it more time, or a smaller estimator or part of the data."
                 )
                 raise TimeoutError(msg)
@@ -185,15 +195,23 @@ class BaseOptimizerSearchCV(UpdateMixin, OpenSearchCV):
 
     def _prepare(
         self, running: RunningFit, space: Space, studies: list[list[Trial]]
-    ) -> tuple[Study, FrozenSplits]:
-        """Return the study to start from, and the splits."""
+    ) -> tuple[Study, FrozenSplits, Resource | None]:
+        """Return the study to start from, the splits, and what trials have little of first."""
         check_names(space, self.estimator)
         seed, earlier, fingerprint = self._earlier_search(space)
-        settings = initial_settings(self.initial_params, self.estimator, space)
+        initial = without_resource(self.initial_params, self.resource)
+        settings = initial_settings(initial, self.estimator, space)
         splits = FrozenSplits(running, fingerprint)
+        resource = make_resource(self, space, running, splits.split())
+        if earlier and self._resource != (None if resource is None else resource.describe()):
+            raise ValueError(
+                "With warm_start=True resource, min_resource and max_resource must be those of the "
+                "fit before: give the same ones, or set warm_start=False to start over."
+            )
 
         def make(seed: int) -> Optimizer:
-            optimizer = self._make_optimizer(space, seed, studies)
+            shares = (1.0,) if resource is None else resource.shares
+            optimizer = self._make_optimizer(space, seed, studies, shares)
             optimizer.tell(earlier)
             optimizer.enqueue(settings)
             return optimizer
@@ -208,15 +226,15 @@ class BaseOptimizerSearchCV(UpdateMixin, OpenSearchCV):
             )
             warnings.warn(msg, SpaceExhaustedWarning, stacklevel=5)
         if self.journal is None:
-            return study, splits
+            return study, splits, resource
         replay = open_journal(
             self.journal,
-            describe_study(self, space, running, splits, studies),
+            describe_study(self, space, running, splits, studies, resource=resource),
             seed=seed,
             is_seed_given=is_whole(self.random_state),
             space=space,
         )
-        return SharedStudy(make(replay.seed), n_trials, replay), splits
+        return SharedStudy(make(replay.seed), n_trials, replay), splits, resource
 
     def _for_workers(self) -> "BaseOptimizerSearchCV":
         """Return what is sent to workers in place of this search.
@@ -237,7 +255,7 @@ class BaseOptimizerSearchCV(UpdateMixin, OpenSearchCV):
             )
         if len(self.trials_[0].rows) != self.n_splits_:
             raise ValueError(OTHER_SPLITS)
-        if len(self.trials_) >= space.size:
+        if len(self.trials_) >= space.size and self.optimizer_.is_exhausted:
             raise ValueError(
                 f"All {len(self.trials_)} settings of the space have been tried, so that there is "
                 "nothing to go on with: widen the space and set warm_start=False."
@@ -296,7 +314,9 @@ class BaseOptimizerSearchCV(UpdateMixin, OpenSearchCV):
                 return "max_time"
             if update is not None and update.holds:
                 return "held"
-            return "exhausted" if study.is_cut else "n_iter"
+            optimizer = study.optimizer
+            is_spent = len(optimizer.trials) < study.n_trials and optimizer.is_exhausted
+            return "exhausted" if study.is_cut or is_spent else "n_iter"
         return reason
 
 

@@ -1,5 +1,6 @@
 """BayesSearchCV: search by Bayesian optimization."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -277,5 +278,13 @@ class BayesSearchCV(BaseOptimizerSearchCV):
         )
         self.n_initial_points = n_initial_points
 
-    def _make_optimizer(self, space: Space, seed: int, prior: list[list[Trial]]) -> BayesOptimizer:
-        return BayesOptimizer(space, seed=seed, prior=prior, n_initial_points=self.n_initial_points)
+    def _make_optimizer(
+        self, space: Space, seed: int, prior: list[list[Trial]], resources: Sequence[float]
+    ) -> BayesOptimizer:
+        return BayesOptimizer(
+            space,
+            seed=seed,
+            prior=prior,
+            resources=resources,
+            n_initial_points=self.n_initial_points,
+        )

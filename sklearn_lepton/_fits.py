@@ -103,6 +103,8 @@ class Fits:
     task : object or None
         The task that the fits are subtasks of, where scikit-learn has callbacks.
     splits : FrozenSplits
+    resource : Resource or None, default=None
+        What trials have little of first.
 
     Attributes
     ----------
@@ -119,6 +121,7 @@ class Fits:
         check_metrics: Callable[[Mapping[str, Any]], None],
         task: Any,
         splits: "FrozenSplits",
+        resource: Any = None,
     ) -> None:
         self._search = search
         self._evaluate = running.evaluate
@@ -126,6 +129,7 @@ class Fits:
         self._check_metrics = check_metrics
         self.n_splits: int = search.n_splits_
         self._splits = splits
+        self._resource = resource
         self.is_stopped = False
         self._texts: dict[str, str] = {}
         self._is_checked = False
@@ -143,13 +147,14 @@ class Fits:
         fits : list of length n_trials
             In place of the fits of a trial, the reason why there are none.
         """
-        refused = [self._refusal(trial.params) for trial in trials]
+        refused = [self._refusal(self._setting(trial)) for trial in trials]
         legal = [t for t, reason in zip(trials, refused, strict=True) if reason is None]
         fits: list[Fit] = []
         if legal:
             self._recorder.rows = None
             try:
-                self._evaluate([t.params for t in legal], cv=self._splits, **self._context)
+                settings = [self._setting(trial) for trial in legal]
+                self._evaluate(settings, cv=self._splits, **self._context)
             except _Recorded as recorded:
                 fits = recorded.fits
             if len(fits) != len(legal) * self.n_splits:  # found by scikit-learn itself from 1.9 on
@@ -163,12 +168,19 @@ class Fits:
             kwargs["candidate_progress"] = (number, self._search.n_iter)
         of_all = iter(fits)
         return [
-            [next(of_all) for _ in range(self.n_splits)] if reason is None else reason
-            for reason in refused
+            self._of_trial(trial, [next(of_all) for _ in range(self.n_splits)])
+            if reason is None
+            else reason
+            for trial, reason in zip(trials, refused, strict=True)
         ]
 
-    @staticmethod
-    def constants(fits: Iterable[Fit]) -> list[Any]:
+    def _of_trial(self, trial: Trial, fits: list[Fit]) -> list[Fit]:
+        return fits if self._resource is None else self._resource.apply(trial, fits)
+
+    def _setting(self, trial: Trial) -> Mapping[str, Any]:
+        return trial.params if self._resource is None else self._resource.setting(trial)
+
+    def constants(self, fits: Iterable[Fit]) -> list[Any]:
         """List what is the same object in all fits: data, splits, scorers, the search.
 
         Parameters
@@ -181,6 +193,8 @@ class Fits:
         constants : list of object
         """
         constants: dict[int, Any] = {}
+        if self._resource is not None:
+            constants = {id(value): value for value in self._resource.constants}
         for _, (_, *args), kwargs in fits:
             for value in [*args, *(kwargs[name] for name in kwargs.keys() - _OF_ONE_FIT)]:
                 if not isinstance(value, str | int | float | None):
@@ -207,10 +221,19 @@ class Fits:
         verbose, search.verbose = search.verbose, 0  # nothing is fitted any more
         try:
             return self._evaluate(  # type: ignore[no-any-return]
-                [t.params for t in trials], cv=_NoSplits(self.n_splits)
+                [self._setting(trial) for trial in trials],
+                cv=_NoSplits(self.n_splits),
+                **self._columns(trials),
             )
         finally:
             search.verbose = verbose
+
+    def _columns(self, trials: Sequence[Trial]) -> dict[str, Any]:
+        """Return what stands in ``cv_results_`` besides."""
+        if self._resource is None:
+            return {}
+        amounts = [self._resource.amount(trial) for trial in trials]
+        return {"more_results": {"n_resources": amounts}}
 
     def tidy(self, row: Row) -> Row:
         """Keep of a row what is published, in plain numbers, equal tracebacks only once."""

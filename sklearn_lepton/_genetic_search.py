@@ -1,5 +1,6 @@
 """GeneticSearchCV: search by a genetic algorithm."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -291,12 +292,13 @@ class GeneticSearchCV(BaseOptimizerSearchCV):
         self.screening = screening
 
     def _make_optimizer(
-        self, space: Space, seed: int, prior: list[list[Trial]]
+        self, space: Space, seed: int, prior: list[list[Trial]], resources: Sequence[float]
     ) -> GeneticOptimizer:
         return GeneticOptimizer(
             space,
             seed=seed,
             prior=prior,
+            resources=resources,
             n_initial_points=self.n_initial_points,
             population_size=self.population_size,
             blend=self.blend,

@@ -52,16 +52,24 @@ class OpenSearchCV(BaseSearchCV):  # type: ignore[misc]
     def _format_results(
         self, candidate_params: Any, n_splits: int, out: list[Any], more_results: Any = None
     ) -> dict[str, Any]:
-        """Format the rows of all trials as ``cv_results_``, failed ones ranked last."""
+        """Format the rows of all trials as ``cv_results_``, failed ones ranked last.
+
+        Before them come those with less than the full resource, those with the least last.
+        """
         results: dict[str, Any] = super()._format_results(
             candidate_params, n_splits, out, more_results
         )
         failed = np.array([any(row["fit_error"] for row in trial.rows) for trial in self.trials_])
+        shares = np.array([1.0 if t.is_full else t.resource for t in self.trials_], dtype=float)
         for name in [name for name in results if name.startswith("rank_test_")]:
             means = results[name.replace("rank_", "mean_", 1)]
             last = failed | ~np.isfinite(means)
             ranks = np.full(len(failed), np.sum(~last) + 1, dtype=np.int32)
-            ranks[~last] = rankdata(-means[~last], method="min")
+            n_ranked = 0
+            for share in np.unique(shares[~last])[::-1]:
+                rows = ~last & (shares == share)
+                ranks[rows] = n_ranked + rankdata(-means[rows], method="min")
+                n_ranked += np.sum(rows)
             results[name] = ranks
         return results
 

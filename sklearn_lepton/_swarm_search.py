@@ -1,5 +1,6 @@
 """SwarmSearchCV: search by particle swarm optimization."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -298,11 +299,14 @@ class SwarmSearchCV(BaseOptimizerSearchCV):
         self.social = social
         self.screening = screening
 
-    def _make_optimizer(self, space: Space, seed: int, prior: list[list[Trial]]) -> SwarmOptimizer:
+    def _make_optimizer(
+        self, space: Space, seed: int, prior: list[list[Trial]], resources: Sequence[float]
+    ) -> SwarmOptimizer:
         return SwarmOptimizer(
             space,
             seed=seed,
             prior=prior,
+            resources=resources,
             n_initial_points=self.n_initial_points,
             n_particles=self.n_particles,
             inertia=self.inertia,
