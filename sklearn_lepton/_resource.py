@@ -51,8 +51,7 @@ class Resource(ABC):
 
     def amount(self, trial: Trial) -> int:
         """Return how much of the resource a trial has."""
-        amount = round(self._share(trial) * self.most)
-        return max(1, int(amount))
+        return max(1, round(self._share(trial) * float(self.most)))
 
     @property
     def most(self) -> int:

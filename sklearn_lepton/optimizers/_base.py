@@ -153,7 +153,11 @@ class Optimizer(ABC):
         if not self._has_rungs or not is_spent:
             return is_spent
         is_pending = any(trial.status == "pending" for trial in self.trials)
-        return not is_pending and self._ladder().promotion(is_last_call=True) is None
+        if is_pending:
+            return False
+        ladder = self._ladder()
+        hopes = {trial.number: trial.score or 0.0 for trial in ladder.scored()}
+        return ladder.promotion(hopes, is_last_call=True) is None
 
     @property
     def capacity(self) -> float:
@@ -280,22 +284,26 @@ class Optimizer(ABC):
         ladder, low = self._ladder(), self.resources[0]
         if not ladder.has_full:
             return None, None
-        if self.budget is not None:
-            n_last = min(_MOST_LAST, -(-self.budget // _ONE_LAST_IN))
-            if self.budget - len(self._trials) <= n_last:
-                climbers = list(ladder.climbers())
-                if not climbers:
-                    return None, None
-                _, trial = max(zip(self._hopes(climbers), climbers, strict=True), key=_first)
-                return _again(trial, number, None), None
-        if (anchor := ladder.anchor()) is not None:
+        is_last = self.budget is not None and self.budget - len(self._trials) <= self._n_last
+        if not is_last and (anchor := ladder.anchor()) is not None:
             return _again(anchor, number, low), low
+        scored = ladder.scored()
+        hopes = dict(zip((t.number for t in scored), self._hopes(scored), strict=True))
+        if is_last:
+            climbers = [trial for trial in scored if trial.point not in ladder.full_points]
+            best = max(climbers, key=lambda t: (hopes[t.number], -t.number), default=None)
+            return None if best is None else _again(best, number, None), None
         is_spent = len(self._seen) >= self.space.size
-        promotion = ladder.promotion(is_last_call=is_spent)
+        promotion = ladder.promotion(hopes, is_last_call=is_spent)
         if promotion is None:
             return None, low
         trial, rung = promotion
         return _again(trial, number, None if rung == ladder.top else self.resources[rung]), low
+
+    @property
+    def _n_last(self) -> int:
+        """Number of trials at the end of the budget that have the full resource."""
+        return min(_MOST_LAST, -(-(self.budget or 0) // _ONE_LAST_IN))
 
     def _hopes(self, trials: Sequence[Trial]) -> Iterable[float]:
         """Say what settings may be expected to score at full resource."""
@@ -403,8 +411,3 @@ def _again(trial: Trial, number: int, resource: float | None) -> Trial:
     """Return a new trial of the same setting."""
     meta = {"promoted": trial.number}
     return Trial(number, trial.point, trial.params, meta, resource=resource)
-
-
-def _first(pair: tuple[float, Trial]) -> tuple[float, int]:
-    """Order trials by what is hoped of them, the earliest of equal ones first."""
-    return pair[0], -pair[1].number

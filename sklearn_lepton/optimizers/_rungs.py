@@ -13,8 +13,9 @@ L. Li, K. Jamieson, A. Rostamizadeh, E. Gonina, J. Ben-tzur, M. Hardt, B. Recht,
 A system for massively parallel hyperparameter tuning, MLSys 2020, arXiv:1810.05934.
 """
 
+import math
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import median
 from typing import Any
@@ -88,11 +89,16 @@ class Ladder:
         full = (known[self.top] for known in self.settings if self.top in known)
         return next(full, None)
 
-    def promotion(self, *, is_last_call: bool) -> tuple[Trial, int] | None:
+    def promotion(
+        self, hopes: Mapping[int, float], *, is_last_call: bool
+    ) -> tuple[Trial, int] | None:
         """Return the trial whose setting goes on, and to which rung; from the top downwards.
 
         Parameters
         ----------
+        hopes : dict of int to float
+            What each setting that has a score is expected to score at full resource, by the
+            number of its trial on its highest rung.
         is_last_call : bool
             Whether there are no new settings any more: once nothing is under way, a third
             is rounded up.
@@ -104,16 +110,32 @@ class Ladder:
             n_best = len(told) // FACTOR
             if is_last_call and not pending:
                 n_best = -(-len(told) // FACTOR)
-            for known in _best_first(told, rung)[:n_best]:
+            ranked = [
+                (
+                    -hopes.get(known[self._highest(known)].number, -math.inf),
+                    known[rung].number,
+                    known,
+                )
+                for known in told
+                if known[rung].status == "complete"
+            ]
+            for _, _, known in sorted(ranked, key=lambda entry: entry[:2])[:n_best]:
                 if max(known) == rung:
                     return known[rung], rung + 1
         return None
 
-    def climbers(self) -> Iterator[Trial]:
-        """Yield, of each setting that has a score but none at full resource, its highest trial."""
-        for known, trial in zip(self.settings, self.merged(), strict=True):
-            if trial.score is not None and self.top not in known:
-                yield replace(known[self._highest(known)], score=trial.score)
+    def scored(self) -> list[Trial]:
+        """Return, of each setting that has a score, its highest trial, its score shifted."""
+        return [
+            replace(known[self._highest(known)], score=trial.score)
+            for known, trial in zip(self.settings, self.merged(), strict=True)
+            if trial.score is not None
+        ]
+
+    @property
+    def full_points(self) -> set[tuple[float, ...]]:
+        """The settings that have a trial on the highest rung."""
+        return {known[self.top].point for known in self.settings if self.top in known}
 
     def shifts(self) -> list[float]:
         """Return what to add to the scores of each rung for them to compare with full ones."""
@@ -159,8 +181,3 @@ class Ladder:
     def _highest(known: dict[int, Trial]) -> int:
         """Return the highest rung where a setting has a score, -1 for none."""
         return max((rung for rung, trial in known.items() if trial.score is not None), default=-1)
-
-
-def _best_first(told: list[dict[int, Trial]], rung: int) -> list[dict[int, Trial]]:
-    complete = [known for known in told if known[rung].status == "complete"]
-    return sorted(complete, key=lambda known: (-(known[rung].score or 0.0), known[rung].number))
