@@ -17,14 +17,18 @@ import math
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from statistics import median
+from functools import cached_property
 from typing import Any
+
+import numpy as np
 
 from sklearn_lepton._trial import Trial
 from sklearn_lepton._values import is_real
 
 FACTOR = 3  # one in so many goes on
 _SAME = 1e-9  # of two shares
+_SLOPES = (0.05, 2.0)
+_PRIOR_PAIRS = 2.0
 
 
 def check_resources(resources: Any) -> tuple[float, ...]:
@@ -137,25 +141,49 @@ class Ladder:
         """The settings that have a trial on the highest rung."""
         return {known[self.top].point for known in self.settings if self.top in known}
 
-    def shifts(self) -> list[float]:
-        """Return what to add to the scores of each rung for them to compare with full ones."""
-        shifts = [0.0] * self.n_rungs
+    @cached_property
+    def lines(self) -> list[tuple[float, float]]:
+        """Offset and slope, for each rung, that turn a score into what to expect at the top.
+
+        A regression of the scores on higher rungs, so turned themselves, on those here, of the
+        settings that have both. That these are the best here biases no slope, but leaves it
+        uncertain: it is drawn towards 1, as much as by two typical settings of this rung.
+        """
+        lines = [(0.0, 1.0)] * self.n_rungs
         for rung in reversed(range(self.top)):
-            gains = []
+            low, high = [], []
             for known in self.settings:
-                high = self._highest(known)
-                low, best = known.get(rung), known.get(high)
-                if high > rung and low and best and low.score is not None:
-                    gains.append((best.score or 0.0) + shifts[high] - low.score)
-            shifts[rung] = median(gains) if gains else shifts[rung + 1]
-        return shifts
+                top = self._highest(known)
+                if top > rung and rung in known and known[rung].score is not None:
+                    low.append(known[rung].score or 0.0)
+                    high.append(_on(lines[top], known[top].score or 0.0))
+            if not low:
+                lines[rung] = lines[rung + 1]
+                continue
+            everyone = [
+                known[rung].score or 0.0
+                for known in self.settings
+                if rung in known and known[rung].score is not None
+            ]
+            x, y, everyone = (np.array(scores) for scores in (low, high, everyone))
+            floor = 2.0 * np.median(everyone) - everyone.max()
+            x = np.maximum(x, floor)
+            at_x, at_y = np.median(x), np.median(y)
+            weight = _PRIOR_PAIRS * np.var(np.maximum(everyone, floor))
+            spread = np.sum((x - x.mean()) ** 2) + weight
+            slope = 1.0
+            if spread > 0:
+                slope = (np.sum((x - x.mean()) * (y - y.mean())) + weight) / spread
+            slope = float(np.clip(slope, *_SLOPES))
+            lines[rung] = float(at_y - slope * at_x), slope
+        return lines
 
     def merged(self) -> list[Trial]:
         """Return one trial a setting: its first, with its score on its highest rung, shifted.
 
         What failed on a rung has failed.
         """
-        shifts, merged = self.shifts(), []
+        merged = []
         for known in self.settings:
             first = min(known.values(), key=lambda trial: trial.number)
             told = [rung for rung, trial in known.items() if trial.status != "pending"]
@@ -163,15 +191,16 @@ class Ladder:
                 merged.append(replace(first, resource=None))
                 continue
             last = known[max(told)]
-            score = None if last.score is None else last.score + shifts[max(told)]
+            score = None if last.score is None else _on(self.lines[max(told)], last.score)
             merged.append(replace(last, number=first.number, meta=first.meta, score=score))
         return merged
 
     def told(self) -> list[Trial]:
         """Return all trials that are not pending, their scores shifted."""
-        shifts = self.shifts()
         return [
-            trial if trial.score is None else replace(trial, score=trial.score + shifts[rung])
+            trial
+            if trial.score is None
+            else replace(trial, score=_on(self.lines[rung], trial.score))
             for known in self.settings
             for rung, trial in known.items()
             if trial.status != "pending"
@@ -181,3 +210,8 @@ class Ladder:
     def _highest(known: dict[int, Trial]) -> int:
         """Return the highest rung where a setting has a score, -1 for none."""
         return max((rung for rung, trial in known.items() if trial.score is not None), default=-1)
+
+
+def _on(line: tuple[float, float], score: float) -> float:
+    offset, slope = line
+    return offset + slope * score
