@@ -21,6 +21,7 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from sklearn_lepton._trial import Trial
 from sklearn_lepton._values import is_real
@@ -146,36 +147,18 @@ class Ladder:
         """Offset and slope, for each rung, that turn a score into what to expect at the top.
 
         A regression of the scores on higher rungs, so turned themselves, on those here, of the
-        settings that have both. That these are the best here biases no slope, but leaves it
-        uncertain: it is drawn towards 1, as much as by two typical settings of this rung.
+        settings that have both.
         """
         lines = [(0.0, 1.0)] * self.n_rungs
         for rung in reversed(range(self.top)):
-            low, high = [], []
-            for known in self.settings:
-                top = self._highest(known)
-                if top > rung and rung in known and known[rung].score is not None:
-                    low.append(known[rung].score or 0.0)
-                    high.append(_on(lines[top], known[top].score or 0.0))
-            if not low:
-                lines[rung] = lines[rung + 1]
-                continue
-            everyone = [
-                known[rung].score or 0.0
-                for known in self.settings
-                if rung in known and known[rung].score is not None
-            ]
-            x, y, everyone = (np.array(scores) for scores in (low, high, everyone))
-            floor = 2.0 * np.median(everyone) - everyone.max()
-            x = np.maximum(x, floor)
-            at_x, at_y = np.median(x), np.median(y)
-            weight = _PRIOR_PAIRS * np.var(np.maximum(everyone, floor))
-            spread = np.sum((x - x.mean()) ** 2) + weight
-            slope = 1.0
-            if spread > 0:
-                slope = (np.sum((x - x.mean()) * (y - y.mean())) + weight) / spread
-            slope = float(np.clip(slope, *_SLOPES))
-            lines[rung] = float(at_y - slope * at_x), slope
+            here = [known for known in self.settings if self._highest(known) >= rung]
+            here = [known for known in here if rung in known and known[rung].score is not None]
+            scores = np.array([known[rung].score for known in here], dtype=np.float64)
+            tops = [self._highest(known) for known in here]
+            rows = np.flatnonzero(np.greater(tops, rung))
+            pairs = [(tops[row], here[row][tops[row]].score or 0.0) for row in rows]
+            there = np.array([_on(lines[top], score) for top, score in pairs])
+            lines[rung] = _line(scores, rows, there) if len(rows) else lines[rung + 1]
         return lines
 
     def merged(self) -> list[Trial]:
@@ -215,3 +198,23 @@ class Ladder:
 def _on(line: tuple[float, float], score: float) -> float:
     offset, slope = line
     return offset + slope * score
+
+
+def _line(
+    scores: npt.NDArray[np.float64], rows: npt.NDArray[np.intp], there: npt.NDArray[np.float64]
+) -> tuple[float, float]:
+    """Regress the scores on higher rungs on those of some rows here: offset and slope.
+
+    That these rows are the best biases no slope, but leaves it uncertain: it is drawn towards
+    1, as much as by two typical rows. A hopeless score has no leverage.
+    """
+    unit = max(np.abs(scores).max(), np.abs(there).max(), np.finfo(np.float64).tiny)
+    scores, there = scores / unit, there / unit
+    scores = np.maximum(scores, 2.0 * np.median(scores) - scores.max())
+    x, y = scores[rows], there
+    weight = _PRIOR_PAIRS * np.var(scores)
+    spread, slope = np.sum((x - x.mean()) ** 2) + weight, 1.0
+    if spread > 0:
+        slope = (np.sum((x - x.mean()) * (y - y.mean())) + weight) / spread
+    slope = float(np.clip(slope, *_SLOPES))
+    return float(unit * (np.median(y) - slope * np.median(x))), slope
