@@ -220,9 +220,11 @@ class BaseOptimizerSearchCV(UpdateMixin, OpenSearchCV):
         study = Study(make(seed), n_trials)
         if study.is_cut:
             n_new = study.n_trials - len(earlier)
+            what = "settings" if resource is None else "trials"
+            each = "of them" if resource is None else "setting with each amount of the resource"
             msg = (
-                f"The space holds {n_new} {'further ' * bool(earlier)}settings, fewer than "
-                f"n_iter={self.n_iter}: each of them is tried once."
+                f"The space holds {n_new} {'further ' * bool(earlier)}{what}, fewer than "
+                f"n_iter={self.n_iter}: each {each} is tried once."
             )
             warnings.warn(msg, SpaceExhaustedWarning, stacklevel=5)
         if self.journal is None:

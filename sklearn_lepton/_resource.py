@@ -18,7 +18,7 @@ from sklearn_lepton.optimizers._rungs import FACTOR
 from sklearn_lepton.space import Space
 
 N_SAMPLES = "n_samples"
-_AUTO_SHARE = 27  # the least is one in so many
+_AUTO_SHARE = 9  # the least is one in so many
 _LEAST_SAMPLES, _LEAST_OF_CLASS = 20, 2
 
 
@@ -45,13 +45,13 @@ class Resource(ABC):
         self.name = name
         n_steps = max(1, round(math.log(most / least, FACTOR))) if least < most else 0
         steps = [least * (most / least) ** (k / n_steps) for k in range(n_steps)]
-        self.levels = tuple(sorted({*map(round, steps), most}))
+        self.levels: tuple[int, ...] = tuple(sorted({*map(round, steps), most}))
         self.shares = tuple(level / most for level in self.levels)
         self.constants: list[Any] = []
 
     def amount(self, trial: Trial) -> int:
         """Return how much of the resource a trial has."""
-        return max(1, round(self._share(trial) * float(self.most)))
+        return max(1, round(self._share(trial) * self.most))
 
     @property
     def most(self) -> int:

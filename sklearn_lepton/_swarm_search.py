@@ -82,7 +82,7 @@ class SwarmSearchCV(BaseOptimizerSearchCV):
         settings are tried with little of it first, and the best third goes on to three
         times as much. Only trials with `max_resource` can be the best.
     min_resource : int or "auto", default="auto"
-        The least resource. Auto is a twenty-seventh of the most, at least 1, of samples
+        The least resource, which new settings have. Auto is a ninth of the most, of samples
         enough for each class.
     max_resource : int or "auto", default="auto"
         The most. Auto is all samples of a split's training part, or the estimator's own

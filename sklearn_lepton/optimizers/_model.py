@@ -126,7 +126,7 @@ class ModelOptimizer(Optimizer):
 
     def _hopes(self, trials: Sequence[Trial]) -> Iterable[float]:
         """Say what the model expects of settings at full resource."""
-        if not getattr(self, "screening", True):
+        if not trials or not getattr(self, "screening", True):
             return super()._hopes(trials)
         model, _ = self._fit(*self._observations(), np.random.default_rng(self.seed))
         mean, _ = model.process.predict(at_full(np.array([trial.point for trial in trials])))
