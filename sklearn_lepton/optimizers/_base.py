@@ -82,8 +82,8 @@ class Optimizer(ABC):
         Whether every setting of a finite space has been asked for, and none is to go on to
         more of a resource.
     budget : int or None
-        Number of trials there will be, if known: the last of them go to settings that have
-        not had the full resource.
+        Number of trials there will be, if known: the last of them have the full resource,
+        of settings of which as much is expected as of those that had it, or else new ones.
     """
 
     # Whether the middle of the space, a good guess, is the first point of the design.
@@ -155,9 +155,7 @@ class Optimizer(ABC):
         is_pending = any(trial.status == "pending" for trial in self.trials)
         if is_pending:
             return False
-        ladder = self._ladder()
-        hopes = {trial.number: trial.score or 0.0 for trial in ladder.scored()}
-        return ladder.promotion(hopes, is_last_call=True) is None
+        return self._ladder().promotion(is_last_call=True) is None
 
     @property
     def capacity(self) -> float:
@@ -287,14 +285,15 @@ class Optimizer(ABC):
         is_last = self.budget is not None and self.budget - len(self._trials) <= self._n_last
         if not is_last and (anchor := ladder.anchor()) is not None:
             return _again(anchor, number, low), low
-        scored = ladder.scored()
-        hopes = dict(zip((t.number for t in scored), self._hopes(scored), strict=True))
         if is_last:
-            climbers = [trial for trial in scored if trial.point not in ladder.full_points]
+            scored, tried = ladder.scored(), ladder.full_points
+            hopes = dict(zip((t.number for t in scored), self._hopes(scored), strict=True))
+            least = np.median([hopes[t.number] for t in scored if t.point in tried] or [-np.inf])
+            climbers = [t for t in scored if t.point not in tried and hopes[t.number] >= least]
             best = max(climbers, key=lambda t: (hopes[t.number], -t.number), default=None)
             return None if best is None else _again(best, number, None), None
         is_spent = len(self._seen) >= self.space.size
-        promotion = ladder.promotion(hopes, is_last_call=is_spent)
+        promotion = ladder.promotion(is_last_call=is_spent)
         if promotion is None:
             return None, low
         trial, rung = promotion

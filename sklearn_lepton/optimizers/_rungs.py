@@ -4,8 +4,8 @@ Settings start on the lowest rung, with the least resource. Of those told on a r
 third goes on to the next, without waiting for the others: asynchronous successive halving.
 Once a finite space has no more settings, a third is rounded up, so that one arrives at the top.
 
-Scores of different rungs are compared by their shifts: the median of what settings that were
-scored on a rung and on a higher one have gained there.
+Within a rung scores are compared as they are. Those of different rungs are brought to one scale
+by a line for each rung, from the settings that were scored on it and on a higher one.
 
 References
 ----------
@@ -13,9 +13,8 @@ L. Li, K. Jamieson, A. Rostamizadeh, E. Gonina, J. Ben-tzur, M. Hardt, B. Recht,
 A system for massively parallel hyperparameter tuning, MLSys 2020, arXiv:1810.05934.
 """
 
-import math
 from bisect import bisect_right
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -94,16 +93,11 @@ class Ladder:
         full = (known[self.top] for known in self.settings if self.top in known)
         return next(full, None)
 
-    def promotion(
-        self, hopes: Mapping[int, float], *, is_last_call: bool
-    ) -> tuple[Trial, int] | None:
+    def promotion(self, *, is_last_call: bool) -> tuple[Trial, int] | None:
         """Return the trial whose setting goes on, and to which rung; from the top downwards.
 
         Parameters
         ----------
-        hopes : dict of int to float
-            What each setting that has a score is expected to score at full resource, by the
-            number of its trial on its highest rung.
         is_last_call : bool
             Whether there are no new settings any more: once nothing is under way, a third
             is rounded up.
@@ -115,16 +109,7 @@ class Ladder:
             n_best = len(told) // FACTOR
             if is_last_call and not pending:
                 n_best = -(-len(told) // FACTOR)
-            ranked = [
-                (
-                    -hopes.get(known[self._highest(known)].number, -math.inf),
-                    known[rung].number,
-                    known,
-                )
-                for known in told
-                if known[rung].status == "complete"
-            ]
-            for _, _, known in sorted(ranked, key=lambda entry: entry[:2])[:n_best]:
+            for known in _best_first(told, rung)[:n_best]:
                 if max(known) == rung:
                     return known[rung], rung + 1
         return None
@@ -193,6 +178,11 @@ class Ladder:
     def _highest(known: dict[int, Trial]) -> int:
         """Return the highest rung where a setting has a score, -1 for none."""
         return max((rung for rung, trial in known.items() if trial.score is not None), default=-1)
+
+
+def _best_first(told: list[dict[int, Trial]], rung: int) -> list[dict[int, Trial]]:
+    complete = [known for known in told if known[rung].status == "complete"]
+    return sorted(complete, key=lambda known: (-(known[rung].score or 0.0), known[rung].number))
 
 
 def _on(line: tuple[float, float], score: float) -> float:

@@ -3,6 +3,7 @@
 import itertools
 import pickle
 import tempfile
+from typing import ClassVar
 
 import joblib
 import numpy as np
@@ -35,7 +36,9 @@ class Learner(ClassifierMixin, BaseEstimator):
     The first column of X numbers the rows.
     """
 
-    seen = []  # epochs of each fit and in total, also of estimators that were in a file
+    seen: ClassVar[
+        list
+    ] = []  # epochs of each fit and in total, also of estimators that were in a file
 
     def __init__(self, x=0.5, n=27, epochs=27, warm_start=False, outcome="ok", log=None):
         self.x = x

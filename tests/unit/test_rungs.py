@@ -26,8 +26,7 @@ def ladder(*trials):
 
 
 def promoted(known, *, is_last_call=False):
-    hopes = {trial.number: trial.score for trial in known.scored()}
-    found = known.promotion(hopes, is_last_call=is_last_call)
+    found = known.promotion(is_last_call=is_last_call)
     return None if found is None else (found[0].number, found[1])
 
 
