@@ -22,7 +22,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
-from sklearn_lepton import BayesSearchCV, load_trials
+from sklearn_lepton import BayesSearchCV, SwarmSearchCV, load_trials
 from sklearn_lepton._continue import adds, continues
 from sklearn_lepton.exceptions import JournalMismatchError, SpaceExhaustedWarning
 
@@ -80,13 +80,24 @@ def rows():
     return X, (np.arange(N_ROWS) % 10 == 0).astype(int)
 
 
-@pytest.fixture
-def make(search_class, log):
+def maker(search_class, log, **shared):
     def make_search(space=SPACE, *, learner=None, **settings):
-        shared = {"n_iter": 20, "cv": 2, "random_state": 0, "resource": "n"}
-        return search_class(learner or Learner(log=log), space, **(shared | settings))
+        known = {"n_iter": 20, "cv": 2, "random_state": 0, "resource": "n"} | shared
+        return search_class(learner or Learner(log=log), space, **(known | settings))
 
     return make_search
+
+
+@pytest.fixture
+def make_each(search_class, log):
+    """Make searches of each kind."""
+    return maker(search_class, log)
+
+
+@pytest.fixture
+def make(log):
+    """Make searches of a kind that proposes quickly: of what is the same in each."""
+    return maker(SwarmSearchCV, log, screening=False)
 
 
 def outline(search):
@@ -96,8 +107,8 @@ def outline(search):
 # ------------------------------------------------------------------ what is chosen
 
 
-def test_the_winner_has_all_of_a_parameter(make, rows):
-    search = make().fit(*rows)
+def test_the_winner_has_all_of_a_parameter(make_each, rows):
+    search = make_each().fit(*rows)
     table = search.cv_results_
     amounts = table["n_resources"]
     assert amounts.dtype.kind == "i"
@@ -114,8 +125,8 @@ def test_the_winner_has_all_of_a_parameter(make, rows):
     assert sum(amounts) < 0.6 * 27 * 20
 
 
-def test_the_winner_has_all_samples(make, rows, log):
-    search = make(resource="n_samples", cv=3).fit(*rows)
+def test_the_winner_has_all_samples(make_each, rows, log):
+    search = make_each(resource="n_samples", cv=3).fit(*rows)
     amounts = search.cv_results_["n_resources"]
     assert amounts[search.best_index_] == 400 == max(amounts)
     assert min(amounts) == 45
@@ -154,11 +165,13 @@ def test_bounds_that_are_given(make, rows):
     assert set(plain.cv_results_["n_resources"]) == {27}
 
 
-def test_a_parameter_of_a_step(search_class, blobs):
+def test_a_parameter_of_a_step(blobs):
     pipe = make_pipeline(StandardScaler(), RandomForestClassifier(9, random_state=0))
     name = "randomforestclassifier__n_estimators"
     space = {"randomforestclassifier__max_depth": (1, 6, "int")}
-    search = search_class(pipe, space, n_iter=8, cv=2, random_state=0, resource=name).fit(*blobs)
+    search = SwarmSearchCV(
+        pipe, space, n_iter=8, cv=2, random_state=0, screening=False, resource=name
+    ).fit(*blobs)
     assert len(search.best_estimator_[-1].estimators_) == search.best_params_[name] == 9
 
 
@@ -186,23 +199,29 @@ def test_updates_score_at_full_resource(make, rows):
 # ---------------------------------------------------------- kinds of data and runs
 
 
-def test_kinds_of_data(search_class, rows):
+def test_kinds_of_data(rows):
     X, y = rows
     tree, space = DecisionTreeClassifier(random_state=0), {"max_depth": (1, 9, "int")}
-    settings = {"n_iter": 8, "random_state": 0, "resource": "n_samples", "cv": 2}
+    settings = {
+        "n_iter": 8,
+        "random_state": 0,
+        "screening": False,
+        "resource": "n_samples",
+        "cv": 2,
+    }
     frame = pd.DataFrame(X, columns=["a", "b"])
     both = np.column_stack([y, 1 - y])
     words = np.array(["no", "yes"])[y]
     for data, target in ((csr_matrix(X), y), (frame, pd.Series(y)), (X, both), (X, words)):
-        search = search_class(tree, space, **settings).fit(data, target)
+        search = SwarmSearchCV(tree, space, **settings).fit(data, target)
         assert search.trials_[search.best_index_].is_full
     groups = np.arange(N_ROWS) // 60
-    grouped = search_class(tree, space, **(settings | {"cv": GroupKFold(2)}))
+    grouped = SwarmSearchCV(tree, space, **(settings | {"cv": GroupKFold(2)}))
     assert grouped.fit(X, y, groups=groups).trials_[grouped.best_index_].is_full
     masks = [
         (np.arange(N_ROWS) % 2 == k, np.flatnonzero(np.arange(N_ROWS) % 2 != k)) for k in (0, 1)
     ]
-    masked = search_class(tree, space, **(settings | {"cv": masks})).fit(X, y)
+    masked = SwarmSearchCV(tree, space, **(settings | {"cv": masks})).fit(X, y)
     assert max(masked.cv_results_["n_resources"]) == 300
 
 
@@ -228,19 +247,21 @@ def test_failures(make, rows):
     assert max(table["rank_test_score"][~failed]) < min(table["rank_test_score"][failed])
 
 
-def test_a_finite_space(search_class, make, rows):
-    search = make({"x": [0.1, 0.4, 0.7, 0.9]}, n_iter=12).fit(*rows)
+def test_a_finite_space(make_each, rows):
+    search = make_each({"x": [0.1, 0.4, 0.7, 0.9]}, n_iter=12).fit(*rows)
     assert search.stop_reason_ == "exhausted"
     assert search.best_params_["x"] == 0.7
     tried = [(t.point, t.resource) for t in search.trials_]
     assert len(tried) == len(set(tried)) < 12
     with pytest.warns(SpaceExhaustedWarning, match="holds 12 trials, fewer than n_iter=17"):
-        make({"x": [0.1, 0.4, 0.7, 0.9]}, n_iter=17).fit(*rows)
+        make_each({"x": [0.1, 0.4, 0.7, 0.9]}, n_iter=17).fit(*rows)
 
 
 @pytest.mark.parametrize("asynchronous", [False, True])
-def test_in_parallel(search_class, rows, asynchronous):
-    search = search_class(Learner(), SPACE, n_iter=16, cv=2, random_state=0, resource="n")
+def test_in_parallel(rows, asynchronous):
+    search = SwarmSearchCV(
+        Learner(), SPACE, n_iter=16, cv=2, random_state=0, screening=False, resource="n"
+    )
     search.set_params(n_points=3, asynchronous=asynchronous)
     with joblib.parallel_config("threading", n_jobs=2):
         search.fit(*rows)
@@ -263,22 +284,22 @@ def test_a_second_fit_goes_on(make, rows):
 
 @pytest.mark.parametrize("n_points", [1, 3])
 @pytest.mark.parametrize("resource", ["n", "n_samples"])
-def test_a_journal_goes_on_where_it_was_cut(make, rows, tmp_path, resource, n_points):
+def test_a_journal_goes_on_where_it_was_cut(make_each, rows, tmp_path, resource, n_points):
     path = tmp_path / "study.jsonl"
     settings = {"resource": resource, "n_iter": 14, "n_points": n_points}
-    expected = outline(make(**settings).fit(*rows))
-    make(journal=path, **settings).fit(*rows)
+    expected = outline(make_each(**settings).fit(*rows))
+    make_each(journal=path, **settings).fit(*rows)
     lines = path.read_bytes().splitlines(keepends=True)
     for n_kept in (len(lines) // 3, 2 * len(lines) // 3):
         path.write_bytes(b"".join(lines[:n_kept]))
-        assert outline(make(journal=path, **settings).fit(*rows)) == expected
+        assert outline(make_each(journal=path, **settings).fit(*rows)) == expected
     loaded = load_trials(path)
     assert [t.resource for t in loaded] == [entry[3] for entry in expected]
     assert load_trials(path, as_frame=True)["resource"].max() == 1.0
     with pytest.raises(JournalMismatchError, match="resource"):
-        make(journal=path, **(settings | {"min_resource": 25})).fit(*rows)
+        make_each(journal=path, **(settings | {"min_resource": 25})).fit(*rows)
     with pytest.raises(JournalMismatchError, match="resource"):
-        make(journal=path, **(settings | {"resource": None})).fit(*rows)
+        make_each(journal=path, **(settings | {"resource": None})).fit(*rows)
 
 
 def test_without_a_resource_a_journal_does_not_speak_of_it(make, rows, tmp_path):
@@ -306,13 +327,20 @@ def test_a_warm_start_goes_on(make, rows):
 
 
 @pytest.mark.parametrize("backend", ["threading", "sequential"])
-def test_trees_are_added_and_are_those_of_a_fit_from_the_start(search_class, blobs, backend):
+def test_trees_are_added_and_are_those_of_a_fit_from_the_start(blobs, backend):
     space = {"max_depth": (1, 5, "int"), "learning_rate": (0.05, 1.0, "log-uniform")}
     found = []
     for warm in (False, True):
         model = GradientBoostingClassifier(n_estimators=9, random_state=0, warm_start=warm)
-        search = search_class(
-            model, space, n_iter=14, cv=2, random_state=0, resource="n_estimators", n_points=2
+        search = SwarmSearchCV(
+            model,
+            space,
+            n_iter=14,
+            cv=2,
+            random_state=0,
+            screening=False,
+            resource="n_estimators",
+            n_points=2,
         )
         with joblib.parallel_config(backend, n_jobs=2 if backend == "threading" else 1):
             found.append(outline(search.fit(*blobs)))
