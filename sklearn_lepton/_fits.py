@@ -181,25 +181,9 @@ class Fits:
         return trial.params if self._resource is None else self._resource.setting(trial)
 
     def constants(self, fits: Iterable[Fit]) -> list[Any]:
-        """List what is the same object in all fits: data, splits, scorers, the search.
-
-        Parameters
-        ----------
-        fits : iterable of tuple (function, args, kwargs)
-            The fits of one trial.
-
-        Returns
-        -------
-        constants : list of object
-        """
-        constants: dict[int, Any] = {}
-        if self._resource is not None:
-            constants = {id(value): value for value in self._resource.constants}
-        for _, (_, *args), kwargs in fits:
-            for value in [*args, *(kwargs[name] for name in kwargs.keys() - _OF_ONE_FIT)]:
-                if not isinstance(value, str | int | float | None):
-                    constants[id(value)] = value
-        return list(constants.values())
+        """List what is the same object in all fits, given those of one trial."""
+        of_resource = [] if self._resource is None else self._resource.constants
+        return list({id(value): value for value in [*constants_of(fits), *of_resource]}.values())
 
     def publish(self, trials: Sequence[Trial]) -> dict[str, Any]:
         """Have ``cv_results_`` made of the rows of all trials.
@@ -301,6 +285,26 @@ class Fits:
         except (ValueError, AttributeError, TypeError) as error:
             return f"{type(error).__name__}: {error}"
         return None
+
+
+def constants_of(fits: Iterable[Fit]) -> list[Any]:
+    """List what is the same object in all fits: data, splits, scorers, the search.
+
+    Parameters
+    ----------
+    fits : iterable of tuple (function, args, kwargs)
+        The fits of one trial.
+
+    Returns
+    -------
+    constants : list of object
+    """
+    constants: dict[int, Any] = {}
+    for _, (_, *args), kwargs in fits:
+        for value in [*args, *(kwargs[name] for name in kwargs.keys() - _OF_ONE_FIT)]:
+            if not isinstance(value, str | int | float | None):
+                constants[id(value)] = value
+    return list(constants.values())
 
 
 def _unify(rows: Sequence[Any]) -> None:
