@@ -3,6 +3,7 @@
 import copy
 import warnings
 from abc import abstractmethod
+from collections.abc import Sequence
 from contextlib import closing
 from typing import Any
 
@@ -24,6 +25,7 @@ from sklearn_lepton._fits import OTHER_SPLITS, Fits, FrozenSplits, RunningFit
 from sklearn_lepton._loop import callbacks_of, run_trials
 from sklearn_lepton._race import error_rate
 from sklearn_lepton._replay import open_journal
+from sklearn_lepton._resource import Resource, make_resource, without_resource
 from sklearn_lepton._seam import OpenSearchCV, SearchTask
 from sklearn_lepton._steps import Steps, reusable_steps
 from sklearn_lepton._study import SharedStudy, Study
@@ -45,6 +47,7 @@ _LEFT_BY_FIT = (
     "updates_",
     "_choice",
     "_studies",
+    "_resource",
 )
 
 
@@ -126,7 +129,9 @@ class BaseOptimizerSearchCV(UpdateMixin, OpenSearchCV):
         self.callbacks = callbacks
 
     @abstractmethod
-    def _make_optimizer(self, space: Space, seed: int, prior: list[list[Trial]]) -> Optimizer:
+    def _make_optimizer(
+        self, space: Space, seed: int, prior: list[list[Trial]], resources: Sequence[float]
+    ) -> Optimizer:
         """Make the optimizer from the search's own parameters."""
 
     def _search(self, running: RunningFit, callback_ctx: Any) -> None:
@@ -138,7 +143,7 @@ class BaseOptimizerSearchCV(UpdateMixin, OpenSearchCV):
         check_choice(self, space)
         aids = self._make_aids(running, space, workers)
         studies = self._older_studies(space, update)
-        study, splits = self._prepare(running, space, studies)
+        study, splits, resource = self._prepare(running, space, studies)
         optimizer = study.optimizer
         self._set_price(optimizer, workers)
         # What an earlier fit left would travel to the workers.
@@ -157,6 +162,7 @@ class BaseOptimizerSearchCV(UpdateMixin, OpenSearchCV):
                 task=task,
                 splits=splits,
                 aids=aids,
+                resource=resource,
             )
             reason = self._conduct(study, fits, workers, update, choice.search_deadline)
             choice.score_leaders(self._make_workers)
@@ -168,11 +174,12 @@ class BaseOptimizerSearchCV(UpdateMixin, OpenSearchCV):
             warnings.warn(msg, SearchInterruptedWarning, stacklevel=4)
         finally:
             study.close()
-            for aid in aids:
-                aid.close()
+            for opened in (*aids, *([] if resource is None else [resource])):
+                opened.close()
             self.trials_ = [t for t in optimizer.trials if t.status != "pending"]
             self.space_, self.optimizer_ = optimizer.space, optimizer
             self._fingerprint, self._studies = splits.fingerprint, studies
+            self._resource = None if resource is None else resource.describe()
             self.stop_reason_: str | None = reason
             if fits is not None and choice is not None and optimizer.best is not None:
                 # On its way out with an error, here or in the refit: keep what has been paid for.
@@ -204,10 +211,11 @@ class BaseOptimizerSearchCV(UpdateMixin, OpenSearchCV):
 
     def _no_result(self) -> Exception:
         """Return the error of a search in which no trial has a score."""
-        if self.trials_:
+        if any(trial.is_full for trial in self.trials_):
             return ValueError(explain_failures(self.trials_))
+        what = "a trial" if self.resource is None else "a trial at full resource"
         return TimeoutError(
-            f"max_time={self.max_time} s passed before a trial had finished, so that there is no "
+            f"max_time={self.max_time} s passed before {what} had finished, so that there is no "
             "result: give it more time, or a smaller estimator or part of the data."
         )
 
@@ -221,15 +229,23 @@ class BaseOptimizerSearchCV(UpdateMixin, OpenSearchCV):
 
     def _prepare(
         self, running: RunningFit, space: Space, studies: list[list[Trial]]
-    ) -> tuple[Study, FrozenSplits]:
-        """Return the study to start from, and the splits."""
+    ) -> tuple[Study, FrozenSplits, Resource | None]:
+        """Return the study to start from, the splits, and what trials have little of first."""
         check_names(space, self.estimator)
         seed, earlier, fingerprint = self._earlier_search(space)
-        settings = initial_settings(self.initial_params, self.estimator, space)
+        initial = without_resource(self.initial_params, self.resource)
+        settings = initial_settings(initial, self.estimator, space)
         splits = FrozenSplits(running, fingerprint)
+        resource = make_resource(self, space, running, splits.split())
+        if earlier and self._resource != (None if resource is None else resource.describe()):
+            raise ValueError(
+                "With warm_start=True resource, min_resource and max_resource must be those of the "
+                "fit before: give the same ones, or set warm_start=False to start over."
+            )
 
         def make(seed: int) -> Optimizer:
-            optimizer = self._make_optimizer(space, seed, studies)
+            shares = (1.0,) if resource is None else resource.shares
+            optimizer = self._make_optimizer(space, seed, studies, shares)
             optimizer.tell(earlier)
             optimizer.enqueue(settings)
             return optimizer
@@ -238,21 +254,23 @@ class BaseOptimizerSearchCV(UpdateMixin, OpenSearchCV):
         study = Study(make(seed), n_trials)
         if study.is_cut:
             n_new = study.n_trials - len(earlier)
+            what = "settings" if resource is None else "trials"
+            each = "of them" if resource is None else "setting with each amount of the resource"
             msg = (
-                f"The space holds {n_new} {'further ' * bool(earlier)}settings, fewer than "
-                f"n_iter={self.n_iter}: each of them is tried once."
+                f"The space holds {n_new} {'further ' * bool(earlier)}{what}, fewer than "
+                f"n_iter={self.n_iter}: each {each} is tried once."
             )
             warnings.warn(msg, SpaceExhaustedWarning, stacklevel=5)
         if self.journal is None:
-            return study, splits
+            return study, splits, resource
         replay = open_journal(
             self.journal,
-            describe_study(self, space, running, splits, studies),
+            describe_study(self, space, running, splits, studies, resource=resource),
             seed=seed,
             is_seed_given=is_whole(self.random_state),
             space=space,
         )
-        return SharedStudy(make(replay.seed), n_trials, replay), splits
+        return SharedStudy(make(replay.seed), n_trials, replay), splits, resource
 
     def _for_workers(self) -> "BaseOptimizerSearchCV":
         """Return what is sent to workers in place of this search.
@@ -276,7 +294,7 @@ class BaseOptimizerSearchCV(UpdateMixin, OpenSearchCV):
             )
         if len(self.trials_[0].rows) != self.n_splits_:
             raise ValueError(OTHER_SPLITS)
-        if len(self.trials_) >= space.size:
+        if len(self.trials_) >= space.size and self.optimizer_.is_exhausted:
             raise ValueError(
                 f"All {len(self.trials_)} settings of the space have been tried, so that there is "
                 "nothing to go on with: widen the space and set warm_start=False."
@@ -353,7 +371,9 @@ class BaseOptimizerSearchCV(UpdateMixin, OpenSearchCV):
                 return "max_time"
             if update is not None and update.holds:
                 return "held"
-            return "exhausted" if study.is_cut else "n_iter"
+            optimizer = study.optimizer
+            is_spent = len(optimizer.trials) < study.n_trials and optimizer.is_exhausted
+            return "exhausted" if study.is_cut or is_spent else "n_iter"
         return reason
 
 

@@ -1,5 +1,6 @@
 """BayesSearchCV: search by Bayesian optimization."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -84,7 +85,7 @@ class BayesSearchCV(BaseOptimizerSearchCV):
         settings are tried with little of it first, and the best third goes on to three
         times as much. Only trials with `max_resource` can be the best.
     min_resource : int or "auto", default="auto"
-        The least resource. Auto is a twenty-seventh of the most, at least 1, of samples
+        The least resource, which new settings have. Auto is a ninth of the most, of samples
         enough for each class.
     max_resource : int or "auto", default="auto"
         The most. Auto is all samples of a split's training part, or the estimator's own
@@ -291,5 +292,13 @@ class BayesSearchCV(BaseOptimizerSearchCV):
         )
         self.n_initial_points = n_initial_points
 
-    def _make_optimizer(self, space: Space, seed: int, prior: list[list[Trial]]) -> BayesOptimizer:
-        return BayesOptimizer(space, seed=seed, prior=prior, n_initial_points=self.n_initial_points)
+    def _make_optimizer(
+        self, space: Space, seed: int, prior: list[list[Trial]], resources: Sequence[float]
+    ) -> BayesOptimizer:
+        return BayesOptimizer(
+            space,
+            seed=seed,
+            prior=prior,
+            resources=resources,
+            n_initial_points=self.n_initial_points,
+        )

@@ -191,7 +191,13 @@ def _trials_of(study: Any) -> Sequence[Trial]:
 
 
 def describe_study(
-    search: Any, space: Space, running: Any, splits: Any, studies: Sequence[Sequence[Trial]]
+    search: Any,
+    space: Space,
+    running: Any,
+    splits: Any,
+    studies: Sequence[Sequence[Trial]],
+    *,
+    resource: Any = None,
 ) -> dict[str, Any]:
     """Describe, in JSON types, what a journal's trials are trials of.
 
@@ -203,6 +209,8 @@ def describe_study(
     splits : FrozenSplits
     studies : sequence of sequence of Trial
         What the search learns from.
+    resource : Resource or None, default=None
+        What trials have little of first.
 
     Returns
     -------
@@ -226,14 +234,15 @@ def describe_study(
         for name, value in values.items()
         if value is not None
     }
+    tuned = set(space.names) | (set() if resource is None else {resource.name})
     # Only where it is set: journals of before know nothing of it.
     of_boosters = {"eval_set_from_split": True} if search.eval_set_from_split else {}
-    return {
+    study = {
         **of_boosters,
         "space": space.to_json(),
         "estimator": {
             "class": _describe(search.estimator),
-            "params": _own_params(search.estimator, set(space.names)),
+            "params": _own_params(search.estimator, tuned),
         },
         "scoring": _describe(search.scoring),
         "metric": metric_of(search.refit),
@@ -247,6 +256,7 @@ def describe_study(
         "splits": {"n": search.n_splits_, "hash": splits.fingerprint},
         "prior": [joblib.hash([(t.point, t.score) for t in study]) for study in studies],
     }
+    return study if resource is None else study | {"resource": resource.describe()}
 
 
 def _own_params(estimator: Any, tuned: set[str]) -> dict[str, Any]:

@@ -105,6 +105,8 @@ class Fits:
     splits : FrozenSplits
     aids : sequence of FitAid, default=()
         What changes each fit, and adds to the results.
+    resource : Resource or None, default=None
+        What trials have little of first.
 
     Attributes
     ----------
@@ -122,6 +124,7 @@ class Fits:
         task: Any,
         splits: "FrozenSplits",
         aids: Sequence[FitAid] = (),
+        resource: Any = None,
     ) -> None:
         self._search = search
         self._aids = aids
@@ -130,6 +133,7 @@ class Fits:
         self._check_metrics = check_metrics
         self.n_splits: int = search.n_splits_
         self._splits = splits
+        self._resource = resource
         self.is_stopped = False
         self._texts: dict[str, str] = {}
         self._is_checked = False
@@ -147,13 +151,14 @@ class Fits:
         fits : list of length n_trials
             In place of the fits of a trial, the reason why there are none.
         """
-        refused = [self._refusal(trial.params) for trial in trials]
+        refused = [self._refusal(self._setting(trial)) for trial in trials]
         legal = [t for t, reason in zip(trials, refused, strict=True) if reason is None]
         fits: list[Fit] = []
         if legal:
             self._recorder.rows = None
             try:
-                self._evaluate([t.params for t in legal], cv=self._splits, **self._context)
+                settings = [self._setting(trial) for trial in legal]
+                self._evaluate(settings, cv=self._splits, **self._context)
             except _Recorded as recorded:
                 fits = recorded.fits
             if len(fits) != len(legal) * self.n_splits:  # found by scikit-learn itself from 1.9 on
@@ -169,29 +174,22 @@ class Fits:
             fits = list(map(aid.prepare, fits))
         of_all = iter(fits)
         return [
-            [next(of_all) for _ in range(self.n_splits)] if reason is None else reason
-            for reason in refused
+            self._of_trial(trial, [next(of_all) for _ in range(self.n_splits)])
+            if reason is None
+            else reason
+            for trial, reason in zip(trials, refused, strict=True)
         ]
 
-    @staticmethod
-    def constants(fits: Iterable[Fit]) -> list[Any]:
-        """List what is the same object in all fits: data, splits, scorers, the search.
+    def _of_trial(self, trial: Trial, fits: list[Fit]) -> list[Fit]:
+        return fits if self._resource is None else self._resource.apply(trial, fits)
 
-        Parameters
-        ----------
-        fits : iterable of tuple (function, args, kwargs)
-            The fits of one trial.
+    def _setting(self, trial: Trial) -> Mapping[str, Any]:
+        return trial.params if self._resource is None else self._resource.setting(trial)
 
-        Returns
-        -------
-        constants : list of object
-        """
-        constants: dict[int, Any] = {}
-        for _, (_, *args), kwargs in fits:
-            for value in [*args, *(kwargs[name] for name in kwargs.keys() - _OF_ONE_FIT)]:
-                if not isinstance(value, str | int | float | None):
-                    constants[id(value)] = value
-        return list(constants.values())
+    def constants(self, fits: Iterable[Fit]) -> list[Any]:
+        """List what is the same object in all fits, given those of one trial."""
+        of_resource = [] if self._resource is None else self._resource.constants
+        return list({id(value): value for value in [*constants_of(fits), *of_resource]}.values())
 
     def publish(self, trials: Sequence[Trial]) -> dict[str, Any]:
         """Have ``cv_results_`` made of the rows of all trials.
@@ -214,13 +212,22 @@ class Fits:
         verbose, search.verbose = search.verbose, 0  # nothing is fitted any more
         try:
             results: dict[str, Any] = self._evaluate(
-                [t.params for t in trials], cv=_NoSplits(self.n_splits)
+                [self._setting(trial) for trial in trials],
+                cv=_NoSplits(self.n_splits),
+                **self._columns(trials),
             )
         finally:
             search.verbose = verbose
         for aid in self._aids:
             aid.publish(results, trials)
         return results
+
+    def _columns(self, trials: Sequence[Trial]) -> dict[str, Any]:
+        """Return what stands in ``cv_results_`` besides."""
+        if self._resource is None:
+            return {}
+        amounts = [self._resource.amount(trial) for trial in trials]
+        return {"more_results": {"n_resources": amounts}}
 
     def tidy(self, row: Row) -> Row:
         """Keep of a row what is published, in plain numbers, equal tracebacks only once."""
@@ -290,6 +297,26 @@ class Fits:
         except (ValueError, AttributeError, TypeError) as error:
             return f"{type(error).__name__}: {error}"
         return None
+
+
+def constants_of(fits: Iterable[Fit]) -> list[Any]:
+    """List what is the same object in all fits: data, splits, scorers, the search.
+
+    Parameters
+    ----------
+    fits : iterable of tuple (function, args, kwargs)
+        The fits of one trial.
+
+    Returns
+    -------
+    constants : list of object
+    """
+    constants: dict[int, Any] = {}
+    for _, (_, *args), kwargs in fits:
+        for value in [*args, *(kwargs[name] for name in kwargs.keys() - _OF_ONE_FIT)]:
+            if not isinstance(value, str | int | float | None):
+                constants[id(value)] = value
+    return list(constants.values())
 
 
 def _complete(rows: Sequence[Row]) -> list[Row]:

@@ -1,5 +1,6 @@
 """GeneticSearchCV: search by a genetic algorithm."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -83,7 +84,7 @@ class GeneticSearchCV(BaseOptimizerSearchCV):
         settings are tried with little of it first, and the best third goes on to three
         times as much. Only trials with `max_resource` can be the best.
     min_resource : int or "auto", default="auto"
-        The least resource. Auto is a twenty-seventh of the most, at least 1, of samples
+        The least resource, which new settings have. Auto is a ninth of the most, of samples
         enough for each class.
     max_resource : int or "auto", default="auto"
         The most. Auto is all samples of a split's training part, or the estimator's own
@@ -305,12 +306,13 @@ class GeneticSearchCV(BaseOptimizerSearchCV):
         self.screening = screening
 
     def _make_optimizer(
-        self, space: Space, seed: int, prior: list[list[Trial]]
+        self, space: Space, seed: int, prior: list[list[Trial]], resources: Sequence[float]
     ) -> GeneticOptimizer:
         return GeneticOptimizer(
             space,
             seed=seed,
             prior=prior,
+            resources=resources,
             n_initial_points=self.n_initial_points,
             population_size=self.population_size,
             blend=self.blend,

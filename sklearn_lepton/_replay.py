@@ -276,16 +276,21 @@ def _trial(data: Record, space: Space | None) -> Trial:
     _count(data["number"])
     if not all(is_real(unit) and 0 <= unit <= 1 for unit in data["point"]):
         raise ValueError("its point does not lie in the unit cube")
+    resource = data.get("resource")
+    if resource is not None and not (is_real(resource) and 0 < resource <= 1):
+        raise ValueError("its resource is no share")
     if space is not None:
         setting = {name: data[name] for name in ("number", "params", "point")}
         setting |= {"meta": dict(data["meta"]), "split_scores": (), "rows": ()}
+        setting["resource"] = resource
         trial = Trial.from_json(setting, space)
         if len(trial.point) != space.n_dims:
             raise ValueError("its point does not lie in the space")
         space.to_point(trial.params)  # raises if a number does not lie in the space
         return trial
     params = {name: value_from_json(value) for name, value in data["params"].items()}
-    return Trial(data["number"], tuple(data["point"]), params, dict(data["meta"]))
+    meta = dict(data["meta"])
+    return Trial(data["number"], tuple(data["point"]), params, meta, resource=resource)
 
 
 def load_trials(path: str | os.PathLike[str], *, as_frame: bool = False) -> Any:
@@ -304,7 +309,8 @@ def load_trials(path: str | os.PathLike[str], *, as_frame: bool = False) -> Any:
         In the order of their numbers, those that are pending included. Parameter values
         that JSON cannot hold, such as estimators, are stand-ins that describe them. The
         DataFrame has a row a trial, indexed by its number: ``status``, ``score``,
-        ``seconds``, ``param_<name>`` for each parameter and ``split<k>_score``.
+        ``seconds``, ``resource`` where trials had less than all, ``param_<name>`` for
+        each parameter and ``split<k>_score``.
 
     Raises
     ------
@@ -344,8 +350,10 @@ def _as_frame(trials: Sequence[Trial]) -> Any:
         raise ImportError(
             "as_frame=True needs pandas: pip install 'sklearn-lepton[pandas]'"
         ) from error
+    are_full = all(trial.is_full for trial in trials)
     rows = [
         {"number": t.number, "status": t.status, "score": t.score, "seconds": t.seconds}
+        | ({} if are_full else {"resource": 1.0 if t.resource is None else t.resource})
         | {f"param_{name}": value for name, value in t.params.items()}
         | {f"split{k}_score": score for k, score in enumerate(t.split_scores)}
         for t in trials

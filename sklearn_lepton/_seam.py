@@ -110,7 +110,8 @@ class OpenSearchCV(BaseSearchCV):  # type: ignore[misc]
     ) -> dict[str, Any]:
         """Format the rows of all trials as ``cv_results_``.
 
-        Complete trials are ranked first, failed ones last.
+        Complete trials are ranked first, those with the most resource before others; then
+        those that were ended early, and failed ones last.
         """
         results: dict[str, Any] = super()._format_results(
             candidate_params, n_splits, out, more_results
@@ -118,6 +119,7 @@ class OpenSearchCV(BaseSearchCV):  # type: ignore[misc]
         has_run = np.array([list(map(bool, trial.rows)) for trial in self.trials_])
         failed = np.array([any(r.get("fit_error") for r in trial.rows) for trial in self.trials_])
         stopped = ~failed & ~has_run.all(axis=1)
+        shares = np.array([1.0 if t.is_full else t.resource for t in self.trials_], dtype=float)
         if not has_run.all():
             results["n_splits_run"] = has_run.sum(axis=1)
             _blank(results, has_run)
@@ -125,7 +127,11 @@ class OpenSearchCV(BaseSearchCV):  # type: ignore[misc]
             means = results[name.replace("rank_", "mean_", 1)]
             last = failed | stopped | ~np.isfinite(means)
             ranks = np.full(len(failed), np.sum(~last) + 1, dtype=np.int32)
-            ranks[~last] = rankdata(-means[~last], method="min")
+            n_ranked = 0
+            for share in np.unique(shares[~last])[::-1]:
+                rows = ~last & (shares == share)
+                ranks[rows] = n_ranked + rankdata(-means[rows], method="min")
+                n_ranked += np.sum(rows)
             ranks[last & ~stopped] += np.sum(stopped)
             results[name] = ranks
         return results

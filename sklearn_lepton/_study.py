@@ -36,13 +36,15 @@ class Study:
 
     def __init__(self, optimizer: Optimizer, n_trials: int) -> None:
         self.optimizer = optimizer
-        self.n_trials = int(min(n_trials, optimizer.space.size))
+        self.n_trials = int(min(n_trials, optimizer.capacity))
+        optimizer.budget = self.n_trials
         self.is_cut = self.n_trials < n_trials
         self.has_more = True
 
     def extend(self, n_more: int) -> None:
         """Allow for more trials."""
-        self.n_trials = int(min(self.n_trials + n_more, self.optimizer.space.size))
+        self.n_trials = int(min(self.n_trials + n_more, self.optimizer.capacity))
+        self.optimizer.budget = self.n_trials
 
     def news(self) -> list[Trial]:
         """Return the finished trials that were evaluated elsewhere, each once."""
@@ -279,7 +281,9 @@ def _setting(trial: Trial) -> Record:
     """Encode what is asked for."""
     params = {name: value_to_json(value) for name, value in trial.params.items()}
     point, meta = list(trial.point), dict(trial.meta)
-    return {"number": trial.number, "params": params, "point": point, "meta": meta}
+    record = {"number": trial.number, "params": params, "point": point, "meta": meta}
+    # Journals of searches without a resource stay as they are.
+    return record if trial.resource is None else record | {"resource": trial.resource}
 
 
 def _noted(number: int, split: int, row: Row) -> Record:

@@ -1,5 +1,6 @@
 """SwarmSearchCV: search by particle swarm optimization."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -83,7 +84,7 @@ class SwarmSearchCV(BaseOptimizerSearchCV):
         settings are tried with little of it first, and the best third goes on to three
         times as much. Only trials with `max_resource` can be the best.
     min_resource : int or "auto", default="auto"
-        The least resource. Auto is a twenty-seventh of the most, at least 1, of samples
+        The least resource, which new settings have. Auto is a ninth of the most, of samples
         enough for each class.
     max_resource : int or "auto", default="auto"
         The most. Auto is all samples of a split's training part, or the estimator's own
@@ -312,11 +313,14 @@ class SwarmSearchCV(BaseOptimizerSearchCV):
         self.social = social
         self.screening = screening
 
-    def _make_optimizer(self, space: Space, seed: int, prior: list[list[Trial]]) -> SwarmOptimizer:
+    def _make_optimizer(
+        self, space: Space, seed: int, prior: list[list[Trial]], resources: Sequence[float]
+    ) -> SwarmOptimizer:
         return SwarmOptimizer(
             space,
             seed=seed,
             prior=prior,
+            resources=resources,
             n_initial_points=self.n_initial_points,
             n_particles=self.n_particles,
             inertia=self.inertia,

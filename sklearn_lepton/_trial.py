@@ -74,6 +74,11 @@ class Trial:
             msg = f"only a pruned trial has an estimate, finite with a std >= 0, got {self!r}."
             raise ValueError(msg)
 
+    @property
+    def is_full(self) -> bool:
+        """Whether it has the full resource, so that it can be the best."""
+        return self.resource is None or self.resource >= 1.0
+
     def complete(
         self,
         score: float,

@@ -56,7 +56,8 @@ class Update:
         studies: Sequence[Sequence[Trial]],
         n_more: int,
     ) -> None:
-        ranked = sorted((t for t in trials if t.score is not None), key=lambda t: -(t.score or 0.0))
+        scored = (t for t in trials if t.score is not None and t.is_full)
+        ranked = sorted(scored, key=lambda t: -(t.score or 0.0))
         others = [trial for trial in ranked if trial.params != best.params]
         self.settings = [dict(t.params) for t in [best, *others][:_N_RESCORED]]
         self.holds: bool | None = None

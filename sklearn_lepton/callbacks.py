@@ -57,7 +57,7 @@ class TargetScore:
 
     def __call__(self, search: Any, trial: Trial) -> bool:  # noqa: ARG002
         """Return whether the trial reached the score."""
-        return trial.score is not None and trial.score >= self._score
+        return trial.score is not None and trial.is_full and trial.score >= self._score
 
 
 class NoImprovement:
@@ -88,7 +88,9 @@ class NoImprovement:
         self._n_idle = 0
 
     def __call__(self, search: Any, trial: Trial) -> bool:  # noqa: ARG002
-        """Return whether that many trials have passed."""
+        """Return whether that many trials have passed; only those at full resource count."""
+        if not trial.is_full:
+            return False
         improved = trial.score is not None and (
             self._best is None or trial.score > self._best + self._tol
         )

@@ -70,6 +70,11 @@ class Mixture:
         forest = Forest.fit(X[kept], y[kept], process.categorical[: X.shape[1]], rng)
         return cls(process, forest, float(_WEIGHT * ramp))
 
+    @property
+    def incumbent(self) -> float:
+        """Greatest posterior mean at a point tried or in flight: what is to be improved on."""
+        return float(self.process.fitted.max())
+
     def log_improvement(self, Xs: FloatArray, best: float) -> FloatArray:
         """Logarithm of the expected improvement.
 

@@ -319,6 +319,7 @@ def fit(
     theta0: FloatArray | None = None,
     max_iter: int = MOST_STEPS,
     clip: bool = True,
+    has_resource: bool = False,
 ) -> GaussianProcess:
     """Fit a process, its hyperparameters at the mode of their posterior.
 
@@ -344,6 +345,8 @@ def fit(
         Steps of the search; 0 takes ``theta0`` as it is.
     clip : bool, default=True
         Whether hopeless scores are clipped; see `standardize`.
+    has_resource : bool, default=False
+        Whether the last column is that of a resource.
 
     Returns
     -------
@@ -358,10 +361,12 @@ def fit(
             theta = np.asarray(theta0, dtype=np.float64)
         elif np.any(z):
             few = subset(z, MAX_FOR_THETA)
-            posterior = LogPosterior.of(X[few], z[few], categorical, extra[few])
+            posterior = LogPosterior.of(
+                X[few], z[few], categorical, extra[few], has_resource=has_resource
+            )
             theta = posterior.mode(theta0, max_iter)
         else:
-            theta = Prior.of(X).mean
+            theta = Prior.of(X, has_resource=has_resource).mean
         return GaussianProcess.of(X, z, theta, categorical, extra=extra, y_mean=mean, y_scale=scale)
 
 

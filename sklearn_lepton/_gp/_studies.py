@@ -236,10 +236,13 @@ class RelatedPosterior(LogPosterior):
         scaling: Scaling,
         n_studies: int,
         extra: FloatArray | float = 0.0,
+        *,
+        has_resource: bool = False,
     ) -> RelatedPosterior:
         """Prepare what does not depend on the hyperparameters; ``X`` is lifted."""
         encoding = Encoding.of(X, categorical)
-        prior = Prior.of(X[:, :-n_studies]).with_columns(n_studies, *_RELATED)
+        prior = Prior.of(X[:, :-n_studies], has_resource=has_resource)
+        prior = prior.with_columns(n_studies, *_RELATED)
         return cls(encoding, encoding.features(X), scaling.parts[:, 0], prior, scaling, extra=extra)
 
     def explain(self, L: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray, float]:
@@ -264,6 +267,7 @@ def fit_related(
     theta0: FloatArray | None = None,
     max_iter: int = MOST_STEPS,
     clip: bool = True,
+    has_resource: bool = False,
 ) -> RelatedProcess:
     """Fit a process to a study and to older ones, as far as they are related.
 
@@ -276,7 +280,7 @@ def fit_related(
     studies : sequence of tuple of ndarray of shape (n_k, d) and (n_k,)
         Points and scores of each older study, n_k >= 1, at least one study. Of more than
         five, the last are used, and of each its best and its latest observations.
-    categorical, variance, theta0, max_iter, clip
+    categorical, variance, theta0, max_iter, clip, has_resource
         As for `fit`; ``theta`` is of shape (d + K + 2,), with a log length-scale for each
         study, the current one last, after those of the columns.
 
@@ -310,6 +314,7 @@ def fit_related(
                 scaling,
                 n_studies,
                 np.append(extra[:n_older], extra[n_older:][few]),
+                has_resource=has_resource,
             )
             theta = posterior.mode(theta0, max_iter)
         scaling = Scaling.of(older_z, z, log_u0)

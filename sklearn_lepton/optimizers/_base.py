@@ -14,11 +14,14 @@ from sklearn_lepton._dimension import FloatArray
 from sklearn_lepton._trial import Trial
 from sklearn_lepton._values import is_real, is_whole
 from sklearn_lepton.optimizers._prior import best_of, read_prior
+from sklearn_lepton.optimizers._rungs import Ladder, check_resources
 from sklearn_lepton.space import Space
 
 _MAX_SOBOL_DIMS = 21201
 _N_NEIGHBOURS = 64
 _MAX_LISTED = 1024
+# So many trials, and at most one in so many, are left for full resource when the budget ends.
+_MOST_LAST, _ONE_LAST_IN = 5, 12
 
 
 def check_count(name: str, value: Any, *, least: int) -> None:
@@ -63,15 +66,24 @@ class Optimizer(ABC):
         ``score`` are used; the latest study last. Parameters that the space
         does not know are left out of a trial, those that it lacks are filled
         in. Their best settings are tried first, after those enqueued.
+    resources : sequence of float, default=(1.0,)
+        Ascending shares of the full resource, the last 1.0. New settings are proposed with
+        the first of them; of those told with a share, the best third goes on to the next,
+        as a new trial at the same point. The first setting, and those enqueued, have all.
 
     Attributes
     ----------
     trials : list of Trial
         All trials known, pending ones included, in the order of their numbers.
     best : Trial or None
-        The complete trial with the greatest score, the earliest of equal ones.
+        The complete trial with the greatest score at full resource, the earliest of equal
+        ones.
     is_exhausted : bool
-        Whether every setting of a finite space has been asked for.
+        Whether every setting of a finite space has been asked for, and none is to go on to
+        more of a resource.
+    budget : int or None
+        Number of trials there will be, if known: the last of them have the full resource,
+        of settings of which as much is expected as of those that had it, or else new ones.
     """
 
     # Whether the middle of the space, a good guess, is the first point of the design.
@@ -84,6 +96,7 @@ class Optimizer(ABC):
         seed: int = 0,
         n_initial_points: int | str = "auto",
         prior: Sequence[Sequence[Trial]] = (),
+        resources: Sequence[float] = (1.0,),
     ) -> None:
         self.space = Space(space)
         if not is_whole(seed) or seed < 0:
@@ -95,6 +108,8 @@ class Optimizer(ABC):
         if isinstance(n_initial_points, str):
             n_initial_points = self._default_n_initial_points()
         self.n_initial_points = int(n_initial_points)
+        self.resources = check_resources(resources)
+        self.budget: int | None = None
         self._studies = read_prior(prior, self.space)
         self._older_best = list(best_of(self._studies, self.space))
         self._trials: dict[int, Trial] = {}
@@ -127,14 +142,25 @@ class Optimizer(ABC):
 
     @property
     def best(self) -> Trial | None:
-        """The complete trial with the greatest score, or None."""
-        scored = [trial for trial in self.trials if trial.score is not None]
+        """The complete trial with the greatest score at full resource, or None."""
+        scored = [trial for trial in self.trials if trial.score is not None and trial.is_full]
         return max(scored, key=lambda trial: trial.score or 0.0, default=None)
 
     @property
     def is_exhausted(self) -> bool:
-        """Whether every setting of a finite space has been asked for."""
-        return len(self._seen) >= self.space.size
+        """Whether every setting of a finite space has been asked for, and none is to go on."""
+        is_spent = len(self._seen) >= self.space.size
+        if not self._has_rungs or not is_spent:
+            return is_spent
+        is_pending = any(trial.status == "pending" for trial in self.trials)
+        if is_pending:
+            return False
+        return self._ladder().promotion(is_last_call=True) is None
+
+    @property
+    def capacity(self) -> float:
+        """How many trials the space has room for: each setting once with each resource."""
+        return self.space.size * len(self.resources)
 
     def enqueue(self, params: Iterable[Mapping[str, Any]]) -> None:
         """Put settings at the end of the queue that `ask` serves first.
@@ -223,21 +249,76 @@ class Optimizer(ABC):
             point = self.space.to_point(params)
             if point not in self._seen:
                 return Trial(number, point, params)
+        resource: float | None = None
+        if self._has_rungs:
+            again, resource = self._next_rung(number)
+            if again is not None:
+                return again
         for point in self._older_best:
             if point not in self._seen:
-                return Trial(number, point, self.space.from_point(point))
-        if self.is_exhausted:
+                return Trial(number, point, self.space.from_point(point), resource=resource)
+        if len(self._seen) >= self.space.size:
             return None
         rng = np.random.default_rng([self.seed, number])
         meta: Mapping[str, Any] = {}
-        if len(self._trials) < self._n_designed():
+        if self._n_settings < self._n_designed():
             proposed = self._design_point()
         else:
             proposed, meta = self._propose(rng)
         point = self._snap(proposed)
         if point in self._seen:
             point = self._nearest_unseen(np.array(point), rng)
-        return Trial(number, point, self.space.from_point(point), meta)
+        return Trial(number, point, self.space.from_point(point), meta, resource=resource)
+
+    @property
+    def _has_rungs(self) -> bool:
+        return len(self.resources) > 1
+
+    def _ladder(self) -> Ladder:
+        return Ladder.of(self.trials, self.resources)
+
+    def _next_rung(self, number: int) -> tuple[Trial | None, float | None]:
+        """Return the trial of a setting that goes on, or the resource of a new one."""
+        ladder, low = self._ladder(), self.resources[0]
+        if not ladder.has_full:
+            return None, None
+        is_last = self.budget is not None and self.budget - len(self._trials) <= self._n_last
+        if not is_last and (anchor := ladder.anchor()) is not None:
+            return _again(anchor, number, low), low
+        if is_last:
+            scored, tried = ladder.scored(), ladder.full_points
+            hopes = dict(zip((t.number for t in scored), self._hopes(scored), strict=True))
+            least = np.median([hopes[t.number] for t in scored if t.point in tried] or [-np.inf])
+            climbers = [t for t in scored if t.point not in tried and hopes[t.number] >= least]
+            best = max(climbers, key=lambda t: (hopes[t.number], -t.number), default=None)
+            return None if best is None else _again(best, number, None), None
+        is_spent = len(self._seen) >= self.space.size
+        promotion = ladder.promotion(is_last_call=is_spent)
+        if promotion is None:
+            return None, low
+        trial, rung = promotion
+        return _again(trial, number, None if rung == ladder.top else self.resources[rung]), low
+
+    @property
+    def _n_last(self) -> int:
+        """Number of trials at the end of the budget that have the full resource."""
+        return min(_MOST_LAST, -(-(self.budget or 0) // _ONE_LAST_IN))
+
+    def _hopes(self, trials: Sequence[Trial]) -> Iterable[float]:
+        """Say what settings may be expected to score at full resource."""
+        return [trial.score or 0.0 for trial in trials]
+
+    @property
+    def _n_settings(self) -> int:
+        """Number of settings asked for."""
+        return len(self._seen) if self._has_rungs else len(self._trials)
+
+    def _settings(self) -> list[Trial]:
+        """Return one trial a setting, in the order of their numbers.
+
+        Its score is that with the most resource, plus what more of it usually brings.
+        """
+        return self._ladder().merged() if self._has_rungs else self.trials
 
     def _n_designed(self) -> int:
         """Return the number of trials from which on proposals are made from scores."""
@@ -249,7 +330,7 @@ class Optimizer(ABC):
 
     def _design_point(self) -> FloatArray:
         """Return the next point of the initial design: the middle, then scrambled Sobol points."""
-        index, n_dims = len(self._trials), self.space.n_dims
+        index, n_dims = self._n_settings, self.space.n_dims
         if index == 0 and self._centre_first:
             return np.full(n_dims, 0.5)
         if not 0 < n_dims <= _MAX_SOBOL_DIMS:
@@ -308,22 +389,33 @@ class Optimizer(ABC):
         return np.array([dimension.to_unit(value) for value in values])
 
     def _told(self) -> list[Trial]:
-        """Return the trials that are not pending, in the order of their numbers."""
-        return [trial for trial in self.trials if trial.status != "pending"]
+        """Return the settings that are not pending, in the order of their numbers."""
+        return [trial for trial in self._settings() if trial.status != "pending"]
 
     def _observations(self) -> tuple[FloatArray, FloatArray]:
-        """Return points and scores of what has been told.
-
-        Pruned trials have what is expected of them, failures the worst score.
-        """
+        """Return points of what has been told, and what it is expected to score."""
         told = self._told()
-        known_scores = [t.estimate[0] if t.estimate else t.score for t in told]
-        scores = np.array([np.nan if s is None else s for s in known_scores], dtype=float)
-        known = scores[~np.isnan(scores)]
-        scores[np.isnan(scores)] = known.min() if known.size else 0.0
-        return np.array([t.point for t in told]).reshape(len(told), self.space.n_dims), scores
+        points = np.array([t.point for t in told]).reshape(len(told), self.space.n_dims)
+        return points, expected_scores(told)
 
     def _pending_points(self) -> FloatArray:
         """Return the points of trials asked for and not yet told."""
         points = [trial.point for trial in self.trials if trial.status == "pending"]
         return np.array(points).reshape(len(points), self.space.n_dims)
+
+
+def expected_scores(told: Sequence[Trial]) -> FloatArray:
+    """Return scores of trials that are not pending.
+
+    Pruned ones have what is expected of them, failures the worst score.
+    """
+    known = [t.estimate[0] if t.estimate else t.score for t in told]
+    scores = np.array([np.nan if score is None else score for score in known], dtype=float)
+    worst = np.nanmin(scores) if np.any(~np.isnan(scores)) else 0.0
+    return np.where(np.isnan(scores), worst, scores)
+
+
+def _again(trial: Trial, number: int, resource: float | None) -> Trial:
+    """Return a new trial of the same setting."""
+    meta = {"promoted": trial.number}
+    return Trial(number, trial.point, trial.params, meta, resource=resource)

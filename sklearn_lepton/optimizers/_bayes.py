@@ -44,6 +44,8 @@ class BayesOptimizer(ModelOptimizer):
         what counts with ``cost_aware`` is the best score at their end: the power is the
         share of them that is left. None is a power of one half throughout. May be set
         anew at any time.
+    resources : sequence of float, default=(1.0,)
+        Shares of the full resource; see `Optimizer`.
 
     References
     ----------
@@ -84,7 +86,7 @@ class BayesOptimizer(ModelOptimizer):
         model, meta = self._fit(points, scores, rng)
         proposals = maximize(
             self._priced(model),
-            float(model.process.fitted.max()),
+            model.incumbent,
             n_values=space.n_values,
             categorical=space.is_categorical,
             snap=space.snap,

@@ -143,6 +143,7 @@ class Costs:
             process=model.process,
             forest=model.forest,
             weight=model.weight,
+            model=model,
             costs=self,
             exponent=exponent,
             rest=rest,
@@ -156,6 +157,8 @@ class PricedMixture(Mixture):
 
     Attributes
     ----------
+    model : Mixture
+        Without price.
     costs : Costs
         What trials cost.
     exponent : float in [0, 1]
@@ -166,14 +169,20 @@ class PricedMixture(Mixture):
         Added to what a trial takes: where all take much less, none is cheaper than another.
     """
 
+    model: Mixture
     costs: Costs
     exponent: float
     rest: float
     free: float
 
+    @property
+    def incumbent(self) -> float:
+        """See `Mixture.incumbent`."""
+        return self.model.incumbent
+
     def log_improvement(self, Xs: FloatArray, best: float) -> FloatArray:
         """Logarithm of the improvement that comes in time, per price; see `Mixture`."""
-        value = super().log_improvement(Xs, best)
+        value = self.model.log_improvement(Xs, best)
         mean, std = self.costs.predict(Xs)
         value = value - self.exponent * np.logaddexp(mean, self._log_free)
         if math.isfinite(self.rest):
@@ -185,7 +194,7 @@ class PricedMixture(Mixture):
         self, Xs: FloatArray, best: float
     ) -> tuple[FloatArray, FloatArray]:
         """As of a mixture, per price, but whether it comes in time or not."""
-        value, gradient = super().process_improvement_with_gradient(Xs, best)
+        value, gradient = self.model.process_improvement_with_gradient(Xs, best)
         process = self.costs.process
         mean, _, dmean, _ = process.predict_with_gradient(Xs)
         mean = process.y_mean + process.y_scale * mean

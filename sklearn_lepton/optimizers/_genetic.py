@@ -95,6 +95,8 @@ class GeneticOptimizer(ModelOptimizer):
         what counts with ``cost_aware`` is the best score at their end: the power is the
         share of them that is left. None is a power of one half throughout. May be set
         anew at any time.
+    resources : sequence of float, default=(1.0,)
+        Shares of the full resource; see `Optimizer`.
 
     Raises
     ------
@@ -152,6 +154,7 @@ class GeneticOptimizer(ModelOptimizer):
         prior: Sequence[Sequence[Trial]] = (),
         cost_aware: bool = False,
         max_seconds: float | None = None,
+        resources: Sequence[float] = (1.0,),
     ) -> None:
         check_count("population_size", population_size, least=2)
         check_share("blend", blend)
@@ -168,6 +171,7 @@ class GeneticOptimizer(ModelOptimizer):
             prior=prior,
             cost_aware=cost_aware,
             max_seconds=max_seconds,
+            resources=resources,
         )
 
     def _default_n_initial_points(self) -> int:
@@ -224,9 +228,9 @@ class GeneticOptimizer(ModelOptimizer):
         n_children, n_branches = _N_CHILDREN if self.screening else 1, len(self.space.branches)
         if n_branches == 1:
             return [(None, n_children)]
-        explore = max(_P_RANDOM_BRANCH, branch_exploration(self.space, len(self._trials)))
+        explore = max(_P_RANDOM_BRANCH, branch_exploration(self.space, self._n_settings))
         drawn = (rng.integers(n_branches, size=n_children) + 0.5) / n_branches
-        best = np.argsort(-scores, kind="stable")[: self._size(len(self._trials))]
+        best = np.argsort(-scores, kind="stable")[: self._size(self._n_settings)]
         chosen = places[best[_tournament(len(best), n_children, rng)]]
         chosen = np.where(rng.random(n_children) < explore, drawn, chosen)
         branches, counts = np.unique(chosen, return_counts=True)

@@ -1,17 +1,18 @@
 """What optimizers with a model share: fitting it, asking it, choosing by it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from sklearn_lepton._dimension import FloatArray
+from sklearn_lepton._gp._fidelity import FullMixture, at_full, with_resource
 from sklearn_lepton._gp._mixture import Mixture
 from sklearn_lepton._gp._regression import MOST_STEPS, GaussianProcess, fit
-from sklearn_lepton._gp._studies import MOST_STUDIES, RelatedProcess, fit_related, helps
+from sklearn_lepton._gp._studies import MOST_STUDIES, RelatedProcess, Study, fit_related, helps
 from sklearn_lepton._trial import Trial
-from sklearn_lepton.optimizers._base import Optimizer, check_flag
+from sklearn_lepton.optimizers._base import Optimizer, check_flag, expected_scores
 from sklearn_lepton.optimizers._cost import Costs, check_seconds
 from sklearn_lepton.optimizers._prior import are_apart
 
@@ -32,6 +33,9 @@ class ModelOptimizer(Optimizer):
 
     With ``cost_aware``, improvements are divided by a power of the seconds that they are
     expected to take; see `Costs`. That model is fitted anew with each proposal.
+
+    With `resources` the models have one more column, the resource, and are asked about the
+    full one.
     """
 
     def __init__(
@@ -43,10 +47,13 @@ class ModelOptimizer(Optimizer):
         prior: Sequence[Sequence[Trial]] = (),
         cost_aware: bool = False,
         max_seconds: float | None = None,
+        resources: Sequence[float] = (1.0,),
     ) -> None:
         check_flag("cost_aware", cost_aware)
         check_seconds("max_seconds", max_seconds)
-        super().__init__(space, seed=seed, n_initial_points=n_initial_points, prior=prior)
+        super().__init__(
+            space, seed=seed, n_initial_points=n_initial_points, prior=prior, resources=resources
+        )
         self.cost_aware = bool(cost_aware)
         self.max_seconds = max_seconds
 
@@ -96,7 +103,16 @@ class ModelOptimizer(Optimizer):
     ) -> tuple[Mixture, dict[str, Any]]:
         """Return the model, with what is to be remembered of it."""
         options: dict[str, Any] = {"categorical": self.space.is_categorical, "clip": clip}
-        stds = [trial.estimate[1] if trial.estimate else 0.0 for trial in self._told()]
+        told = self._told()
+        kind = Mixture
+        if self._has_rungs:
+            told = sorted(self._ladder().told(), key=lambda trial: trial.number)
+            kind, points, scores = FullMixture, self._lifted(told), expected_scores(told)
+            options |= {
+                "categorical": np.append(self.space.is_categorical, False),
+                "has_resource": True,
+            }
+        stds = [trial.estimate[1] if trial.estimate else 0.0 for trial in told]
         options["variance"] = np.square(stds)
         theta, n_fitted = self._last_theta(0)
         related, n_related = self._last_theta(self._n_studies)
@@ -112,7 +128,26 @@ class ModelOptimizer(Optimizer):
                 points, scores, (theta, related), options, is_related=is_related
             )
         meta = {"theta": np.round(process.theta, 4).tolist(), "n_fitted": len(points)}
-        return Mixture.of(process, rng, self._pending_points()), meta if is_due else {}
+        return kind.of(process, rng, self._pending_points()), meta if is_due else {}
+
+    def _lifted(self, trials: Sequence[Trial]) -> FloatArray:
+        """Return the points of trials with their resource."""
+        points = np.array([t.point for t in trials]).reshape(len(trials), self.space.n_dims)
+        return with_resource(points, [t.resource or 1.0 for t in trials])
+
+    def _pending_points(self) -> FloatArray:
+        """Return what the model calls the points of trials asked for and not yet told."""
+        if not self._has_rungs:
+            return super()._pending_points()
+        return self._lifted([trial for trial in self.trials if trial.status == "pending"])
+
+    def _hopes(self, trials: Sequence[Trial]) -> Iterable[float]:
+        """Say what the model expects of settings at full resource."""
+        if not trials or not getattr(self, "screening", True):
+            return super()._hopes(trials)
+        model, _ = self._fit(*self._observations(), np.random.default_rng(self.seed))
+        mean, _ = model.process.predict(at_full(np.array([trial.point for trial in trials])))
+        return mean.tolist()  # type: ignore[no-any-return]
 
     def _fit_all(
         self,
@@ -127,7 +162,7 @@ class ModelOptimizer(Optimizer):
         theta, related = starts
         if not options["max_iter"] and not is_related:
             return fit(points, scores, theta0=theta, **options)
-        process = fit_related(points, scores, self._studies, theta0=related, **options)
+        process = fit_related(points, scores, self._known_studies, theta0=related, **options)
         if not options["max_iter"] or not len(points):
             return process
         own = fit(points, scores, theta0=theta, **options)
@@ -135,7 +170,7 @@ class ModelOptimizer(Optimizer):
 
     def _priced(self, model: Mixture) -> Mixture:
         """Return the model with a price on its improvements, if costs count and are known."""
-        told = self._told() if self.cost_aware else []
+        told = [t for t in self.trials if t.status != "pending"] if self.cost_aware else []
         costs = Costs.of(told, self.space.is_categorical)
         if costs is None:
             return model
@@ -147,6 +182,13 @@ class ModelOptimizer(Optimizer):
         )
 
     @property
+    def _known_studies(self) -> list[Study]:
+        """The older studies, with the column of the resource where the model has it."""
+        if not self._has_rungs:
+            return self._studies
+        return [(at_full(points), scores) for points, scores in self._studies]
+
+    @property
     def _n_studies(self) -> int:
         """Number of studies that the model knows, the current one included; 0 if only that."""
         n_older = min(len(self._studies), MOST_STUDIES)
@@ -156,7 +198,7 @@ class ModelOptimizer(Optimizer):
         """Return the latest hyperparameters and the number of trials they were fitted to."""
         for trial in reversed(self.trials):
             theta = trial.meta.get("theta", ())
-            if len(theta) == self.space.n_dims + n_studies + 2:
+            if len(theta) == self.space.n_dims + self._has_rungs + n_studies + 2:
                 return np.array(theta, dtype=float), trial.meta.get("n_fitted", 0)
         return None, 0
 
@@ -165,7 +207,7 @@ class ModelOptimizer(Optimizer):
         is_led = self._studies and self._is_design_auto and getattr(self, "screening", True)
         n_designed = self.n_initial_points + (len(self._older_best) if is_led else 0)
         told = self._told()
-        if not is_led or len(self._trials) >= n_designed or (told and self.best is None):
+        if not is_led or self._n_settings >= n_designed or (told and self.best is None):
             return n_designed
         model, _ = self._fit(*self._observations(), np.random.default_rng(self.seed))
         return 0 if isinstance(model.process, RelatedProcess) else n_designed
@@ -176,7 +218,7 @@ class ModelOptimizer(Optimizer):
         A model that follows a misleading study would stay near one place and never see it
         contradicted; what takes the place of the initial design has to spread like it.
         """
-        if not self._studies or len(self._trials) >= self.n_initial_points + len(self._older_best):
+        if not self._studies or self._n_settings >= self.n_initial_points + len(self._older_best):
             return np.ones(len(points), dtype=np.bool_)
         tried = np.array([trial.point for trial in self.trials])
         return are_apart(points, tried, self.space)
@@ -221,7 +263,7 @@ class ModelOptimizer(Optimizer):
             return 0, {}
         model, meta = self._fit(points, scores, rng)
         model = self._priced(model)
-        value = model.log_improvement(snapped[fresh], float(model.process.fitted.max()))
+        value = model.log_improvement(snapped[fresh], model.incumbent)
         apart = self._is_apart(snapped[fresh])
         if apart.any():
             value = np.where(apart, value, -np.inf)

@@ -21,8 +21,9 @@ def read_prior(prior: Any, space: Space) -> list[Study]:
     """Bring the trials of older studies to the unit cube of a space.
 
     Parameters that the space does not know are left out, and those that a trial lacks are
-    filled in with the middle. Trials that are not complete, share no parameter with the space
-    or have a value outside it are left out, and studies of which nothing remains.
+    filled in with the middle. Trials that are not complete at full resource, share no
+    parameter with the space or have a value outside it are left out, and studies of which
+    nothing remains.
 
     Parameters
     ----------
@@ -68,7 +69,8 @@ def translate(
     trial: Trial, space: Space, defaults: Mapping[str, Any] | None = None
 ) -> Trial | None:
     """Bring a trial to a space, with defaults for what it lacks; None if that cannot be."""
-    params = None if trial.score is None else _translate(trial, space, defaults)
+    is_known = trial.score is not None and trial.is_full
+    params = _translate(trial, space, defaults) if is_known else None
     return None if params is None else replace(trial, point=space.to_point(params), params=params)
 
 

@@ -25,6 +25,8 @@ class RandomOptimizer(Optimizer):
         Seed of the scrambling, not negative.
     prior : sequence of sequence of Trial, default=()
         Older studies, of which the best settings are tried first; see `Optimizer`.
+    resources : sequence of float, default=(1.0,)
+        Shares of the full resource; see `Optimizer`.
 
     References
     ----------
@@ -43,8 +45,15 @@ class RandomOptimizer(Optimizer):
 
     _centre_first: ClassVar[bool] = False
 
-    def __init__(self, space: Any, *, seed: int = 0, prior: Sequence[Sequence[Trial]] = ()) -> None:
-        super().__init__(space, seed=seed, n_initial_points=1, prior=prior)
+    def __init__(
+        self,
+        space: Any,
+        *,
+        seed: int = 0,
+        prior: Sequence[Sequence[Trial]] = (),
+        resources: Sequence[float] = (1.0,),
+    ) -> None:
+        super().__init__(space, seed=seed, n_initial_points=1, prior=prior, resources=resources)
 
     def _propose(
         self,

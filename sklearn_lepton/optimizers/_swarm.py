@@ -88,6 +88,8 @@ class SwarmOptimizer(ModelOptimizer):
         what counts with ``cost_aware`` is the best score at their end: the power is the
         share of them that is left. None is a power of one half throughout. May be set
         anew at any time.
+    resources : sequence of float, default=(1.0,)
+        Shares of the full resource; see `Optimizer`.
 
     Raises
     ------
@@ -143,6 +145,7 @@ class SwarmOptimizer(ModelOptimizer):
         prior: Sequence[Sequence[Trial]] = (),
         cost_aware: bool = False,
         max_seconds: float | None = None,
+        resources: Sequence[float] = (1.0,),
     ) -> None:
         check_count("n_particles", n_particles, least=2)
         check_share("inertia", inertia, below=1.0)
@@ -163,6 +166,7 @@ class SwarmOptimizer(ModelOptimizer):
             prior=prior,
             cost_aware=cost_aware,
             max_seconds=max_seconds,
+            resources=resources,
         )
 
     def _default_n_initial_points(self) -> int:
@@ -174,7 +178,7 @@ class SwarmOptimizer(ModelOptimizer):
         return int(self.n_particles)
 
     def _propose(self, rng: np.random.Generator) -> tuple[FloatArray, Mapping[str, Any]]:
-        trials = self.trials
+        trials = self._settings()
         observed = self._observations()
         told = [trial.number for trial in self._told()]
         score = dict(zip(told, observed[1].tolist(), strict=True))
@@ -264,7 +268,7 @@ class SwarmOptimizer(ModelOptimizer):
         leader = points[np.argmax(scores)]
         views = np.array([*sources, leader])[:, np.newaxis] + np.zeros(shape)
         if len(space.branches) > 1:
-            explore = rng.random(n_moves) < branch_exploration(space, len(self._trials))
+            explore = rng.random(n_moves) < branch_exploration(space, self._n_settings)
             chosen[explore, 0] = _RANDOM
             views[:, :, 0] = np.choose(chosen[:, 0], [*views[[0, 2, 3], :, 0], fresh[:, 0]])
             for branch in np.unique(places := space.snap(views[0])[:, 0]):

@@ -335,6 +335,52 @@ def test_callers_trials_are_left_alone(kind):
     assert len(optimizer.trials) == 8
 
 
+# -------------------------------------------------------------------- resources
+
+SHARES = (1 / 9, 1 / 3, 1.0)
+
+
+def make_with_resources(kind, space, seed=0):
+    short = (
+        {"n_initial_points": 4} if "n_initial_points" in inspect.signature(kind).parameters else {}
+    )
+    return kind(space, seed=seed, resources=SHARES, **short)
+
+
+@pytest.mark.parametrize("space", ["mixed", "conditional"])
+def test_replay_with_resources(kind, space):
+    live, choose = make_with_resources(kind, SPACES[space], seed=1), random.Random(1)
+    for _ in interleave(live, 24, 1):
+        if choose.random() < 0.7:
+            continue
+        trials = through_json(live.trials, SPACES[space])
+        choose.shuffle(trials)
+        replayed = make_with_resources(kind, SPACES[space], seed=1)
+        for trial in trials:
+            replayed.tell([trial])
+        ahead = [
+            [(*summary([trial])[0], trial.resource) for trial in optimizer.ask(2)]
+            for optimizer in (replayed, pickle.loads(pickle.dumps(live)))
+        ]
+        assert ahead[0] == ahead[1]
+    tried = [(trial.point, trial.resource) for trial in live.trials]
+    assert len(tried) == len(set(tried))
+    assert {trial.resource for trial in live.trials} == {1 / 9, 1 / 3, None}
+
+
+@pytest.mark.parametrize("space", ["flat", "branches", "alone", "empty"])
+def test_a_finite_space_with_resources_comes_to_an_end(kind, space):
+    optimizer = make_with_resources(kind, FINITE[space])
+    trials = run(optimizer, 100)
+    assert optimizer.is_exhausted
+    assert optimizer.ask(2) == []
+    assert {trial.point for trial in trials} == {
+        trial.point for trial in trials if trial.resource == 1 / 9
+    }
+    assert len({(trial.point, trial.resource) for trial in trials}) == len(trials)
+    assert optimizer.best.is_full
+
+
 # ---------------------------------------------------------------- finite spaces
 
 

@@ -1,0 +1,132 @@
+"""Continue: a fit that goes on from where the same setting stopped with less of a resource."""
+
+import contextlib
+import os
+import pickle
+import tempfile
+from collections.abc import Callable, Container
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sklearn_lepton._typing import Row
+
+# Parameters that count what one `fit` adds, where an estimator starts warm; others are totals.
+_ADDED = ("max_iter", "max_epochs", "epochs")
+_TOTALS = "BaseHistGradientBoosting"  # where even ``max_iter`` is a total
+
+
+def continues(estimator: Any, name: str, tuned: Container[str]) -> bool:
+    """Say whether a `fit` goes on from the one before with more of a parameter.
+
+    Parameters
+    ----------
+    estimator : estimator object
+    name : str
+        The parameter, of the estimator or of the last step of a pipeline.
+    tuned : container of str
+        Parameters that are searched.
+
+    Returns
+    -------
+    bool
+        True if the owner of the parameter has ``warm_start=True``. Other inner estimators
+        are copied in each `fit` and start over.
+    """
+    owner, parts = estimator, name.split("__")
+    for part in parts[:-1]:
+        steps = getattr(owner, "steps", None)
+        if not steps or steps[-1][0] != part:
+            return False
+        owner = steps[-1][1]
+    flag = "__".join([*parts[:-1], "warm_start"])
+    return flag not in tuned and bool(getattr(owner, "warm_start", False))
+
+
+def adds(estimator: Any, name: str) -> bool:
+    """Say whether each `fit` adds as much as the parameter says to what there is."""
+    prefix, _, last = name.rpartition("__")
+    owner = estimator.get_params(deep=True)[prefix] if prefix else estimator
+    is_total = any(kind.__name__ == _TOTALS for kind in type(owner).__mro__)
+    return last in _ADDED and not is_total
+
+
+class FittedFolder:
+    """A folder for the fitted estimators of a search, gone when the search is."""
+
+    def __init__(self) -> None:
+        self._folder = tempfile.TemporaryDirectory(
+            prefix="sklearn_lepton-", ignore_cleanup_errors=True
+        )
+
+    def path(self, number: int, split: int) -> str:
+        """Return where the estimator of a trial and split is kept."""
+        return str(Path(self._folder.name) / f"{number}-{split}.pkl")
+
+    def remove(self) -> None:
+        """Remove the folder."""
+        self._folder.cleanup()
+
+
+@dataclass(frozen=True)
+class Continued:
+    """A fit that takes the fitted estimator of a file, if there is one, and leaves its own.
+
+    Whatever goes wrong with the files or a warm start, the fit starts over.
+
+    Attributes
+    ----------
+    function : callable
+        Fits the estimator that is its first argument, in place, and returns a row.
+    name : str
+        The parameter that is the resource.
+    adds : bool
+        Whether each `fit` adds to what there is.
+    source, target : str or None
+        Path to read from and to write to.
+    """
+
+    function: Callable[..., Any]
+    name: str
+    adds: bool
+    source: str | None
+    target: str | None
+
+    def __call__(self, estimator: Any, *args: Any, **kwargs: Any) -> Row:
+        """Fit and score; the arguments are those of the function."""
+        amount = kwargs["parameters"][self.name]
+        fitted, done = self._load()
+        row: Row | None = None
+        if fitted is not None and done < amount:
+            rest = amount - done if self.adds else amount
+            warm = kwargs | {"parameters": kwargs["parameters"] | {self.name: rest}}
+            with contextlib.suppress(Exception):
+                row = self.function(fitted, *args, **warm)
+        if row is None or row["fit_error"] is not None:
+            fitted, row = estimator, self.function(estimator, *args, **kwargs)
+        if self.target is not None and row["fit_error"] is None:
+            self._dump(fitted, amount)
+        return row
+
+    def _load(self) -> tuple[Any, int]:
+        """Return the fitted estimator with the amount it had, or None."""
+        if self.source is None:
+            return None, 0
+        with contextlib.suppress(Exception):  # what it costs is a fit from the start
+            with Path(self.source).open("rb") as file:
+                # Written below, by a worker of this search, in a folder of its own.
+                fitted, done = pickle.load(file)  # noqa: S301
+            Path(self.source).unlink()  # nobody else goes on from here
+            return fitted, int(done)
+        return None, 0
+
+    def _dump(self, fitted: Any, amount: int) -> None:
+        assert self.target is not None  # noqa: S101 - for mypy
+        half = f"{self.target}.{os.getpid()}"
+        with contextlib.suppress(Exception):
+            with Path(half).open("wb") as file:
+                pickle.dump((fitted, amount), file, protocol=pickle.HIGHEST_PROTOCOL)
+            Path(half).replace(self.target)
+            return
+        with contextlib.suppress(OSError):
+            Path(half).unlink()

@@ -1,0 +1,184 @@
+"""Which setting goes on: the logic of promotion on trials made by hand."""
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from sklearn_lepton._trial import Trial
+from sklearn_lepton.optimizers import BayesOptimizer, RandomOptimizer
+from sklearn_lepton.optimizers._rungs import Ladder, check_resources
+
+SHARES = (1 / 9, 1 / 3, 1.0)
+SPACE = {"x": (0.0, 1.0, "uniform")}
+
+
+def trial(number, x, share, score=None, status=None):
+    made = Trial(number, (x,), {"x": x}, resource=None if share == 1 else share)
+    if status is not None:
+        return replace(made, status=status)
+    return made if score is None else made.complete(score)
+
+
+def ladder(*trials):
+    return Ladder.of(trials, SHARES)
+
+
+def promoted(known, *, is_last_call=False):
+    found = known.promotion(is_last_call=is_last_call)
+    return None if found is None else (found[0].number, found[1])
+
+
+LOW = [trial(k, k / 10, SHARES[0], k / 10) for k in range(1, 7)]
+
+
+def test_nothing_goes_on_before_three_are_told():
+    assert promoted(ladder(*LOW[:2])) is None
+    assert promoted(ladder(*LOW[:2], trial(9, 0.9, SHARES[0]))) is None
+
+
+def test_the_best_third_goes_on_once_each():
+    assert promoted(ladder(*LOW[:3])) == (3, 1)
+    assert promoted(ladder(*LOW)) == (6, 1)
+    assert promoted(ladder(*LOW, trial(7, 0.6, SHARES[1]))) == (5, 1)
+    assert promoted(ladder(*LOW, trial(7, 0.6, SHARES[1]), trial(8, 0.5, SHARES[1]))) is None
+
+
+def test_higher_rungs_come_first():
+    high = [trial(6 + k, k / 10, SHARES[1], k / 10) for k in (4, 5, 6)]
+    assert promoted(ladder(*LOW, *high)) == (12, 2)
+
+
+def test_what_failed_or_was_cut_short_counts_but_never_goes_on():
+    others = [trial(8, 0.8, SHARES[0], status="failed"), trial(9, 0.9, SHARES[0], status="pruned")]
+    assert promoted(ladder(LOW[0], *others)) == (1, 1)
+    assert promoted(ladder(*others, trial(7, 0.7, SHARES[0], status="failed"))) is None
+
+
+def test_equal_ones_go_on_in_the_order_of_their_numbers():
+    same = [trial(k, k / 10, SHARES[0], 0.5) for k in range(1, 4)]
+    assert promoted(ladder(*same)) == (1, 1)
+
+
+def test_a_third_is_rounded_up_when_no_setting_is_left_and_nothing_under_way():
+    assert promoted(ladder(LOW[0]), is_last_call=True) == (1, 1)
+    assert promoted(ladder(LOW[0], trial(2, 0.2, SHARES[0])), is_last_call=True) is None
+    assert promoted(ladder(LOW[0], trial(2, 0.1, SHARES[1], 0.3)), is_last_call=True) == (2, 2)
+
+
+def test_shares_that_are_no_rung_stand_on_the_one_below():
+    known = ladder(trial(0, 0.1, 0.5, 0.0), trial(1, 0.2, 0.01, 0.0), trial(2, 0.3, 1.0, 0.0))
+    assert [list(setting) for setting in known.settings] == [[1], [0], [2]]
+
+
+def test_scores_are_brought_to_those_at_full_resource():
+    xs = np.linspace(0.1, 0.9, 9)
+    low = [trial(k, x, SHARES[0], 5 * x - 3) for k, x in enumerate(xs)]
+    full = [trial(k + 20, x, 1.0, x) for k, x in enumerate(xs)]
+    known = ladder(*low, *full)
+    offset, slope = known.lines[0]
+    assert 0.2 <= slope < 0.4  # 0.2, drawn towards 1 by two settings
+    assert offset + slope * (5 * 0.5 - 3) == pytest.approx(0.5)
+    assert known.lines[2] == (0.0, 1.0)
+
+
+def test_lines_without_pairs_are_those_above():
+    known = ladder(*LOW, trial(8, 0.6, SHARES[1], 0.7), trial(9, 0.6, 1.0, 0.9))
+    assert known.lines[1] == pytest.approx((0.2, 1.0))
+    assert ladder(*LOW).lines == [(0.0, 1.0)] * 3
+
+
+@pytest.mark.parametrize("size", [1e-300, 1.0, 1e300])
+def test_scores_of_any_magnitude(size):
+    low = [trial(k, k / 10, SHARES[0], size * k) for k in range(5)]
+    known = ladder(*low, trial(9, 0.4, 1.0, size * 5), trial(10, 0.3, 1.0, size * 3))
+    assert all(map(math.isfinite, [value for line in known.lines for value in line]))
+
+
+def test_a_setting_is_one_trial_with_its_highest_score():
+    known = ladder(
+        Trial(0, (0.5,), {"x": 0.5}, {"particle": 3}, resource=SHARES[0]).complete(0.1),
+        trial(1, 0.5, 1.0, 0.9),
+        trial(2, 0.7, SHARES[0]),
+        trial(3, 0.8, SHARES[0], 0.2),
+        trial(4, 0.8, SHARES[1], status="failed"),
+    )
+    merged = known.merged()
+    assert [t.number for t in merged] == [0, 2, 3]
+    assert (merged[0].score, merged[0].meta) == (0.9, {"particle": 3})
+    assert [t.status for t in merged] == ["complete", "pending", "failed"]
+
+
+@pytest.mark.parametrize("bad", [(), (0.5,), (1.0, 0.5), (0.0, 1.0), (0.5, 0.5, 1.0), "1", 1.0])
+def test_bad_shares(bad):
+    with pytest.raises(ValueError, match="resources must be ascending shares .* got"):
+        check_resources(bad)
+
+
+# ------------------------------------------------------------- in the optimizers
+
+
+def run(optimizer, n_trials, function=lambda t: -abs(t.params["x"] - 0.7)):
+    while len(optimizer.trials) < n_trials:
+        asked = optimizer.ask()
+        if not asked:
+            break
+        optimizer.tell([t.complete(function(t)) for t in asked])
+    return optimizer.trials
+
+
+def test_the_first_has_all_and_is_repeated_with_the_least():
+    first, second, third = RandomOptimizer(SPACE, resources=SHARES).ask(3)
+    assert first.resource is None
+    assert (second.resource, second.point) == (SHARES[0], first.point)
+    assert (third.resource, third.point == first.point) == (SHARES[0], False)
+
+
+def test_if_the_first_fails_the_next_has_all():
+    optimizer = RandomOptimizer(SPACE, resources=SHARES)
+    optimizer.tell([optimizer.ask()[0].fail()])
+    assert optimizer.ask()[0].resource is None
+
+
+def test_what_is_enqueued_has_all():
+    optimizer = RandomOptimizer(SPACE, resources=SHARES)
+    optimizer.enqueue([{"x": 0.1}, {"x": 0.2}])
+    assert [t.resource for t in optimizer.ask(3)] == [None, None, SHARES[0]]
+
+
+def test_only_full_trials_are_the_best():
+    optimizer = RandomOptimizer(SPACE, resources=SHARES)
+    optimizer.tell([trial(0, 0.5, 1.0, 0.1), trial(1, 0.6, SHARES[1], 0.9)])
+    assert optimizer.best.number == 0
+
+
+def test_the_last_of_a_budget_have_all():
+    optimizer = BayesOptimizer(SPACE, resources=SHARES, seed=1)
+    optimizer.budget = 30
+    trials = run(optimizer, 30)
+    assert [t.is_full for t in trials[-3:]] == [True] * 3
+    assert len({t.point for t in trials if t.is_full}) == sum(t.is_full for t in trials)
+    assert abs(optimizer.best.params["x"] - 0.7) < 0.05
+
+
+def test_the_model_is_asked_about_the_full_resource():
+    optimizer = BayesOptimizer(SPACE, resources=SHARES, seed=0)
+
+    def function(t):
+        share = t.resource or 1.0
+        return -((t.params["x"] - 0.6) ** 2) - 0.5 * (1 - share)
+
+    run(optimizer, 40, function)
+    means, _ = optimizer.predict([{"x": 0.6}, {"x": 0.1}])
+    assert means[0] == pytest.approx(0.0, abs=0.03)
+    assert means[1] == pytest.approx(-0.25, abs=0.1)
+
+
+def test_older_studies_and_resources_together():
+    older = [Trial(k, (k / 10,), {"x": k / 10}).complete(-abs(k / 10 - 0.7)) for k in range(10)]
+    optimizer = BayesOptimizer(SPACE, resources=SHARES, seed=0, prior=[older])
+    trials = run(optimizer, 20)
+    assert trials[0].is_full
+    assert trials[0].params["x"] == pytest.approx(0.7)
+    assert optimizer.predict({"x": 0.7})[0] > optimizer.predict({"x": 0.2})[0]
