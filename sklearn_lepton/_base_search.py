@@ -174,8 +174,9 @@ class BaseOptimizerSearchCV(UpdateMixin, OpenSearchCV):
             warnings.warn(msg, SearchInterruptedWarning, stacklevel=4)
         finally:
             study.close()
-            for opened in (*aids, *([] if resource is None else [resource])):
-                opened.close()
+            opened: list[Any] = [*aids, *filter(None, [resource])]
+            for each in opened:
+                each.close()
             self.trials_ = [t for t in optimizer.trials if t.status != "pending"]
             self.space_, self.optimizer_ = optimizer.space, optimizer
             self._fingerprint, self._studies = splits.fingerprint, studies

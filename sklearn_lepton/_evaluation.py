@@ -16,6 +16,7 @@ from sklearn_lepton._race import Race
 from sklearn_lepton._trial import Trial
 from sklearn_lepton._typing import Fit, FitLog, Row, WorkerDied, Workers
 from sklearn_lepton.exceptions import WorkersDiedError
+from sklearn_lepton.optimizers._rungs import FACTOR
 
 # So many workers in a row that die before a fit begins are no accident.
 _MAX_STILLBORN = 5
@@ -84,8 +85,7 @@ class SplitEvaluator:
         self._fit_timeout = fit_timeout
         self._deadline = deadline
         self._racing = racing
-        self._race: Race | None = None
-        self._n_raced = -1
+        self._races: dict[float | None, tuple[int, Race]] = {}
         self._more = True
         self._is_open = False
         self._queue: deque[_Job] = deque()
@@ -121,7 +121,7 @@ class SplitEvaluator:
         new = []
         for trial in trials:
             self._rows[trial.number] = [None] * self._fits.n_splits
-            race = self._current_race()
+            race = self._race(trial)
             self._orders[trial.number] = race.order if race else list(range(self._fits.n_splits))
             self._n_judged[trial.number] = 0
             for split, row in self._log.rows(trial.number).items():
@@ -207,14 +207,19 @@ class SplitEvaluator:
         rows, order = self._rows[job.trial.number], self._orders[job.trial.number]
         return all(rows[split] is not None for split in order[: job.stage])
 
-    def _current_race(self) -> Race | None:
-        """Return the race against all trials that have been told."""
+    def _race(self, trial: Trial) -> Race | None:
+        """Return the race against all told trials with as much of a resource."""
         if self._racing is None:
             return None
-        trials = self._log.finished()
-        if self._race is None or self._n_raced != len(trials):
-            self._race, self._n_raced = Race(trials, self._fits.n_splits, self._racing), len(trials)
-        return self._race
+        told = self._log.finished()
+        share = None if trial.is_full else trial.resource
+        n_told, race = self._races.get(share, (-1, None))
+        if race is None or n_told != len(told):
+            beside = [t for t in told if share == (None if t.is_full else t.resource)]
+            go_on = None if share is None else 1.0 / FACTOR
+            race = Race(beside, self._fits.n_splits, self._racing, go_on)
+            self._races[share] = len(told), race
+        return race
 
     def _take(self) -> None:
         for future in [future for future in self._running if future.done()]:
@@ -313,7 +318,7 @@ class SplitEvaluator:
         are ended with any number of workers.
         """
         number = trial.number
-        rows, order, race = self._rows[number], self._orders[number], self._current_race()
+        rows, order, race = self._rows[number], self._orders[number], self._race(trial)
         for n_run in range(self._n_judged[number] + 1, len(rows) + 1):
             row = rows[order[n_run - 1]]
             if row is None:

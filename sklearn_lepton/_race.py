@@ -21,6 +21,9 @@ standard error is weighed with how seldom a trial improves on the best:
 
 with ``p`` the tail of (3) and ``pi`` the share of improvements so far.
 
+A trial with less than the full resource need not be the best to go on, only among the best
+third of those with as much. It is compared with the last of these, and ``pi`` is a third.
+
 References
 ----------
 Birattari, M., Stützle, T., Paquete, L. and Varrentrapp, K. (2002). A racing algorithm for
@@ -49,16 +52,18 @@ _LARGEST_PRIOR = 0.5
 
 
 class Race:
-    """Judge trials by their first splits against the best one.
+    """Judge trials by their first splits against the best one, or the last that goes on.
 
     Parameters
     ----------
     trials : sequence of Trial
-        Finished trials, in the order of their numbers.
+        Finished trials with one resource, in the order of their numbers.
     n_splits : int, >= 1
         Number K of splits.
     error_rate : float in (0, 1)
         A trial is ended if the chance that it would be the best is smaller.
+    share : float in (0, 1) or None, default=None
+        How many go on, where that is what trials are tried for; None is the best only.
 
     Attributes
     ----------
@@ -67,7 +72,13 @@ class Race:
         that is like the mean, then those that differ most from it.
     """
 
-    def __init__(self, trials: Sequence[Trial], n_splits: int, error_rate: float) -> None:
+    def __init__(
+        self,
+        trials: Sequence[Trial],
+        n_splits: int,
+        error_rate: float,
+        share: float | None = None,
+    ) -> None:
         complete = [trial for trial in trials if trial.status == "complete"]
         self._rate = error_rate
         self._can_judge = len(complete) >= _LEAST and n_splits > 1
@@ -75,14 +86,16 @@ class Race:
         if not self._can_judge:
             return
         scores = np.array([trial.split_scores for trial in complete], dtype=float)
-        best = int(np.argmax(scores.mean(axis=1)))
+        n_tried = sum(trial.status in {"complete", "pruned"} for trial in trials)
+        place = 0 if share is None else min(int(share * n_tried), len(complete) - 1)
+        best = int(np.argsort(-scores.mean(axis=1), kind="stable")[place])
         self._best = scores[best]
         self._margin = _MARGIN * self._best.std(ddof=1) / np.sqrt(n_splits)
         gaps = np.delete(scores, best, axis=0) - self._best
         self._distance = np.abs(gaps.mean(axis=1))
         self._variance = gaps.var(axis=1, ddof=1)
         self._relative = _relative_variances(gaps, self._variance)
-        self._prior = _share_of_improvements(trials)
+        self._prior = share or _share_of_improvements(trials)
         self.order = _most_telling(self._relative)
 
     def judge(self, splits: Sequence[int], scores: Sequence[float]) -> tuple[float, float] | None:

@@ -197,6 +197,11 @@ def make_resource(
         )
     if name == N_SAMPLES:
         return _samples(search, running, splits)
+    if search.eval_set_from_split:
+        raise ValueError(
+            f"With eval_set_from_split=True boosters find their number of rounds themselves, got "
+            f"resource={name!r}: set it to 'n_samples' or None, or eval_set_from_split=False."
+        )
     return _parameter(search, space)
 
 

@@ -184,3 +184,21 @@ def test_a_false_flag_of_numpy_is_false():
     tree = DecisionTreeClassifier(random_state=0)
     search = BayesSearchCV(tree, TREE_SPACE, n_iter=4, cv=3, racing=np.bool_(False)).fit(*data())
     assert n_run(search) == [3] * 4
+
+
+def test_with_a_resource_trials_race_with_those_that_have_as_much(make):
+    search = make(resource="n_samples", n_iter=40).fit(*data())
+    by_resource = {}
+    for trial in search.trials_:
+        by_resource.setdefault(trial.resource, []).append(trial)
+    least = by_resource[min(share for share in by_resource if share is not None)]
+    ended = [trial for trial in least if trial.status == "pruned"]
+    assert ended
+    threshold = sorted(trial.score for trial in least if trial.score is not None)[-len(least) // 3]
+    assert all(trial.estimate[0] < threshold + 0.05 for trial in ended)
+    assert not {trial.point for trial in ended} & {
+        trial.point for share, trials in by_resource.items() if share != least[0].resource
+        for trial in trials[1:]
+    }  # fmt: skip
+    assert search.trials_[search.best_index_].status == "complete"
+    assert search.trials_[search.best_index_].is_full
