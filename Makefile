@@ -52,7 +52,7 @@ $(VENV)/.stamp-check: $(VENV)/.stamp-base
 	$(PY) -m pip install --quiet --group lint --group typing
 	@touch $@
 
-.venv-peers/.stamp .venv-smac/.stamp .venv-hebo/.stamp .venv-evolution/.stamp: .venv-%/.stamp: pyproject.toml
+.venv-peers/.stamp .venv-smac/.stamp .venv-hebo/.stamp .venv-evolution/.stamp .venv-fidelity/.stamp: .venv-%/.stamp: pyproject.toml
 	$(call make_venv,.venv-$*)
 	.venv-$*/bin/python -m pip install --quiet --editable . --group bench-$*
 	@if [ $* = hebo ]; then .venv-hebo/bin/python -m pip install --quiet --no-deps HEBO==0.3.6; fi
@@ -200,6 +200,14 @@ bench-steps: $(VENV)/.stamp-test  ## Measure what keeping the first steps of a p
 .PHONY: bench-transfer
 bench-transfer: $(VENV)/.stamp-bench  ## Count the evaluations that older studies save, or cost if misleading
 	$(PY) benchmarks/transfer.py --json benchmarks/transfer.json
+
+.PHONY: bench-racing
+bench-racing: $(VENV)/.stamp-bench  ## Count the fits that racing saves, and how often the winner is another
+	$(PY) benchmarks/racing.py --json benchmarks/racing.json
+
+.PHONY: bench-fidelity
+bench-fidelity: .venv-fidelity/.stamp  ## Compare fit seconds to a score: racing, a resource, and peers
+	.venv-fidelity/bin/python benchmarks/fidelity.py --json benchmarks/fidelity.json
 
 .PHONY: bench-choice
 bench-choice: $(VENV)/.stamp-bench  ## Score what refit="1se" and final_splits choose on data never seen
