@@ -81,8 +81,8 @@ examples: $(VENV)/.stamp-plot $(VENV)/.stamp-test  ## Run every example
 # --------------------------------------------------------------------- tests
 
 .PHONY: test
-test: $(VENV)/.stamp-test  ## Run the tests
-	$(PY) -m pytest $(XDIST) $(PYTEST_FLAGS)
+test: $(VENV)/.stamp-test  ## Run the tests, the examples and the code of the documents
+	$(PY) -m pytest $(XDIST) -m "not statistical and not slow and not faults" $(PYTEST_FLAGS)
 
 .PHONY: statistical slow
 statistical: $(VENV)/.stamp-test  ## Run the tests of how well the optimizers search

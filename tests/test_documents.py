@@ -47,6 +47,7 @@ def _elsewhere(tmp_path, monkeypatch):
     pyplot.close("all")
 
 
+@pytest.mark.documents
 @pytest.mark.parametrize("path", [path for path in DOCUMENTS if list(_blocks(path))], ids=_name)
 def test_the_code_of_a_document_runs(path):
     namespace = {"__name__": "__main__"}
@@ -57,6 +58,7 @@ def test_the_code_of_a_document_runs(path):
             _raise_unless_of_an_extra(error)
 
 
+@pytest.mark.documents
 @pytest.mark.parametrize("path", EXAMPLES, ids=_name)
 def test_an_example_runs(path):
     started = time.monotonic()

@@ -411,7 +411,7 @@ def test_time_is_kept_for_the_final_fits(make, rows, monkeypatch):
             super().wait(futures, timeout)
             clock[0] += 1.0
 
-    search = make(final_splits=3, n_iter=1000, max_time=50.0)
+    search = make(final_splits=3, n_iter=1000, max_time=50.0, cost_aware=False)
     monkeypatch.setattr(_final, "time", Clock)
     monkeypatch.setattr(_evaluation, "time", Clock)
     monkeypatch.setattr(type(search), "_make_workers", lambda *_: Slow())
