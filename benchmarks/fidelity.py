@@ -3,6 +3,8 @@
     python benchmarks/fidelity.py [--tasks held-out] [--contestants NAME ...] [--seeds 10]
         [--json benchmarks/fidelity.json]
 
+What stands in the file already is not run again; delete it after a change of the searches.
+
 Tasks have a resource: trees, epochs, boosting rounds or samples. Every contestant searches the same
 Tasks have a resource: trees, epochs, boosting rounds or samples. Everyone searches the same
 so repeated fits, the proposals' time and idle workers do not count for or against anyone.
@@ -459,18 +461,20 @@ def main() -> None:
     options = parser.parse_args()
     warnings.simplefilter("ignore")
     table: dict[str, dict[str, Any]] = {}
+    if options.json and options.json.exists():
+        table = json.loads(options.json.read_text(encoding="utf-8"))
     for task in tasks():
-        is_asked = not options.only or task.name in options.only
+        is_asked = task.name not in table and (not options.only or task.name in options.only)
         if is_asked and task.held_out == (options.tasks == "held-out"):
             table[task.name] = compare(task, options.contestants, options.seeds)
+            if options.json:
+                options.json.write_text(json.dumps(table) + "\n", encoding="utf-8")
     for name in options.contestants:
         shares = [t[name]["share"] for t in table.values() if name in t]
         if shares and None not in shares:
             print(f"{name:10} geometric mean {statistics.geometric_mean(shares):.2f}")
         else:
             print(f"{name:10} not reached on {shares.count(None)} of {len(shares)} tasks")
-    if options.json:
-        options.json.write_text(json.dumps(table) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
