@@ -389,7 +389,7 @@ def xy(load: Callable[..., Any], rows: int | None = None) -> Callable[[], Any]:
 
 
 def friedman() -> tuple[np.ndarray, np.ndarray]:
-    return make_friedman1(600, noise=1.0, random_state=0)
+    return make_friedman1(300, noise=1.0, random_state=0)
 
 
 def tasks() -> list[Task]:

@@ -152,7 +152,7 @@ class BaseOptimizerSearchCV(UpdateMixin, OpenSearchCV):
         task, fits, choice = None, None, None
         reason: str | None = None
         try:
-            choice = FinalChoice(self, running, splits, study, aids)
+            choice = FinalChoice(self, running, splits, study, aids=aids, resource=resource)
             if callback_ctx is not None:
                 task = SearchTask(callback_ctx, self, study.n_trials * self.n_splits_)
             fits = Fits(

@@ -3,6 +3,7 @@
 import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -43,6 +44,8 @@ class FinalChoice:
     study : Study
     aids : sequence of FitAid
         What changes each fit.
+    resource : Resource or None
+        What trials have little of first; the leaders have all of it.
 
     Attributes
     ----------
@@ -61,9 +64,11 @@ class FinalChoice:
         running: RunningFit,
         splits: FrozenSplits,
         study: Study,
+        *,
         aids: Sequence[FitAid],
+        resource: Any,
     ) -> None:
-        self._aids = aids
+        self._aids, self._resource = aids, resource
         self._search, self._running, self._study = search, running, study
         self._metric = metric_of(search.refit)
         self._cost = cost_of(search.simplest, study.optimizer.space)
@@ -136,6 +141,8 @@ class FinalChoice:
             deadline=self._deadline,
         )
         try:
+            if self._resource is not None:
+                leaders = [replace(t, params=self._resource.setting(t)) for t in leaders]
             evaluator.submit(leaders)
             return evaluator.collect(more=False)
         finally:

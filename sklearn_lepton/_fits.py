@@ -170,8 +170,6 @@ class Fits:
             # Told by verbose=10: its place in the search instead of in the batch.
             number = legal[place // self.n_splits].number
             kwargs["candidate_progress"] = (number, self._search.n_iter)
-        for aid in self._aids:
-            fits = list(map(aid.prepare, fits))
         of_all = iter(fits)
         return [
             self._of_trial(trial, [next(of_all) for _ in range(self.n_splits)])
@@ -181,7 +179,11 @@ class Fits:
         ]
 
     def _of_trial(self, trial: Trial, fits: list[Fit]) -> list[Fit]:
-        return fits if self._resource is None else self._resource.apply(trial, fits)
+        if self._resource is not None:
+            fits = self._resource.apply(trial, fits)
+        for aid in self._aids:
+            fits = list(map(aid.prepare, fits))
+        return fits
 
     def _setting(self, trial: Trial) -> Mapping[str, Any]:
         return trial.params if self._resource is None else self._resource.setting(trial)

@@ -2,6 +2,7 @@
 
 import functools
 import warnings
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -117,6 +118,34 @@ def test_boosters_stop_whatever_else_is_saved(settings):
         **settings,
     ).fit(*data())
     assert search.best_estimator_.n_estimators == search.best_params_["z"] + 1
+
+
+class Sized(ClassifierMixin, BaseEstimator):
+    """Takes down how large it was fitted."""
+
+    sizes: ClassVar[list] = []
+
+    def __init__(self, z=1, size=3):
+        self.z = z
+        self.size = size
+
+    def fit(self, X, y):
+        self.sizes.append((self.size, len(X)))
+        self.classes_ = np.unique(y)
+        return self
+
+    def predict(self, X):
+        return np.full(len(X), self.classes_[self.z % 2])
+
+
+def test_the_final_fits_have_the_full_resource():
+    Sized.sizes.clear()
+    BayesSearchCV(
+        Sized(), {"z": [1, 2]}, n_iter=4, cv=4, resource="size", max_resource=30, final_splits=2
+    ).fit(*data())
+    final = [size for size, n in Sized.sizes if n == 100]
+    assert final
+    assert set(final) == {30}
 
 
 def test_boosters_have_no_rounds_to_give_little_of():
