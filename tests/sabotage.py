@@ -285,6 +285,8 @@ def interrupted_searches(folder, moments, backend="loky", *, second=None, **sett
     all processes of the group get the signal, as in a terminal. `second` is a time
     after the start of the refit when Ctrl-C is pressed again.
     """
+    # A shell that runs the tests in the background has Ctrl-C ignored, in all that it starts.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     sent = 0.0
 
     def press(*, to_group):

@@ -53,6 +53,6 @@ def test_ctrl_c_ends_with_what_has_finished(tmp_path):
     )
     outcome = json.loads(run.stdout)
     assert outcome["error"] is None, run.stderr
-    assert outcome["reason"] == "interrupted"
+    assert outcome["reason"] == "interrupted", (outcome, run.stderr)
     assert len(outcome["trials"]) == outcome["n_results"] >= 2
     assert outcome["is_fitted"]
