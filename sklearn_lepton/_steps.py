@@ -6,6 +6,7 @@ import os
 import pickle
 import shutil
 import tempfile
+import threading
 import time
 import uuid
 from collections.abc import Callable, Sequence
@@ -40,12 +41,15 @@ class _State:
         Steps that are no faster read than fitted.
     is_registered : bool
         Whether loky's tracker knows the folder.
+    lock : Lock
+        Of threads, the first makes the folder.
     """
 
     def __init__(self) -> None:
         self.seconds: dict[str, float] = {}
         self.left_out: set[str] = set()
         self.is_registered = False
+        self.lock = threading.Lock()
 
     def note(self, name: str, seconds: float) -> None:
         """Take down how long a step takes."""
@@ -187,15 +191,17 @@ class StepMemory:
             state.left_out.add(name)
 
     def _make_folder(self, state: _State) -> None:
-        if os.getpid() == self._owner and not state.is_registered:
+        if os.getpid() == self._owner:
             _make_folder(self._path, state)
 
 
 def _make_folder(path: str, state: _State) -> None:
-    # loky's tracker removes it if this process is killed.
-    resource_tracker.register(path, "folder")
-    state.is_registered = True
-    Path(path).mkdir(mode=0o700)
+    with state.lock:
+        if not state.is_registered:
+            # loky's tracker removes it if this process is killed.
+            resource_tracker.register(path, "folder")
+            state.is_registered = True
+            Path(path).mkdir(mode=0o700)
 
 
 def _key(key: str, transformer: Any, X: Any) -> str | None:
