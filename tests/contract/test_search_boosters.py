@@ -475,8 +475,8 @@ def test_a_callback_of_lightgbm_that_stops_is_refused(cancer):
         make_small(lightgbm()).fit(*cancer, callbacks=[library.early_stopping(5)])
 
 
-@pytest.mark.parametrize("library", LIBRARIES)
-def test_a_real_booster_in_processes(library, cancer):
+def test_a_real_booster_in_processes(cancer):
+    library = xgboost
     booster = library(max_depth=2, **{ROUNDS[library]: 100})
     alone = make_small(booster).fit(*cancer)
     search = make_small(booster, n_jobs=2).fit(*cancer)

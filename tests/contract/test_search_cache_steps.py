@@ -46,9 +46,9 @@ def pipeline(folder, **params):
     )
 
 
-def make(estimator, space=None, search_class=BayesSearchCV, **params):
+def make(estimator, space=None, **params):
     settings = {"n_iter": 4, "cv": 2, "random_state": 0, "initial_params": None, **params}
-    return search_class(estimator, C if space is None else space, **settings)
+    return BayesSearchCV(estimator, C if space is None else space, **settings)
 
 
 def same_results(search, other):
@@ -59,13 +59,13 @@ def same_results(search, other):
 
 @pytest.mark.parametrize("n_jobs", [1, 2])
 def test_a_slow_step_is_fitted_once_a_split_and_the_results_are_the_same(
-    search_class, folder, tmp_path, blobs, n_jobs
+    folder, tmp_path, blobs, n_jobs
 ):
-    kept = make(pipeline(folder), search_class=search_class, n_jobs=n_jobs).fit(*blobs)
+    kept = make(pipeline(folder), n_jobs=n_jobs).fit(*blobs)
     assert n_fits(folder) == 2 + 1  # and the refit
     plain_folder = tmp_path / "plain"
     plain_folder.mkdir()
-    plain = make(pipeline(plain_folder), search_class=search_class, cache_steps=False)
+    plain = make(pipeline(plain_folder), cache_steps=False)
     same_results(kept, plain.fit(*blobs))
     assert n_fits(plain_folder) == 4 * 2 + 1
     np.testing.assert_array_equal(kept.predict(blobs[0]), plain.predict(blobs[0]))

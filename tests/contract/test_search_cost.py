@@ -63,6 +63,7 @@ def test_all_at_once(make, asynchronous):
     assert not any(search.cv_results_["rank_test_score"][t.number] == 1 for t in ended)
 
 
+@pytest.mark.parametrize("search_class", [BayesSearchCV])
 def test_a_journal_keeps_all_of_it(make, tmp_path):
     def stop(search, trial):
         if trial.number == 17:
