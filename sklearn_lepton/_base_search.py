@@ -177,7 +177,7 @@ class BaseOptimizerSearchCV(UpdateMixin, OpenSearchCV):
             opened: list[Any] = [*aids, *filter(None, [resource])]
             for each in opened:
                 each.close()
-            self.trials_ = [t for t in optimizer.trials if t.status != "pending"]
+            self.trials_ = study.finished()
             self.space_, self.optimizer_ = optimizer.space, optimizer
             self._fingerprint, self._studies = splits.fingerprint, studies
             self._resource = None if resource is None else resource.describe()

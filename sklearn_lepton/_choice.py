@@ -96,7 +96,7 @@ def metric_of(refit: Any) -> str | None:
 
 def candidates(trials: Iterable[Trial]) -> list[Trial]:
     """Return the trials that can be chosen, the best first: complete, with the full resource."""
-    full = [t for t in trials if t.status == "complete" and (t.resource is None or t.resource >= 1)]
+    full = [t for t in trials if t.status == "complete" and t.is_full]
     return sorted(full, key=lambda t: (-score_of(t), t.number))
 
 

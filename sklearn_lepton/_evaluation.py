@@ -202,10 +202,7 @@ class SplitEvaluator:
 
     def _is_due(self, job: _Job) -> bool:
         """Tell whether all splits that come before it have been run."""
-        if self._racing is None:
-            return True
-        rows, order = self._rows[job.trial.number], self._orders[job.trial.number]
-        return all(rows[split] is not None for split in order[: job.stage])
+        return self._racing is None or job.stage <= self._n_judged[job.trial.number]
 
     def _race(self, trial: Trial) -> Race | None:
         """Return the race against all told trials with as much of a resource."""

@@ -39,6 +39,7 @@ from collections.abc import Sequence
 import numpy as np
 from scipy.special import stdtr
 
+from sklearn_lepton._choice import plain_standard_error
 from sklearn_lepton._dimension import FloatArray
 from sklearn_lepton._trial import Trial
 
@@ -90,7 +91,7 @@ class Race:
         place = 0 if share is None else min(int(share * n_tried), len(complete) - 1)
         best = int(np.argsort(-scores.mean(axis=1), kind="stable")[place])
         self._best = scores[best]
-        self._margin = _MARGIN * self._best.std(ddof=1) / np.sqrt(n_splits)
+        self._margin = _MARGIN * plain_standard_error(self._best.tolist())
         gaps = np.delete(scores, best, axis=0) - self._best
         self._distance = np.abs(gaps.mean(axis=1))
         self._variance = gaps.var(axis=1, ddof=1)

@@ -170,8 +170,7 @@ class SharedStudy(Study):
 
     def note_final(self, splits: str, number: int, split: int, row: Row) -> None:
         """Take down the row of a leader's fit on a final split."""
-        data = {name: value_to_json(value) for name, value in row.items()}
-        record = {"final": number, "splits": splits, "split": split, "row": data}
+        record = {"final": number, "splits": splits, "split": split, "row": _encoded(row)}
         self._write(lambda: [record], sync=row["fit_time"] >= _WORTH_SYNC)
 
     def tell(self, trials: Sequence[Trial]) -> None:
@@ -286,10 +285,13 @@ def _setting(trial: Trial) -> Record:
     return record if trial.resource is None else record | {"resource": trial.resource}
 
 
+def _encoded(row: Row) -> Record:
+    return {name: value_to_json(value) for name, value in row.items()}
+
+
 def _noted(number: int, split: int, row: Row) -> Record:
     """Encode the row of a fit."""
-    data = {name: value_to_json(value) for name, value in row.items()}
-    return {"trial": number, "split": split, "row": data}
+    return {"trial": number, "split": split, "row": _encoded(row)}
 
 
 def _told(trial: Trial) -> Record:

@@ -103,9 +103,10 @@ class ModelOptimizer(Optimizer):
     ) -> tuple[Mixture, dict[str, Any]]:
         """Return the model, with what is to be remembered of it."""
         options: dict[str, Any] = {"categorical": self.space.is_categorical, "clip": clip}
-        told = self._told()
         kind = Mixture
-        if self._has_rungs:
+        if not self._has_rungs:
+            told = self._told()
+        else:
             told = sorted(self._ladder().told(), key=lambda trial: trial.number)
             kind, points, scores = FullMixture, self._lifted(told), expected_scores(told)
             options |= {
