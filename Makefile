@@ -58,6 +58,11 @@ $(VENV)/.stamp-check: $(VENV)/.stamp-base
 	@if [ $* = hebo ]; then .venv-hebo/bin/python -m pip install --quiet --no-deps HEBO==0.3.6; fi
 	@touch $@
 
+.venv-migration/.stamp: pyproject.toml
+	$(call make_venv,.venv-migration)
+	.venv-migration/bin/python -m pip install --quiet --editable . --group migration
+	@touch $@
+
 .venv-sk%/.stamp: pyproject.toml
 	$(call make_venv,.venv-sk$*)
 	.venv-sk$*/bin/python -m pip install --quiet --editable . --group test "scikit-learn==$*.*"
@@ -100,6 +105,11 @@ test-versions: $(SKLEARN_VERSIONS:%=.venv-sk%/.stamp)  ## Run the tests on sciki
 	@set -e; for version in $(SKLEARN_VERSIONS); do \
 		echo "== scikit-learn $$version"; \
 		.venv-sk$$version/bin/python -m pytest $(XDIST) $(PYTEST_FLAGS); done
+
+.PHONY: test-migration
+test-migration: .venv-migration/.stamp  ## Run the code before and after a migration, peers included
+	.venv-migration/bin/python -m pytest -m documents -k migration -W ignore::Warning \
+		tests/test_documents.py $(PYTEST_FLAGS)
 
 # -------------------------------------------------------------------- checks
 
