@@ -17,6 +17,7 @@ from sklearn_lepton._replay import open_journal, trials_as_frame
 from sklearn_lepton._study import SharedStudy, Study
 from sklearn_lepton._trial import Trial
 from sklearn_lepton._values import is_real, is_whole, value_to_json
+from sklearn_lepton.callbacks import TargetScore
 from sklearn_lepton.exceptions import SearchInterruptedWarning, SpaceExhaustedWarning
 from sklearn_lepton.optimizers._base import Optimizer
 from sklearn_lepton.optimizers._grid import GridOptimizer
@@ -279,18 +280,19 @@ class _Tuning(BaseOptimizerSearchCV):
     def run(self, optimizer: Any, *, minimize: Any, target_value: Any, resource: Any) -> TuneResult:
         """Run the trials."""
         self._check(optimizer, minimize, target_value)
-        self.target_score = None if target_value is None else _flipped(target_value, minimize)
         amount = None if resource is None else Amount.of(resource)
         workers = self._make_workers(Parallel(n_jobs=self.n_jobs))
         study = self._open(Space(self.param_distributions), amount, minimize=bool(minimize))
         result = TuneResult(study.optimizer, minimize=bool(minimize))
         self.callbacks = [_Callback(callback, result) for callback in self._own_callbacks()]
+        if target_value is not None:
+            target = TargetScore(_flipped(target_value, minimize))
+            self.callbacks.append(_Callback(target, result, "target_value"))
         calls = Calls(self.estimator, minimize=bool(minimize), error=self.error_score, of=amount)
         try:
             self._set_price(study.optimizer, workers)
             deadline = None if self.max_time is None else time.monotonic() + self.max_time
-            reason = self._conduct(study, calls, workers, None, deadline)  # type: ignore[arg-type]
-            result.stop_reason_ = reason.replace("target_score", "target_value")
+            result.stop_reason_ = self._conduct(study, calls, workers, None, deadline)  # type: ignore[arg-type]
         except KeyboardInterrupt:
             if result.best_index_ is None:
                 raise
@@ -387,12 +389,14 @@ class _Tuning(BaseOptimizerSearchCV):
 class _Callback:
     """A callback that is shown the result."""
 
-    def __init__(self, callback: Callable[..., Any], result: TuneResult) -> None:
-        self._callback, self._result = callback, result
+    def __init__(
+        self, callback: Callable[..., Any], result: TuneResult, reason: str | None = None
+    ) -> None:
+        self._callback, self._result, self._reason = callback, result, reason
 
     @property
     def reason(self) -> str:
-        return str(getattr(self._callback, "reason", "callback"))
+        return self._reason or str(getattr(self._callback, "reason", "callback"))
 
     def __call__(self, search: Any, trial: Trial) -> Any:
         del search
