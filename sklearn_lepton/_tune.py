@@ -31,6 +31,13 @@ class TuneResult:
     The attributes that a fitted search has, too, have the same names, so that whatever reads a
     search reads a result.
 
+    Parameters
+    ----------
+    optimizer : Optimizer
+        What proposes the trials, and knows them.
+    minimize : bool
+        Whether small values are good.
+
     Attributes
     ----------
     trials_ : list of Trial
@@ -45,8 +52,6 @@ class TuneResult:
         Its score.
     best_value_ : float or None
         What the function returned there.
-    minimize : bool
-        Whether small values are good.
     space_ : Space
     optimizer_ : Optimizer
         What proposed the trials.
