@@ -4,6 +4,7 @@ from sklearn_lepton._bayes_search import BayesSearchCV
 from sklearn_lepton._genetic_search import GeneticSearchCV
 from sklearn_lepton._replay import load_trials
 from sklearn_lepton._swarm_search import SwarmSearchCV
+from sklearn_lepton._tune import TuneResult, tune
 from sklearn_lepton.space import Categorical, Integer, Real, Space
 
 __version__ = "0.1.0"
@@ -16,6 +17,8 @@ __all__ = [
     "Real",
     "Space",
     "SwarmSearchCV",
+    "TuneResult",
     "__version__",
     "load_trials",
+    "tune",
 ]

@@ -112,7 +112,7 @@ def initial_settings(given: Any, estimator: Any, space: Space) -> list[dict[str,
     """Complete ``initial_params`` by the estimator's own parameters."""
     if given is None:
         return []
-    defaults = estimator.get_params(deep=True)
+    defaults = _own_values(estimator)
     if isinstance(given, str) and given == "default":
         return [space.complete({}, defaults)]
     settings_given = [given] if isinstance(given, Mapping) else given
@@ -142,8 +142,8 @@ def older_studies(prior: Any, estimator: Any, space: Space) -> list[list[Trial]]
     prior : object
         A study or a sequence of studies: the path of a journal, a fitted search, of
         scikit-learn also, or a sequence of trials.
-    estimator : estimator object
-        Its own parameters stand for those that a trial lacks.
+    estimator : estimator object or None
+        Its own parameters stand for those that a trial lacks, or else the middle does.
     space : Space
 
     Returns
@@ -159,13 +159,17 @@ def older_studies(prior: Any, estimator: Any, space: Space) -> list[list[Trial]]
     if prior is None:
         return []
     is_many = isinstance(prior, list | tuple) and not all(isinstance(t, Trial) for t in prior)
-    defaults = estimator.get_params(deep=True)
+    defaults = _own_values(estimator)
     studies = [
         [translate(trial, space, defaults) for trial in _trials_of(study)]
         for study in (prior if is_many else [prior])
     ]
     kept = [[trial for trial in study if trial is not None] for study in studies]
     return [study for study in kept if study]
+
+
+def _own_values(estimator: Any) -> dict[str, Any]:
+    return {} if estimator is None else estimator.get_params(deep=True)
 
 
 def _trials_of(study: Any) -> Sequence[Trial]:

@@ -403,7 +403,7 @@ def score_of(row: Row, metric: str | None) -> float:
     return float(score)
 
 
-def explain_failures(trials: list[Trial]) -> str:
+def explain_failures(trials: list[Trial], cause: str = "the model is misconfigured") -> str:
     """Word the error of a search without a single result."""
     reasons: dict[str, int] = {}
     for trial in trials:
@@ -413,7 +413,7 @@ def explain_failures(trials: list[Trial]) -> str:
             reasons[reason] = reasons.get(reason, 0) + 1
     details = "\n".join(f"{'-' * 80}\n{n} trials:\n{text}" for text, n in reasons.items())
     return (
-        f"All the {len(trials)} trials failed.\nIt is very likely that the model is misconfigured. "
+        f"All the {len(trials)} trials failed.\nIt is very likely that {cause}. "
         "To see the first error where it happens, set error_score='raise'.\n\n"
         f"Below are more details about the failures:\n{details}"
     )

@@ -340,15 +340,16 @@ def load_trials(path: str | os.PathLike[str], *, as_frame: bool = False) -> Any:
     for record in replay.journal.load():
         replay.apply(record)
     trials = [replay.trials[number] for number in sorted(replay.trials)]
-    return _as_frame(trials) if as_frame else trials
+    return trials_as_frame(trials) if as_frame else trials
 
 
-def _as_frame(trials: Sequence[Trial]) -> Any:
+def trials_as_frame(trials: Sequence[Trial]) -> Any:
+    """Return trials as a DataFrame; see `load_trials`."""
     try:
         import pandas as pd  # noqa: PLC0415 - an extra
     except ImportError as error:
         raise ImportError(
-            "as_frame=True needs pandas: pip install 'sklearn-lepton[pandas]'"
+            "A DataFrame needs pandas: pip install 'sklearn-lepton[pandas]'"
         ) from error
     are_full = all(trial.is_full for trial in trials)
     rows = [

@@ -1,0 +1,413 @@
+"""Tune any function: the searches' loop, workers and journal around a call instead of fits."""
+
+import time
+import warnings
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import joblib
+import numpy as np
+from sklearn.utils.parallel import Parallel
+
+from sklearn_lepton._base_search import BaseOptimizerSearchCV
+from sklearn_lepton._calls import Amount, Calls
+from sklearn_lepton._checks import check_parameters, initial_settings, older_studies
+from sklearn_lepton._evaluation import explain_failures
+from sklearn_lepton._replay import open_journal, trials_as_frame
+from sklearn_lepton._study import SharedStudy, Study
+from sklearn_lepton._trial import Trial
+from sklearn_lepton._values import is_real, is_whole, value_to_json
+from sklearn_lepton.callbacks import TargetScore
+from sklearn_lepton.exceptions import SearchInterruptedWarning, SpaceExhaustedWarning
+from sklearn_lepton.optimizers._base import Optimizer
+from sklearn_lepton.optimizers._grid import GridOptimizer
+from sklearn_lepton.optimizers._registry import optimizer_class
+from sklearn_lepton.space import Space
+
+
+class TuneResult:
+    """What `tune` has found; callbacks see it grow.
+
+    The attributes that a fitted search has, too, have the same names, so that whatever reads a
+    search reads a result.
+
+    Parameters
+    ----------
+    optimizer : Optimizer
+        What proposes the trials, and knows them.
+    minimize : bool
+        Whether small values are good.
+
+    Attributes
+    ----------
+    trials_ : list of Trial
+        The finished trials, in the order of their numbers. Their ``score`` is greater-is-better:
+        with ``minimize=True`` the function's value times -1.
+    best_index_ : int or None
+        Place in ``trials_`` of the best one, the earliest of equals; this and the next three are
+        None as long as no trial has succeeded.
+    best_params_ : dict or None
+        Its parameters.
+    best_score_ : float or None
+        Its score.
+    best_value_ : float or None
+        What the function returned there.
+    space_ : Space
+    optimizer_ : Optimizer
+        What proposed the trials.
+    stop_reason_ : str or None
+        Why it ended: "n_iter", "exhausted", "max_time", "n_iter_no_change", "target_value",
+        "callback" or "interrupted"; None as long as it runs.
+    """
+
+    stop_reason_: str | None = None
+
+    def __init__(self, optimizer: Optimizer, *, minimize: bool) -> None:
+        self.optimizer_ = optimizer
+        self.minimize = minimize
+
+    @property
+    def space_(self) -> Space:
+        """The space."""
+        return self.optimizer_.space
+
+    @property
+    def trials_(self) -> list[Trial]:
+        """The finished trials."""
+        return [trial for trial in self.optimizer_.trials if trial.status != "pending"]
+
+    @property
+    def best_index_(self) -> int | None:
+        """Place of the best trial."""
+        best = self.optimizer_.best
+        return None if best is None else self.trials_.index(best)
+
+    @property
+    def best_params_(self) -> dict[str, Any] | None:
+        """Parameters of the best trial."""
+        best = self.optimizer_.best
+        return None if best is None else dict(best.params)
+
+    @property
+    def best_score_(self) -> float | None:
+        """Score of the best trial, greater is better."""
+        best = self.optimizer_.best
+        return None if best is None else best.score
+
+    @property
+    def best_value_(self) -> float | None:
+        """What the function returned in the best trial."""
+        score = self.best_score_
+        return None if score is None else _flipped(score, self.minimize)
+
+    def to_frame(self) -> Any:
+        """Return the trials as a DataFrame; needs pandas.
+
+        Returns
+        -------
+        frame : DataFrame
+            A row a trial, indexed by its number: ``status``, ``score``, ``value``, which is what
+            the function returned, ``seconds``, ``resource`` where trials had less than all,
+            ``param_<name>`` for each parameter, and ``error``, the traceback of a trial that
+            failed.
+
+        Raises
+        ------
+        ImportError
+            If pandas is not installed.
+        """
+        trials = self.trials_
+        frame = trials_as_frame(trials).drop(columns="split0_score", errors="ignore")
+        values = [np.nan if t.score is None else _flipped(t.score, self.minimize) for t in trials]
+        frame.insert(frame.columns.get_loc("score") + 1, "value", values)
+        return frame.assign(error=[t.rows[0].get("fit_error") for t in trials])
+
+    def __repr__(self) -> str:
+        """Show the best and why it ended."""
+        return (
+            f"TuneResult(best_value_={self.best_value_!r}, best_params_={self.best_params_!r}, "
+            f"n_trials={len(self.trials_)}, stop_reason_={self.stop_reason_!r})"
+        )
+
+
+def tune(
+    function: Callable[..., Any],
+    space: Any,
+    *,
+    n_iter: int = 50,
+    optimizer: Any = "bayes",
+    n_jobs: int | None = None,
+    random_state: Any = None,
+    minimize: bool = False,
+    error_score: Any = np.nan,
+    initial_params: Any = None,
+    n_points: int | str = "auto",
+    asynchronous: bool = False,
+    fit_timeout: float | None = None,
+    resource: tuple[int, int] | None = None,
+    cost_aware: bool | str = "auto",
+    max_time: float | None = None,
+    n_iter_no_change: int | None = None,
+    tol: float = 0.0,
+    target_value: float | None = None,
+    journal: Any = None,
+    prior: Any = None,
+    callbacks: Any = None,
+) -> TuneResult:
+    """Find the parameters with which a function returns the greatest value, or the least.
+
+    Parameters
+    ----------
+    function : callable
+        Called with one dict, a value for each parameter; returns a number. In parallel it runs
+        in worker processes, to which lambdas and closures can be sent, too. A trial in which it
+        raises an error, or returns NaN or an infinite number, has failed; the search goes on.
+    space : dict, list of dict or Space
+        What to search; see `Space`.
+    n_iter : int, default=50
+        Number of calls, at least 1.
+    optimizer : {"bayes", "swarm", "genetic", "random", "grid"} or callable, default="bayes"
+        What proposes the trials; see `sklearn_lepton.optimizers`. A callable makes one, given a
+        `Space` and, by name, ``seed``, ``prior`` and ``resources``: a class of optimizers, or
+        one with parameters of its own, as ``partial(GridOptimizer, n_levels=9)``. A grid is as
+        fine as ``n_iter`` allows.
+    n_jobs : int or None, default=None
+        How many calls at once, as joblib understands it. The backend is that of
+        `joblib.parallel_config`.
+    random_state : int, RandomState instance or None, default=None
+        Where the optimizer's seed comes from.
+    minimize : bool, default=False
+        Whether small values are good. Only scores have their sign turned by it, so that greater
+        is always better; the function's values stay what they are.
+    error_score : nan or "raise", default=np.nan
+        What comes of an error in the function: a failed trial, or an end with that error.
+    initial_params : dict, list of dict or None, default=None
+        What is tried first. Parameters that are left out are in the middle of their range.
+    n_points : int or "auto", default="auto"
+        Number of trials proposed before any of them is known. Auto is the number of jobs; a
+        number makes the result the same for every ``n_jobs``.
+    asynchronous : bool, default=False
+        Whether a trial is proposed as soon as a worker is free, instead of when all have finished.
+    fit_timeout : float or None, default=None
+        Seconds that one call may take; then it is ended, and the trial has failed.
+    resource : tuple (least, most) or None, default=None
+        Of what there is more or less, such as epochs, as integers from 1: trials have little of
+        it first, and the best third goes on to more. The function is then called with a second
+        argument, how much this trial has. Only trials with all of it can be the best.
+    cost_aware : bool or "auto", default="auto"
+        Whether the seconds that calls take count against settings; auto if there is a
+        ``max_time``.
+    max_time : float or None, default=None
+        Seconds after which all ends, calls that still run included.
+    n_iter_no_change : int or None, default=None
+        Stop after so many trials in a row that brought no better value.
+    tol : float, default=0.0
+        By so much it has to be better to count, at least 0.
+    target_value : float or None, default=None
+        Stop once a trial has a value as good as this one.
+    journal : str, path-like or None, default=None
+        File of the trials. If there is one, of the same function and space, it is gone on with.
+    prior : object, default=None
+        Older results to learn from: journals, results, fitted searches, or lists of trials.
+    callbacks : callable, list of callable or None, default=None
+        Called with the result so far and the trial after each trial; one that returns True stops.
+
+    Returns
+    -------
+    result : TuneResult
+
+    Raises
+    ------
+    ValueError
+        If a parameter is out of range, before the first call; or if all trials failed.
+    TypeError
+        If the space is none, or the first result is no number.
+    TimeoutError
+        If no trial finished within ``max_time``.
+    JournalMismatchError
+        If the journal is of another study, or damaged.
+
+    Warns
+    -----
+    SpaceExhaustedWarning
+        If the space holds fewer than ``n_iter`` settings.
+    SearchInterruptedWarning
+        If Ctrl-C ended it; what has finished is returned.
+
+    Examples
+    --------
+    >>> from sklearn_lepton import tune
+    >>> def loss(params):
+    ...     return (params["x"] - 1.0) ** 2 + (params["kind"] == "a")
+    >>> space = {"x": (-5.0, 5.0, "uniform"), "kind": ["a", "b"]}
+    >>> result = tune(loss, space, n_iter=20, minimize=True, random_state=0)
+    >>> result.best_params_["kind"], abs(result.best_params_["x"] - 1.0) < 0.1
+    ('b', True)
+    """
+    tuning = _Tuning(
+        function,
+        space,
+        n_iter=n_iter,
+        n_jobs=n_jobs,
+        random_state=random_state,
+        error_score=error_score,
+        initial_params=initial_params,
+        n_points=n_points,
+        asynchronous=asynchronous,
+        fit_timeout=fit_timeout,
+        cost_aware=cost_aware,
+        max_time=max_time,
+        n_iter_no_change=n_iter_no_change,
+        tol=tol,
+        journal=journal,
+        prior=prior,
+        callbacks=callbacks,
+    )
+    return tuning.run(optimizer, minimize=minimize, target_value=target_value, resource=resource)
+
+
+class _Tuning(BaseOptimizerSearchCV):
+    """A search that is never fitted: its loop runs calls of a function, its estimator."""
+
+    n_splits_ = 1
+
+    def __init__(self, function: Any, space: Any, **options: Any) -> None:
+        super().__init__(function, space, **options)
+
+    def _make_optimizer(
+        self, space: Space, seed: int, prior: list[list[Trial]], resources: Sequence[float]
+    ) -> Optimizer:
+        made = self._kind(space, seed=seed, prior=prior, resources=resources)
+        if not isinstance(made, Optimizer):
+            raise ValueError(f"optimizer must make an Optimizer, got {made!r}.")
+        return made
+
+    def run(self, optimizer: Any, *, minimize: Any, target_value: Any, resource: Any) -> TuneResult:
+        """Run the trials."""
+        self._check(optimizer, minimize, target_value)
+        amount = None if resource is None else Amount.of(resource)
+        workers = self._make_workers(Parallel(n_jobs=self.n_jobs))
+        study = self._open(Space(self.param_distributions), amount, minimize=bool(minimize))
+        result = TuneResult(study.optimizer, minimize=bool(minimize))
+        self.callbacks = [_Callback(callback, result) for callback in self._own_callbacks()]
+        if target_value is not None:
+            target = TargetScore(_flipped(target_value, minimize))
+            self.callbacks.append(_Callback(target, result, "target_value"))
+        calls = Calls(self.estimator, minimize=bool(minimize), error=self.error_score, of=amount)
+        try:
+            self._set_price(study.optimizer, workers)
+            deadline = None if self.max_time is None else time.monotonic() + self.max_time
+            result.stop_reason_ = self._conduct(study, calls, workers, None, deadline)  # type: ignore[arg-type]
+        except KeyboardInterrupt:
+            if result.best_index_ is None:
+                raise
+            result.stop_reason_ = "interrupted"
+            msg = "Tuning was interrupted: it ends with the trials that have finished."
+            warnings.warn(msg, SearchInterruptedWarning, stacklevel=3)
+        finally:
+            study.close()
+        if result.best_index_ is None:
+            raise self._without_result(result.trials_)
+        return result
+
+    def _own_callbacks(self) -> list[Any]:
+        own = self.callbacks
+        return [] if own is None else [own] if callable(own) else list(own)
+
+    def _check(self, optimizer: Any, minimize: Any, target_value: Any) -> None:
+        """Refuse what is out of range before the first call."""
+        check_parameters(self)
+        is_nan = is_real(self.error_score) and np.isnan(self.error_score)
+        is_target = is_real(target_value) and not np.isnan(target_value)
+        given = self.initial_params
+        legal = {
+            "function": (self.estimator, callable(self.estimator), "callable with a dict"),
+            "minimize": (minimize, isinstance(minimize, bool | np.bool_), "True or False"),
+            "target_value": (target_value, target_value is None or is_target, "None or a number"),
+            "error_score": (
+                self.error_score,
+                is_nan or self.error_score == "raise",
+                "nan or 'raise'",
+            ),
+            "initial_params": (
+                given,
+                not isinstance(given, str),
+                "None, a dict or a list of dicts",
+            ),
+            "optimizer": (
+                optimizer,
+                isinstance(optimizer, str) or callable(optimizer),
+                "a name, or a class or function that makes one",
+            ),
+        }
+        for name, (value, is_legal, allowed) in legal.items():
+            if not is_legal:
+                raise ValueError(f"{name} must be {allowed}, got {value!r}.")
+        self._kind = optimizer_class(optimizer) if isinstance(optimizer, str) else optimizer
+
+    def _open(self, space: Space, amount: Amount | None, *, minimize: bool) -> Study:
+        """Return the study to start from, in memory or in a journal."""
+        seed, _, _ = self._earlier_search(space)
+        settings = initial_settings(self.initial_params, None, space)
+        studies = older_studies(self.prior, None, space)
+
+        def make(seed: int) -> Optimizer:
+            shares = (1.0,) if amount is None else amount.shares
+            made = self._make_optimizer(space, seed, studies, shares)
+            made.enqueue(settings)
+            return made
+
+        study = Study(make(seed), self.n_iter)
+        if study.is_cut and not isinstance(study.optimizer, GridOptimizer):
+            msg = (
+                f"The space holds {study.n_trials} settings, fewer than n_iter={self.n_iter}: each "
+                "is tried once."
+            )
+            warnings.warn(msg, SpaceExhaustedWarning, stacklevel=4)
+        if self.journal is None:
+            return study
+        header = {
+            "space": space.to_json(),
+            "function": value_to_json(self.estimator),
+            "minimize": minimize,
+            "scoring": None,
+            "metric": None,
+            "return_train_score": False,
+            "splits": {"n": 1, "hash": None},
+            "prior": [joblib.hash([(t.point, t.score) for t in study]) for study in studies],
+            "resource": None if amount is None else amount.describe(),
+        }
+        is_given = is_whole(self.random_state)
+        replay = open_journal(self.journal, header, seed=seed, is_seed_given=is_given, space=space)
+        return SharedStudy(make(replay.seed), self.n_iter, replay)
+
+    def _without_result(self, trials: list[Trial]) -> Exception:
+        """Return the error if no trial has a score."""
+        if any(trial.is_full for trial in trials):
+            return ValueError(explain_failures(trials, "the function does not fit its space"))
+        return TimeoutError(
+            f"max_time={self.max_time} s passed before a trial had finished, so that there is no "
+            "result: give it more time, or make the function faster."
+        )
+
+
+class _Callback:
+    """A callback that is shown the result."""
+
+    def __init__(
+        self, callback: Callable[..., Any], result: TuneResult, reason: str | None = None
+    ) -> None:
+        self._callback, self._result, self._reason = callback, result, reason
+
+    @property
+    def reason(self) -> str:
+        return self._reason or str(getattr(self._callback, "reason", "callback"))
+
+    def __call__(self, search: Any, trial: Trial) -> Any:
+        del search
+        return self._callback(self._result, trial)
+
+
+def _flipped(number: float, flip: bool) -> float:
+    """Turn a value into a score or back, without a negative zero."""
+    return 0.0 - number if flip else number
