@@ -298,7 +298,8 @@ def _describe(value: Any) -> Any:
         return [_describe(item) for item in value]
     if isinstance(value, Mapping):
         return {str(name): _describe(item) for name, item in value.items()}
-    if getattr(value, "shape", ()):
+    shape = getattr(value, "shape", None)  # which numpy's types have too, but not as a tuple
+    if isinstance(shape, tuple) and shape:
         return _describe_data(value)
     return value_to_json(value)
 

@@ -18,7 +18,9 @@ EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
 MODULES = sorted(
     module.name for module in pkgutil.walk_packages(sklearn_lepton.__path__, "sklearn_lepton.")
 )
-EXTRAS = {"distributed", "lightgbm", "ray"}
+FRAMEWORKS = {"imblearn", "keras", "polars", "scikeras", "skorch", "torch"}
+EXTRAS = {"catboost", "distributed", "lightgbm", "ray", "xgboost"} | FRAMEWORKS
+IMPORT = re.compile(r"^(?:import|from) (\w+)", re.MULTILINE)
 FENCE = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -31,6 +33,13 @@ def _blocks(path):
     text = path.read_text(encoding="utf-8")
     for match in FENCE.finditer(text):
         yield "\n" * text.count("\n", 0, match.start(1)) + match.group(1)
+
+
+def _params(paths):
+    """Mark what needs a framework: those are run where all of them are installed."""
+    for path in paths:
+        needs = FRAMEWORKS & set(IMPORT.findall(path.read_text(encoding="utf-8")))
+        yield pytest.param(path, marks=[pytest.mark.frameworks] * bool(needs), id=_name(path))
 
 
 def _raise_unless_of_an_extra(error):
@@ -48,7 +57,7 @@ def _elsewhere(tmp_path, monkeypatch):
 
 
 @pytest.mark.documents
-@pytest.mark.parametrize("path", [path for path in DOCUMENTS if list(_blocks(path))], ids=_name)
+@pytest.mark.parametrize("path", _params(path for path in DOCUMENTS if list(_blocks(path))))
 def test_the_code_of_a_document_runs(path):
     namespace = {"__name__": "__main__"}
     for block in _blocks(path):
@@ -59,7 +68,7 @@ def test_the_code_of_a_document_runs(path):
 
 
 @pytest.mark.documents
-@pytest.mark.parametrize("path", EXAMPLES, ids=_name)
+@pytest.mark.parametrize("path", _params(EXAMPLES))
 def test_an_example_runs(path):
     started = time.monotonic()
     try:
