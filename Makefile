@@ -98,7 +98,7 @@ slow: $(VENV)/.stamp-test  ## Run the long tests: real estimators, memory and sp
 # Keras reads its backend when it is imported; workers have it from this environment.
 .PHONY: test-frameworks
 test-frameworks: .venv-frameworks/.stamp  ## Run the tests and examples of PyTorch, Keras, polars and others
-	KERAS_BACKEND=torch .venv-frameworks/bin/python -m pytest -m "frameworks" --timeout 600 $(PYTEST_FLAGS)
+	KERAS_BACKEND=torch .venv-frameworks/bin/python -m pytest -m frameworks --timeout 600 $(PYTEST_FLAGS)
 
 .PHONY: faults
 faults: $(VENV)/.stamp-test  ## Run the tests of workers that die, hang or are interrupted

@@ -2,23 +2,23 @@ r"""
 Networks of PyTorch
 ===================
 
-You will tune a network of PyTorch, wrapped by skorch: few epochs first, and settings that deserve it
-go on with the weights they have.
+You will tune a network of PyTorch, wrapped by skorch: few epochs first, and settings that deserve
+it go on with the weights they have.
 """
 
 # %%
-# A network is a module of PyTorch; skorch makes a classifier of it, whose parameters have names such
-# as ``module__width`` for what the module takes and ``optimizer__weight_decay`` for what the optimizer
-# does. It wants features in single precision and labels as 64-bit integers. Small networks are
-# slower on several threads than on one.
+# A network is a module of PyTorch; skorch makes a classifier of it, whose parameters have names
+# such as ``module__width`` for what the module takes and ``optimizer__weight_decay`` for what the
+# optimizer does. It wants features in single precision and labels as 64-bit integers. Small
+# networks are slower on several threads than on one.
 
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
-from skorch import NeuralNetClassifier
-from skorch.callbacks import EarlyStopping
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
+from skorch import NeuralNetClassifier
+from skorch.callbacks import EarlyStopping
 
 from sklearn_lepton import BayesSearchCV
 
@@ -45,9 +45,9 @@ class Net(torch.nn.Module):
 
 
 # %%
-# With ``resource="max_epochs"`` new settings get a ninth of the 18 epochs; with ``warm_start=True``
-# those that are promoted train on, weights and state of the optimizer as they were.
-# ``train_split=None`` leaves validation to the search.
+# With ``resource="max_epochs"`` new settings get a ninth of the 18 epochs; with
+# ``warm_start=True`` those that are promoted train on, weights and state of the optimizer as they
+# were. ``train_split=None`` leaves validation to the search.
 
 net = NeuralNetClassifier(
     Net,
@@ -95,8 +95,8 @@ plt.show()
 
 # %%
 # The other way to save epochs is to stop early. skorch's callback watches a part of the training
-# data that it keeps apart itself, and its parameters can be tuned as well. The final network does the
-# same. Early stopping belongs into searches without a resource: there the search decides.
+# data that it keeps apart itself, and its parameters can be tuned as well. The final network does
+# the same. Early stopping belongs into searches without a resource: there the search decides.
 
 stops = NeuralNetClassifier(
     Net,

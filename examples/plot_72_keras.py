@@ -6,9 +6,9 @@ You will tune the shape of a network of Keras and how it is trained, by way of s
 """
 
 # %%
-# Keras takes its backend from the environment when it is imported: PyTorch, JAX or TensorFlow. Set
-# it before, or in the shell: ``KERAS_BACKEND=torch python ...``, which is what worker processes
-# inherit, too.
+# Keras takes its backend from the environment when it is imported: PyTorch, JAX or TensorFlow.
+# Set it before, or in the shell: ``KERAS_BACKEND=torch python ...``, which is what worker
+# processes inherit, too.
 
 import os
 
@@ -30,9 +30,9 @@ if keras.backend.backend() == "torch":
     torch.set_num_threads(1)
 
 # %%
-# A function builds the compiled network. What it takes is tuned as ``model__width`` and so on, what
-# Keras' own ``fit`` takes as ``batch_size`` or ``epochs``. Give the function, not a network: each
-# split needs a new one.
+# A function builds the compiled network. What it takes is tuned as ``model__width`` and so on,
+# what Keras' own ``fit`` takes as ``batch_size`` or ``epochs``. Give the function, not a network:
+# each split needs a new one.
 
 
 def build(width=16, n_layers=1, rate=1e-3):

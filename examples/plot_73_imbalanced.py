@@ -7,10 +7,11 @@ scored on is never made up.
 """
 
 # %%
-# SMOTE draws new samples between neighbours of the rare class. Done before the search, these would
-# stand on both sides of each split, and scores would be far too good. imbalanced-learn's own
-# ``Pipeline`` draws them when it is fitted, and never when it predicts. Whether that is of use at all
-# is a question for the search: a list of two spaces, in one of which the step is left out.
+# SMOTE draws new samples between neighbours of the rare class. Done before the search, these
+# would stand on both sides of each split, and scores would be far too good. imbalanced-learn's
+# own ``Pipeline`` draws them when it is fitted, and never when it predicts. Whether that is of
+# use at all is a question for the search: a list of two spaces, in one of which the step is left
+# out.
 
 import matplotlib.pyplot as plt
 import numpy as np

@@ -38,8 +38,8 @@ price = houses.select(
 print(houses.head(3))
 
 # %%
-# Columns go by their names. With ``set_output(transform="polars")`` what the transformers return is
-# a frame again.
+# Columns go by their names. With ``set_output(transform="polars")`` what the transformers return
+# is a frame again.
 
 columns = ColumnTransformer(
     [

@@ -6,8 +6,8 @@ You will tune how texts are counted, and the linear model on the counts, which s
 """
 
 # %%
-# A small corpus, made of the words of two trades that share most of their vocabulary. Some texts are
-# labelled wrongly, so that no setting is perfect.
+# A small corpus, made of the words of two trades that share most of their vocabulary. Some texts
+# are labelled wrongly, so that no setting is perfect.
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -19,8 +19,8 @@ from sklearn_lepton import BayesSearchCV
 
 rng = np.random.default_rng(0)
 common = [f"word{k}" for k in range(400)]
-baking = "flour yeast oven dough crust knead bake proof rise crumb".split()
-sailing = "mast keel sail rope deck tide rise knot wind harbour".split()
+baking = ["flour", "yeast", "oven", "dough", "crust", "knead", "bake", "proof", "rise", "crumb"]
+sailing = ["mast", "keel", "sail", "rope", "deck", "tide", "rise", "knot", "wind", "harbour"]
 
 
 def write(trade):
@@ -35,10 +35,10 @@ labels = np.where(rng.random(600) < 0.05, 1 - labels, labels)
 print(texts[0][:70], "...")
 
 # %%
-# The vectorizer is a step, so that it learns its vocabulary and its weights from the training part of
-# each split alone. Its choices are few: what they give is kept while the search runs, and not made
-# again for each trial. With ``racing=True`` a trial ends after the splits that show that it will not
-# be the best.
+# The vectorizer is a step, so that it learns its vocabulary and its weights from the training
+# part of each split alone. Its choices are few: what they give is kept while the search runs, and
+# not made again for each trial. With ``racing=True`` a trial ends after the splits that show that
+# it will not be the best.
 
 pipeline = Pipeline([("count", TfidfVectorizer()), ("clf", SGDClassifier(random_state=0))])
 space = {

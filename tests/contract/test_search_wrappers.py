@@ -93,7 +93,10 @@ def test_a_class_of_a_users_script_is_kept_between_fits(tmp_path):
     target = str(tmp_path / "0-0.pkl")
 
     def function(estimator, **kwargs):
-        return {"fit_error": None, "total": estimator.set_params(**kwargs["parameters"]).fit([], [])}
+        return {
+            "fit_error": None,
+            "total": estimator.set_params(**kwargs["parameters"]).fit([], []),
+        }
 
     first = Continued(function, "epochs", True, source=None, target=target)
     first(kind(), parameters={"epochs": 2, "module__width": 5})

@@ -6,8 +6,7 @@ import pytest
 import sklearn_lepton
 
 SEARCHES = [
-    getattr(sklearn_lepton, name)
-    for name in ("BayesSearchCV", "SwarmSearchCV", "GeneticSearchCV")
+    getattr(sklearn_lepton, name) for name in ("BayesSearchCV", "SwarmSearchCV", "GeneticSearchCV")
 ]
 
 

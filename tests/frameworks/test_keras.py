@@ -12,7 +12,7 @@ pytestmark = [
 ]
 
 
-def test_epochs_first(request):
+def test_epochs_first():
     case = cases.keras()
     model = case.estimator.set_params(epochs=4, warm_start=True)
     search = SwarmSearchCV(

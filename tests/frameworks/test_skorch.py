@@ -87,13 +87,8 @@ def test_a_loss_that_is_not_a_number_fails_its_trial(network, data):
     assert search.best_params_ == {"lr": 1e-2}
 
 
-@pytest.mark.parametrize("name", ["module__", "nothing__width", "widht"])
+@pytest.mark.parametrize("name", ["nothing__width", "widht"])
 def test_names_that_no_part_has_are_refused(network, data, name):
-    name += "x" * name.endswith("module__")
     search = BayesSearchCV(network(), {name: [1, 2]}, n_iter=2, cv=2)
-    if name == "module__x":  # found by skorch, when the network is built
-        with pytest.warns(Warning), pytest.raises(ValueError, match="x"):
-            search.fit(*data)
-    else:
-        with pytest.raises(ValueError, match="Unknown parameter"):
-            search.fit(*data)
+    with pytest.raises(ValueError, match="Unknown parameter"):
+        search.fit(*data)
