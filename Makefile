@@ -79,8 +79,9 @@ demo-dask: $(VENV)/.stamp-dask  ## Run the quick start on a dask cluster of two 
 	$(PY) examples/plot_35_dask.py
 
 .PHONY: examples
-examples: $(VENV)/.stamp-plot $(VENV)/.stamp-test  ## Run every example
-	@set -e; for example in examples/plot_*.py; do \
+examples: $(VENV)/.stamp-plot $(VENV)/.stamp-test  ## Run every example but those of test-frameworks
+	@set -e; for example in $$(grep -LE '^(import|from) (imblearn|keras|polars|skorch)' \
+		examples/plot_*.py); do \
 		echo "== $$example"; MPLBACKEND=agg $(PY) $$example; done
 
 # --------------------------------------------------------------------- tests
@@ -98,7 +99,7 @@ slow: $(VENV)/.stamp-test  ## Run the long tests: real estimators, memory and sp
 # Keras reads its backend when it is imported; workers have it from this environment.
 .PHONY: test-frameworks
 test-frameworks: .venv-frameworks/.stamp  ## Run the tests and examples of PyTorch, Keras, polars and others
-	KERAS_BACKEND=torch .venv-frameworks/bin/python -m pytest -m frameworks --timeout 600 $(PYTEST_FLAGS)
+	KERAS_BACKEND=torch .venv-frameworks/bin/python -m pytest $(XDIST) -m frameworks --timeout 600 $(PYTEST_FLAGS)
 
 .PHONY: faults
 faults: $(VENV)/.stamp-test  ## Run the tests of workers that die, hang or are interrupted

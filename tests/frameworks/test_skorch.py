@@ -87,7 +87,7 @@ def test_a_loss_that_is_not_a_number_fails_its_trial(network, data):
     assert search.best_params_ == {"lr": 1e-2}
 
 
-@pytest.mark.parametrize("name", ["nothing__width", "widht"])
+@pytest.mark.parametrize("name", ["nothing__width", "breadth"])
 def test_names_that_no_part_has_are_refused(network, data, name):
     search = BayesSearchCV(network(), {name: [1, 2]}, n_iter=2, cv=2)
     with pytest.raises(ValueError, match="Unknown parameter"):
