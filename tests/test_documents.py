@@ -37,9 +37,9 @@ def _blocks(path):
 
 def _params(paths):
     """Mark what needs a framework: those are run where all of them are installed."""
-    for path in paths:
-        needs = FRAMEWORKS & set(IMPORT.findall(path.read_text(encoding="utf-8")))
-        yield pytest.param(path, marks=[pytest.mark.frameworks] * bool(needs), id=_name(path))
+    needy = {p for p in paths if FRAMEWORKS & set(IMPORT.findall(p.read_text(encoding="utf-8")))}
+    mark = pytest.mark.frameworks
+    return [pytest.param(p, marks=[mark] if p in needy else [], id=_name(p)) for p in paths]
 
 
 def _raise_unless_of_an_extra(error):
@@ -57,7 +57,7 @@ def _elsewhere(tmp_path, monkeypatch):
 
 
 @pytest.mark.documents
-@pytest.mark.parametrize("path", _params(path for path in DOCUMENTS if list(_blocks(path))))
+@pytest.mark.parametrize("path", _params([path for path in DOCUMENTS if list(_blocks(path))]))
 def test_the_code_of_a_document_runs(path):
     namespace = {"__name__": "__main__"}
     for block in _blocks(path):
