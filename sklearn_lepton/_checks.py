@@ -320,8 +320,10 @@ def _content(data: Any) -> Any:
     were asked; a column of polars may share its chunks, or its categories, with others.
     """
     if issparse(data):
-        rows = data if data.format in {"csr", "csc", "bsr"} else data.tocsr()
-        return [data.format, rows.data, rows.indices, rows.indptr]
+        rows: Any = data
+        if rows.format not in {"csr", "csc", "bsr"}:
+            rows = rows.tocsr()
+        return [rows.data, rows.indices, rows.indptr]
     if type(data).__module__.partition(".")[0] == "polars":
         columns = data.get_columns() if hasattr(data, "get_columns") else [data]
         return [(c.name, str(c.dtype), c.is_null().to_numpy(), c.to_numpy()) for c in columns]
