@@ -47,6 +47,11 @@ def _raise_unless_of_an_extra(error):
         raise error
 
 
+pytestmark = [  # of Keras on PyTorch
+    pytest.mark.filterwarnings("ignore:__array__ implementation doesn't:DeprecationWarning"),
+]
+
+
 @pytest.fixture(autouse=True)
 def _elsewhere(tmp_path, monkeypatch):
     pyplot = pytest.importorskip("matplotlib.pyplot")

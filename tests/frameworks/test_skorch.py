@@ -24,15 +24,10 @@ def data():
     return cases.arrays()
 
 
-def epochs_scorer(net, X, y):
-    """Score by how many epochs the weights have had, which the history tells."""
-    steps = {int(state["step"]) for state in net.optimizer_.state.values()}
-    assert len(steps) == 1
-    return len(net.history) + steps.pop() / 1000
-
-
 @pytest.mark.parametrize("n_jobs", [1, 2])
 def test_a_network_goes_on_with_its_weights(network, data, n_jobs):
+    from networks import epochs_scorer
+
     net = network(max_epochs=9, warm_start=True, iterator_train__batch_size=100)
     search = SwarmSearchCV(
         net,
