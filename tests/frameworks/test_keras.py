@@ -19,7 +19,7 @@ def test_epochs_first():
         model,
         case.space,
         screening=False,
-        n_iter=6,
+        n_iter=12,
         cv=2,
         resource="epochs",
         min_resource=1,
