@@ -99,7 +99,7 @@ def test_categories_with_early_stopping_and_rounds(make, params, rounds):
     # CatBoost's constructor copies such a list, which scikit-learn's `clone` refuses.
     to_fit = {"cat_features": ["kind"]} if make is cases.catboost else {}
     first.fit(X, y, **to_fit)
-    assert set(first.cv_results_["n_resources"]) == {1, 3, 9}
+    assert {1, 9} <= set(first.cv_results_["n_resources"]) <= {1, 3, 9}
     assert first.best_params_[rounds] == 9
     stops = BayesSearchCV(
         booster.set_params(**{rounds: 60}), case.space, eval_set_from_split=True, **SETTINGS
