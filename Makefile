@@ -68,6 +68,11 @@ $(VENV)/.stamp-check: $(VENV)/.stamp-base
 	.venv-sk$*/bin/python -m pip install --quiet --editable . --group test "scikit-learn==$*.*"
 	@touch $@
 
+.venv-frameworks/.stamp: pyproject.toml
+	$(call make_venv,.venv-frameworks)
+	.venv-frameworks/bin/python -m pip install --quiet --editable . --group frameworks
+	@touch $@
+
 # -------------------------------------------------------------------- use it
 
 .PHONY: demo
@@ -79,21 +84,27 @@ demo-dask: $(VENV)/.stamp-dask  ## Run the quick start on a dask cluster of two 
 	$(PY) examples/plot_35_dask.py
 
 .PHONY: examples
-examples: $(VENV)/.stamp-plot $(VENV)/.stamp-test  ## Run every example
-	@set -e; for example in examples/plot_*.py; do \
+examples: $(VENV)/.stamp-plot $(VENV)/.stamp-test  ## Run every example but those of test-frameworks
+	@set -e; for example in $$(grep -LE '^(import|from) (imblearn|keras|polars|skorch)' \
+		examples/plot_*.py); do \
 		echo "== $$example"; MPLBACKEND=agg $(PY) $$example; done
 
 # --------------------------------------------------------------------- tests
 
 .PHONY: test
 test: $(VENV)/.stamp-test  ## Run the tests, the examples and the code of the documents
-	$(PY) -m pytest $(XDIST) -m "not statistical and not slow and not faults" $(PYTEST_FLAGS)
+	$(PY) -m pytest $(XDIST) -m "not statistical and not slow and not faults and not frameworks" $(PYTEST_FLAGS)
 
 .PHONY: statistical slow
 statistical: $(VENV)/.stamp-test  ## Run the tests of how well the optimizers search
 	$(PY) -m pytest $(XDIST) -m statistical --timeout 900 $(PYTEST_FLAGS)
 slow: $(VENV)/.stamp-test  ## Run the long tests: real estimators, memory and speed ceilings
 	$(PY) -m pytest -m slow --timeout 900 $(PYTEST_FLAGS)
+
+# Keras reads its backend when it is imported; workers have it from this environment.
+.PHONY: test-frameworks
+test-frameworks: .venv-frameworks/.stamp  ## Run the tests and examples of PyTorch, Keras, polars and others
+	KERAS_BACKEND=torch .venv-frameworks/bin/python -m pytest $(XDIST) -m frameworks --timeout 600 $(PYTEST_FLAGS)
 
 .PHONY: faults
 faults: $(VENV)/.stamp-test  ## Run the tests of workers that die, hang or are interrupted

@@ -1,6 +1,9 @@
 """Configuration of the documentation; see `make docs`."""
 
+import re
 import warnings
+from importlib.util import find_spec
+from pathlib import Path
 
 import sklearn_lepton
 
@@ -40,10 +43,19 @@ default_role = "code"
 numpydoc_show_class_members = False
 numpydoc_show_inherited_class_members = False
 
+# Examples of what is not installed, PyTorch for one, are shown and not run.
+_IMPORT = re.compile(r"^(?:import|from) (\w+)", re.MULTILINE)
+_EXAMPLES = sorted((Path(__file__).parents[1] / "examples").glob("plot_*.py"))
+_RUN = [
+    path.name
+    for path in _EXAMPLES
+    if all(map(find_spec, _IMPORT.findall(path.read_text(encoding="utf-8"))))
+]
+
 sphinx_gallery_conf = {
     "examples_dirs": "../examples",
     "gallery_dirs": "auto_examples",
-    "filename_pattern": r"/plot_",
+    "filename_pattern": "|".join(map(re.escape, _RUN)),
     "ignore_pattern": r"demo\.py",
     "within_subsection_order": "FileNameSortKey",
     "download_all_examples": False,

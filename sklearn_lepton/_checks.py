@@ -7,6 +7,8 @@ from typing import Any
 
 import joblib
 import numpy as np
+from scipy.sparse import issparse
+from sklearn.base import clone
 
 from sklearn_lepton._choice import metric_of
 from sklearn_lepton._replay import load_trials
@@ -93,7 +95,8 @@ def _has(estimator: Any, name: str) -> bool:
     """Say whether an estimator, or one in it, has a parameter.
 
     CatBoost lists only those that were given, and LightGBM and XGBoost take others than
-    they list; what their constructors take counts, too.
+    they list; what their constructors take counts, too. Wrappers of neural networks hand
+    on what belongs to a part of the network, such as ``module__width``.
     """
     if not hasattr(estimator, "get_params"):
         return False
@@ -101,11 +104,24 @@ def _has(estimator: Any, name: str) -> bool:
     if name in known:
         return True
     owner, _, last = name.rpartition("__")
-    parent = known.get(owner) if owner else estimator
-    if not hasattr(parent, "get_params"):
-        return False
+    while owner and not hasattr(known.get(owner), "get_params"):
+        owner, _, part = owner.rpartition("__")
+        last = f"{part}__{last}"
+    parent = known[owner] if owner else estimator
     takes = inspect.signature(type(parent)).parameters.values()
-    return any(p.name == last or p.kind is p.VAR_KEYWORD for p in takes)
+    if any(p.name == last for p in takes):
+        return True
+    part, is_of_part, _ = last.partition("__")
+    is_open = any(p.kind is p.VAR_KEYWORD for p in takes)
+    return is_open and (not is_of_part or hasattr(parent, part)) and _can_set(parent, last)
+
+
+def _can_set(estimator: Any, name: str) -> bool:
+    try:
+        clone(estimator).set_params(**{name: None})
+    except (AttributeError, TypeError, ValueError):
+        return False
+    return True
 
 
 def initial_settings(given: Any, estimator: Any, space: Space) -> list[dict[str, Any]]:
@@ -286,7 +302,8 @@ def _describe(value: Any) -> Any:
         return [_describe(item) for item in value]
     if isinstance(value, Mapping):
         return {str(name): _describe(item) for name, item in value.items()}
-    if getattr(value, "shape", ()):
+    shape = getattr(value, "shape", None)  # which numpy's types have too, but not as a tuple
+    if isinstance(shape, tuple) and shape:
         return _describe_data(value)
     return value_to_json(value)
 
@@ -296,5 +313,36 @@ def _describe_data(data: Any) -> Any:
     return {
         "type": type(data).__name__,
         "shape": list(shape) if isinstance(shape, tuple) else shape,
-        "hash": joblib.hash(data, coerce_mmap=True),
+        "hash": joblib.hash(_content(data), coerce_mmap=True),
     }
+
+
+def _content(data: Any) -> Any:
+    """Return what stands for data in a hash, without what they note down of themselves.
+
+    A sparse matrix remembers whether it is sorted, and pandas' own types of columns what they
+    were asked; a column of polars may share its chunks, or its categories, with others.
+    """
+    if issparse(data):
+        rows: Any = data
+        if rows.format not in {"csr", "csc", "bsr"}:
+            rows = rows.tocsr()
+        return [rows.data, rows.indices, rows.indptr]
+    if type(data).__module__.partition(".")[0] == "polars":
+        columns = data.get_columns() if hasattr(data, "get_columns") else [data]
+        return [(c.name, str(c.dtype), c.is_null().to_numpy(), c.to_numpy()) for c in columns]
+    if not hasattr(data, "iloc"):
+        return data
+    columns = [data.iloc[:, k] for k in range(data.shape[1])] if data.ndim > 1 else [data]
+    if all(isinstance(column.dtype, np.dtype) for column in columns):
+        return data
+    return [data.index, *(_column_content(column) for column in columns)]
+
+
+def _column_content(column: Any) -> Any:
+    """Return what stands for a column of pandas."""
+    if isinstance(column.dtype, np.dtype):
+        return column.name, column.to_numpy()
+    categories = getattr(column.dtype, "categories", None)
+    kept = None if categories is None else np.asarray(categories, dtype=object)
+    return column.name, str(column.dtype), kept, column.to_numpy(dtype=object)

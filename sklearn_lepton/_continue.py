@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from joblib.externals.loky.backend.reduction import get_loky_pickler
+
 from sklearn_lepton._typing import Row
 
 # Parameters that count what one `fit` adds, where an estimator starts warm; others are totals.
@@ -101,6 +103,7 @@ class Continued:
             rest = amount - done if self.adds else amount
             warm = kwargs | {"parameters": kwargs["parameters"] | {self.name: rest}}
             with contextlib.suppress(Exception):
+                _set_only(fitted, self.name)
                 row = self.function(fitted, *args, **warm)
         if row is None or row["fit_error"] is not None:
             fitted, row = estimator, self.function(estimator, *args, **kwargs)
@@ -125,8 +128,22 @@ class Continued:
         half = f"{self.target}.{os.getpid()}"
         with contextlib.suppress(Exception):
             with Path(half).open("wb") as file:
-                pickle.dump((fitted, amount), file, protocol=pickle.HIGHEST_PROTOCOL)
+                # In a worker, classes of a user's script can be pickled by their code alone.
+                get_loky_pickler()(file, protocol=pickle.HIGHEST_PROTOCOL).dump((fitted, amount))
             Path(half).replace(self.target)
             return
         with contextlib.suppress(OSError):
             Path(half).unlink()
+
+
+def _set_only(estimator: Any, name: str) -> None:
+    """Have the next `set_params` set one parameter, since the others are as they were.
+
+    Networks begin anew where one of their modules is set up again, be it alike.
+    """
+
+    def set_params(**params: Any) -> Any:
+        del estimator.set_params
+        return estimator.set_params(**{name: params[name]})
+
+    estimator.set_params = set_params

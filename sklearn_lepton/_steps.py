@@ -235,6 +235,8 @@ def _n_bytes(data: Any) -> int:
     """Return about how many bytes data take; 0 if that is not known."""
     if hasattr(data, "memory_usage"):  # a DataFrame
         return int(data.memory_usage().sum())
+    if hasattr(data, "estimated_size"):  # one of polars
+        return int(data.estimated_size())
     parts = [getattr(data, name, None) for name in ("data", "indices", "indptr")]
     if parts[1] is not None:  # a sparse matrix
         return sum(int(getattr(part, "nbytes", 0)) for part in parts)

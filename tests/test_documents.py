@@ -18,7 +18,10 @@ EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
 MODULES = sorted(
     module.name for module in pkgutil.walk_packages(sklearn_lepton.__path__, "sklearn_lepton.")
 )
-EXTRAS = {"distributed", "lightgbm", "optuna", "ray", "sklearn_genetic", "skopt"}
+FRAMEWORKS = {"imblearn", "keras", "polars", "scikeras", "skorch", "torch"}
+PEERS = {"optuna", "sklearn_genetic", "skopt"}
+EXTRAS = {"catboost", "distributed", "lightgbm", "ray", "xgboost"} | FRAMEWORKS | PEERS
+IMPORT = re.compile(r"^(?:import|from) (\w+)", re.MULTILINE)
 FENCE = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -33,9 +36,21 @@ def _blocks(path):
         yield "\n" * text.count("\n", 0, match.start(1)) + match.group(1)
 
 
+def _params(paths):
+    """Mark what needs a framework: those are run where all of them are installed."""
+    needy = {p for p in paths if FRAMEWORKS & set(IMPORT.findall(p.read_text(encoding="utf-8")))}
+    mark = pytest.mark.frameworks
+    return [pytest.param(p, marks=[mark] if p in needy else [], id=_name(p)) for p in paths]
+
+
 def _raise_unless_of_an_extra(error):
     if error.name is None or error.name.split(".")[0] not in EXTRAS:
         raise error
+
+
+pytestmark = [  # of Keras on PyTorch
+    pytest.mark.filterwarnings("ignore:__array__ implementation doesn't:DeprecationWarning"),
+]
 
 
 @pytest.fixture(autouse=True)
@@ -48,7 +63,7 @@ def _elsewhere(tmp_path, monkeypatch):
 
 
 @pytest.mark.documents
-@pytest.mark.parametrize("path", [path for path in DOCUMENTS if list(_blocks(path))], ids=_name)
+@pytest.mark.parametrize("path", _params([path for path in DOCUMENTS if list(_blocks(path))]))
 def test_the_code_of_a_document_runs(path):
     namespace = {"__name__": "__main__"}
     for block in _blocks(path):
@@ -59,7 +74,7 @@ def test_the_code_of_a_document_runs(path):
 
 
 @pytest.mark.documents
-@pytest.mark.parametrize("path", EXAMPLES, ids=_name)
+@pytest.mark.parametrize("path", _params(EXAMPLES))
 def test_an_example_runs(path):
     started = time.monotonic()
     try:

@@ -1,0 +1,72 @@
+"""What works with any estimator and data works with those of other libraries."""
+
+import pickle
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+
+from sklearn_lepton import BayesSearchCV, SwarmSearchCV
+
+pytestmark = [
+    pytest.mark.frameworks,
+    # Of scikeras and Keras on PyTorch, of a threaded BLAS: none is a matter of the search.
+    pytest.mark.filterwarnings("ignore::DeprecationWarning:(scikeras|keras|torch|imblearn)"),
+]
+
+
+def make(case, search_class=BayesSearchCV, **params):
+    settings = {"n_iter": 3, "cv": 2, "random_state": 0, "error_score": "raise"}
+    return search_class(clone(case.estimator), case.space, **(settings | params))
+
+
+def as_array(data):
+    return np.asarray(data).tolist()
+
+
+def test_a_search_fits_and_predicts(case, search_class):
+    X, y = case.X, case.y
+    search = make(case, search_class).fit(X, y)
+    assert [trial.status for trial in search.trials_] == ["complete"] * 3
+    table = search.cv_results_
+    assert np.isfinite(table["mean_test_score"]).all()
+    assert search.best_score_ == table["mean_test_score"].max()
+    assert search.best_params_.keys() == case.space.keys()
+    for name, value in search.best_params_.items():
+        assert search.best_estimator_.get_params()[name] == value
+    assert 0.4 < search.score(X, y) <= 1
+    fresh = clone(search)
+    assert not hasattr(fresh, "best_estimator_")
+    assert fresh.n_iter == 3
+    again = pickle.loads(pickle.dumps(search))
+    assert as_array(again.predict(X)) == as_array(search.predict(X))
+
+
+def test_processes(case):
+    search = make(case, n_jobs=2, asynchronous=True, n_iter=4).fit(case.X, case.y)
+    assert [trial.status for trial in search.trials_] == ["complete"] * 4
+    assert {row["worker"] for trial in search.trials_ for row in trial.rows} == {0, 1}
+    assert len(search.predict(case.X)) == case.X.shape[0]
+
+
+def test_a_journal_goes_on_with_equal_data(case, tmp_path):
+    path = tmp_path / "study.jsonl"
+    first = make(case, journal=path, n_iter=2).fit(case.X, case.y)
+    second = make(case, journal=path, n_iter=3).fit(case.copy(case.X), case.copy(case.y))
+    assert [t.rows for t in second.trials_[:2]] == [t.rows for t in first.trials_]
+    assert len(second.trials_) == 3
+
+
+def test_few_samples_first_with_racing(case):
+    search = make(
+        case,
+        SwarmSearchCV,
+        screening=False,
+        resource="n_samples",
+        min_resource=40,
+        racing=True,
+        n_iter=8,
+    ).fit(case.X, case.y)
+    amounts = search.cv_results_["n_resources"]
+    assert min(amounts) == 40
+    assert amounts[search.best_index_] == 100 == max(amounts)

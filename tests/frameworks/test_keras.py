@@ -1,0 +1,55 @@
+"""Keras by way of scikeras, on PyTorch."""
+
+import cases
+import numpy as np
+import pytest
+
+from sklearn_lepton import SwarmSearchCV
+
+pytestmark = [
+    pytest.mark.frameworks,
+    pytest.mark.filterwarnings("ignore::DeprecationWarning:(scikeras|keras|torch)"),
+]
+
+
+def test_epochs_first():
+    case = cases.keras()
+    model = case.estimator.set_params(epochs=4, warm_start=True)
+    search = SwarmSearchCV(
+        model,
+        case.space,
+        screening=False,
+        n_iter=12,
+        cv=2,
+        resource="epochs",
+        min_resource=1,
+        scoring=lambda fitted, X, y: len(fitted.history_["loss"]),
+        random_state=0,
+    ).fit(case.X, case.y)
+    table = search.cv_results_
+    assert set(table["n_resources"]) == {1, 4}
+    # scikeras' history is that of the last fit: three epochs more for those that had one.
+    promoted = np.array(["promoted" in trial.meta for trial in search.trials_])
+    np.testing.assert_array_equal(table["mean_test_score"], table["n_resources"] - promoted)
+    assert any("promoted" in trial.meta for trial in search.trials_)
+    assert len(search.best_estimator_.history_["loss"]) == 4
+
+
+@pytest.mark.filterwarnings("ignore:Some fits failed")
+@pytest.mark.filterwarnings("ignore:One or more of the test scores are non-finite:UserWarning")
+@pytest.mark.filterwarnings("ignore:Scoring failed:UserWarning")
+@pytest.mark.filterwarnings("ignore:\n")
+def test_a_loss_that_is_not_a_number_fails_its_trial():
+    case = cases.keras()
+    search = SwarmSearchCV(
+        case.estimator,
+        {"model__rate": [1e-2, 1e38]},
+        screening=False,
+        n_iter=2,
+        cv=2,
+        scoring="neg_log_loss",
+        initial_params=None,
+        random_state=0,
+    ).fit(case.X, case.y)
+    status = {trial.params["model__rate"]: trial.status for trial in search.trials_}
+    assert status == {1e-2: "complete", 1e38: "failed"}
