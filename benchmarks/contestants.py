@@ -811,6 +811,7 @@ class GASearch(Search):
 
 
 POPULATIONS = {"lepton-swarm": "SwarmOptimizer", "lepton-genetic": "GeneticOptimizer"}
+ALL_OF_OURS = {"lepton-bayes": "BayesOptimizer"} | POPULATIONS
 CONTESTANTS: dict[str, Callable[..., Contestant]] = {
     "lepton-bayes": partial(Lepton, optimizer="BayesOptimizer"),
     "lepton-bayes+defaults": partial(Lepton, optimizer="BayesOptimizer"),
@@ -822,7 +823,7 @@ CONTESTANTS: dict[str, Callable[..., Contestant]] = {
     },
     **{
         f"{name}, batches of 16": partial(Lepton, optimizer=optimizer, n_points=16)
-        for name, optimizer in POPULATIONS.items()
+        for name, optimizer in ALL_OF_OURS.items()
     },
     "optuna-tpe": partial(Optuna, sampler="TPESampler"),
     "optuna-tpe-multivariate": partial(Optuna, sampler="TPESampler", multivariate=True, group=True),

@@ -1,6 +1,7 @@
 """Optimizers with ask and tell; they need no scikit-learn estimator."""
 
 from sklearn_lepton._trial import Trial
+from sklearn_lepton.optimizers._auto import AutoOptimizer
 from sklearn_lepton.optimizers._base import Optimizer
 from sklearn_lepton.optimizers._bayes import BayesOptimizer
 from sklearn_lepton.optimizers._genetic import GeneticOptimizer
@@ -8,6 +9,7 @@ from sklearn_lepton.optimizers._random import RandomOptimizer
 from sklearn_lepton.optimizers._swarm import SwarmOptimizer
 
 __all__ = [
+    "AutoOptimizer",
     "BayesOptimizer",
     "GeneticOptimizer",
     "Optimizer",
