@@ -68,6 +68,7 @@ class Lepton(Contestant):
 
         super().__init__(space, seed=seed, n_trials=n_trials)
         self.optimizer = getattr(optimizers, optimizer)(space, seed=seed, **options)
+        self.optimizer.budget, self.optimizer.n_points = n_trials, n_points
         self.optimizer.enqueue([] if first is None else [first])
         self.n_points = n_points
         self.batch: list[Any] = []
@@ -111,6 +112,23 @@ class Ablated(Lepton):
             return super().ask()
 
 
+class Portfolio(Lepton):
+    """`AutoOptimizer` with one rule only: who proposes the n-th trial."""
+
+    def __init__(self, space: Space, *, rule: Callable[[int], str], **options: Any) -> None:
+        from sklearn_lepton.optimizers._auto import Choice
+
+        super().__init__(space, optimizer="AutoOptimizer", **options)
+        self.optimizer._choose = lambda n: Choice(rule(n), True, "the rule says so")
+
+
+PORTFOLIOS: dict[str, Callable[[int], str]] = {
+    "bayes and swarm in turn": lambda n: ("bayes", "swarm")[n % 2],
+    "bayes and genetic in turn": lambda n: ("bayes", "genetic")[n % 2],
+    "three in turn": lambda n: ("bayes", "swarm", "genetic")[n % 3],
+    "bayes, swarm from 100": lambda n: ("bayes", "swarm")[n >= 100],
+    "bayes, genetic from 100": lambda n: ("bayes", "genetic")[n >= 100],
+}
 BAYES = "optimizers._bayes.BayesOptimizer"
 ABLATIONS: dict[str, dict[str, Any]] = {
     "no forest": {"_gp._mixture._RAMP": (10**8, 10**9)},
@@ -811,9 +829,14 @@ class GASearch(Search):
 
 
 POPULATIONS = {"lepton-swarm": "SwarmOptimizer", "lepton-genetic": "GeneticOptimizer"}
-ALL_OF_OURS = {"lepton-bayes": "BayesOptimizer"} | POPULATIONS
+ALL_OF_OURS = {
+    "lepton-bayes": "BayesOptimizer",
+    **POPULATIONS,
+    "lepton-auto": "AutoOptimizer",
+}
 CONTESTANTS: dict[str, Callable[..., Contestant]] = {
     "lepton-bayes": partial(Lepton, optimizer="BayesOptimizer"),
+    "lepton-auto": partial(Lepton, optimizer="AutoOptimizer"),
     "lepton-bayes+defaults": partial(Lepton, optimizer="BayesOptimizer"),
     "lepton-bayes, batches of 4": partial(Lepton, optimizer="BayesOptimizer", n_points=4),
     **{name: partial(Lepton, optimizer=optimizer) for name, optimizer in POPULATIONS.items()},
@@ -844,3 +867,9 @@ CONTESTANTS: dict[str, Callable[..., Contestant]] = {
     "deap": Deap,
     "scipy-de": Scipy,
 } | {f"lepton-bayes, {name}": partial(Ablated, changes=c) for name, c in ABLATIONS.items()}
+for n_points in (1, 16):
+    batches = f", batches of {n_points}" if n_points > 1 else ""
+    CONTESTANTS |= {
+        f"lepton-auto, {name}{batches}": partial(Portfolio, rule=rule, n_points=n_points)
+        for name, rule in PORTFOLIOS.items()
+    }

@@ -8,7 +8,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from sklearn_lepton._base_search import BaseOptimizerSearchCV
 from sklearn_lepton._trial import Trial
-from sklearn_lepton._workers import Workers
+from sklearn_lepton._typing import Workers
 from sklearn_lepton.optimizers._auto import AutoOptimizer
 from sklearn_lepton.optimizers._base import Optimizer
 from sklearn_lepton.optimizers._bayes import BayesOptimizer

@@ -228,8 +228,10 @@ class AutoOptimizer(ModelOptimizer):
         options["n_initial_points"] = "auto" if self._is_design_auto else self.n_initial_points
         if choice.optimizer == "bayes":
             return BayesOptimizer(self.space, **options)
-        kind = {"swarm": SwarmOptimizer, "genetic": GeneticOptimizer}[choice.optimizer]
-        return kind(self.space, screening=choice.screening, **options)
+        options["screening"] = choice.screening
+        if choice.optimizer == "swarm":
+            return SwarmOptimizer(self.space, **options)
+        return GeneticOptimizer(self.space, **options)
 
     def _n_designed(self) -> int:
         return self._member(self.choice)._n_designed()  # noqa: SLF001 - of the same kin
