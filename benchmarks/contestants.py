@@ -88,17 +88,15 @@ class Lepton(Contestant):
 
 
 class Ablated(Lepton):
-    """`BayesOptimizer` with one ingredient changed while it proposes.
+    """One of our own optimizers with one ingredient changed while it proposes.
 
     Each change names an attribute of the package and what stands in its place.
     """
 
-    def __init__(
-        self, space: Space, *, seed: int, n_trials: int, changes: Mapping[str, Any]
-    ) -> None:
+    def __init__(self, space: Space, *, changes: Mapping[str, Any], **options: Any) -> None:
         self.changes = changes
         with self.changed():
-            super().__init__(space, seed=seed, n_trials=n_trials, optimizer="BayesOptimizer")
+            super().__init__(space, **options)
 
     @contextlib.contextmanager
     def changed(self) -> Iterator[None]:
@@ -112,23 +110,6 @@ class Ablated(Lepton):
             return super().ask()
 
 
-class Portfolio(Lepton):
-    """`AutoOptimizer` with one rule only: who proposes the n-th trial."""
-
-    def __init__(self, space: Space, *, rule: Callable[[int], str], **options: Any) -> None:
-        from sklearn_lepton.optimizers._auto import Choice
-
-        super().__init__(space, optimizer="AutoOptimizer", **options)
-        self.optimizer._choose = lambda n: Choice(rule(n), True, "the rule says so")
-
-
-PORTFOLIOS: dict[str, Callable[[int], str]] = {
-    "bayes and swarm in turn": lambda n: ("bayes", "swarm")[n % 2],
-    "bayes and genetic in turn": lambda n: ("bayes", "genetic")[n % 2],
-    "three in turn": lambda n: ("bayes", "swarm", "genetic")[n % 3],
-    "bayes, swarm from 100": lambda n: ("bayes", "swarm")[n >= 100],
-    "bayes, genetic from 100": lambda n: ("bayes", "genetic")[n >= 100],
-}
 BAYES = "optimizers._bayes.BayesOptimizer"
 ABLATIONS: dict[str, dict[str, Any]] = {
     "no forest": {"_gp._mixture._RAMP": (10**8, 10**9)},
@@ -866,10 +847,32 @@ CONTESTANTS: dict[str, Callable[..., Contestant]] = {
     "optuna-nsga2": OptunaGenetic,
     "deap": Deap,
     "scipy-de": Scipy,
-} | {f"lepton-bayes, {name}": partial(Ablated, changes=c) for name, c in ABLATIONS.items()}
-for n_points in (1, 16):
-    batches = f", batches of {n_points}" if n_points > 1 else ""
+} | {
+    f"lepton-bayes, {name}": partial(Ablated, optimizer="BayesOptimizer", changes=changes)
+    for name, changes in ABLATIONS.items()
+}
+
+# `AutoOptimizer` with one rule: who proposes the n-th trial.
+PORTFOLIOS: dict[str, Callable[[int], str]] = {
+    "bayes and swarm in turn": lambda n: ("bayes", "swarm")[n % 2],
+    "bayes, swarm from 100": lambda n: ("bayes", "swarm")[n >= 100],
+}
+
+
+def ruled(rule: Callable[[int], str]) -> dict[str, Any]:
+    """Return what is changed so that a rule chooses."""
+    from sklearn_lepton.optimizers._auto import Choice
+
+    return {
+        "optimizers._auto.AutoOptimizer._choose": lambda _, n: Choice(rule(n), True, "of the rule")
+    }
+
+
+for size in (1, 16):
+    batches = f", batches of {size}" if size > 1 else ""
     CONTESTANTS |= {
-        f"lepton-auto, {name}{batches}": partial(Portfolio, rule=rule, n_points=n_points)
+        f"lepton-auto, {name}{batches}": partial(
+            Ablated, optimizer="AutoOptimizer", n_points=size, changes=ruled(rule)
+        )
         for name, rule in PORTFOLIOS.items()
     }

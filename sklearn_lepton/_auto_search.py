@@ -11,19 +11,8 @@ from sklearn_lepton._trial import Trial
 from sklearn_lepton._typing import Workers
 from sklearn_lepton.optimizers._auto import AutoOptimizer
 from sklearn_lepton.optimizers._base import Optimizer
-from sklearn_lepton.optimizers._bayes import BayesOptimizer
-from sklearn_lepton.optimizers._genetic import GeneticOptimizer
-from sklearn_lepton.optimizers._random import RandomOptimizer
-from sklearn_lepton.optimizers._swarm import SwarmOptimizer
+from sklearn_lepton.optimizers._registry import OPTIMIZERS
 from sklearn_lepton.space import Space
-
-_OPTIMIZERS: dict[str, Any] = {
-    "auto": AutoOptimizer,
-    "bayes": BayesOptimizer,
-    "swarm": SwarmOptimizer,
-    "genetic": GeneticOptimizer,
-    "random": RandomOptimizer,
-}
 
 
 class AutoSearchCV(BaseOptimizerSearchCV):
@@ -157,7 +146,7 @@ class AutoSearchCV(BaseOptimizerSearchCV):
     callbacks : callable, list of callables or None, default=None
         Called with (search, trial) after each trial; one that returns True
         stops the search.
-    optimizer : {"auto", "bayes", "swarm", "genetic", "random"}, default="auto"
+    optimizer : {"auto", "bayes", "swarm", "genetic", "random", "grid"}, default="auto"
         Who proposes the trials. A name is for all of them; ``"auto"`` chooses.
 
     Attributes
@@ -321,13 +310,10 @@ class AutoSearchCV(BaseOptimizerSearchCV):
     def _make_optimizer(
         self, space: Space, seed: int, prior: list[list[Trial]], resources: Sequence[float]
     ) -> Optimizer:
-        if not isinstance(self.optimizer, str) or self.optimizer not in _OPTIMIZERS:
-            msg = f"optimizer must be one of {list(_OPTIMIZERS)}, got {self.optimizer!r}."
+        if not isinstance(self.optimizer, str) or self.optimizer not in OPTIMIZERS:
+            msg = f"optimizer must be one of {list(OPTIMIZERS)}, got {self.optimizer!r}."
             raise ValueError(msg)
-        optimizer: Optimizer = _OPTIMIZERS[self.optimizer](
-            space, seed=seed, prior=prior, resources=resources
-        )
-        return optimizer
+        return OPTIMIZERS[self.optimizer](space, seed=seed, prior=prior, resources=resources)
 
     def _inform(self, optimizer: Any, workers: Workers) -> None:
         super()._inform(optimizer, workers)

@@ -1,6 +1,6 @@
 """Choose the optimizer: from the space, the budget, the batches and what trials take.
 
-The other optimizers stand behind this one and share its trials, so that each of them can go on
+The other optimizers stand behind this one and are told all trials, so that each of them can go on
 where another stopped. Which of them proposes a trial follows from the trial's number, what the
 caller knows of the search and, of what has been told, only the seconds of the first trials, and
 these only where the search has a limit in seconds and so depends on the clock anyway. Told the
@@ -20,6 +20,7 @@ from sklearn_lepton.optimizers._base import Optimizer
 from sklearn_lepton.optimizers._bayes import BayesOptimizer
 from sklearn_lepton.optimizers._cost import full_seconds
 from sklearn_lepton.optimizers._genetic import GeneticOptimizer
+from sklearn_lepton.optimizers._grid import GridOptimizer
 from sklearn_lepton.optimizers._model import ModelOptimizer
 from sklearn_lepton.optimizers._random import RandomOptimizer
 from sklearn_lepton.optimizers._swarm import SwarmOptimizer
@@ -29,8 +30,8 @@ _LARGE = 8  # trials at once
 _N_TIMED = (8, 24)  # least and most of the first trials whose seconds count
 _CHEAP = 0.004  # seconds of a trial, for each of those at once
 
-# What all of them share, besides the seed and the length of the design.
-_SHARED = ("_trials", "_seen", "_studies", "_older_best", "budget", "cost_aware", "max_seconds")
+# What all of them are told, besides the trials.
+_SHARED = ("_studies", "_older_best", "budget", "cost_aware", "max_seconds")
 
 
 class Choice(NamedTuple):
@@ -38,7 +39,7 @@ class Choice(NamedTuple):
 
     Attributes
     ----------
-    optimizer : {"bayes", "swarm", "genetic", "random"}
+    optimizer : {"bayes", "swarm", "genetic", "random", "grid"}
     screening : bool
         Whether a model is asked.
     reason : str
@@ -190,7 +191,7 @@ class AutoOptimizer(ModelOptimizer):
         space, budget = self.space, self.budget
         if budget is not None and space.size <= budget:
             reason = f"the budget of {budget} trials is enough for all {space.size:g} settings"
-            return Choice("random", False, reason)
+            return Choice("grid", False, reason)
         if budget is not None and self.n_points >= budget:
             return Choice("random", False, "all trials are asked for before the first has a score")
         if self._is_hurried():
@@ -217,14 +218,16 @@ class AutoOptimizer(ModelOptimizer):
         key = (choice.optimizer, choice.screening)
         if key not in self._team:
             self._team[key] = self._make(choice)
+            self._team[key].tell(self.trials)
         member = self._team[key]
         vars(member).update({name: vars(self)[name] for name in _SHARED})
         return member
 
     def _make(self, choice: Choice) -> Optimizer:
         options: dict[str, Any] = {"seed": self.seed, "resources": self.resources}
-        if choice.optimizer == "random":
-            return RandomOptimizer(self.space, **options)
+        if choice.optimizer not in {"bayes", "swarm", "genetic"}:
+            kind = RandomOptimizer if choice.optimizer == "random" else GridOptimizer
+            return kind(self.space, **options)
         options["n_initial_points"] = "auto" if self._is_design_auto else self.n_initial_points
         if choice.optimizer == "bayes":
             return BayesOptimizer(self.space, **options)
@@ -232,6 +235,11 @@ class AutoOptimizer(ModelOptimizer):
         if choice.optimizer == "swarm":
             return SwarmOptimizer(self.space, **options)
         return GeneticOptimizer(self.space, **options)
+
+    def _keep(self, trial: Trial) -> None:
+        super()._keep(trial)
+        for member in self._team.values():
+            member.tell([trial])
 
     def _n_designed(self) -> int:
         return self._member(self.choice)._n_designed()  # noqa: SLF001 - of the same kin
