@@ -864,7 +864,7 @@ def ruled(rule: Callable[[int], str]) -> dict[str, Any]:
     from sklearn_lepton.optimizers._auto import Choice
 
     return {
-        "optimizers._auto.AutoOptimizer._choose": lambda _, n: Choice(rule(n), True, "of the rule")
+        "optimizers._auto.AutoOptimizer.choose": lambda _, n: Choice(rule(n), True, "of the rule")
     }
 
 

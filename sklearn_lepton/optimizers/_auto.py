@@ -28,7 +28,7 @@ from sklearn_lepton.optimizers._swarm import SwarmOptimizer
 _MANY = 100  # trials
 _LARGE = 8  # trials at once
 _N_TIMED = (8, 24)  # least and most of the first trials whose seconds count
-_CHEAP = 0.004  # seconds of a trial, for each of those at once
+_CHEAP = 0.005  # seconds of a trial, for each of those at once
 
 # What all of them are told, besides the trials.
 _SHARED = ("_studies", "_older_best", "budget", "cost_aware", "max_seconds")
@@ -50,6 +50,11 @@ class Choice(NamedTuple):
     screening: bool
     reason: str
 
+    @classmethod
+    def of(cls, meta: Mapping[str, Any]) -> "Choice":
+        """Read the choice that is remembered of a trial."""
+        return cls(meta["optimizer"], bool(meta.get("screening")), str(meta.get("because")))
+
     def __str__(self) -> str:
         has_no_model = self.optimizer in {"swarm", "genetic"} and not self.screening
         return self.optimizer + " without a model" * has_no_model
@@ -58,8 +63,9 @@ class Choice(NamedTuple):
 class AutoOptimizer(ModelOptimizer):
     """Propose by the optimizer that suits the space, the budget and the batches.
 
-    Each trial's ``meta["optimizer"]`` says who proposed it; those of the initial
-    design have none. The rules are in the user guide, with what they rest on.
+    Each trial's ``meta`` says who proposed it, ``"optimizer"``, and why, ``"because"``;
+    those of the initial design have neither. The user guide has the rules, with what
+    they rest on.
 
     Parameters
     ----------
@@ -147,18 +153,13 @@ class AutoOptimizer(ModelOptimizer):
     @property
     def choice(self) -> Choice:
         """Who proposes the next trial, and why."""
-        return self._choose(self._n_settings)
+        return self.choose(self._n_settings)
 
     @property
     def choices(self) -> list[tuple[int, int, Choice]]:
         """Who has proposed which trials, by their numbers, and why."""
-        proposed, points = [], set[tuple[float, ...]]()
-        for index, trial in enumerate(self.trials):
-            if "optimizer" in trial.meta:
-                n_before = len(points) if self._has_rungs else index
-                proposed.append((trial.number, self._choose(n_before)))
-            points.add(trial.point)
-        groups = itertools.groupby(proposed, key=lambda pair: pair[1])
+        made = [(trial.number, trial.meta) for trial in self.trials if "optimizer" in trial.meta]
+        groups = itertools.groupby(made, key=lambda pair: Choice.of(pair[1]))
         runs = [(choice, [number for number, _ in group]) for choice, group in groups]
         return [(numbers[0], numbers[-1], choice) for choice, numbers in runs]
 
@@ -177,7 +178,7 @@ class AutoOptimizer(ModelOptimizer):
         ]
         return "\n".join(lines or [f"None yet, the next by {self.choice}: {self.choice.reason}."])
 
-    def _choose(self, n_trials: int) -> Choice:
+    def choose(self, n_trials: int) -> Choice:
         """Choose who proposes a trial before which so many have been asked for.
 
         Parameters
@@ -247,4 +248,5 @@ class AutoOptimizer(ModelOptimizer):
     def _propose(self, rng: np.random.Generator) -> tuple[FloatArray, Mapping[str, Any]]:
         choice = self.choice
         point, meta = self._member(choice)._propose(rng)  # noqa: SLF001 - of the same kin
-        return point, {"optimizer": choice.optimizer, **meta}
+        chosen = {"optimizer": choice.optimizer, "screening": choice.screening}
+        return point, {**chosen, "because": choice.reason, **meta}
