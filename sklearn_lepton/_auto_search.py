@@ -221,7 +221,7 @@ class AutoSearchCV(BaseOptimizerSearchCV):
     >>> bool(search.fit(X, y).best_score_ > 0.97)
     True
     >>> print(search.choice_)
-    Trials 5 to 14 by bayes: of the first 100 trials each counts.
+    Trials 5 to 14 by bayes: of the first 200 trials each counts.
     """
 
     def __init__(

@@ -25,8 +25,8 @@ from sklearn_lepton.optimizers._model import ModelOptimizer
 from sklearn_lepton.optimizers._random import RandomOptimizer
 from sklearn_lepton.optimizers._swarm import SwarmOptimizer
 
-_MANY = 100  # trials
-_LARGE = 8  # trials at once
+_MANY = 200  # trials
+_LARGE, _FEW = 8, 3  # trials at once; batches
 _N_TIMED = (8, 24)  # least and most of the first trials whose seconds count
 _CHEAP = 0.005  # seconds of a trial, for each of those at once
 
@@ -198,10 +198,11 @@ class AutoOptimizer(ModelOptimizer):
         if self._is_hurried():
             reason = "a trial takes less time than a model would, and the time is limited"
             return Choice("swarm", False, reason)
-        if self.n_points >= _LARGE:
-            return Choice("swarm", True, f"{self.n_points} trials are under way at once")
+        if budget is not None and self.n_points >= _LARGE and budget < _FEW * self.n_points:
+            reason = f"batches of {self.n_points}, and not {_FEW} of them"
+            return Choice("genetic", True, reason)
         if n_trials >= _MANY:
-            return Choice("genetic", True, f"{_MANY} trials or more have been made")
+            return Choice("genetic", True, f"{_MANY} trials have been made")
         return Choice("bayes", True, f"of the first {_MANY} trials each counts")
 
     def _is_hurried(self) -> bool:

@@ -3,6 +3,7 @@
 import json
 import pickle
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from subjects import BRANCHES, MIXED, NUMERIC, run, score
@@ -13,6 +14,7 @@ from sklearn_lepton.optimizers import make_optimizer
 from sklearn_lepton.optimizers._auto import AutoOptimizer
 from sklearn_lepton.space import Space
 
+TABLE = Path(__file__).parents[2] / "benchmarks" / "auto.json"
 FINITE = {
     "choices": {"a": [1, 2, 3], "b": ["x", "y"], "c": (1, 2, "int")},
     "log-integers": {"n": (1, 23, "log-int")},
@@ -121,3 +123,20 @@ def test_the_first_trials_decide_and_later_ones_change_nothing():
 def test_bad_numbers_of_trials_at_once(n_points):
     with pytest.raises(ValueError, match="n_points must be an integer of at least 1"):
         AutoOptimizer(NUMERIC, n_points=n_points)
+
+
+@pytest.mark.skipif(not TABLE.exists(), reason="the benchmarks are not part of the distribution")
+@pytest.mark.parametrize("group", ["development", "all"])
+def test_the_rules_follow_what_was_measured(group):
+    rows = json.loads(TABLE.read_text(encoding="utf-8"))["groups"][group]
+    assert {(row["budget"], row["n_points"]) for row in rows} >= {
+        (32, 1),
+        (64, 1),
+        (32, 16),
+        (64, 16),
+    }
+    for row in rows:
+        optimizer = make(NUMERIC, row["budget"], n_points=row["n_points"])
+        [name] = {optimizer.choose(n).optimizer for n in range(row["budget"])}
+        singles = {who: regret for who, regret in row["regret"].items() if who != "auto"}
+        assert singles[name] <= 1.05 * min(singles.values()), row
