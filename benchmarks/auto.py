@@ -34,6 +34,7 @@ RECORDS = [
     for name in ("evolution.json", "regret.json")
 ]
 SINGLES = ("bayes", "swarm", "genetic")
+IN_TURN = "auto, bayes and swarm in turn"
 BUDGETS = (32, 64, 200)
 BATCHES = (1, 16)
 N_BOOTSTRAPS = 2000
@@ -111,6 +112,26 @@ def cells(results: Results, names: list[str]) -> Iterator[dict[str, Any]]:
         }
 
 
+def mixed(results: Results, names: list[str]) -> Iterator[dict[str, Any]]:
+    """Yield what Bayes and the swarm leave in turn and alone, with the same seeds."""
+    for budget, n_points in itertools.product(BUDGETS, BATCHES):
+        whos = ("bayes", "swarm", IN_TURN)
+        table = []
+        for name in names:
+            runs = [regrets(results, contestant(who, n_points), name, budget) for who in whos]
+            seeds = set.intersection(*map(set, runs))
+            if seeds:
+                table.append([np.mean([of[seed] for seed in seeds]) for of in runs])
+        if table:
+            regret = dict(zip(whos, np.mean(table, axis=0).tolist(), strict=True))
+            yield {
+                "budget": budget,
+                "n_points": n_points,
+                "n_problems": len(table),
+                "regret": regret,
+            }
+
+
 def compared(means: list[dict[str, float]], rng: np.random.Generator) -> dict[str, Any]:
     """Compare the choice with the best single one in hindsight, resampling problems."""
     who = (*SINGLES, "auto")
@@ -130,7 +151,7 @@ def compared(means: list[dict[str, float]], rng: np.random.Generator) -> dict[st
 
 def report(json_path: Path | None) -> None:
     """Print a table for each group of problems, and write all of them."""
-    names = [contestant(who, n) for who in SINGLES for n in BATCHES]
+    names = [contestant(who, n) for who in (*SINGLES, IN_TURN) for n in BATCHES]
     results = Results(names[0], BUDGETS, [name for name in names if read(name)])
     summary: dict[str, Any] = {"environment": environment(results), "groups": {}}
     for group in ("development", "held-out", "all"):
@@ -145,6 +166,9 @@ def report(json_path: Path | None) -> None:
                 f"{row['ratio']:.2f} [{low:.2f}, {high:.2f}] of {row['best']}; "
                 f"{', '.join(row['chosen'])}"
             )
+    summary["in turn"] = list(mixed(results, chosen_problems("development")))
+    for row in summary["in turn"]:
+        print({key: value for key, value in rounded(row).items() if key != "problems"})
     if json_path:
         json_path.write_text(json.dumps(rounded(summary)) + "\n", encoding="utf-8")
 

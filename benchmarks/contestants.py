@@ -852,27 +852,20 @@ CONTESTANTS: dict[str, Callable[..., Contestant]] = {
     for name, changes in ABLATIONS.items()
 }
 
-# `AutoOptimizer` with one rule: who proposes the n-th trial.
-PORTFOLIOS: dict[str, Callable[[int], str]] = {
-    "bayes and swarm in turn": lambda n: ("bayes", "swarm")[n % 2],
-    "bayes, swarm from 100": lambda n: ("bayes", "swarm")[n >= 100],
-}
 
-
-def ruled(rule: Callable[[int], str]) -> dict[str, Any]:
-    """Return what is changed so that a rule chooses."""
+def in_turn() -> dict[str, Any]:
+    """Return what is changed so that Bayes and the swarm propose in turn."""
     from sklearn_lepton.optimizers._auto import Choice
 
-    return {
-        "optimizers._auto.AutoOptimizer.choose": lambda _, n: Choice(rule(n), True, "of the rule")
-    }
+    def choose(_: Any, n_trials: int) -> Choice:
+        return Choice(("bayes", "swarm")[n_trials % 2], True, "it is its turn")
+
+    return {"optimizers._auto.AutoOptimizer.choose": choose}
 
 
-for size in (1, 16):
-    batches = f", batches of {size}" if size > 1 else ""
-    CONTESTANTS |= {
-        f"lepton-auto, {name}{batches}": partial(
-            Ablated, optimizer="AutoOptimizer", n_points=size, changes=ruled(rule)
-        )
-        for name, rule in PORTFOLIOS.items()
-    }
+CONTESTANTS |= {
+    f"lepton-auto, bayes and swarm in turn{batches}": partial(
+        Ablated, optimizer="AutoOptimizer", n_points=size, changes=in_turn()
+    )
+    for size, batches in ((1, ""), (16, ", batches of 16"))
+}
