@@ -126,14 +126,11 @@ def test_bad_numbers_of_trials_at_once(n_points):
 
 
 @pytest.mark.skipif(not TABLE.exists(), reason="the benchmarks are not part of the distribution")
-@pytest.mark.parametrize("group", ["development", "all"])
-def test_the_rules_follow_what_was_measured(group):
-    rows = json.loads(TABLE.read_text(encoding="utf-8"))["groups"][group]
+def test_the_rules_follow_what_was_measured():
+    # On the problems where rules are made; the others are for judging them.
+    rows = json.loads(TABLE.read_text(encoding="utf-8"))["groups"]["development"]
     assert {(row["budget"], row["n_points"]) for row in rows} >= {
-        (32, 1),
-        (64, 1),
-        (32, 16),
-        (64, 16),
+        (budget, n_points) for budget in (32, 64) for n_points in (1, 16)
     }
     for row in rows:
         optimizer = make(NUMERIC, row["budget"], n_points=row["n_points"])
