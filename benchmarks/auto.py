@@ -115,15 +115,15 @@ def cells(results: Results, names: list[str]) -> Iterator[dict[str, Any]]:
 def mixed(results: Results, names: list[str]) -> Iterator[dict[str, Any]]:
     """Yield what Bayes and the swarm leave in turn and alone, with the same seeds."""
     for budget, n_points in itertools.product(BUDGETS, BATCHES):
-        whos = ("bayes", "swarm", IN_TURN)
+        names_of = ("bayes", "swarm", IN_TURN)
         table = []
         for name in names:
-            runs = [regrets(results, contestant(who, n_points), name, budget) for who in whos]
+            runs = [regrets(results, contestant(who, n_points), name, budget) for who in names_of]
             seeds = set.intersection(*map(set, runs))
             if seeds:
                 table.append([np.mean([of[seed] for seed in seeds]) for of in runs])
         if table:
-            regret = dict(zip(whos, np.mean(table, axis=0).tolist(), strict=True))
+            regret = dict(zip(names_of, np.mean(table, axis=0).tolist(), strict=True))
             yield {
                 "budget": budget,
                 "n_points": n_points,
