@@ -238,6 +238,11 @@ bench-choice: $(VENV)/.stamp-bench  ## Score what refit="1se" and final_splits c
 bench-cost: $(VENV)/.stamp-bench  ## Compare the best score at the end of the time, fit seconds priced or not
 	$(PY) benchmarks/cost.py --json benchmarks/cost.json
 
+.PHONY: bench-auto
+bench-auto: .venv-peers/.stamp  ## Compare what AutoSearchCV chooses with the best in hindsight (hours)
+	.venv-peers/bin/python benchmarks/auto.py run --problems made
+	.venv-peers/bin/python benchmarks/auto.py report --json benchmarks/auto.json
+
 .PHONY: report-regret
 report-regret: .venv-peers/.stamp  ## Print and plot what bench-regret has measured
 	.venv-peers/bin/python $(REGRET) report --json benchmarks/regret.json --plot docs/_static/regret.png \

@@ -1,5 +1,6 @@
 """Drop-in replacements for RandomizedSearchCV that learn from each trial."""
 
+from sklearn_lepton._auto_search import AutoSearchCV
 from sklearn_lepton._bayes_search import BayesSearchCV
 from sklearn_lepton._genetic_search import GeneticSearchCV
 from sklearn_lepton._replay import load_trials
@@ -10,6 +11,7 @@ from sklearn_lepton.space import Categorical, Integer, Real, Space
 __version__ = "0.1.0"
 
 __all__ = [
+    "AutoSearchCV",
     "BayesSearchCV",
     "Categorical",
     "GeneticSearchCV",

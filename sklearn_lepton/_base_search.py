@@ -35,6 +35,7 @@ from sklearn_lepton._update import Update, UpdateMixin
 from sklearn_lepton._values import is_whole
 from sklearn_lepton._workers import make_workers
 from sklearn_lepton.exceptions import SearchInterruptedWarning, SpaceExhaustedWarning
+from sklearn_lepton.optimizers._auto import AutoOptimizer
 from sklearn_lepton.optimizers._base import Optimizer
 from sklearn_lepton.space import Space
 
@@ -145,7 +146,7 @@ class BaseOptimizerSearchCV(UpdateMixin, OpenSearchCV):
         studies = self._older_studies(space, update)
         study, splits, resource = self._prepare(running, space, studies)
         optimizer = study.optimizer
-        self._set_price(optimizer, workers)
+        self._inform(optimizer, workers)
         # What an earlier fit left would travel to the workers.
         for name in _LEFT_BY_FIT:
             self.__dict__.pop(name, None)
@@ -194,8 +195,10 @@ class BaseOptimizerSearchCV(UpdateMixin, OpenSearchCV):
         if chosen := choice.choose(self.trials_):
             self._choice = chosen
 
-    def _set_price(self, optimizer: Any, workers: Workers) -> None:
-        """Have the optimizer weigh what trials cost, if that is asked for."""
+    def _inform(self, optimizer: Any, workers: Workers) -> None:
+        """Tell the optimizer what it cannot know: trials at once, and what they may cost."""
+        if isinstance(optimizer, AutoOptimizer):
+            optimizer.n_points = self._n_at_once(workers)
         is_auto = isinstance(self.cost_aware, str)
         is_aware = self.max_time is not None if is_auto else bool(self.cost_aware)
         if is_aware and not getattr(optimizer, "screening", True):
@@ -330,6 +333,12 @@ class BaseOptimizerSearchCV(UpdateMixin, OpenSearchCV):
                 aids.append(Steps(names, has_processes=workers.can_end))
         return aids
 
+    def _n_at_once(self, workers: Workers) -> int:
+        """Return the number of trials at once."""
+        if isinstance(self.n_points, str):
+            return -(-workers.n_workers // (1 if self.racing else self.n_splits_))
+        return int(self.n_points)
+
     def _conduct(
         self,
         study: Study,
@@ -339,15 +348,13 @@ class BaseOptimizerSearchCV(UpdateMixin, OpenSearchCV):
         deadline: float | None,
     ) -> str:
         """Run the loop and return why it ended."""
-        n_points = None if isinstance(self.n_points, str) else int(self.n_points)
-        if n_points is None and not self.asynchronous:
-            n_points = -(-workers.n_workers // (1 if self.racing else self.n_splits_))
+        is_open = self.asynchronous and isinstance(self.n_points, str)
         evaluator = SplitEvaluator(
             fits,
             workers,
             study,
             metric=metric_of(self.refit),
-            n_points=n_points,
+            n_points=None if is_open else self._n_at_once(workers),
             asynchronous=self.asynchronous,
             fit_timeout=self.fit_timeout,
             racing=error_rate(self.racing),

@@ -135,7 +135,7 @@ def tune(
     space: Any,
     *,
     n_iter: int = 50,
-    optimizer: Any = "bayes",
+    optimizer: Any = "auto",
     n_jobs: int | None = None,
     random_state: Any = None,
     minimize: bool = False,
@@ -166,7 +166,7 @@ def tune(
         What to search; see `Space`.
     n_iter : int, default=50
         Number of calls, at least 1.
-    optimizer : {"bayes", "swarm", "genetic", "random", "grid"} or callable, default="bayes"
+    optimizer : {"auto", "bayes", "swarm", "genetic", "random", "grid"} or callable, default="auto"
         What proposes the trials; see `sklearn_lepton.optimizers`. A callable makes one, given a
         `Space` and, by name, ``seed``, ``prior`` and ``resources``: a class of optimizers, or
         one with parameters of its own, as ``partial(GridOptimizer, n_levels=9)``. A grid is as
@@ -295,7 +295,7 @@ class _Tuning(BaseOptimizerSearchCV):
             self.callbacks.append(_Callback(target, result, "target_value"))
         calls = Calls(self.estimator, minimize=bool(minimize), error=self.error_score, of=amount)
         try:
-            self._set_price(study.optimizer, workers)
+            self._inform(study.optimizer, workers)
             deadline = None if self.max_time is None else time.monotonic() + self.max_time
             result.stop_reason_ = self._conduct(study, calls, workers, None, deadline)  # type: ignore[arg-type]
         except KeyboardInterrupt:

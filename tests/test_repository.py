@@ -165,6 +165,7 @@ def test_all_is_what_is_visible(name):
 
 def test_the_front_door():
     assert {
+        "AutoSearchCV",
         "BayesSearchCV",
         "SwarmSearchCV",
         "GeneticSearchCV",

@@ -1,6 +1,7 @@
 """Optimizers with ask and tell; they need no scikit-learn estimator."""
 
 from sklearn_lepton._trial import Trial
+from sklearn_lepton.optimizers._auto import AutoOptimizer
 from sklearn_lepton.optimizers._base import Optimizer
 from sklearn_lepton.optimizers._bayes import BayesOptimizer
 from sklearn_lepton.optimizers._genetic import GeneticOptimizer
@@ -10,6 +11,7 @@ from sklearn_lepton.optimizers._registry import make_optimizer
 from sklearn_lepton.optimizers._swarm import SwarmOptimizer
 
 __all__ = [
+    "AutoOptimizer",
     "BayesOptimizer",
     "GeneticOptimizer",
     "GridOptimizer",

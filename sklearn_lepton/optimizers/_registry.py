@@ -3,6 +3,7 @@
 from typing import Any
 
 from sklearn_lepton._values import unknown_name
+from sklearn_lepton.optimizers._auto import AutoOptimizer
 from sklearn_lepton.optimizers._base import Optimizer
 from sklearn_lepton.optimizers._bayes import BayesOptimizer
 from sklearn_lepton.optimizers._genetic import GeneticOptimizer
@@ -11,6 +12,7 @@ from sklearn_lepton.optimizers._random import RandomOptimizer
 from sklearn_lepton.optimizers._swarm import SwarmOptimizer
 
 OPTIMIZERS: dict[str, type[Optimizer]] = {
+    "auto": AutoOptimizer,
     "bayes": BayesOptimizer,
     "swarm": SwarmOptimizer,
     "genetic": GeneticOptimizer,
@@ -24,7 +26,7 @@ def make_optimizer(name: str, space: Any, **options: Any) -> Optimizer:
 
     Parameters
     ----------
-    name : {"bayes", "swarm", "genetic", "random", "grid"}
+    name : {"auto", "bayes", "swarm", "genetic", "random", "grid"}
         Which one.
     space : Space, dict or list of dict
         What to search; see `Space`.

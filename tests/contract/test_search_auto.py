@@ -1,0 +1,73 @@
+"""`AutoSearchCV`: what it is told of the search, and what it says of its choice."""
+
+import pytest
+from sklearn.exceptions import NotFittedError
+
+from sklearn_lepton import AutoSearchCV, load_trials
+from sklearn_lepton.optimizers._registry import OPTIMIZERS
+
+SPACE = {"x": (0.0, 1.0, "uniform"), "z": (0, 9, "int")}
+
+
+def make(probe, space=SPACE, **settings):
+    return AutoSearchCV(probe, space, **({"n_iter": 12, "cv": 2, "random_state": 0} | settings))
+
+
+def test_the_choice_is_said_in_words(probe, numbered, tmp_path):
+    path = tmp_path / "study.jsonl"
+    search = make(probe, journal=path).fit(*numbered)
+    [(first, last, choice)] = search.optimizer_.choices
+    assert (first, last) == (5, 11)
+    assert search.choice_ == f"Trials 5 to 11 by {choice.optimizer}: {choice.reason}."
+    # A journal has it, too.
+    trials = load_trials(path)
+    assert [t.meta.get("optimizer") for t in trials[5:]] == [choice.optimizer] * 7
+
+
+def test_no_choice_before_a_fit(probe):
+    search = make(probe)
+    with pytest.raises(NotFittedError):
+        _ = search.choice_
+    assert not hasattr(search, "optimizer_")
+
+
+@pytest.mark.parametrize("name", [name for name in OPTIMIZERS if name != "auto"])
+def test_who_is_asked_for_by_name_proposes(name, probe, numbered):
+    search = make(probe, optimizer=name, n_iter=6).fit(*numbered)
+    assert type(search.optimizer_) is OPTIMIZERS[name]
+    assert search.choice_ == f"{name}, as was asked for."
+
+
+def test_a_name_that_nobody_has(probe, numbered, log):
+    for name in ("baies", None, 3, ["bayes"]):
+        with pytest.raises(ValueError, match="optimizer must be one of .*'bayes'.* got"):
+            make(probe, optimizer=name).fit(*numbered)
+    assert not log.fits
+
+
+@pytest.mark.parametrize(
+    ("settings", "n_points"),
+    [({}, 1), ({"n_points": 5}, 5), ({"n_points": 5, "asynchronous": True}, 5)],
+)
+def test_it_is_told_how_many_trials_are_under_way(settings, n_points, probe, numbered):
+    search = make(probe, **settings).fit(*numbered)
+    assert search.optimizer_.n_points == n_points
+    assert search.optimizer_.budget == 12
+
+
+def test_a_space_with_room_for_the_budget_is_walked(probe, numbered):
+    search = make(probe, {"z": [0, 1, 2], "x": [0.1, 0.7]}, n_iter=6).fit(*numbered)
+    assert search.best_params_ == {"z": 0, "x": 0.7}
+    assert "all 6 settings" in search.choice_
+    assert "by grid" in search.choice_
+
+
+@pytest.mark.parametrize(
+    ("settings", "is_known"),
+    [({"max_time": 300}, True), ({"max_time": 300, "cost_aware": False}, False), ({}, False)],
+)
+def test_the_time_that_there_is_counts_only_where_it_is_weighed(
+    settings, is_known, probe, numbered
+):
+    search = make(probe, n_iter=3, **settings).fit(*numbered)
+    assert (search.optimizer_.max_seconds is not None) is is_known

@@ -1,0 +1,139 @@
+"""Which optimizer `AutoOptimizer` lets propose, and that it is that one's proposal."""
+
+import json
+import pickle
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from subjects import BRANCHES, MIXED, NUMERIC, run, score
+
+from sklearn_lepton._trial import Trial
+from sklearn_lepton.optimizers import _auto as auto
+from sklearn_lepton.optimizers import make_optimizer
+from sklearn_lepton.optimizers._auto import AutoOptimizer
+from sklearn_lepton.space import Space
+
+TABLE = Path(__file__).parents[2] / "benchmarks" / "auto.json"
+FINITE = {
+    "choices": {"a": [1, 2, 3], "b": ["x", "y"], "c": (1, 2, "int")},
+    "log-integers": {"n": (1, 23, "log-int")},
+    "branches": [{"kind": ["a"], "n": (1, 4, "int")}, {"kind": ["b"], "m": [1, 2]}, {}],
+}
+
+
+def make(space, budget=None, **options):
+    optimizer = AutoOptimizer(space, **options)
+    optimizer.budget = budget
+    return optimizer
+
+
+def timed(optimizer, n_trials, seconds):
+    """Ask and tell, each trial taking so many seconds."""
+    for _ in range(n_trials):
+        [trial] = optimizer.ask()
+        optimizer.tell([trial.complete(score(trial.params), seconds=seconds)])
+    return optimizer
+
+
+def proposers(optimizer):
+    return [trial.meta.get("optimizer") for trial in optimizer.trials]
+
+
+@pytest.mark.parametrize("space", [NUMERIC, MIXED, BRANCHES])
+def test_the_trials_are_those_of_the_one_chosen(space):
+    for n_points in (1, 16):
+        optimizer = make(space, 200, n_points=n_points)
+        name = optimizer.choice.optimizer
+        trials = run(optimizer, 32, batch=n_points)
+        assert set(proposers(optimizer)) == {None, name}
+        alone = run(make_optimizer(name, space), 32, batch=n_points)
+        assert [trial.point for trial in trials] == [trial.point for trial in alone]
+
+
+def test_another_goes_on_where_one_stopped(monkeypatch):
+    monkeypatch.setattr(auto, "_MANY", 12)
+    optimizer = make(MIXED)
+    trials = run(optimizer, 18)
+    first, then = proposers(optimizer)[11], proposers(optimizer)[12]
+    assert first != then
+    assert proposers(optimizer)[12:] == [then] * 6
+    other = make_optimizer(then, MIXED)
+    other.tell(trials[:17])
+    assert other.ask()[0].point == trials[17].point
+    assert optimizer.describe().splitlines() == [
+        f"Trials 5 to 11 by {first}: {optimizer.choices[0][2].reason}.",
+        f"Trials 12 to 17 by {then}: {optimizer.choices[1][2].reason}.",
+    ]
+
+
+def test_told_the_same_it_chooses_the_same_whatever_was_between(monkeypatch):
+    monkeypatch.setattr(auto, "_MANY", 12)
+    space = Space(MIXED)
+    trials = run(make(space), 18)
+    for n_told in (8, 12, 15):
+        lines = [json.loads(json.dumps(trial.to_json())) for trial in trials[:n_told]]
+        again = make(space)
+        again.tell(Trial.from_json(line, space) for line in reversed(lines))
+        again = pickle.loads(pickle.dumps(again))
+        asked = run(again, 18)[n_told:]
+        assert [(t.point, t.meta) for t in asked] == [(t.point, t.meta) for t in trials[n_told:]]
+
+
+@pytest.mark.parametrize("space", FINITE)
+def test_a_space_that_the_budget_is_enough_for_is_walked(space):
+    size = int(Space(FINITE[space]).size)
+    optimizer = make(FINITE[space], size)
+    assert optimizer.choice.optimizer == "grid"
+    assert len({trial.point for trial in run(optimizer, size)}) == size
+    assert set(proposers(optimizer)) == {"grid"}
+    assert optimizer.is_exhausted
+    assert make(FINITE[space], size - 1).choice.optimizer != "grid"
+
+
+def test_without_a_score_in_time_nobody_learns():
+    optimizer = make(NUMERIC, 16, n_points=16)
+    optimizer.ask(16)
+    assert set(proposers(optimizer)) == {None, "random"}
+    assert make(NUMERIC, 17, n_points=16).choice.optimizer != "random"
+
+
+def test_trials_of_a_millisecond_have_no_model_where_time_is_short():
+    hurried = timed(make(NUMERIC, max_seconds=1.0), 14, seconds=0.001)
+    assert not hurried.choice.screening
+    assert hurried.choice.optimizer == "swarm"
+    assert "swarm without a model" in hurried.describe()
+    assert timed(make(NUMERIC, max_seconds=1.0), 14, seconds=0.1).choice.screening
+    assert timed(make(NUMERIC), 14, seconds=0.001).choice.screening  # the clock decides nothing
+    assert timed(make(NUMERIC, max_seconds=1.0), 14, seconds=0.0).choice.screening  # not known
+    # With many at once there is less time for each proposal.
+    for n_points, screening in ((4, True), (32, False)):
+        crowd = make(NUMERIC, n_points=n_points, max_seconds=1.0)
+        assert timed(crowd, 14, seconds=0.1).choice.screening is screening
+
+
+def test_the_first_trials_decide_and_later_ones_change_nothing():
+    optimizer = timed(make(NUMERIC, max_seconds=9.0), 30, seconds=0.001)
+    slow = [replace(trial, seconds=1.0) for trial in optimizer.trials[24:]]
+    optimizer.tell(slow)
+    assert not optimizer.choice.screening
+
+
+@pytest.mark.parametrize("n_points", [0, -1, 1.5, "auto", None, True])
+def test_bad_numbers_of_trials_at_once(n_points):
+    with pytest.raises(ValueError, match="n_points must be an integer of at least 1"):
+        AutoOptimizer(NUMERIC, n_points=n_points)
+
+
+@pytest.mark.skipif(not TABLE.exists(), reason="the benchmarks are not part of the distribution")
+def test_the_rules_follow_what_was_measured():
+    # On the problems where rules are made; the others are for judging them.
+    rows = json.loads(TABLE.read_text(encoding="utf-8"))["groups"]["development"]
+    assert {(row["budget"], row["n_points"]) for row in rows} >= {
+        (budget, n_points) for budget in (32, 64) for n_points in (1, 16)
+    }
+    for row in rows:
+        optimizer = make(NUMERIC, row["budget"], n_points=row["n_points"])
+        [name] = {optimizer.choose(n).optimizer for n in range(row["budget"])}
+        singles = {who: regret for who, regret in row["regret"].items() if who != "auto"}
+        assert singles[name] <= 1.05 * min(singles.values()), row
