@@ -34,6 +34,7 @@ from sklearn_lepton._typing import FitAid, Workers
 from sklearn_lepton._update import Update, UpdateMixin
 from sklearn_lepton._values import is_whole
 from sklearn_lepton._workers import make_workers
+from sklearn_lepton.default_spaces import space_of
 from sklearn_lepton.exceptions import SearchInterruptedWarning, SpaceExhaustedWarning
 from sklearn_lepton.optimizers._base import Optimizer
 from sklearn_lepton.space import Space
@@ -58,7 +59,7 @@ class BaseOptimizerSearchCV(UpdateMixin, OpenSearchCV):
     def __init__(
         self,
         estimator: Any,
-        param_distributions: Any,
+        param_distributions: Any = "auto",
         *,
         n_iter: int = 50,
         scoring: Any = None,
@@ -139,7 +140,7 @@ class BaseOptimizerSearchCV(UpdateMixin, OpenSearchCV):
         check_parameters(self)
         update: Update | None = self.__dict__.pop("_update", None)
         workers = self._make_workers(running.parallel)
-        space = Space(self.param_distributions)
+        space = self._make_space(running, update)
         check_choice(self, space)
         aids = self._make_aids(running, space, workers)
         studies = self._older_studies(space, update)
@@ -193,6 +194,14 @@ class BaseOptimizerSearchCV(UpdateMixin, OpenSearchCV):
         assert choice is not None  # noqa: S101 - for mypy
         if chosen := choice.choose(self.trials_):
             self._choice = chosen
+
+    def _make_space(self, running: RunningFit, update: Update | None) -> Space:
+        """Return the space; one that depends on the data is kept where the search goes on."""
+        given = self.param_distributions
+        goes_on = update is not None or self.warm_start
+        if isinstance(given, str) and given == "auto" and goes_on and hasattr(self, "space_"):
+            return self.space_
+        return space_of(given, self.estimator, running.X, running.y, without=self.resource)
 
     def _set_price(self, optimizer: Any, workers: Workers) -> None:
         """Have the optimizer weigh what trials cost, if that is asked for."""
