@@ -113,13 +113,13 @@ def _describe(estimator: Any, X: Any, y: Any) -> Data:
 
 def _variance(X: Any) -> float:
     """Return the variance of all features together, by the first rows; 1.0 where there is none."""
-    rows: Any = X[:_MOST_LOOKED_AT] if issparse(X) or isinstance(X, np.ndarray) else X
+    is_sparse: bool = issparse(X)
     try:
-        if issparse(rows):
-            mean = float(rows.mean())
-            variance = float(rows.multiply(rows).mean()) - mean**2
+        if is_sparse:
+            mean = float(X.mean())
+            variance = float(X.multiply(X).mean()) - mean**2
         else:
-            rows = np.asarray(rows)[:_MOST_LOOKED_AT].astype(float)
+            rows = np.asarray(X[:_MOST_LOOKED_AT]).astype(float)
             finite = rows[np.isfinite(rows)]
             variance = float(finite.var()) if finite.size else 1.0
     except (TypeError, ValueError):
@@ -147,13 +147,13 @@ def _walk(estimator: Any, data: Data, prefix: str) -> Iterator[list[Branch]]:
         branches = [own] if isinstance(own, Mapping) else own
         takes_any = any(p.kind is p.VAR_KEYWORD for p in signature.values())
         known = [
-            {name: value for name, value in branch.items() if takes_any or name in params}
+            {n: value for n, value in branch.items() if takes_any or n in params or n in signature}
             for branch in branches
         ]
-        yield [
-            {f"{prefix}{name}": value for name, value in branch.items()}
-            for branch in _include(known, seen)
-        ]
+        entries = _include(known, seen)
+        # The estimator's own branch first: where there are too many, it is what is kept.
+        entries.sort(key=lambda branch: bool(_lacks(branch, params)))
+        yield [{f"{prefix}{name}": dim for name, dim in branch.items()} for branch in entries]
     is_pipeline = isinstance(getattr(estimator, "steps", None), list)
     change = _INSIDE.get(_kind_of(estimator, _INSIDE), replace)
     inner_data = change(data)
@@ -244,20 +244,20 @@ def _include(branches: list[Branch], data: Data) -> list[Branch]:
     current = {name: data.params[name] for name in names}
     if all(same(current[name], data.defaults.get(name, current[name])) for name in names):
         return entries  # the tables hold the defaults
-    lacks = [
-        {n for n, dim in branch.items() if n in names and not _holds(dim, current[n])}
-        for branch in entries
-    ]
+    lacks = [_lacks(branch, current) for branch in entries]
     if not all(lacks):
         return entries
     fixed = {n for branch in entries for n, dim in branch.items() if dim.n_values == 1}
     for branch, lack in zip(entries, lacks, strict=True):
         if lack & fixed:
             continue
-        wider = {name: _widen(branch[name], current[name]) for name in lack}
-        if None in wider.values():
-            own = {n: dim or Categorical([current[n]]) for n, dim in wider.items()}
-            return [*entries, branch | own]
+        wider = {}
+        for name in lack:
+            dimension = _widen(branch[name], current[name])
+            if dimension is None:
+                own = {n: Categorical([current[n]]) for n in lack}
+                return [*entries, branch | own]
+            wider[name] = dimension
         for other in entries:
             if other is not branch:
                 other.update({n: d for n, d in wider.items() if other.get(n) == branch[n]})
@@ -268,6 +268,11 @@ def _include(branches: list[Branch], data: Data) -> list[Branch]:
     free = {n: entries[0][n] for n in entries[0] if n in shared & names}
     held = {n: dim for n, dim in free.items() if _holds(dim, current[n])}
     return [*entries, {n: Categorical([current[n]]) for n in sorted(names)} | held]
+
+
+def _lacks(branch: Branch, params: Mapping[str, Any]) -> set[str]:
+    """Return the parameters whose values lie outside a branch."""
+    return {n for n, dim in branch.items() if n in params and not _holds(dim, params[n])}
 
 
 def _dimension(values: Any) -> Dimension:
@@ -303,7 +308,10 @@ def _widen(dimension: Dimension, value: Any) -> Dimension | None:
 
 
 def _combine(blocks: list[list[Branch]]) -> list[Branch]:
-    """Return the product of the branches of all steps, or of the last ones if that is too much."""
+    """Return the product of the branches of all steps, or of the last ones if that is too much.
+
+    Of a step for which there is no room the first branch is kept: the estimator's own setting.
+    """
     n_branches, kept = 1, []
     for block in reversed(blocks):
         if n_branches * len(block) > _MOST_BRANCHES:

@@ -10,7 +10,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.svm import LinearSVC
 from sklearn.tree import DecisionTreeClassifier
-from sklearn.utils import all_estimators
+from sklearn.utils import all_estimators, get_tags
 
 from sklearn_lepton.default_spaces import _TABLE
 
@@ -18,7 +18,9 @@ SKLEARN = dict(all_estimators())
 REQUIRED = {
     "CalibratedClassifierCV": {"estimator": LinearSVC(), "cv": 2},
     "ClassifierChain": {"estimator": LogisticRegression()},
+    "ElasticNetCV": {"alphas": [0.1, 1.0], "cv": 2},
     "HDBSCAN": {"copy": True},
+    "MultiTaskElasticNetCV": {"alphas": [0.1, 1.0], "cv": 2},
     "OutputCodeClassifier": {"estimator": LogisticRegression()},
     "RFE": {"estimator": LogisticRegression()},
     "RegressorChain": {"estimator": Ridge()},
@@ -34,7 +36,7 @@ MANY_TARGETS = {"CCA", "ClassifierChain", "PLSCanonical", "PLSRegression", "Regr
 MANY_TARGETS |= {name for name in SKLEARN if name.startswith("MultiTask")}
 ONE_COLUMN = {"IsotonicRegression"}
 # What makes a fit slow, and cannot make it fail.
-CHEAP = {"n_estimators": 5, "max_iter": 20, "n_iter": 5, "max_trials": 20, "iterations": 5}
+CHEAP = {"n_estimators": 3, "max_iter": 4, "n_iter": 3, "max_trials": 20, "iterations": 3}
 
 
 def names_in_the_table():
@@ -89,3 +91,14 @@ def fit(estimator, X, y, params):
         warnings.filterwarnings("ignore", "Class PassiveAggressive")
         fitted = clone(estimator).set_params(**params).set_params(**cheap)
         return fitted.fit(X[:half], y[:half])
+
+
+def takes_sparse(name):
+    """Say whether a class takes sparse data, as far as its default can be fitted to them."""
+    if name in TEXT | ONE_COLUMN | COUNTS or not get_tags(make(name)).input_tags.sparse:
+        return False
+    try:
+        fit(make(name), *make_data(name, is_sparse=True), {})
+    except (TypeError, ValueError):  # the tag is of the class, whatever its parameters say
+        return False
+    return True

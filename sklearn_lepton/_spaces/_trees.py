@@ -146,12 +146,19 @@ _LIGHTGBM: Branch = {
 }
 
 
-# The defaults, which CatBoost does not list, are in the middle.
-_CATBOOST: Branch = {
-    "depth": Integer(3, 9),
-    "l2_leaf_reg": log(0.3, 30.0),
-    "random_strength": log(0.1, 10.0),
-}
+def _catboost(data: Data) -> list[Branch]:
+    # The defaults, which CatBoost does not list, are in the middle; its own learning rate, which
+    # depends on the data, is that of the first branch.
+    depth = "max_depth" if data.params.get("max_depth") is not None else "depth"
+    penalty = "reg_lambda" if data.params.get("reg_lambda") is not None else "l2_leaf_reg"
+    shared = {
+        depth: Integer(3, 9),
+        penalty: log(0.3, 30.0),
+        "random_strength": log(0.1, 10.0),
+    }
+    if any(name in data.params for name in ("learning_rate", "eta")):
+        return [shared | {"learning_rate" if "eta" not in data.params else "eta": log(0.01, 0.3)}]
+    return [shared, {**shared, "learning_rate": log(0.01, 0.3)}]
 
 
 def _isolation_forest(data: Data) -> Branch:
@@ -198,6 +205,6 @@ TABLE: dict[str, Entry] = {
     "lightgbm.LGBMClassifier": _LIGHTGBM,
     "lightgbm.LGBMRegressor": _LIGHTGBM,
     "lightgbm.LGBMRanker": _LIGHTGBM,
-    "catboost.CatBoostClassifier": _CATBOOST,
-    "catboost.CatBoostRegressor": _CATBOOST,
+    "catboost.CatBoostClassifier": _catboost,
+    "catboost.CatBoostRegressor": _catboost,
 }
