@@ -16,6 +16,7 @@ from sklearn_lepton._checks import (
     check_parameters,
     describe_study,
     initial_settings,
+    make_space,
     older_studies,
 )
 from sklearn_lepton._choice import check_choice, metric_of
@@ -34,7 +35,6 @@ from sklearn_lepton._typing import FitAid, Workers
 from sklearn_lepton._update import Update, UpdateMixin
 from sklearn_lepton._values import is_whole
 from sklearn_lepton._workers import make_workers
-from sklearn_lepton.default_spaces import space_of
 from sklearn_lepton.exceptions import SearchInterruptedWarning, SpaceExhaustedWarning
 from sklearn_lepton.optimizers._base import Optimizer
 from sklearn_lepton.space import Space
@@ -201,7 +201,7 @@ class BaseOptimizerSearchCV(UpdateMixin, OpenSearchCV):
         goes_on = update is not None or self.warm_start
         if isinstance(given, str) and given == "auto" and goes_on and hasattr(self, "space_"):
             return self.space_
-        return space_of(given, self.estimator, running.X, running.y, without=self.resource)
+        return make_space(given, self.estimator, running.X, running.y, without=self.resource)
 
     def _set_price(self, optimizer: Any, workers: Workers) -> None:
         """Have the optimizer weigh what trials cost, if that is asked for."""

@@ -14,7 +14,6 @@ from sklearn_lepton._dimension import Categorical, Dimension, Integer, Real
 from sklearn_lepton._spaces import _linear, _others, _structures, _transformers, _trees
 from sklearn_lepton._spaces._data import Branch, Data, Entry
 from sklearn_lepton._values import is_finite, is_real, is_whole, same
-from sklearn_lepton.space import Space
 
 __all__ = ["default_space"]
 
@@ -323,37 +322,3 @@ def _combine(blocks: list[list[Branch]]) -> list[Branch]:
     for block in reversed(kept):
         product = [before | branch for before in product for branch in block]
     return product
-
-
-def space_of(given: Any, estimator: Any, X: Any, y: Any, *, without: str | None = None) -> Space:
-    """Return the space of a search.
-
-    Parameters
-    ----------
-    given : dict, list of dict, Space or str
-        Its ``param_distributions``; of strings only ``"auto"`` is allowed.
-    estimator : estimator object
-    X, y : object
-        The data.
-    without : str or None, default=None
-        A parameter that the search sets itself.
-
-    Returns
-    -------
-    space : Space
-
-    Raises
-    ------
-    ValueError
-        If a string is not ``"auto"``, or the estimator has no built-in space.
-    """
-    if not isinstance(given, str):
-        return Space(given)
-    if given != "auto":
-        raise ValueError(
-            "param_distributions must be 'auto', or a dict, or a list of dicts, of parameter "
-            f"names and their values, got {given!r}."
-        )
-    space = default_space(estimator, X, y)
-    branches = [space] if isinstance(space, dict) else space
-    return Space([{n: v for n, v in branch.items() if n != without} for branch in branches])
