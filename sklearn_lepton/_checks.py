@@ -128,7 +128,8 @@ def _has(estimator: Any, name: str) -> bool:
     """Say whether an estimator, or one in it, has a parameter.
 
     CatBoost lists only those that were given, and LightGBM and XGBoost take others than
-    they list; what their constructors take counts, too.
+    they list; skorch hands on what classes that it was given take. What constructors take
+    counts, too.
     """
     if not hasattr(estimator, "get_params"):
         return False
@@ -137,9 +138,13 @@ def _has(estimator: Any, name: str) -> bool:
         return True
     owner, _, last = name.rpartition("__")
     parent = known.get(owner) if owner else estimator
-    if not hasattr(parent, "get_params"):
+    if not hasattr(parent, "get_params") and not isinstance(parent, type):
         return False
-    takes = inspect.signature(type(parent)).parameters.values()
+    kind = parent if isinstance(parent, type) else type(parent)
+    try:
+        takes = inspect.signature(kind).parameters.values()
+    except ValueError:  # a class such as np.float64
+        return False
     return any(p.name == last or p.kind is p.VAR_KEYWORD for p in takes)
 
 

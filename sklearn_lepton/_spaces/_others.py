@@ -1,5 +1,6 @@
 """Built-in spaces of neighbours, naive Bayes, neural networks, processes and mixtures."""
 
+from inspect import signature
 from typing import Any
 
 from sklearn_lepton._spaces._data import (
@@ -48,15 +49,18 @@ def _batches(data: Data, symbol: Any, meaning: int) -> Any:
     return ladder([*sizes, symbol, *more])
 
 
-def _net(data: Data) -> Branch:
-    """Return the space of a net of skorch, which has its defaults among its parameters."""
-    return {
+def _net(data: Data) -> list[Branch]:
+    """Return the space of a net of skorch; some optimizers shrink the weights, too."""
+    sizes = [n for n in (16, 32, 64, 128, 256, 512) if n == 128 or n <= data.n_train]
+    space: Branch = {
         "lr": log(1e-4, 1.0),
         "max_epochs": log_integer(5, 100),
-        "batch_size": ladder(
-            [n for n in (16, 32, 64, 128, 256, 512) if n == 128 or n <= data.n_train]
-        ),
+        "batch_size": ladder(sizes),
     }
+    optimizer = data.params.get("optimizer")
+    if not isinstance(optimizer, type) or "weight_decay" not in signature(optimizer).parameters:
+        return [space]
+    return [space, {**space, "optimizer__weight_decay": log(1e-6, 1e-1)}]
 
 
 def _keras(data: Data) -> Branch:

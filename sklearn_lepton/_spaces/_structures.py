@@ -159,18 +159,22 @@ TABLE: dict[str, Entry] = {
     "sklearn.RegressorChain": _CHAIN,
     "sklearn.OutputCodeClassifier": {"code_size": Real(1.0, 4.0)},
     # Resampling of imbalanced-learn
-    "imblearn.SMOTE": lambda data: {"k_neighbors": _k(data)},
-    "imblearn.SMOTEN": lambda data: {"k_neighbors": _k(data)},
-    "imblearn.SMOTENC": lambda data: {"k_neighbors": _k(data)},
+    "imblearn.SMOTE": lambda data: {"k_neighbors": _k(data), **_balance(data)},
+    "imblearn.SMOTEN": lambda data: {"k_neighbors": _k(data), **_balance(data)},
+    "imblearn.SMOTENC": lambda data: {"k_neighbors": _k(data), **_balance(data)},
     "imblearn.BorderlineSMOTE": lambda data: {
+        **_balance(data),
         "k_neighbors": _k(data),
         "m_neighbors": _m(data),
         "kind": ["borderline-1", "borderline-2"],
     },
     "imblearn.SVMSMOTE": lambda data: {"k_neighbors": _k(data), "m_neighbors": _m(data)},
     "imblearn.ADASYN": lambda data: {"n_neighbors": _k(data)},
-    "imblearn.RandomOverSampler": {"shrinkage": ladder([None, 0.03, 0.1, 0.3, 1.0])},
-    "imblearn.RandomUnderSampler": {"replacement": [False, True]},
+    "imblearn.RandomOverSampler": lambda data: {
+        "shrinkage": ladder([None, 0.03, 0.1, 0.3, 1.0]),
+        **_balance(data),
+    },
+    "imblearn.RandomUnderSampler": lambda data: {"replacement": [False, True], **_balance(data)},
     "imblearn.NearMiss": {"version": [1, 2], "n_neighbors": Integer(1, 5)},
     "imblearn.EditedNearestNeighbours": {
         "n_neighbors": Integer(1, 7),
@@ -182,6 +186,14 @@ TABLE: dict[str, Entry] = {
 def _k(data: Data) -> Integer:
     """Return neighbours within the smallest class, of which SMOTE needs one more."""
     return log_integer(1, max(5, min(15, data.least_class // 2 - 1)))
+
+
+def _balance(data: Data) -> Branch:
+    """Return sizes to bring the smaller of two classes to, as shares of the other's."""
+    if data.n_classes != 2 or not data.has("sampling_strategy", "auto"):
+        return {}
+    now = data.least_class / (data.n_rows - data.least_class)
+    return {"sampling_strategy": ladder([s for s in (0.3, 0.5, 0.75) if s > 1.5 * now] + ["auto"])}
 
 
 def _m(data: Data) -> Integer:

@@ -1,5 +1,7 @@
 """Built-in spaces of what transforms features: scaling, encoding, selection, decomposition."""
 
+import math
+
 from sklearn_lepton._dimension import Integer, Real
 from sklearn_lepton._spaces._data import (
     Branch,
@@ -170,7 +172,12 @@ def _dictionary(data: Data) -> Branch:
 
 
 def _random_projection(data: Data) -> Branch:
-    return {"n_components": counts(max(1, data.least_columns - 1), "auto")}
+    # "auto" asks for as many components as the lemma of Johnson and Lindenstrauss, which is refused
+    # where it is more than there are columns.
+    eps = float(data.params.get("eps", 0.1))
+    enough = 4 * math.log(data.n_rows) / (eps**2 / 2 - eps**3 / 3)
+    words = ["auto"] if enough <= data.least_columns else []
+    return {"n_components": counts(max(1, data.least_columns - 1), *words)}
 
 
 _RBM: Branch = {

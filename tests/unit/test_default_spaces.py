@@ -6,7 +6,7 @@ from itertools import product
 import numpy as np
 import pytest
 import space_subjects
-from sklearn.base import BaseEstimator
+from sklearn.base import BaseEstimator, clone
 from sklearn.cluster import AgglomerativeClustering
 from sklearn.compose import ColumnTransformer, TransformedTargetRegressor
 from sklearn.decomposition import PCA, KernelPCA
@@ -28,7 +28,7 @@ from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.svm import SVC, LinearSVC
 
-from sklearn_lepton import Space, default_space
+from sklearn_lepton import BayesSearchCV, Space, default_space
 
 
 def samples(space, n, seed=0):
@@ -64,7 +64,12 @@ NAMES = space_subjects.names_in_the_table()
 @pytest.mark.parametrize("name", NAMES)
 def test_the_defaults_lie_in_the_space(name):
     estimator = space_subjects.make(name)
-    for data in [(None, None), *(space_subjects.make_data(name, n) for n in (60, 200))]:
+    if name in {"GaussianRandomProjection", "SparseRandomProjection"}:
+        # The default is refused where there are fewer columns.
+        data_sets = [space_subjects.make_data(name, n_columns=4000)]
+    else:
+        data_sets = [(None, None), *(space_subjects.make_data(name, n) for n in (60, 200))]
+    for data in data_sets:
         space = Space(default_space(estimator, *data))
         assert holds(space, estimator.get_params())
 
@@ -141,6 +146,43 @@ def test_boosters(name):
 @pytest.mark.parametrize("name", BOOSTERS)
 def test_two_hundred_samples_of_boosters(name):
     check_booster(name, 200)
+
+
+@pytest.mark.parametrize("name", ["NeuralNetClassifier", "NeuralNetRegressor"])
+def test_nets_of_skorch(name):
+    torch, skorch = pytest.importorskip("torch"), pytest.importorskip("skorch")
+    is_classifier = name == "NeuralNetClassifier"
+    X = np.random.default_rng(0).normal(size=(60, 6)).astype("float32")
+    y = np.arange(60) % 2 if is_classifier else X[:, :1]
+    layers = [torch.nn.Linear(6, 2), torch.nn.LogSoftmax()] if is_classifier else []
+    module = torch.nn.Sequential(*(layers or [torch.nn.Linear(6, 1)]))
+    net = getattr(skorch, name)(module, verbose=0)
+    space = Space(default_space(net, X, y))
+    assert space.complete({}, net.get_params()) == {"lr": 0.01, "max_epochs": 10, "batch_size": 128}
+    assert "optimizer__weight_decay" in space.names
+    for params in samples(space, 5):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            clone(net).set_params(**params | {"max_epochs": 1}).fit(X, y)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        search = BayesSearchCV(net, n_iter=3, cv=2, random_state=0, error_score="raise")
+        search.set_params(estimator__max_epochs=2).fit(X, y)
+    assert len(search.trials_) == 3
+
+
+@pytest.mark.parametrize("name", ["SMOTE", "BorderlineSMOTE", "RandomUnderSampler", "ADASYN"])
+def test_samplers_of_imbalanced_learn(name):
+    imblearn = pytest.importorskip("imblearn")
+    X, y = np.random.default_rng(0).normal(size=(120, 4)), np.arange(120) % 5 == 0
+    X[y] += 1
+    kinds = vars(imblearn.over_sampling) | vars(imblearn.under_sampling)
+    pipeline = imblearn.pipeline.make_pipeline(kinds[name](), GaussianNB())
+    space = Space(default_space(pipeline, X, y))
+    assert len(space.names) >= 2
+    assert holds(space, pipeline.get_params())
+    for params in samples(space, 20):
+        clone(pipeline).set_params(**params).fit(X[:60], y[:60])
 
 
 # What is in an estimator.
