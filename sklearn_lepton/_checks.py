@@ -93,13 +93,15 @@ def make_space(given: Any, estimator: Any, X: Any, y: Any, *, without: str | Non
 
     Raises
     ------
+    TypeError
+        If a string is not ``"auto"``.
     ValueError
-        If a string is not ``"auto"``, or the estimator has no built-in space.
+        If the estimator has no built-in space.
     """
     if not isinstance(given, str):
         return Space(given)
     if given != "auto":
-        raise ValueError(
+        raise TypeError(
             "param_distributions must be 'auto', or a dict, or a list of dicts, of parameter "
             f"names and their values, got {given!r}."
         )

@@ -37,7 +37,7 @@ def test_thirty_rows_of_five_splits(search_class):
 
 @pytest.mark.parametrize("given", ["Auto", "default", ""])
 def test_another_word_is_an_error(search_class, blobs, given):
-    with pytest.raises(ValueError, match=f"must be 'auto', or a dict.*got {given!r}"):
+    with pytest.raises(TypeError, match=f"must be 'auto', or a dict.*got {given!r}"):
         search_class(GaussianNB(), given).fit(*blobs)
 
 
