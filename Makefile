@@ -234,6 +234,11 @@ bench-fidelity: .venv-fidelity/.stamp  ## Compare fit seconds to a score: racing
 bench-choice: $(VENV)/.stamp-bench  ## Score what refit="1se" and final_splits choose on data never seen
 	$(PY) benchmarks/choice.py --json benchmarks/choice.json
 
+.PHONY: bench-spaces
+bench-spaces: $(VENV)/.stamp-bench  ## Compare built-in spaces with those of peers (hours; goes on where it was)
+	$(PY) benchmarks/spaces.py run
+	$(PY) benchmarks/spaces.py report
+
 .PHONY: bench-cost
 bench-cost: $(VENV)/.stamp-bench  ## Compare the best score at the end of the time, fit seconds priced or not
 	$(PY) benchmarks/cost.py --json benchmarks/cost.json

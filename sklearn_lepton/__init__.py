@@ -6,6 +6,7 @@ from sklearn_lepton._genetic_search import GeneticSearchCV
 from sklearn_lepton._replay import load_trials
 from sklearn_lepton._swarm_search import SwarmSearchCV
 from sklearn_lepton._tune import TuneResult, tune
+from sklearn_lepton.default_spaces import default_space
 from sklearn_lepton.space import Categorical, Integer, Real, Space
 
 __version__ = "0.1.0"
@@ -21,6 +22,7 @@ __all__ = [
     "SwarmSearchCV",
     "TuneResult",
     "__version__",
+    "default_space",
     "load_trials",
     "tune",
 ]

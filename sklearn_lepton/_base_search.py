@@ -16,6 +16,7 @@ from sklearn_lepton._checks import (
     check_parameters,
     describe_study,
     initial_settings,
+    make_space,
     older_studies,
 )
 from sklearn_lepton._choice import check_choice, metric_of
@@ -59,7 +60,7 @@ class BaseOptimizerSearchCV(UpdateMixin, OpenSearchCV):
     def __init__(
         self,
         estimator: Any,
-        param_distributions: Any,
+        param_distributions: Any = "auto",
         *,
         n_iter: int = 50,
         scoring: Any = None,
@@ -140,7 +141,7 @@ class BaseOptimizerSearchCV(UpdateMixin, OpenSearchCV):
         check_parameters(self)
         update: Update | None = self.__dict__.pop("_update", None)
         workers = self._make_workers(running.parallel)
-        space = Space(self.param_distributions)
+        space = self._make_space(running, update)
         check_choice(self, space)
         aids = self._make_aids(running, space, workers)
         studies = self._older_studies(space, update)
@@ -194,6 +195,14 @@ class BaseOptimizerSearchCV(UpdateMixin, OpenSearchCV):
         assert choice is not None  # noqa: S101 - for mypy
         if chosen := choice.choose(self.trials_):
             self._choice = chosen
+
+    def _make_space(self, running: RunningFit, update: Update | None) -> Space:
+        """Return the space; one that depends on the data is kept where the search goes on."""
+        given = self.param_distributions
+        goes_on = update is not None or self.warm_start
+        if isinstance(given, str) and given == "auto" and goes_on and hasattr(self, "space_"):
+            return self.space_
+        return make_space(given, self.estimator, running.X, running.y, without=self.resource)
 
     def _inform(self, optimizer: Any, workers: Workers) -> None:
         """Tell the optimizer what it cannot know: trials at once, and what they may cost."""

@@ -14,6 +14,7 @@ from sklearn_lepton._choice import metric_of
 from sklearn_lepton._replay import load_trials
 from sklearn_lepton._trial import Trial
 from sklearn_lepton._values import is_real, is_whole, unknown_name, value_to_json
+from sklearn_lepton.default_spaces import default_space
 from sklearn_lepton.optimizers._base import check_count
 from sklearn_lepton.optimizers._prior import translate
 from sklearn_lepton.space import Categorical, Space
@@ -73,6 +74,42 @@ def check_parameters(search: Any) -> None:
 
 def _is_time(value: Any) -> bool:
     return value is None or (is_real(value) and value > 0)
+
+
+def make_space(given: Any, estimator: Any, X: Any, y: Any, *, without: str | None = None) -> Space:
+    """Return the space of a search.
+
+    Parameters
+    ----------
+    given : dict, list of dict, Space or str
+        Its ``param_distributions``; of strings only ``"auto"`` is allowed.
+    estimator : estimator object
+    X, y : object
+        The data.
+    without : str or None, default=None
+        A parameter that the search sets itself.
+
+    Returns
+    -------
+    space : Space
+
+    Raises
+    ------
+    TypeError
+        If a string is not ``"auto"``.
+    ValueError
+        If the estimator has no built-in space.
+    """
+    if not isinstance(given, str):
+        return Space(given)
+    if given != "auto":
+        raise TypeError(
+            "param_distributions must be 'auto', or a dict, or a list of dicts, of parameter "
+            f"names and their values, got {given!r}."
+        )
+    space = default_space(estimator, X, y)
+    branches = [space] if isinstance(space, dict) else space
+    return Space([{n: v for n, v in branch.items() if n != without} for branch in branches])
 
 
 def check_names(space: Space, estimator: Any) -> None:

@@ -6,9 +6,11 @@ import pkgutil
 import re
 import runpy
 import time
+import warnings
 from pathlib import Path
 
 import pytest
+import sklearn
 
 import sklearn_lepton
 
@@ -90,6 +92,17 @@ def test_the_examples_of_docstrings_are_true(name):
     flags = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
     result = doctest.testmod(importlib.import_module(name), optionflags=flags)
     assert result.failed == 0
+
+
+@pytest.mark.skipif(
+    not sklearn.__version__.startswith("1.9"), reason="the table is that of scikit-learn 1.9"
+)
+def test_the_table_of_built_in_spaces_is_current():
+    table = runpy.run_path(str(ROOT / "docs" / "spaces_table.py"))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # of classes that are deprecated
+        page = table["page"]()
+    assert page == table["PAGE"].read_text(encoding="utf-8"), "run python docs/spaces_table.py"
 
 
 def test_the_readme_is_one_screen():

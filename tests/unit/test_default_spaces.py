@@ -1,0 +1,351 @@
+"""Built-in spaces: the defaults lie in them, and whatever they propose can be fitted."""
+
+import warnings
+from itertools import product
+
+import numpy as np
+import pytest
+import space_subjects
+from sklearn.base import BaseEstimator, clone
+from sklearn.cluster import AgglomerativeClustering
+from sklearn.compose import ColumnTransformer, TransformedTargetRegressor
+from sklearn.decomposition import PCA, KernelPCA
+from sklearn.ensemble import (
+    BaggingClassifier,
+    RandomForestClassifier,
+    StackingClassifier,
+    VotingClassifier,
+)
+from sklearn.feature_selection import SelectFromModel
+from sklearn.linear_model import LogisticRegression, Ridge, RidgeClassifier, SGDClassifier
+from sklearn.model_selection import GridSearchCV
+from sklearn.multiclass import OneVsRestClassifier
+from sklearn.multioutput import MultiOutputClassifier
+from sklearn.naive_bayes import GaussianNB
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.neural_network import MLPClassifier
+from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
+from sklearn.svm import SVC, LinearSVC
+
+from sklearn_lepton import BayesSearchCV, Space, default_space
+
+
+def samples(space, n, seed=0):
+    rng = np.random.default_rng(seed)
+    return [space.from_point(space.snap(p[None])[0]) for p in rng.uniform(size=(n, space.n_dims))]
+
+
+def check_samples(name, n_samples, **shape):
+    X, y = space_subjects.make_data(name, **shape)
+    estimator = space_subjects.make(name)
+    space = Space(default_space(estimator, X, y))
+    for params in samples(space, n_samples):
+        try:
+            space_subjects.fit(estimator, X, y, params)
+        except Exception as error:
+            raise AssertionError(f"{name} with {params}: {error!r}") from error
+
+
+def holds(space, params):
+    for branch in space.branches:
+        try:
+            space.to_point({name: params[name] for name in branch})
+        except ValueError:
+            continue
+        else:
+            return True
+    return False
+
+
+NAMES = space_subjects.names_in_the_table()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_defaults_lie_in_the_space(name):
+    estimator = space_subjects.make(name)
+    if name in {"GaussianRandomProjection", "SparseRandomProjection"}:
+        # The default is refused where there are fewer columns.
+        data_sets = [space_subjects.make_data(name, n_columns=4000)]
+    else:
+        data_sets = [(None, None), *(space_subjects.make_data(name, n) for n in (60, 200))]
+    for data in data_sets:
+        space = Space(default_space(estimator, *data))
+        assert holds(space, estimator.get_params())
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_samples_can_be_fitted(name):
+    check_samples(name, 2, n_rows=30)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", NAMES)
+def test_two_hundred_samples_can_be_fitted(name):
+    check_samples(name, 200)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", NAMES)
+def test_samples_can_be_fitted_to_any_shape(name):
+    check_samples(name, 20, n_rows=30)
+    check_samples(name, 20, n_rows=200, n_columns=2)
+    check_samples(name, 20, n_rows=30, n_columns=40)
+    if space_subjects.takes_sparse(name):
+        check_samples(name, 20, is_sparse=True)
+
+
+# Boosters: the same, with the real libraries.
+
+BOOSTERS = {
+    "XGBClassifier": ("xgboost", {"n_jobs": 1}),
+    "XGBRegressor": ("xgboost", {"n_jobs": 1}),
+    "XGBRFClassifier": ("xgboost", {"n_jobs": 1}),
+    "XGBRFRegressor": ("xgboost", {"n_jobs": 1}),
+    "LGBMClassifier": ("lightgbm", {"n_jobs": 1, "verbose": -1}),
+    "LGBMRegressor": ("lightgbm", {"n_jobs": 1, "verbose": -1}),
+    "CatBoostClassifier": (
+        "catboost",
+        {"thread_count": 1, "silent": True, "allow_writing_files": False},
+    ),
+    "CatBoostRegressor": (
+        "catboost",
+        {"thread_count": 1, "silent": True, "allow_writing_files": False},
+    ),
+}
+# What CatBoost uses where nothing is given, which it does not tell before a fit.
+OF_CATBOOST = {"depth": 6, "l2_leaf_reg": 3.0, "random_strength": 1.0}
+
+
+def check_booster(name, n_samples):
+    module, params = BOOSTERS[name]
+    kind = getattr(pytest.importorskip(module), name)
+    X, y = space_subjects.make_data("KNeighborsClassifier")
+    if name.endswith("Regressor"):
+        y = X[:, 0] + 0.1 * y
+    space = Space(default_space(kind(**params), X, y))
+    own = kind(**params).get_params()
+    complete = space.complete({}, own)
+    if module == "catboost":
+        assert complete == pytest.approx(OF_CATBOOST, rel=1e-9)
+    else:
+        assert complete == {param: own[param] for param in complete}
+    for setting in samples(space, n_samples):
+        cheap = {"iterations" if module == "catboost" else "n_estimators": 3}
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            kind(**params).set_params(**setting | cheap).fit(X[:30], y[:30])
+
+
+@pytest.mark.parametrize("name", BOOSTERS)
+def test_boosters(name):
+    check_booster(name, 3)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", BOOSTERS)
+def test_two_hundred_samples_of_boosters(name):
+    check_booster(name, 200)
+
+
+@pytest.mark.parametrize("name", ["NeuralNetClassifier", "NeuralNetRegressor"])
+def test_nets_of_skorch(name):
+    torch, skorch = pytest.importorskip("torch"), pytest.importorskip("skorch")
+    is_classifier = name == "NeuralNetClassifier"
+    X = np.random.default_rng(0).normal(size=(60, 6)).astype("float32")
+    y = np.arange(60) % 2 if is_classifier else X[:, :1]
+    layers = [torch.nn.Linear(6, 2), torch.nn.LogSoftmax()] if is_classifier else []
+    module = torch.nn.Sequential(*(layers or [torch.nn.Linear(6, 1)]))
+    net = getattr(skorch, name)(module, verbose=0)
+    space = Space(default_space(net, X, y))
+    assert space.complete({}, net.get_params()) == {"lr": 0.01, "max_epochs": 10, "batch_size": 128}
+    assert "optimizer__weight_decay" in space.names
+    for params in samples(space, 5):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            clone(net).set_params(**params | {"max_epochs": 1}).fit(X, y)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        search = BayesSearchCV(net, n_iter=3, cv=2, random_state=0, error_score="raise")
+        search.set_params(estimator__max_epochs=2).fit(X, y)
+    assert len(search.trials_) == 3
+
+
+@pytest.mark.parametrize("name", ["SMOTE", "BorderlineSMOTE", "RandomUnderSampler", "ADASYN"])
+def test_samplers_of_imbalanced_learn(name):
+    imblearn = pytest.importorskip("imblearn")
+    X, y = np.random.default_rng(0).normal(size=(120, 4)), np.arange(120) % 5 == 0
+    X[y] += 1
+    kinds = vars(imblearn.over_sampling) | vars(imblearn.under_sampling)
+    pipeline = imblearn.pipeline.make_pipeline(kinds[name](), GaussianNB())
+    space = Space(default_space(pipeline, X, y))
+    assert len(space.names) >= 2
+    assert holds(space, pipeline.get_params())
+    for params in samples(space, 20):
+        clone(pipeline).set_params(**params).fit(X[:60], y[:60])
+
+
+# What is in an estimator.
+
+
+def test_a_pipeline_has_the_product_of_its_branches():
+    pipeline = make_pipeline(StandardScaler(), KernelPCA(), SVC())
+    branches = default_space(pipeline)
+    kernels = {
+        (b["kernelpca__kernel"].categories[0], b["svc__kernel"].categories[0]) for b in branches
+    }
+    assert kernels == set(product(["linear", "rbf", "poly"], ["rbf", "poly", "linear"]))
+    assert "kernelpca__degree" not in branches[0]
+    assert holds(Space(branches), pipeline.get_params())
+
+
+def test_too_many_branches_are_those_of_the_last_steps():
+    steps = [("first", KernelPCA()), ("second", KernelPCA()), ("third", KernelPCA())]
+    pipeline = Pipeline([*steps, ("last", SVC())])
+    branches = default_space(pipeline)
+    assert len(branches) == 9
+    assert {tuple(b["second__kernel"].categories) for b in branches} == {("linear", "cosine")}
+    assert len({b["third__kernel"].categories[0] for b in branches}) == 3
+    assert holds(Space(branches), pipeline.get_params())
+
+
+def test_of_too_many_branches_the_estimators_own_is_kept():
+    steps = [(f"s{n}", KernelPCA(kernel="poly")) for n in range(3)]
+    pipeline = Pipeline([*steps, ("last", SVC(kernel="linear"))])
+    assert holds(Space(default_space(pipeline)), pipeline.get_params())
+
+
+@pytest.mark.parametrize(
+    ("estimator", "names"),
+    [
+        (BaggingClassifier(GaussianNB()), {"n_estimators", "estimator__var_smoothing"}),
+        (OneVsRestClassifier(GaussianNB()), {"estimator__var_smoothing"}),
+        (MultiOutputClassifier(GaussianNB()), {"estimator__var_smoothing"}),
+        (TransformedTargetRegressor(Ridge(), transformer=PCA()), {"regressor__alpha"}),
+        (VotingClassifier([("nb", GaussianNB())]), {"nb__var_smoothing"}),
+        (
+            StackingClassifier([("nb", GaussianNB())], RidgeClassifier()),
+            {"passthrough", "nb__var_smoothing", "final_estimator__alpha"},
+        ),
+        (
+            FeatureUnion([("pca", PCA()), ("own", FunctionTransformer())]),
+            {"pca__n_components", "pca__whiten"},
+        ),
+        (
+            ColumnTransformer([("a", PCA(), [0, 1]), ("b", "passthrough", [2])]),
+            {"a__n_components", "a__whiten"},
+        ),
+        (Pipeline([("none", "passthrough"), ("nb", GaussianNB())]), {"nb__var_smoothing"}),
+        (make_pipeline(GridSearchCV(SVC(), {"C": [1, 2]})), set()),
+        (SelectFromModel(Ridge(), prefit=True), {"threshold"}),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_estimators_inside(estimator, names):
+    space = default_space(estimator)
+    assert names <= set(space)
+    if not isinstance(estimator, BaggingClassifier):
+        assert names == set(space)
+    assert holds(Space(space), estimator.get_params())
+
+
+class OfMine(GaussianNB):
+    """Like a user's."""
+
+
+class Unknown(BaseEstimator):
+    def fit(self, X, y=None):
+        return self
+
+
+def test_a_subclass_has_the_space_of_its_parent():
+    assert default_space(OfMine()) == default_space(GaussianNB())
+
+
+def test_unknown_steps_are_left_alone():
+    pipeline = make_pipeline(Unknown(), GaussianNB())
+    assert set(default_space(pipeline)) == {"gaussiannb__var_smoothing"}
+
+
+@pytest.mark.parametrize("estimator", [Unknown(), make_pipeline(Unknown(), "passthrough")])
+def test_nothing_known_is_an_error(estimator):
+    with pytest.raises(ValueError, match="no built-in space for .*give a dict") as caught:
+        default_space(estimator)
+    assert type(estimator).__name__ in str(caught.value)
+
+
+# What the user has set, and what the data say.
+
+
+@pytest.mark.parametrize(
+    "estimator",
+    [
+        KNeighborsClassifier(n_neighbors=77),
+        RandomForestClassifier(max_depth=37, max_features=0.33, n_estimators=2000),
+        RandomForestClassifier(bootstrap=False),
+        Ridge(alpha=1e9),
+        Ridge(alpha=0),
+        SVC(kernel="sigmoid"),
+        SVC(kernel="linear", C=1e7),
+        SVC(gamma="auto"),
+        SVC(gamma=12.5),
+        SVC(class_weight={0: 2, 1: 1}),
+        LogisticRegression(solver="newton-cg"),
+        LogisticRegression(solver="liblinear", C=1e9),
+        SGDClassifier(loss="perceptron", learning_rate="constant"),
+        MLPClassifier(hidden_layer_sizes=(7, 7, 7)),
+        PCA(n_components=3),
+        PCA(n_components="mle", svd_solver="full"),
+        LinearSVC(dual=False),
+        AgglomerativeClustering(linkage="single"),
+        AgglomerativeClustering(n_clusters=None, distance_threshold=1.0),
+    ],
+    ids=str,
+)
+def test_what_the_user_has_set_lies_in_the_space(estimator):
+    X, y = np.random.default_rng(0).normal(size=(80, 6)), np.arange(80) % 2
+    for data in [(None, None), (X, y)]:
+        assert holds(Space(default_space(estimator, *data)), estimator.get_params())
+
+
+def test_a_number_is_put_in_its_place_on_a_ladder():
+    space = default_space(RandomForestClassifier(max_depth=11))
+    assert space[0]["max_depth"].categories == [4, 6, 8, 10, 11, 14, 20, None]
+    assert space[0]["max_depth"].ordered
+
+
+def test_gamma_goes_around_what_scale_means():
+    X = 100 * np.random.default_rng(0).normal(size=(50, 4))
+    gammas = default_space(SVC(), X, np.arange(50) % 2)[0]["gamma"].categories
+    place = gammas.index("scale")
+    around = np.sqrt(gammas[place - 1] * gammas[place + 1])
+    assert around == pytest.approx(1 / (4 * X.var()), rel=0.05)
+    inside = default_space(make_pipeline(StandardScaler(), SVC()), X, np.arange(50) % 2)
+    around = inside[0]["svc__gamma"].categories[place - 1 : place + 2 : 2]
+    assert np.sqrt(np.prod(around)) == pytest.approx(1 / 4, rel=0.05)
+
+
+def test_max_features_stand_in_the_order_of_what_they_mean():
+    X = np.zeros((100, 100))
+    shares = default_space(RandomForestClassifier(), X)[0]["max_features"].categories
+    assert shares[:4] == [0.05, "sqrt", 0.2, 0.3]
+    assert default_space(RandomForestClassifier(), X[:, :1])[0]["max_features"].categories == [
+        "sqrt"
+    ]
+
+
+def test_weights_of_classes_are_tuned_where_they_differ():
+    X, even = np.zeros((100, 2)), np.arange(100) % 2
+    uneven = (np.arange(100) < 20).astype(int)
+    assert "class_weight" not in default_space(RidgeClassifier(), X, even)
+    assert default_space(RidgeClassifier(), X, uneven)["class_weight"].categories == [
+        None,
+        "balanced",
+    ]
+
+
+@pytest.mark.parametrize(
+    "X", [[[0, "a"], [1, "b"]] * 9, ["some words", "more"] * 9, np.full((9, 2), np.nan)]
+)
+def test_any_data_can_be_described(X):
+    assert default_space(make_pipeline(Unknown(), SVC()), X, ([0, 1] * len(X))[: len(X)])
