@@ -271,7 +271,7 @@ def _boosting_starts(task: Task) -> list[dict[str, Any]]:
 def _is_fit(model: Model, task: Task) -> bool:
     """Say whether a model takes what the task needs."""
     estimator = model.estimator
-    inner = getattr(estimator, "regressor", None) or estimator
+    inner = getattr(estimator, "regressor", estimator)
     return not task.has_weights or has_fit_parameter(inner, "sample_weight")
 
 
