@@ -68,6 +68,7 @@ class Lepton(Contestant):
 
         super().__init__(space, seed=seed, n_trials=n_trials)
         self.optimizer = getattr(optimizers, optimizer)(space, seed=seed, **options)
+        self.optimizer.budget, self.optimizer.n_points = n_trials, n_points
         self.optimizer.enqueue([] if first is None else [first])
         self.n_points = n_points
         self.batch: list[Any] = []
@@ -87,17 +88,15 @@ class Lepton(Contestant):
 
 
 class Ablated(Lepton):
-    """`BayesOptimizer` with one ingredient changed while it proposes.
+    """One of our own optimizers with one ingredient changed while it proposes.
 
     Each change names an attribute of the package and what stands in its place.
     """
 
-    def __init__(
-        self, space: Space, *, seed: int, n_trials: int, changes: Mapping[str, Any]
-    ) -> None:
+    def __init__(self, space: Space, *, changes: Mapping[str, Any], **options: Any) -> None:
         self.changes = changes
         with self.changed():
-            super().__init__(space, seed=seed, n_trials=n_trials, optimizer="BayesOptimizer")
+            super().__init__(space, **options)
 
     @contextlib.contextmanager
     def changed(self) -> Iterator[None]:
@@ -811,8 +810,14 @@ class GASearch(Search):
 
 
 POPULATIONS = {"lepton-swarm": "SwarmOptimizer", "lepton-genetic": "GeneticOptimizer"}
+ALL_OF_OURS = {
+    "lepton-bayes": "BayesOptimizer",
+    **POPULATIONS,
+    "lepton-auto": "AutoOptimizer",
+}
 CONTESTANTS: dict[str, Callable[..., Contestant]] = {
     "lepton-bayes": partial(Lepton, optimizer="BayesOptimizer"),
+    "lepton-auto": partial(Lepton, optimizer="AutoOptimizer"),
     "lepton-bayes+defaults": partial(Lepton, optimizer="BayesOptimizer"),
     "lepton-bayes, batches of 4": partial(Lepton, optimizer="BayesOptimizer", n_points=4),
     **{name: partial(Lepton, optimizer=optimizer) for name, optimizer in POPULATIONS.items()},
@@ -822,7 +827,7 @@ CONTESTANTS: dict[str, Callable[..., Contestant]] = {
     },
     **{
         f"{name}, batches of 16": partial(Lepton, optimizer=optimizer, n_points=16)
-        for name, optimizer in POPULATIONS.items()
+        for name, optimizer in ALL_OF_OURS.items()
     },
     "optuna-tpe": partial(Optuna, sampler="TPESampler"),
     "optuna-tpe-multivariate": partial(Optuna, sampler="TPESampler", multivariate=True, group=True),
@@ -842,4 +847,32 @@ CONTESTANTS: dict[str, Callable[..., Contestant]] = {
     "optuna-nsga2": OptunaGenetic,
     "deap": Deap,
     "scipy-de": Scipy,
-} | {f"lepton-bayes, {name}": partial(Ablated, changes=c) for name, c in ABLATIONS.items()}
+} | {
+    f"lepton-bayes, {name}": partial(Ablated, optimizer="BayesOptimizer", changes=changes)
+    for name, changes in ABLATIONS.items()
+}
+
+# `AutoOptimizer` with one rule: who proposes the n-th trial.
+PORTFOLIOS: dict[str, Callable[[int], str]] = {
+    "bayes and swarm in turn": lambda n: ("bayes", "swarm")[n % 2],
+    "bayes, swarm from 100": lambda n: ("bayes", "swarm")[n >= 100],
+}
+
+
+def ruled(rule: Callable[[int], str]) -> dict[str, Any]:
+    """Return what is changed so that a rule chooses."""
+    from sklearn_lepton.optimizers._auto import Choice
+
+    return {
+        "optimizers._auto.AutoOptimizer._choose": lambda _, n: Choice(rule(n), True, "of the rule")
+    }
+
+
+for size in (1, 16):
+    batches = f", batches of {size}" if size > 1 else ""
+    CONTESTANTS |= {
+        f"lepton-auto, {name}{batches}": partial(
+            Ablated, optimizer="AutoOptimizer", n_points=size, changes=ruled(rule)
+        )
+        for name, rule in PORTFOLIOS.items()
+    }

@@ -34,6 +34,7 @@ from sklearn_lepton._typing import FitAid, Workers
 from sklearn_lepton._update import Update, UpdateMixin
 from sklearn_lepton._values import is_whole
 from sklearn_lepton._workers import make_workers
+from sklearn_lepton.default_spaces import space_of
 from sklearn_lepton.exceptions import SearchInterruptedWarning, SpaceExhaustedWarning
 from sklearn_lepton.optimizers._base import Optimizer
 from sklearn_lepton.space import Space
@@ -58,7 +59,7 @@ class BaseOptimizerSearchCV(UpdateMixin, OpenSearchCV):
     def __init__(
         self,
         estimator: Any,
-        param_distributions: Any,
+        param_distributions: Any = "auto",
         *,
         n_iter: int = 50,
         scoring: Any = None,
@@ -139,13 +140,13 @@ class BaseOptimizerSearchCV(UpdateMixin, OpenSearchCV):
         check_parameters(self)
         update: Update | None = self.__dict__.pop("_update", None)
         workers = self._make_workers(running.parallel)
-        space = Space(self.param_distributions)
+        space = self._make_space(running, update)
         check_choice(self, space)
         aids = self._make_aids(running, space, workers)
         studies = self._older_studies(space, update)
         study, splits, resource = self._prepare(running, space, studies)
         optimizer = study.optimizer
-        self._set_price(optimizer, workers)
+        self._inform(optimizer, workers)
         # What an earlier fit left would travel to the workers.
         for name in _LEFT_BY_FIT:
             self.__dict__.pop(name, None)
@@ -194,7 +195,15 @@ class BaseOptimizerSearchCV(UpdateMixin, OpenSearchCV):
         if chosen := choice.choose(self.trials_):
             self._choice = chosen
 
-    def _set_price(self, optimizer: Any, workers: Workers) -> None:
+    def _make_space(self, running: RunningFit, update: Update | None) -> Space:
+        """Return the space; one that depends on the data is kept where the search goes on."""
+        given = self.param_distributions
+        goes_on = update is not None or self.warm_start
+        if isinstance(given, str) and given == "auto" and goes_on and hasattr(self, "space_"):
+            return self.space_
+        return space_of(given, self.estimator, running.X, running.y, without=self.resource)
+
+    def _inform(self, optimizer: Any, workers: Workers) -> None:
         """Have the optimizer weigh what trials cost, if that is asked for."""
         is_auto = isinstance(self.cost_aware, str)
         is_aware = self.max_time is not None if is_auto else bool(self.cost_aware)
@@ -330,6 +339,12 @@ class BaseOptimizerSearchCV(UpdateMixin, OpenSearchCV):
                 aids.append(Steps(names, has_processes=workers.can_end))
         return aids
 
+    def _n_at_once(self, workers: Workers) -> int:
+        """Return the number of trials at once."""
+        if isinstance(self.n_points, str):
+            return -(-workers.n_workers // (1 if self.racing else self.n_splits_))
+        return int(self.n_points)
+
     def _conduct(
         self,
         study: Study,
@@ -339,15 +354,13 @@ class BaseOptimizerSearchCV(UpdateMixin, OpenSearchCV):
         deadline: float | None,
     ) -> str:
         """Run the loop and return why it ended."""
-        n_points = None if isinstance(self.n_points, str) else int(self.n_points)
-        if n_points is None and not self.asynchronous:
-            n_points = -(-workers.n_workers // (1 if self.racing else self.n_splits_))
+        is_open = self.asynchronous and isinstance(self.n_points, str)
         evaluator = SplitEvaluator(
             fits,
             workers,
             study,
             metric=metric_of(self.refit),
-            n_points=n_points,
+            n_points=None if is_open else self._n_at_once(workers),
             asynchronous=self.asynchronous,
             fit_timeout=self.fit_timeout,
             racing=error_rate(self.racing),

@@ -22,12 +22,14 @@ class SwarmSearchCV(BaseOptimizerSearchCV):
     estimator : estimator object
         The estimator to tune, as for `GridSearchCV`: it needs a ``score``
         method or `scoring` must be given.
-    param_distributions : dict, list of dict or Space
+    param_distributions : dict, list of dict, Space or "auto", default="auto"
         What to search, as for `GridSearchCV` and `RandomizedSearchCV`:
         parameter names with lists of choices or `scipy.stats` distributions;
         also `Real`, `Integer`, `Categorical` and triples such as
         ``(1e-4, 0.1, "log-uniform")``. A list of dicts is one conditional
         space with one budget.
+        ``"auto"`` is the built-in space of the estimator and of those in it, made for
+        the data that `fit` gets; see `default_space`.
     n_iter : int, default=50
         Budget: number of trials, each of which is fitted on every split.
     scoring : str, callable, list, tuple, dict or None, default=None
@@ -231,7 +233,7 @@ class SwarmSearchCV(BaseOptimizerSearchCV):
     def __init__(
         self,
         estimator: Any,
-        param_distributions: Any,
+        param_distributions: Any = "auto",
         *,
         n_iter: int = 50,
         scoring: Any = None,

@@ -149,13 +149,18 @@ class Optimizer(ABC):
     @property
     def is_exhausted(self) -> bool:
         """Whether every setting of a finite space has been asked for, and none is to go on."""
-        is_spent = len(self._seen) >= self.space.size
+        is_spent = self._is_spent
         if not self._has_rungs or not is_spent:
             return is_spent
         is_pending = any(trial.status == "pending" for trial in self.trials)
         if is_pending:
             return False
         return self._ladder().promotion(is_last_call=True) is None
+
+    @property
+    def _is_spent(self) -> bool:
+        """Whether there is no setting left that has not been asked for."""
+        return len(self._seen) >= self.space.size
 
     @property
     def capacity(self) -> float:
@@ -257,7 +262,7 @@ class Optimizer(ABC):
         for point in self._older_best:
             if point not in self._seen:
                 return Trial(number, point, self.space.from_point(point), resource=resource)
-        if len(self._seen) >= self.space.size:
+        if self._is_spent:
             return None
         rng = np.random.default_rng([self.seed, number])
         meta: Mapping[str, Any] = {}
@@ -292,8 +297,7 @@ class Optimizer(ABC):
             climbers = [t for t in scored if t.point not in tried and hopes[t.number] >= least]
             best = max(climbers, key=lambda t: (hopes[t.number], -t.number), default=None)
             return None if best is None else _again(best, number, None), None
-        is_spent = len(self._seen) >= self.space.size
-        promotion = ladder.promotion(is_last_call=is_spent)
+        promotion = ladder.promotion(is_last_call=self._is_spent)
         if promotion is None:
             return None, low
         trial, rung = promotion

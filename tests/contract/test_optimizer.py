@@ -183,6 +183,8 @@ def test_asking_for_none(kind):
 
 
 def test_the_seed_decides(kind):
+    if kind.__name__ == "GridOptimizer":
+        pytest.skip("leaves nothing to chance")
     space = SPACES["mixed"]
     first, again, other = (summary(run(make(kind, space, seed=s), 8)) for s in (3, 3, 4))
     assert first == again
@@ -495,7 +497,7 @@ def test_nothing_but_trials_without_a_score(kind, status):
 
 
 def test_failures_are_not_sought(kind):
-    if kind.__name__ == "RandomOptimizer":
+    if kind.__name__ in {"RandomOptimizer", "GridOptimizer"}:
         pytest.skip("learns nothing")
     optimizer = make(kind, {"x": (0.0, 1.0, "uniform"), "y": (0.0, 1.0, "uniform")})
     for _ in range(30):

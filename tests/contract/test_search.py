@@ -235,7 +235,7 @@ def test_html_and_text_representations(search_class, blobs):
         assert "Ridge" in repr(stage)
 
 
-# --------------------------------------------------- three classes, one signature
+# ---------------------------------------------------- four classes, one signature
 
 FIRST = sklearn_lepton.BayesSearchCV
 
@@ -251,7 +251,7 @@ def described(search):
     doc = ClassDoc(search)
     shared = {parameter.name for parameter in shared_parameters(search)}
     return [entry for entry in doc["Parameters"] if entry.name in shared], [
-        entry for entry in doc["Attributes"] if entry.name != "optimizer_"
+        entry for entry in doc["Attributes"] if entry.name not in {"optimizer_", "choice_"}
     ]
 
 

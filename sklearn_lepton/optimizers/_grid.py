@@ -1,0 +1,240 @@
+"""Brute force: every point of a grid, once.
+
+The points are numbered as `ParameterGrid` would list them and visited with a stride of about
+0.618 times their number, which has no divisor in common with it: each comes once, and those
+visited by any moment are spread over the whole grid. Of a search that is stopped early the
+points visited lie two or three times as near to the best point of the grid as those of the
+listed order. The order is the only thing to decide, so that there is no chance in it.
+"""
+
+import math
+from bisect import bisect_right
+from collections.abc import Mapping, Sequence
+from itertools import accumulate
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from sklearn_lepton._dimension import Categorical, FloatArray
+from sklearn_lepton._distribution import Distribution
+from sklearn_lepton._trial import Trial
+from sklearn_lepton.optimizers._base import Optimizer, check_count
+
+# So many points has a grid of which nobody said how many trials there will be.
+_DEFAULT_BUDGET = 1000
+_GOLDEN = 618_033_988_749_894_848, 10**18  # (sqrt(5) - 1) / 2, exact for numbers of any size
+_N_DIGITS = 12  # of a place, as many as survive the way to its value and back
+
+
+class GridOptimizer(Optimizer):
+    """Propose the points of a grid, each once, whatever the scores.
+
+    Choices are tried in all their values, ranges at some levels: a range of numbers from end to
+    end in equal steps, in the logarithm where it is logarithmic; a distribution in the middles of
+    slices of equal probability. Of a conditional space each branch is a grid of its own.
+    The grid is visited in an order that spreads over it from the beginning, so that it may be
+    stopped at any time; it does not depend on the seed.
+
+    Parameters
+    ----------
+    space : Space, dict or list of dict
+        What to search; see `Space`. For levels of one's own, give a list of them.
+    seed : int, default=0
+        Not used: a grid leaves nothing to chance.
+    n_levels : int or "auto", default="auto"
+        Number of levels of each range, at least 1; an integer range with fewer values has all
+        of them. Auto is as many as the budget allows, alike for all ranges as far as possible:
+        the number of trials where a search or `tune` says it, or else 1000.
+    prior : sequence of sequence of Trial, default=()
+        Older studies, of which the best settings are tried first; see `Optimizer`.
+    resources : sequence of float, default=(1.0,)
+        Shares of the full resource; see `Optimizer`.
+
+    Attributes
+    ----------
+    grid_size : int
+        Number of points of the grid.
+
+    Raises
+    ------
+    ValueError
+        If a parameter is outside its range.
+
+    Examples
+    --------
+    >>> from sklearn_lepton.optimizers import GridOptimizer
+    >>> optimizer = GridOptimizer({"x": (-1.0, 1.0, "uniform"), "k": ["a", "b"]}, n_levels=3)
+    >>> trials = optimizer.ask(100)
+    >>> len(trials), optimizer.is_exhausted
+    (6, True)
+    >>> sorted(trial.params["x"] for trial in trials if trial.params["k"] == "a")
+    [-1.0, 0.0, 1.0]
+    """
+
+    def __init__(
+        self,
+        space: Any,
+        *,
+        seed: int = 0,
+        n_levels: int | str = "auto",
+        prior: Sequence[Sequence[Trial]] = (),
+        resources: Sequence[float] = (1.0,),
+    ) -> None:
+        check_count("n_levels", n_levels, least=1)
+        self.n_levels = n_levels
+        self._grid: _Grid | None = None
+        self._visited: set[tuple[float, ...]] = set()
+        super().__init__(space, seed=seed, n_initial_points=1, prior=prior, resources=resources)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave out the grid, too, and how far it has been visited."""
+        return super().__getstate__() | {"_grid": None, "_visited": set()}
+
+    @property
+    def grid_size(self) -> int:
+        """Number of points of the grid."""
+        return self._known_grid().size
+
+    @property
+    def capacity(self) -> float:
+        """How many trials there can be: each point once with each resource."""
+        # An automatic grid is fitted to the budget, and no limit to it where the space is none.
+        is_fitted = self.n_levels == "auto"
+        return super().capacity if is_fitted else self.grid_size * len(self.resources)
+
+    @property
+    def _is_spent(self) -> bool:
+        return self._next() is None
+
+    def _see(self, trial: Trial) -> None:
+        super()._see(trial)
+        self._visited.add(_rounded(self._snap(trial.point)))
+
+    def _n_designed(self) -> int:
+        return 0
+
+    def _propose(
+        self,
+        rng: np.random.Generator,  # noqa: ARG002 - no chance in it
+    ) -> tuple[FloatArray, Mapping[str, Any]]:
+        point = self._next()
+        assert point is not None  # noqa: S101 - for mypy: not spent
+        return np.array(point), {}
+
+    def _next(self) -> tuple[float, ...] | None:
+        """Return the first point not visited yet, or None."""
+        grid = self._known_grid()
+        while grid.n_passed < grid.size:
+            point = self._snap(grid.point(grid.n_passed))
+            if _rounded(point) not in self._visited:
+                return point
+            grid.n_passed += 1
+        return None
+
+    def _known_grid(self) -> "_Grid":
+        if self._grid is None or self._grid.budget != self.budget:
+            self._grid = _Grid(self.budget, self._blocks())
+        return self._grid
+
+    def _blocks(self) -> "list[_Block]":
+        """Return the grid of each branch."""
+        space, counts = self.space, self._counts()
+        blocks = []
+        for number, branch in enumerate(space.branches):
+            middle = np.full(space.n_dims, 0.5)
+            if len(space.branches) > 1:
+                middle[0] = space.dimensions[0].to_unit(number)
+            columns = list(branch.values())
+            blocks.append(_Block(middle, columns, [self._levels(c, counts[c]) for c in columns]))
+        return blocks
+
+    def _levels(self, column: int, n_levels: int) -> FloatArray:
+        """List the places of a dimension's levels."""
+        dimension = self.space.dimensions[column]
+        if n_levels >= dimension.n_values:
+            return self._places(column)
+        if isinstance(dimension, Distribution) or n_levels == 1:
+            units = (np.arange(n_levels) + 0.5) / n_levels
+        else:
+            units = np.linspace(0.0, 1.0, n_levels)
+        return np.unique(dimension.snap(units))
+
+    def _counts(self) -> list[int]:
+        """Return the number of levels of each dimension."""
+        dimensions = self.space.dimensions
+        ranges = [k for k, d in enumerate(dimensions) if not isinstance(d, Categorical)]
+        most = [dimension.n_values for dimension in dimensions]
+        if self.n_levels != "auto":
+            most = [min(m, int(self.n_levels)) if k in ranges else m for k, m in enumerate(most)]
+            return [int(count) for count in most]
+        counts = [1 if k in ranges else int(m) for k, m in enumerate(most)]
+        n_points = self.budget or _DEFAULT_BUDGET
+        branches = [list(branch.values()) for branch in self.space.branches]
+
+        def size() -> int:
+            return sum(math.prod(counts[column] for column in branch) for branch in branches)
+
+        open_ = [column for column in ranges if most[column] > 1]
+        while open_:
+            column = min(open_, key=lambda column: (counts[column], column))
+            counts[column] += 1
+            if size() > n_points:
+                counts[column] -= 1
+                open_.remove(column)  # nor will it fit once others have more
+            elif counts[column] >= most[column]:
+                open_.remove(column)
+        return counts
+
+
+class _Block(NamedTuple):
+    """The grid of a branch: what its points have in common, and the levels of its columns."""
+
+    middle: FloatArray
+    columns: list[int]
+    levels: list[FloatArray]
+
+
+class _Grid:
+    """The points of some blocks, in the order in which they are visited.
+
+    Parameters
+    ----------
+    budget : int or None
+        What it was made for.
+    blocks : list of _Block
+
+    Attributes
+    ----------
+    size : int
+    n_passed : int
+        So many points at its beginning have been visited.
+    """
+
+    def __init__(self, budget: int | None, blocks: list[_Block]) -> None:
+        self.budget = budget
+        self._blocks = blocks
+        sizes = [math.prod(map(len, block.levels)) for block in blocks]
+        self._ends = list(accumulate(sizes))
+        self.size = self._ends[-1]
+        self.n_passed = 0
+        golden, unit = _GOLDEN
+        self._stride = max(1, self.size * golden // unit)
+        while math.gcd(self._stride, self.size) > 1:
+            self._stride += 1
+
+    def point(self, rank: int) -> FloatArray:
+        """Return the point that is visited at some place in the order, from 0."""
+        index = (self.size // 2 + rank * self._stride) % self.size
+        number = bisect_right(self._ends, index)
+        block = self._blocks[number]
+        index -= self._ends[number - 1] if number else 0
+        point = block.middle.copy()
+        for column, levels in zip(reversed(block.columns), reversed(block.levels), strict=True):
+            index, place = divmod(index, len(levels))
+            point[column] = levels[place]
+        return point
+
+
+def _rounded(point: Sequence[float]) -> tuple[float, ...]:
+    """Return a point such that one that was given as a value is found again."""
+    return tuple(round(unit, _N_DIGITS) for unit in point)

@@ -1,0 +1,58 @@
+"""The optimizers by name."""
+
+from typing import Any
+
+from sklearn_lepton._values import unknown_name
+from sklearn_lepton.optimizers._auto import AutoOptimizer
+from sklearn_lepton.optimizers._base import Optimizer
+from sklearn_lepton.optimizers._bayes import BayesOptimizer
+from sklearn_lepton.optimizers._genetic import GeneticOptimizer
+from sklearn_lepton.optimizers._grid import GridOptimizer
+from sklearn_lepton.optimizers._random import RandomOptimizer
+from sklearn_lepton.optimizers._swarm import SwarmOptimizer
+
+OPTIMIZERS: dict[str, type[Optimizer]] = {
+    "auto": AutoOptimizer,
+    "bayes": BayesOptimizer,
+    "swarm": SwarmOptimizer,
+    "genetic": GeneticOptimizer,
+    "random": RandomOptimizer,
+    "grid": GridOptimizer,
+}
+
+
+def make_optimizer(name: str, space: Any, **options: Any) -> Optimizer:
+    """Make an optimizer by its name.
+
+    Parameters
+    ----------
+    name : {"auto", "bayes", "swarm", "genetic", "random", "grid"}
+        Which one.
+    space : Space, dict or list of dict
+        What to search; see `Space`.
+    **options : object
+        Its parameters; all have ``seed``, ``prior`` and ``resources``.
+
+    Returns
+    -------
+    optimizer : Optimizer
+
+    Raises
+    ------
+    ValueError
+        If there is none of that name, or a parameter is outside its range.
+
+    Examples
+    --------
+    >>> from sklearn_lepton.optimizers import make_optimizer
+    >>> make_optimizer("grid", {"x": [1, 2, 3]}, seed=0).grid_size
+    3
+    """
+    return optimizer_class(name)(space, **options)
+
+
+def optimizer_class(name: str) -> type[Optimizer]:
+    """Return the class of the optimizer of a name; ValueError if there is none."""
+    if not isinstance(name, str) or name not in OPTIMIZERS:
+        raise ValueError(f"optimizer: {unknown_name(str(name), list(OPTIMIZERS))}")
+    return OPTIMIZERS[name]

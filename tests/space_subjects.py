@@ -1,0 +1,91 @@
+"""Estimators with a built-in space, with small data that they can be fitted to."""
+
+import inspect
+import warnings
+
+import numpy as np
+from scipy.sparse import csr_matrix
+from sklearn.base import clone, is_regressor
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.svm import LinearSVC
+from sklearn.tree import DecisionTreeClassifier
+from sklearn.utils import all_estimators
+
+from sklearn_lepton.default_spaces import _TABLE
+
+SKLEARN = dict(all_estimators())
+REQUIRED = {
+    "CalibratedClassifierCV": {"estimator": LinearSVC(), "cv": 2},
+    "ClassifierChain": {"estimator": LogisticRegression()},
+    "HDBSCAN": {"copy": True},
+    "OutputCodeClassifier": {"estimator": LogisticRegression()},
+    "RFE": {"estimator": LogisticRegression()},
+    "RegressorChain": {"estimator": Ridge()},
+    "SelectFromModel": {"estimator": DecisionTreeClassifier(random_state=0)},
+    "SelfTrainingClassifier": {"estimator": LogisticRegression()},
+    "StackingClassifier": {"estimators": [("a", DecisionTreeClassifier())], "cv": 2},
+    "StackingRegressor": {"estimators": [("a", Ridge())], "cv": 2},
+}
+COUNTS = {"CategoricalNB", "ComplementNB", "LatentDirichletAllocation", "MultinomialNB"}
+COUNTS |= {"MiniBatchNMF", "NMF", "TfidfTransformer", "BernoulliRBM"}
+TEXT = {"CountVectorizer", "HashingVectorizer", "TfidfVectorizer"}
+MANY_TARGETS = {"CCA", "ClassifierChain", "PLSCanonical", "PLSRegression", "RegressorChain"}
+MANY_TARGETS |= {name for name in SKLEARN if name.startswith("MultiTask")}
+ONE_COLUMN = {"IsotonicRegression"}
+# What makes a fit slow, and cannot make it fail.
+CHEAP = {"n_estimators": 5, "max_iter": 20, "n_iter": 5, "max_trials": 20, "iterations": 5}
+
+
+def names_in_the_table():
+    """Return the names of scikit-learn's classes that have something to tune."""
+    names = [name.removeprefix("sklearn.") for name, entry in _TABLE.items() if entry != {}]
+    return sorted(name for name in names if name in SKLEARN)
+
+
+def make(name):
+    """Make an estimator of scikit-learn, seeded."""
+    kind = SKLEARN[name]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # classes that are deprecated as a whole
+        estimator = kind(**REQUIRED.get(name, {}))
+    if "random_state" in inspect.signature(kind).parameters:
+        estimator.set_params(random_state=0)
+    return estimator
+
+
+def make_data(name, n_rows=60, n_columns=6, *, is_sparse=False):
+    """Make data that an estimator of some name can be fitted to."""
+    rng = np.random.default_rng(0)
+    estimator = make(name)
+    X = rng.normal(size=(n_rows, n_columns))
+    y = np.arange(n_rows) % 3
+    X[:, 0] += y
+    if name in COUNTS:
+        X = np.clip(np.rint(2 * X), 0, 3)
+        X[:4] = np.arange(4)[:, None]  # every category, early
+    elif name in ONE_COLUMN:
+        X = X[:, 0]
+    elif name in TEXT:
+        return [" ".join(f"word{w}" for w in rng.zipf(1.5, 20) % 100) for _ in range(n_rows)], y
+    if is_regressor(estimator) or name in MANY_TARGETS:
+        y = np.abs(X[:, 0] if X.ndim > 1 else X) + rng.uniform(0.1, 1.0, size=n_rows)
+    if name in MANY_TARGETS:
+        y = np.column_stack([y, np.roll(y, 1)])
+        if name.startswith("Classifier"):
+            y = (y > 1.2).astype(int)
+    return (csr_matrix(X) if is_sparse else X), y
+
+
+def fit(estimator, X, y, params):
+    """Fit a clone to the first half of the data; refusals and deprecations raise."""
+    cheap = {name: n for name, n in CHEAP.items() if name in estimator.get_params()}
+    half = (X.shape[0] if hasattr(X, "shape") else len(X)) // 2
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        warnings.simplefilter("error", FutureWarning)
+        warnings.simplefilter("error", DeprecationWarning)
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        warnings.filterwarnings("ignore", "Class PassiveAggressive")
+        fitted = clone(estimator).set_params(**params).set_params(**cheap)
+        return fitted.fit(X[:half], y[:half])
