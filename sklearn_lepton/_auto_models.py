@@ -25,7 +25,8 @@ from sklearn.utils.multiclass import type_of_target
 
 from sklearn_lepton._choice import candidates, plain_standard_error, score_of
 from sklearn_lepton._columns import Columns, read_columns
-from sklearn_lepton._models import Portfolio, Task, make_portfolio
+from sklearn_lepton._models import Task
+from sklearn_lepton._portfolio import Portfolio, make_portfolio
 from sklearn_lepton._trial import Trial
 from sklearn_lepton.space import Space
 
@@ -246,6 +247,14 @@ class ModelsMixin:
             self.__dict__.update(vars(inner) | own)
         return self
 
+    def _describe_models(self) -> list[str]:
+        """Say what was made of the columns, and how the models did; nothing of one estimator."""
+        if self._portfolio is None or self._columns is None:
+            return []
+        search: Any = self
+        models = describe_models(search.trials_, self._portfolio, search.space_)
+        return [self._columns.describe(), models]
+
     def _stand_in(self) -> Any:
         """Return an estimator that is like those that a task leads to."""
         if hasattr(self, "best_estimator_"):
@@ -326,24 +335,25 @@ class ModelsMixin:
 def _resolve(search: Any, X: Any, y: Any, params: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:
     """Make a search of models out of one of a task; also say what its `fit` is passed."""
     passed = dict(params)
-    weights = passed.get("sample_weight")
+    has_weights = passed.get("sample_weight") is not None
+    is_routed = get_config()["enable_metadata_routing"]
     inner = copy.copy(search)
-    is_again = "_update" in vars(search) or search.warm_start
-    if not (is_again and search._portfolio is not None):  # noqa: SLF001
+    goes_on = "_update" in vars(search) or (search.warm_start and hasattr(search, "trials_"))
+    if not goes_on or search._portfolio is None:  # noqa: SLF001
         columns = read_columns(X)
         n_rows = int(X.shape[0]) if hasattr(X, "shape") else len(X)
-        kind = search.estimator
-        task = read_task(kind, columns, y, n_rows=n_rows, has_weights=weights is not None)
-        portfolio = make_portfolio(task)
-        inner._columns, inner._portfolio = columns, portfolio  # noqa: SLF001
+        task = read_task(search.estimator, columns, y, n_rows=n_rows, has_weights=has_weights)
+        inner._columns = columns  # noqa: SLF001
+        inner._portfolio = make_portfolio(task, is_routed=is_routed)  # noqa: SLF001
         inner._splits = make_splits(task, has_groups=passed.get("groups") is not None)  # noqa: SLF001
     portfolio = inner._portfolio  # noqa: SLF001
     inner.estimator, inner.param_distributions = portfolio.pipeline, portfolio.space
+    inner.racing = search.racing or True
     if inner.cv is None:
         inner.cv = inner._splits  # noqa: SLF001
     if isinstance(search.initial_params, str) and search.initial_params == "default":
         inner.initial_params = portfolio.starts
-    if "sample_weight" in passed and not get_config()["enable_metadata_routing"]:
+    if has_weights and not is_routed:
         passed["model__sample_weight"] = passed.pop("sample_weight")
     return inner, passed
 

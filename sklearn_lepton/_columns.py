@@ -24,7 +24,7 @@ from sklearn.preprocessing import (
 
 _MOST_CATEGORIES = 30  # columns that one-hot encoding makes of one; the rarest share the last
 _MOST_CODES = 254  # what the bins of a boosted tree have room for
-_FEW_VALUES = 0.9  # of the rows: texts with more values name the row, and tell nothing of others
+_UNIQUE = 0.9  # of the rows: texts with more values name the row, and tell nothing of others
 _WORDS = 3.0  # on average, from which on texts are read word by word
 _N_TOPICS = 8
 _CALENDAR = ("days", "year", "month", "weekday", "hour")
@@ -61,6 +61,11 @@ class Columns:
     n_made: int = 0
     is_plain: bool = True
     is_sparse: bool = False
+
+    @property
+    def is_any(self) -> bool:
+        """Whether there is a column to learn from."""
+        return bool(self.numbers or self.categories or self.dates or self.texts)
 
     def describe(self) -> str:
         """Say in words what was made of the columns."""
@@ -171,7 +176,7 @@ def _read_column(column: Any, key: Any, columns: Columns) -> None:
         columns.dropped.append(f"{key!r} (no value)")
         return
     n_values = len(set(texts))
-    if n_values > _FEW_VALUES * len(texts) and n_values > 10 and not is_categorical:
+    if n_values > _UNIQUE * len(texts) and n_values > 10 and not is_categorical:
         if np.mean([text.count(" ") + 1 for text in texts]) >= _WORDS:
             columns.texts.append(key)
             columns.n_made += _N_TOPICS
@@ -343,6 +348,11 @@ def to_words(X: Any) -> Any:
     )
 
 
+def untouched() -> FunctionTransformer:
+    """Make the preparation that changes nothing."""
+    return _function(None)
+
+
 def for_trees(columns: Columns) -> Any:
     """Make the preparation for trees: codes for categories, missing values as they are.
 
@@ -356,7 +366,7 @@ def for_trees(columns: Columns) -> Any:
         Not fitted. The columns of categories come first.
     """
     if columns.is_sparse or (columns.is_plain and not columns.dropped):
-        return _function(None)
+        return untouched()
     encoder = OrdinalEncoder(
         handle_unknown="use_encoded_value",
         unknown_value=np.nan,
@@ -367,7 +377,7 @@ def for_trees(columns: Columns) -> Any:
         ("categories", _then(to_categories, ("encode", encoder)), columns.categories),
         ("numbers", _numeric(columns), columns.numbers),
     ]
-    return _transformer([*parts, *_of_the_rest(columns, [])], columns)
+    return _transformer([*parts, *_of_the_rest(columns, [])])
 
 
 def for_distances(columns: Columns) -> Any:
@@ -396,7 +406,7 @@ def for_distances(columns: Columns) -> Any:
         ("numbers", numbers, columns.numbers),
         ("categories", _then(to_categories, ("encode", encoder)), columns.categories),
     ]
-    return _transformer([*parts, *_of_the_rest(columns, scaled)], columns)
+    return _transformer([*parts, *_of_the_rest(columns, scaled)])
 
 
 def _imputer() -> SimpleImputer:
@@ -430,10 +440,6 @@ def _of_the_rest(columns: Columns, scaled: list[tuple[str, Any]]) -> list[tuple[
     return parts
 
 
-def _transformer(parts: list[tuple[str, Any, Any]], columns: Columns) -> ColumnTransformer:
+def _transformer(parts: list[tuple[str, Any, Any]]) -> ColumnTransformer:
     kept = [part for part in parts if part[2]]
-    if not kept:
-        raise ValueError(
-            f"None of the {columns.n_columns} columns of X can be learned from: {columns.describe()}"
-        )
     return ColumnTransformer(kept, sparse_threshold=0.0)

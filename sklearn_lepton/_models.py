@@ -1,14 +1,17 @@
-"""Models: what is tried where the user names no estimator, and where each of them starts."""
+"""Models: what is tried where the user names no estimator, and where each of them starts.
+
+Each function below makes one model for a task, or none where it does not suit it: the
+estimator, the space of its parameters, and the settings that are tried first.
+"""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis, QuadraticDiscriminantAnalysis
-from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.ensemble import (
     ExtraTreesClassifier,
     ExtraTreesRegressor,
@@ -32,17 +35,20 @@ from sklearn.preprocessing import (
     StandardScaler,
 )
 from sklearn.svm import SVC, SVR
-from sklearn.utils.validation import has_fit_parameter
 
-from sklearn_lepton._columns import Columns, for_distances, for_trees
-from sklearn_lepton._dimension import Categorical, Integer, Real
+from sklearn_lepton._columns import Columns
+from sklearn_lepton._dimension import Integer, Real
 
-_SKEWED = 1.0  # from which skewness of the target on its transformation is tried
+_SKEWED = 1.0  # skewness of the target, from which on its transformation is tried
 _IMBALANCED = 0.2  # share of the rarest class, below which weights of classes are tried
-_MOST_PRODUCTS = 20  # numbers, whose products linear models are given
-_LEAST_CLASS = 10  # rows of the rarest class that some models need
+_MOST_SPLINES, _MOST_PRODUCTS = 40, 20  # numbers
+_LEAST_ROWS = 50  # for splines and products
+LARGE = 5000  # rows, from which on dear models get cheaper first settings
+_MOST_ROWS = {"vectors": 3000, "process": 800, "neighbours": 20_000}
+_LEAST_CLASS = {"vectors": 6, "discriminants": 2, "quadratic": 10}
 
 _SCALE = "prepare__numbers__scale"
+_TARGET = "model__transformer"
 
 
 @dataclass(frozen=True)
@@ -59,7 +65,7 @@ class Task:
     least_class : int
         Rows of the rarest class; `n_rows` in regression.
     n_targets : int
-    skewness : float
+    skewness : float, >= 0
         Of the target, in regression.
     has_weights : bool
         Whether models must take ``sample_weight``.
@@ -78,14 +84,20 @@ class Task:
     is_constant: bool = False
 
     @property
-    def n_made(self) -> int:
+    def width(self) -> int:
         """Columns after preparation, at least 1."""
         return max(self.columns.n_made, 1)
 
     @property
-    def cells(self) -> int:
-        """Number of values of the prepared data."""
-        return self.n_rows * self.n_made
+    def is_single(self) -> bool:
+        """Whether there is one target."""
+        return self.n_targets == 1
+
+    @property
+    def is_imbalanced(self) -> bool:
+        """Whether weights of classes are worth trying."""
+        share = self.least_class / self.n_rows
+        return self.is_classifier and self.is_single and share < _IMBALANCED
 
 
 class Model(NamedTuple):
@@ -99,13 +111,9 @@ class Model(NamedTuple):
     is_tree : bool
         Whether it is given codes and missing values.
     space : dict
-        Of the estimator's own parameters.
+        Of the pipeline's parameters.
     starts : list of dict
         Settings that are tried first, the best guess first.
-    path : str
-        What stands before the names of the model's parameters.
-    prepare : dict
-        What of the preparation is tuned.
     """
 
     name: str
@@ -113,33 +121,77 @@ class Model(NamedTuple):
     is_tree: bool
     space: Mapping[str, Any]
     starts: Sequence[Mapping[str, Any]]
-    path: str = ""
-    prepare: Mapping[str, Any] = {}  # noqa: RUF012 - never changed
 
 
-class Portfolio(NamedTuple):
-    """What a search is to search.
+@dataclass(frozen=True)
+class Kit:
+    """What models are made with; the same objects for all, so that they are one dimension.
 
     Attributes
     ----------
-    pipeline : Pipeline
-        With the steps ``prepare`` and ``model``.
-    space : list of dict
-        A branch a model.
-    starts : list of dict
-        Settings of `space`, in the order in which they are tried.
-    names : list of str
-        Of the models, in words, by branch.
+    task : Task
+    scales : dict
+        By name, what may become of numbers.
+    targets : list
+        What may become of the target.
     """
 
-    pipeline: Pipeline
-    space: list[dict[str, Any]]
-    starts: list[dict[str, Any]]
-    names: list[str]
+    task: Task
+    scales: Mapping[str, Any] = field(default_factory=dict)
+    targets: Sequence[Any] = ()
+
+    def model(
+        self,
+        name: str,
+        estimator: Any,
+        space: Mapping[str, Any],
+        *starts: Mapping[str, Any],
+        scales: Sequence[str] = (),
+        path: str = "",
+    ) -> Model:
+        """Make a model of an estimator.
+
+        Parameters
+        ----------
+        name : str
+        estimator : estimator object
+        space : dict
+            Of its own parameters.
+        *starts : dict
+            Of its own parameters; ``"scale"`` names one of `scales`.
+        scales : sequence of str, default=()
+            What numbers are tried as; empty for trees.
+        path : str, default=""
+            What the parameters' names begin with.
+
+        Returns
+        -------
+        model : Model
+        """
+        choices = {key: self.scales[key] for key in scales if key in self.scales}
+        whole: dict[str, Any] = {_SCALE: list(choices.values())} if choices else {}
+        fixed: dict[str, Any] = {}
+        if not self.task.is_classifier:
+            estimator = TransformedTargetRegressor(estimator, transformer=self.targets[0])
+            path = "regressor__"
+            whole[_TARGET] = list(self.targets)
+            fixed[_TARGET] = self.targets[-1]
+        elif self.task.is_imbalanced and "class_weight" in estimator.get_params(deep=False):
+            space = {**space, "class_weight": [None, "balanced"]}
+            fixed[f"model__{path}class_weight"] = None
+        whole |= {f"model__{path}{key}": values for key, values in space.items()}
+        queue = []
+        for start in starts:
+            wanted = start.get("scale", "standard")
+            if choices and wanted not in choices:
+                continue
+            own = {f"model__{path}{key}": v for key, v in start.items() if key != "scale"}
+            queue.append(fixed | own | ({_SCALE: choices[wanted]} if choices else {}))
+        return Model(name, estimator, not scales, whole, queue)
 
 
-def make_portfolio(task: Task) -> Portfolio:
-    """Choose models, their spaces and where they start.
+def make_kit(task: Task) -> Kit:
+    """Make what models are made with.
 
     Parameters
     ----------
@@ -147,96 +199,54 @@ def make_portfolio(task: Task) -> Portfolio:
 
     Returns
     -------
-    portfolio : Portfolio
+    kit : Kit
     """
-    has_columns = task.columns.is_sparse or bool(
-        task.columns.numbers or task.columns.categories or task.columns.dates or task.columns.texts
-    )
-    if task.is_constant or not has_columns:
-        dummy = DummyClassifier() if task.is_classifier else DummyRegressor()
-        pipeline = Pipeline([("prepare", for_trees(Columns(is_sparse=True))), ("model", dummy)])
-        name = "a constant prediction"
-        return Portfolio(pipeline, [{"model": [dummy]}], [{"model": dummy}], [name])
-    models = _classifiers(task) if task.is_classifier else _regressors(task)
-    preparations = {True: for_trees(task.columns), False: for_distances(task.columns)}
-    branches, queues = [], []
-    for model in models:
-        first = {"prepare": preparations[model.is_tree], "model": model.estimator}
-        branch = {name: Categorical([value]) for name, value in first.items()}
-        branch |= {f"model__{model.path}{name}": v for name, v in model.space.items()}
-        branch |= model.prepare
-        branches.append(branch)
-        queues.append([
-            first | {n if "__" in n else f"model__{model.path}{n}": v for n, v in start.items()}
-            for start in model.starts
-        ])  # fmt: skip
-    rounds = range(max(map(len, queues)))
-    starts = [queue[turn] for turn in rounds for queue in queues if turn < len(queue)]
-    first = queues[0][0]
-    pipeline = Pipeline([("prepare", first["prepare"]), ("model", first["model"])])
-    return Portfolio(pipeline, branches, starts, [model.name for model in models])
-
-
-def _scales(task: Task, *, is_linear: bool = False) -> dict[str, Any]:
-    """Make the space of what becomes of numbers, and name the choices."""
-    if task.columns.is_sparse or not task.columns.numbers:
-        return {}
-    return {name: scale for name, scale in _all_scales(task).items() if is_linear or name in _PLAIN}
+    targets: list[Any] = [StandardScaler()]
+    if task.skewness > _SKEWED:
+        targets.append(PowerTransformer())
+    n_numbers = len(task.columns.numbers)
+    if task.columns.is_sparse or not n_numbers:
+        return Kit(task, targets=targets)
+    n_quantiles = int(min(100, max(5, task.n_rows // 3)))
+    scales: dict[str, Any] = {
+        "standard": StandardScaler(),
+        "normal": QuantileTransformer(n_quantiles=n_quantiles, output_distribution="normal"),
+    }
+    if n_numbers <= _MOST_SPLINES and task.n_rows >= _LEAST_ROWS:
+        rank = QuantileTransformer(n_quantiles=n_quantiles)
+        spline = SplineTransformer(n_knots=5, include_bias=False)
+        scales["splines"] = Pipeline([("rank", rank), ("spline", spline)])
+    if 1 < n_numbers <= _MOST_PRODUCTS and task.n_rows >= _LEAST_ROWS:
+        steps = [("before", StandardScaler()), ("products", PolynomialFeatures(include_bias=False))]
+        scales["products"] = Pipeline([*steps, ("after", StandardScaler())])
+    return Kit(task, scales, targets)
 
 
 _PLAIN = ("standard", "normal")
+_LINEAR = (*_PLAIN, "splines", "products")
 
 
-def _all_scales(task: Task) -> dict[str, Any]:
-    n_quantiles = int(min(100, max(5, task.n_rows // 3)))
-    normal = QuantileTransformer(n_quantiles=n_quantiles, output_distribution="normal")
-    scales = {"standard": StandardScaler(), "normal": normal}
-    if len(task.columns.numbers) <= _MOST_PRODUCTS * 2 and task.n_rows >= 50:
-        scales["splines"] = Pipeline([
-            ("rank", QuantileTransformer(n_quantiles=n_quantiles)),
-            ("spline", SplineTransformer(n_knots=5, include_bias=False)),
-        ])  # fmt: skip
-    if 1 < len(task.columns.numbers) <= _MOST_PRODUCTS:
-        scales["products"] = Pipeline([
-            ("first", StandardScaler()),
-            ("products", PolynomialFeatures(include_bias=False)),
-            ("scale", StandardScaler()),
-        ])  # fmt: skip
-    return scales
+def linear(kit: Kit) -> Model | None:
+    """Make a linear model, regularised by the squares of its weights."""
+    if not kit.task.is_classifier:
+        starts = [{"alpha": 1.0, "scale": scale} for scale in ("standard", "splines", "products")]
+        space = {"alpha": Real(1e-3, 1e4, log=True)}
+        return kit.model("ridge regression", Ridge(), space, *starts, scales=_LINEAR)
+    if not kit.task.is_single:
+        return None
+    logistic = LogisticRegression(max_iter=500)
+    weights = {"standard": 1.0, "splines": 0.1, "products": 0.1}
+    starts = [{"C": C, "scale": scale} for scale, C in weights.items()]
+    space = {"C": Real(1e-4, 1e3, log=True)}
+    return kit.model("logistic regression", logistic, space, *starts, scales=_LINEAR)
 
 
-class _Scales:
-    """The choices of `_SCALE` as the same objects in all models, since they are one dimension."""
-
-    def __init__(self, task: Task) -> None:
-        self.linear = _scales(task, is_linear=True)
-        self.plain = {name: self.linear[name] for name in _PLAIN if name in self.linear}
-
-    def tuned(self, *, is_linear: bool) -> dict[str, Any]:
-        choices = self.linear if is_linear else self.plain
-        return {_SCALE: list(choices.values())} if choices else {}
-
-    def start(self, name: str) -> dict[str, Any]:
-        """Return the part of a start that names a choice; nothing where there is none."""
-        return {_SCALE: self.linear[name]} if name in self.linear else {}
-
-    def has(self, name: str) -> bool:
-        return name in self.linear
-
-
-def _leaf(task: Task) -> Integer:
-    return Integer(1, max(2, min(50, task.n_rows // 10)), log=True)
-
-
-def _forest_space(task: Task) -> dict[str, Any]:
-    return {
-        "max_features": Real(min(0.1, 1.0), 1.0),
-        "min_samples_leaf": _leaf(task),
-        "n_estimators": Integer(50, 400, log=True),
-    }
-
-
-def _boosting_space(task: Task) -> dict[str, Any]:
+def boosting(kit: Kit) -> Model | None:
+    """Make gradient boosting."""
+    task = kit.task
+    if not task.is_single or task.columns.is_sparse:
+        return None
+    kind = HistGradientBoostingClassifier if task.is_classifier else HistGradientBoostingRegressor
     space: dict[str, Any] = {
         "learning_rate": Real(0.01, 0.3, log=True),
         "max_iter": Integer(25, 400, log=True),
@@ -245,298 +255,187 @@ def _boosting_space(task: Task) -> dict[str, Any]:
         "l2_regularization": Real(1e-3, 100.0, log=True),
         "max_features": Real(0.3, 1.0),
     }
+    shared: dict[str, Any] = {"min_samples_leaf": max(2, min(20, task.n_rows // 20))}
     if task.columns.categories:
-        places = list(range(len(task.columns.categories)))
-        space["categorical_features"] = [None, places]
-    return space
+        space["categorical_features"] = [None, list(range(len(task.columns.categories)))]
+        shared["categorical_features"] = None
+    names = list(space)[:3] + ["l2_regularization", "max_features"]
+    table = [(0.05, 120, 6, 1.0, 0.5), (0.1, 100, 31, 1e-3, 1.0), (0.05, 300, 16, 10.0, 0.7)]
+    starts = [shared | dict(zip(names, row, strict=True)) for row in table]
+    if task.n_rows >= LARGE:
+        starts = [starts[1], starts[2], starts[0]]
+    estimator = kind(early_stopping=False, random_state=0)
+    return kit.model("gradient boosting", estimator, space, *starts)
 
 
-def _boosting_starts(task: Task) -> list[dict[str, Any]]:
-    leaf = max(2, min(20, task.n_rows // 20))
-    starts: list[dict[str, Any]] = [
-        {"learning_rate": 0.05, "max_iter": 120, "max_leaf_nodes": 6, "l2_regularization": 1.0},
-        {"learning_rate": 0.1, "max_iter": 100, "max_leaf_nodes": 31, "l2_regularization": 1e-3},
-        {"learning_rate": 0.05, "max_iter": 300, "max_leaf_nodes": 16, "l2_regularization": 10.0},
-    ]
-    if task.n_rows > 20_000:
-        starts = starts[1:]
-    for start in starts:
-        start |= {"min_samples_leaf": leaf, "max_features": 1.0}
-        if task.columns.categories:
-            start["categorical_features"] = None
-    starts[0]["max_features"] = 0.5
-    return starts
+def extra_trees(kit: Kit) -> Model | None:
+    """Make extremely randomised trees."""
+    kind = ExtraTreesClassifier if kit.task.is_classifier else ExtraTreesRegressor
+    return _forest(kit, "extra trees", kind)
 
 
-def _is_fit(model: Model, task: Task) -> bool:
-    """Say whether a model takes what the task needs."""
-    estimator = model.estimator
-    inner = getattr(estimator, "regressor", estimator)
-    return not task.has_weights or has_fit_parameter(inner, "sample_weight")
+def forest(kit: Kit) -> Model | None:
+    """Make a random forest."""
+    kind = RandomForestClassifier if kit.task.is_classifier else RandomForestRegressor
+    return _forest(kit, "random forest", kind)
 
 
-def _class_weights(task: Task) -> dict[str, Any]:
-    if task.least_class >= _IMBALANCED * task.n_rows or task.n_targets > 1:
-        return {}
-    return {"class_weight": [None, "balanced"]}
+def _forest(kit: Kit, name: str, kind: Any) -> Model:
+    task = kit.task
+    leaf = Integer(1, max(2, min(50, task.n_rows // 10)), log=True)
+    space: dict[str, Any] = {
+        "max_features": Real(0.1, 1.0),
+        "min_samples_leaf": leaf,
+        "n_estimators": Integer(50, 300, log=True),
+    }
+    share = 1.0 / np.sqrt(task.width) if task.is_classifier else 0.6
+    start: dict[str, Any] = {
+        "max_features": float(np.clip(share, 0.1, 1.0)),
+        "min_samples_leaf": 3 if task.n_rows < LARGE else 10,
+        "n_estimators": 100 if task.n_rows < LARGE else 50,
+    }
+    start["min_samples_leaf"] = min(start["min_samples_leaf"], leaf.high)
+    if task.is_classifier:
+        space["criterion"] = ["gini", "entropy"]
+        start["criterion"] = "entropy"
+    return kit.model(name, kind(random_state=0), space, start)
 
 
-def _unweighted(space: Mapping[str, Any]) -> dict[str, Any]:
-    return {"class_weight": None} if "class_weight" in space else {}
+def vectors(kit: Kit) -> Model | None:
+    """Make support vectors, calibrated so that they know probabilities."""
+    task = kit.task
+    if task.n_rows > _MOST_ROWS["vectors"] or not task.is_single:
+        return None
+    gamma = 1.0 / task.width
+    space: dict[str, Any] = {
+        "C": Real(1e-2, 1e3, log=True),
+        "gamma": Real(0.01 * gamma, 10.0 * gamma, log=True),
+    }
+    start = {"C": 1.0, "gamma": 0.5 * gamma}
+    if not task.is_classifier:
+        space["epsilon"] = Real(1e-3, 0.5, log=True)
+        start["epsilon"] = 0.1
+        return kit.model("support vectors", SVR(), space, start, scales=_PLAIN)
+    if task.least_class < _LEAST_CLASS["vectors"]:
+        return None
+    machine = CalibratedClassifierCV(SVC(random_state=0), ensemble=False, cv=3)
+    path = "estimator__"
+    return kit.model("support vectors", machine, space, start, scales=_PLAIN, path=path)
 
 
-def _classifiers(task: Task) -> list[Model]:
-    scales, weights = _Scales(task), _class_weights(task)
-    linear = scales.tuned(is_linear=True)
-    plain = scales.tuned(is_linear=False)
-    n, p, dense = task.n_rows, task.n_made, not task.columns.is_sparse
-    none = _unweighted(weights)
-    models: list[Model] = []
-    if task.n_targets == 1:
-        starts = [scales.start("standard") | none | {"C": 1.0}]
-        starts += [scales.start(k) | none | {"C": 0.1} for k in ("splines", "products") if scales.has(k)]
-        starts += [scales.start("standard") | none | {"C": 0.03}]
-        models.append(
-            Model(
-                "logistic regression",
-                LogisticRegression(max_iter=500),
-                False,
-                {"C": Real(1e-4, 1e3, log=True), **weights},
-                starts,
-                prepare=linear,
-            )
-        )
-        if dense:
-            models.append(
-                Model(
-                    "gradient boosting",
-                    HistGradientBoostingClassifier(early_stopping=False, random_state=0),
-                    True,
-                    _boosting_space(task) | weights,
-                    [none | start for start in _boosting_starts(task)],
-                )
-            )
-    for name, forest in (
-        ("extra trees", ExtraTreesClassifier(random_state=0)),
-        ("random forest", RandomForestClassifier(random_state=0)),
-    ):
-        root = float(np.clip(1.0 / np.sqrt(p), 0.1, 1.0))
-        few = {"max_features": root, "n_estimators": 150, **none}
-        leaves = [{"min_samples_leaf": leaf} for leaf in ((3, 1) if n < 20_000 else (10,))]
-        leaves = [leaf for leaf in leaves if leaf["min_samples_leaf"] <= max(2, n // 10)]
-        space = _forest_space(task) | weights | {"criterion": ["gini", "entropy"]}
-        starts = [few | {"criterion": "entropy"} | leaf for leaf in leaves]
-        models.append(Model(name, forest, True, space, starts))
-    if task.n_targets == 1 and n <= 3000 and task.least_class >= 5:
-        models.append(
-            Model(
-                "support vectors",
-                CalibratedClassifierCV(SVC(random_state=0), ensemble=False, cv=3),
-                False,
-                {"C": Real(1e-2, 1e3, log=True), "gamma": Real(1e-2 / p, 10.0 / p, log=True), **weights},
-                [_plain_start(scales) | none | {"C": 1.0, "gamma": 0.5 / p}],
-                path="estimator__",
-                prepare=plain,
-            )
-        )
-    if task.n_targets == 1 and dense and p <= 300:
-        models.append(
-            Model(
-                "linear discriminants",
-                LinearDiscriminantAnalysis(solver="lsqr"),
-                False,
-                {"shrinkage": Real(1e-4, 1.0, log=True)},
-                [scales.start("normal") | {"shrinkage": 0.01}],
-                prepare=linear,
-            )
-        )
-        models.append(
-            Model(
-                "naive Bayes",
-                GaussianNB(),
-                False,
-                {"var_smoothing": Real(1e-9, 1.0, log=True)},
-                [_plain_start(scales) | {"var_smoothing": 1e-2}],
-                prepare=plain,
-            )
-        )
-        if p <= 50 and task.least_class >= max(_LEAST_CLASS, 2 * p):
-            models.append(
-                Model(
-                    "quadratic discriminants",
-                    QuadraticDiscriminantAnalysis(),
-                    False,
-                    {"reg_param": Real(1e-4, 1.0, log=True)},
-                    [_plain_start(scales) | {"reg_param": 0.1}],
-                    prepare=plain,
-                )
-            )
-    if n <= 20_000:
-        models.append(_neighbours(KNeighborsClassifier(), task, plain, scales))
-    models.append(_network(MLPClassifier, task, plain, scales))
-    return [model for model in models if _is_fit(model, task)]
+def process(kit: Kit) -> Model | None:
+    """Make a Gaussian process for a few amounts."""
+    task = kit.task
+    is_small = task.n_rows <= _MOST_ROWS["process"] and not task.columns.is_sparse
+    if task.is_classifier or not task.is_single or not is_small:
+        return None
+    length = float(np.sqrt(task.width))
+    bounds = (0.05 * length, 100.0 * length)
+    noise = WhiteKernel(0.3, (1e-5, 10.0))
+    smooth = ConstantKernel(1.0) * RBF(length, bounds) + noise
+    rough = ConstantKernel(1.0) * Matern(length, bounds, nu=1.5) + noise
+    trend = ConstantKernel(0.1) * DotProduct(1.0) + ConstantKernel(1.0) * Matern(length, bounds)
+    space = {"kernel": [smooth, rough, trend + noise]}
+    estimator = GaussianProcessRegressor(smooth, random_state=0)
+    return kit.model("Gaussian process", estimator, space, {"kernel": rough}, scales=_PLAIN)
 
 
-def _plain_start(scales: _Scales, name: str = "standard") -> dict[str, Any]:
-    return scales.start(name)
+def sparse_linear(kit: Kit) -> Model | None:
+    """Make a linear model that leaves columns out, for amounts."""
+    if kit.task.is_classifier:
+        return None
+    space = {"alpha": Real(1e-4, 1.0, log=True), "l1_ratio": Real(0.05, 1.0)}
+    scale = "products" if "products" in kit.scales else "standard"
+    start = {"alpha": 0.01, "l1_ratio": 0.9, "scale": scale}
+    estimator = ElasticNet(max_iter=2000)
+    return kit.model("elastic net", estimator, space, start, scales=_LINEAR)
 
 
-def _neighbours(
-    estimator: Any, task: Task, plain: dict[str, Any], scales: _Scales, path: str = ""
-) -> Model:
+def neighbours(kit: Kit) -> Model | None:
+    """Make nearest neighbours."""
+    task = kit.task
+    if task.n_rows > _MOST_ROWS["neighbours"]:
+        return None
     most = max(2, min(100, task.n_rows // 4))
-    return Model(
-        "nearest neighbours",
-        estimator,
-        False,
-        {"n_neighbors": Integer(1, most, log=True), "weights": ["uniform", "distance"], "p": [1, 2]},
-        [
-            _plain_start(scales)
-            | {"n_neighbors": min(15, most), "weights": "distance", "p": 1}
-        ],
-        path=path,
-        prepare=plain,
-    )  # fmt: skip
+    space = {
+        "n_neighbors": Integer(1, most, log=True),
+        "weights": ["uniform", "distance"],
+        "p": [1, 2],
+    }
+    start = {"n_neighbors": min(15, most), "weights": "distance", "p": 1}
+    if task.columns.is_sparse:
+        space["p"], start["p"] = [2], 2
+    kind = KNeighborsClassifier if task.is_classifier else KNeighborsRegressor
+    return kit.model("nearest neighbours", kind(), space, start, scales=_PLAIN)
 
 
-def _network(
-    kind: Any, task: Task, plain: dict[str, Any], scales: _Scales, path: str = ""
-) -> Model:
-    is_small = task.n_rows < 5000
-    # Few rows are too few to leave some out for early stopping: a weight decay takes its place.
-    network = kind(
-        hidden_layer_sizes=(64,),
+def network(kit: Kit) -> Model | None:
+    """Make a neural network."""
+    # Few rows are too few to leave some out for early stopping: weight decay takes its place.
+    is_small = kit.task.n_rows < LARGE
+    estimator = (MLPClassifier if kit.task.is_classifier else MLPRegressor)(
         early_stopping=not is_small,
-        max_iter=100 if is_small else 200,
+        max_iter=100,
         tol=1e-3 if is_small else 1e-4,
-        n_iter_no_change=10,
         random_state=0,
     )
-    estimator = TransformedTargetRegressor(network, transformer=StandardScaler()) if path else network
     space = {
         "alpha": Real(1e-4, 30.0, log=True),
         "hidden_layer_sizes": [(32,), (64,), (128,), (32, 32), (64, 64)],
         "learning_rate_init": Real(1e-3, 3e-2, log=True),
     }
     start = {"alpha": 1.0, "hidden_layer_sizes": (64,), "learning_rate_init": 5e-3}
-    return Model(
-        "neural network",
-        estimator,
-        False,
-        space,
-        [_plain_start(scales) | start],
-        path=path,
-        prepare=plain,
-    )
+    return kit.model("neural network", estimator, space, start, scales=_PLAIN)
 
 
-def _regressors(task: Task) -> list[Model]:
-    scales = _Scales(task)
-    linear, plain = scales.tuned(is_linear=True), scales.tuned(is_linear=False)
-    n, p, dense = task.n_rows, task.n_made, not task.columns.is_sparse
-    is_one = task.n_targets == 1
-    targets = [StandardScaler()]
-    if task.skewness > _SKEWED:
-        targets.append(PowerTransformer())
-    last = targets[-1]
-
-    def scaled(regressor: Any) -> Any:
-        return TransformedTargetRegressor(regressor, transformer=targets[0])
-
-    path, of_target = "regressor__", {"model__transformer": targets}
-    first = {"model__transformer": last}
-    leaf = max(1, min(3, n // 10))
-    models: list[Model] = []
-    ridge = [{"alpha": 1.0} | scales.start("standard")]
-    ridge += [{"alpha": 1.0} | scales.start(k) for k in ("splines", "products") if scales.has(k)]
-    models.append(
-        Model(
-            "ridge regression",
-            scaled(Ridge()),
-            False,
-            {"alpha": Real(1e-3, 1e4, log=True)},
-            [first | start for start in ridge],
-            path=path,
-            prepare=linear | of_target,
-        )
-    )
-    if is_one and dense:
-        models.append(
-            Model(
-                "gradient boosting",
-                scaled(HistGradientBoostingRegressor(early_stopping=False, random_state=0)),
-                True,
-                _boosting_space(task),
-                [first | start for start in _boosting_starts(task)],
-                path=path,
-                prepare=of_target,
-            )
-        )
-    for name, forest in (
-        ("extra trees", ExtraTreesRegressor(random_state=0)),
-        ("random forest", RandomForestRegressor(random_state=0)),
-    ):
-        few = {"max_features": 0.6 if p > 2 else 1.0, "n_estimators": 100}
-        start = first | few | {"min_samples_leaf": leaf}
-        space = _forest_space(task)
-        models.append(Model(name, scaled(forest), True, space, [start], path=path, prepare=of_target))
-    if is_one and n <= 5000:
-        models.append(
-            Model(
-                "support vectors",
-                scaled(SVR()),
-                False,
-                {
-                    "C": Real(1e-2, 1e3, log=True),
-                    "gamma": Real(1e-2 / p, 10.0 / p, log=True),
-                    "epsilon": Real(1e-3, 0.5, log=True),
-                },
-                [first | _plain_start(scales) | {"C": 1.0, "gamma": 0.5 / p, "epsilon": 0.1}],
-                path=path,
-                prepare=plain | of_target,
-            )
-        )
-    if dense and n <= 800 and is_one:
-        models.append(_process(scaled, task, plain | of_target, first | _plain_start(scales)))
-    models.append(
-        Model(
-            "elastic net",
-            scaled(ElasticNet(max_iter=2000)),
-            False,
-            {"alpha": Real(1e-4, 1.0, log=True), "l1_ratio": Real(0.05, 1.0)},
-            [
-                first | scales.start(k) | {"alpha": 0.01, "l1_ratio": 0.9}
-                for k in (["products"] if scales.has("products") else ["standard"])
-            ],
-            path=path,
-            prepare=linear | of_target,
-        )
-    )  # fmt: skip
-    if n <= 20_000:
-        neighbours = _neighbours(scaled(KNeighborsRegressor()), task, plain | of_target, scales, path)
-        models.append(neighbours)
-    network = _network(MLPRegressor, task, plain | of_target, scales, path)
-    models.append(network)
-    return [model for model in models if _is_fit(model, task)]
+def discriminants(kit: Kit) -> Model | None:
+    """Make linear discriminants."""
+    if not _suits_densities(kit.task, most=300) or kit.task.least_class < 2:
+        return None
+    estimator = LinearDiscriminantAnalysis(solver="lsqr", shrinkage=0.01)
+    space = {"shrinkage": Real(1e-4, 1.0, log=True)}
+    start = {"shrinkage": 0.01, "scale": "normal"}
+    return kit.model("linear discriminants", estimator, space, start, scales=_LINEAR)
 
 
-def _process(scaled: Any, task: Task, prepare: dict[str, Any], start: dict[str, Any]) -> Model:
-    width = float(np.sqrt(task.n_made))
-    noise = WhiteKernel(0.3, (1e-5, 10.0))
-    kernels = [
-        ConstantKernel(1.0) * RBF(width, (0.05 * width, 100 * width)) + noise,
-        ConstantKernel(1.0) * Matern(width, (0.05 * width, 100 * width), nu=1.5) + noise,
-        ConstantKernel(0.1) * DotProduct(1.0)
-        + ConstantKernel(1.0) * Matern(width, (0.05 * width, 100 * width), nu=2.5)
-        + noise,
-    ]
-    process = GaussianProcessRegressor(kernels[0], random_state=0)
-    return Model(
-        "Gaussian process",
-        scaled(process),
-        False,
-        {"kernel": kernels},
-        [start | {"kernel": kernels[1]}],
-        path="regressor__",
-        prepare=prepare,
-    )
+def quadratic(kit: Kit) -> Model | None:
+    """Make quadratic discriminants."""
+    least = max(_LEAST_CLASS["quadratic"], 2 * kit.task.width)
+    if not _suits_densities(kit.task, most=50) or kit.task.least_class < least:
+        return None
+    space = {"reg_param": Real(1e-4, 1.0, log=True)}
+    estimator = QuadraticDiscriminantAnalysis(reg_param=0.1)
+    start = {"reg_param": 0.1}
+    return kit.model("quadratic discriminants", estimator, space, start, scales=_PLAIN)
+
+
+def bayes(kit: Kit) -> Model | None:
+    """Make naive Bayes."""
+    if not _suits_densities(kit.task, most=10_000):
+        return None
+    space = {"var_smoothing": Real(1e-9, 1.0, log=True)}
+    start = {"var_smoothing": 1e-2}
+    return kit.model("naive Bayes", GaussianNB(), space, start, scales=_PLAIN)
+
+
+def _suits_densities(task: Task, *, most: int) -> bool:
+    """Say whether the density of each class may be modelled."""
+    is_dense = not task.columns.is_sparse and task.width <= most
+    return task.is_classifier and task.is_single and is_dense
+
+
+# The cheap ones first; of much data, where boosting is the best guess, that one.
+MODELS = (
+    linear,
+    sparse_linear,
+    discriminants,
+    boosting,
+    extra_trees,
+    vectors,
+    process,
+    network,
+    neighbours,
+    forest,
+    bayes,
+    quadratic,
+)
