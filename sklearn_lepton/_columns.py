@@ -22,7 +22,7 @@ from sklearn.preprocessing import (
     StandardScaler,
 )
 
-_MOST_CATEGORIES = 30  # columns that one-hot encoding makes of one; the rarest share the last
+_MOST_CATEGORIES = 60  # columns that one-hot encoding makes of one; the rarest share the last
 _MOST_CODES = 254  # what the bins of a boosted tree have room for
 _UNIQUE = 0.9  # of the rows: texts with more values name the row, and tell nothing of others
 _WORDS = 3.0  # on average, from which on texts are read word by word
