@@ -34,8 +34,8 @@ X.loc[rng.random(n_rows) < 0.1, "temperature"] = np.nan
 X_train, X_test, y_train, y_test = train_test_split(X, y, random_state=0)
 
 # %%
-# The task takes the place of an estimator. A budget in seconds, such as ``max_time=60`` with a large
-# ``n_iter``, is what one would give; a number of trials makes this page the same each time.
+# The task takes the place of an estimator. A budget in seconds, such as ``max_time=60`` with a
+# large ``n_iter``, is what one would give; a number of trials makes this page the same each time.
 
 search = AutoSearchCV("regressor", n_iter=20, random_state=0).fit(X_train, y_train)
 print(search.choice_)

@@ -19,12 +19,11 @@ from sklearn.model_selection import (
     StratifiedKFold,
     StratifiedShuffleSplit,
 )
-from sklearn.utils import get_tags
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import type_of_target
 
 from sklearn_lepton._choice import candidates, plain_standard_error, score_of
-from sklearn_lepton._columns import Columns, read_columns
+from sklearn_lepton._columns import Columns, is_missing, read_columns
 from sklearn_lepton._models import Task
 from sklearn_lepton._portfolio import Portfolio, make_portfolio
 from sklearn_lepton._trial import Trial
@@ -96,7 +95,7 @@ def read_task(kind: str, columns: Columns, y: Any, *, n_rows: int, has_weights: 
         raise ValueError("Models are chosen by how they predict y, which was not given: pass it.")
     target = np.asarray(y)
     flat = target.ravel()
-    missing = sum(v is None or type(v).__name__ == "NAType" or bool(v != v) for v in flat.tolist())
+    missing = sum(map(is_missing, flat.tolist()))
     if missing:
         raise ValueError(
             f"y has {missing} missing value{'s' * (missing > 1)}: leave out the rows without a "
@@ -241,7 +240,7 @@ class ModelsMixin:
             with warnings.catch_warnings():
                 # Of models that the user did not ask for.
                 warnings.simplefilter("ignore", ConvergenceWarning)
-                super(ModelsMixin, inner).fit(X, y, **params)
+                super(ModelsMixin, inner).fit(X, y, **params)  # type: ignore[misc]
         finally:
             self.__dict__.clear()
             self.__dict__.update(vars(inner) | own)

@@ -1,6 +1,6 @@
 """Columns: what kind each column of the data is, and what makes numbers of it."""
 
-import datetime
+import datetime as dt
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -193,25 +193,25 @@ def _plain(column: Any) -> Any:
         column = column.dt.tz_convert(None)
     values = column.to_numpy() if hasattr(column, "to_numpy") else np.asarray(column)
     if values.dtype.kind == "O":
-        known = [value for value in values if not _is_missing(value)]
-        if known and all(isinstance(v, datetime.datetime | datetime.date) for v in known):
-            days = [None if _is_missing(v) else _naive(v) for v in values]
+        known = [value for value in values if not is_missing(value)]
+        if known and all(isinstance(v, dt.datetime | dt.date) for v in known):
+            days = [None if is_missing(v) else _naive(v) for v in values]
             return np.array(days, dtype="datetime64[us]")
-        if known and all(isinstance(v, datetime.timedelta) for v in known):
-            return np.array([math.nan if _is_missing(v) else v.total_seconds() for v in values])
+        if known and all(isinstance(v, dt.timedelta) for v in known):
+            return np.array([math.nan if is_missing(v) else v.total_seconds() for v in values])
         if known and all(hasattr(v, "to_timestamp") for v in known):  # periods of pandas
-            stamps = [None if _is_missing(v) else v.to_timestamp().to_datetime64() for v in values]
+            stamps = [None if is_missing(v) else v.to_timestamp().to_datetime64() for v in values]
             return np.array(stamps, dtype="datetime64[us]")
     return values
 
 
 def _naive(moment: Any) -> Any:
     if getattr(moment, "tzinfo", None) is not None:
-        return moment.astimezone(datetime.UTC).replace(tzinfo=None)
+        return moment.astimezone(dt.UTC).replace(tzinfo=None)
     return moment
 
 
-def _is_missing(value: Any) -> bool:
+def is_missing(value: Any) -> bool:
     """Say whether a value is None, NaN, NaT or pandas' NA."""
     if value is None:
         return True
@@ -230,7 +230,7 @@ def _numbers(values: Any) -> FloatArray | None:
         return None
     try:
         if values.dtype.kind == "O":
-            values = [math.nan if _is_missing(value) else float(value) for value in values]
+            values = [math.nan if is_missing(value) else float(value) for value in values]
         numbers = np.array(values, dtype=float)
     except (TypeError, ValueError):
         return None
@@ -239,7 +239,7 @@ def _numbers(values: Any) -> FloatArray | None:
 
 
 def _texts(values: Any) -> list[Any]:
-    return [math.nan if _is_missing(value) else str(value) for value in values.tolist()]
+    return [math.nan if is_missing(value) else str(value) for value in values.tolist()]
 
 
 def _each(X: Any) -> list[Any]:

@@ -259,7 +259,7 @@ def boosting(kit: Kit) -> Model | None:
     if task.columns.categories:
         space["categorical_features"] = [None, list(range(len(task.columns.categories)))]
         shared["categorical_features"] = None
-    names = list(space)[:3] + ["l2_regularization", "max_features"]
+    names = [*list(space)[:3], "l2_regularization", "max_features"]
     table = [(0.05, 120, 6, 1.0, 0.5), (0.1, 100, 31, 1e-3, 1.0), (0.05, 300, 16, 10.0, 0.7)]
     starts = [shared | dict(zip(names, row, strict=True)) for row in table]
     if task.n_rows >= LARGE:

@@ -1,4 +1,4 @@
-"""Searches that choose the models, too: any table a user has, from a task instead of an estimator."""
+"""Searches that choose the models, too: of any table a user has, given a task."""
 
 import pickle
 
@@ -96,8 +96,10 @@ def test_a_table_gets_a_plain_pipeline_that_predicts_and_says_how_it_was_chosen(
     assert fitted.predict_proba(X[:3]).shape == (3, 2)
     assert fitted.score(X, np.where(numbers > 0, "up", "down")) > 0.9
     words = fitted.choice_
-    assert "4 categories" in words and "'empty' (no value)" in words
-    assert "logistic regression 1 time, at best" in words and " is ahead of " in words
+    assert "4 categories" in words
+    assert "'empty' (no value)" in words
+    assert "logistic regression 1 time, at best" in words
+    assert " is ahead of " in words
     again = pickle.loads(pickle.dumps(fitted))
     assert np.array_equal(again.predict(X), fitted.predict(X))
 
@@ -124,7 +126,8 @@ def test_the_target_says_whether_it_is_of_classes(y, kind):
 def test_before_fit_only_a_task_that_is_named_is_known():
     assert is_classifier(search("classifier"))
     assert is_regressor(search("regressor"))
-    assert not is_classifier(search("auto")) and not is_regressor(search("auto"))
+    assert not is_classifier(search("auto"))
+    assert not is_regressor(search("auto"))
     assert hasattr(search("classifier"), "predict_proba")
     assert not hasattr(search("regressor"), "predict_proba")
     with pytest.raises(NotFittedError, match="call fit"):
@@ -196,7 +199,8 @@ def test_a_search_for_a_task_is_cloned_goes_on_and_is_kept_up(tmp_path):
     given = search(journal=tmp_path / "study.jsonl", racing=False)
     fitted = clone(given).fit(X, y)
     assert fitted.get_params()["estimator"] == "auto"
-    assert fitted.get_params()["racing"] is False and fitted.get_params()["cv"] == 2
+    assert fitted.get_params()["racing"] is False
+    assert fitted.get_params()["cv"] == 2
     resumed = clone(given).set_params(n_iter=4).fit(X, y)
     assert [t.score for t in resumed.trials_[:2]] == [t.score for t in fitted.trials_]
     further = search(warm_start=True).fit(X, y).fit(X, y)
@@ -204,13 +208,15 @@ def test_a_search_for_a_task_is_cloned_goes_on_and_is_kept_up(tmp_path):
     further.update(X[::2], y[::2])
     assert further.updates_[0]["n_samples"] == 75
     assert further.get_params()["param_distributions"] == "auto"
-    assert "AutoSearchCV" in repr(further) and "AutoSearchCV" in further._repr_html_()
+    assert "AutoSearchCV" in repr(further)
+    assert "AutoSearchCV" in further._repr_html_()
 
 
 def test_splits_are_shuffled_and_as_many_as_the_rows_need():
     X, y = load_iris(return_X_y=True)  # sorted by class
     fitted = search(cv=None).fit(X, y)
-    assert fitted.n_splits_ == 10 and fitted.cv is None
+    assert fitted.n_splits_ == 10
+    assert fitted.cv is None
     given = StratifiedKFold(3)
     assert search(cv=given).fit(X, y).n_splits_ == 3
 
