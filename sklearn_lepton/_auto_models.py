@@ -384,7 +384,7 @@ def describe_models(trials: Sequence[Trial], portfolio: Portfolio, space: Space)
         return "No model has a score."
     order = list(best)  # the best first
     tried = [
-        f"{names[k]} {counts[k]} time{'s' * (counts[k] != 1)}, at best {score_of(best[k]):.4g}"
+        f"{names[k]} {counts[k]} time{'s' * int(counts[k] != 1)}, at best {score_of(best[k]):.4g}"
         for k in order
     ]
     failed = [f"{names[k]} {counts[k]}" for k in range(len(names)) if counts[k] and k not in best]

@@ -35,7 +35,7 @@ FloatArray = npt.NDArray[np.float64]
 
 @dataclass
 class Columns:
-    """The columns of data by their kind; each kind holds names, or places where names repeat.
+    """The columns of data by their kind; each kind holds names, or places where there are none.
 
     Attributes
     ----------
@@ -101,7 +101,7 @@ def read_columns(X: Any) -> Columns:
     Raises
     ------
     ValueError
-        If it is not two-dimensional or has no column.
+        If it is not two-dimensional, has no column or two of the same name.
     """
     if not hasattr(X, "shape"):
         X = np.asarray(X)
@@ -139,8 +139,14 @@ def _read_numbers(X: Any, columns: Columns) -> Columns:
 def _keys(X: Any) -> list[Any]:
     """Return what `ColumnTransformer` knows the columns by: names, or places."""
     names = list(getattr(X, "columns", []))
-    if names and all(isinstance(name, str) for name in names) and len(set(names)) == len(names):
-        return names
+    if repeated := sorted({str(name) for name in names if names.count(name) > 1}):
+        raise ValueError(
+            f"Columns of X have the same name: {', '.join(repeated)}: give each one of its own."
+        )
+    return names if all(isinstance(name, str) for name in names) and names else _places(X)
+
+
+def _places(X: Any) -> list[Any]:
     return list(range(X.shape[1]))
 
 
