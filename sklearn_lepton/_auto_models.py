@@ -290,7 +290,9 @@ class ModelsMixin:
         probe: Any = copy.copy(self)
         probe.estimator = HistGradientBoostingRegressor()
         if get_config()["enable_metadata_routing"]:
-            probe.estimator.set_fit_request(sample_weight=True)
+            probe.estimator.set_fit_request(sample_weight=True).set_score_request(
+                sample_weight=True
+            )
         return probe.get_metadata_routing()
 
     @available_if(_has("predict"))  # type: ignore[untyped-decorator]
@@ -348,6 +350,8 @@ def _resolve(search: Any, X: Any, y: Any, params: Mapping[str, Any]) -> tuple[An
     portfolio = inner._portfolio  # noqa: SLF001
     inner.estimator, inner.param_distributions = portfolio.pipeline, portfolio.space
     inner.racing = search.racing or True
+    if portfolio.space == [{}]:
+        inner.n_iter = 1
     if inner.cv is None:
         inner.cv = inner._splits  # noqa: SLF001
     if isinstance(search.initial_params, str) and search.initial_params == "default":

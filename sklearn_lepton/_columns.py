@@ -143,11 +143,8 @@ def _keys(X: Any) -> list[Any]:
         raise ValueError(
             f"Columns of X have the same name: {', '.join(repeated)}: give each one of its own."
         )
-    return names if all(isinstance(name, str) for name in names) and names else _places(X)
-
-
-def _places(X: Any) -> list[Any]:
-    return list(range(X.shape[1]))
+    are_texts = bool(names) and all(isinstance(name, str) for name in names)
+    return names if are_texts else list(range(X.shape[1]))
 
 
 def _column(X: Any, place: int) -> Any:

@@ -48,7 +48,9 @@ def make_portfolio(task: Task, *, is_routed: bool = False) -> Portfolio:
     """
     if task.is_constant or not task.columns.is_any:
         dummy = DummyClassifier(strategy="prior") if task.is_classifier else DummyRegressor()
-        pipeline = Pipeline([("prepare", untouched()), ("model", _asking(dummy, is_routed))])
+        pipeline = Pipeline(
+            [("prepare", untouched()), ("model", _asking(dummy, is_routed and task.has_weights))]
+        )
         return Portfolio(pipeline, [{}], [], ["a constant prediction"])
     kit = make_kit(task)
     makers = sorted(MODELS, key=lambda make: task.n_rows < LARGE or make is not boosting)
@@ -81,4 +83,5 @@ def _asking(estimator: Any, is_routed: bool) -> Any:
         for each in (estimator, *inner):
             if hasattr(each, "set_fit_request") and has_fit_parameter(each, "sample_weight"):
                 each.set_fit_request(sample_weight=True)
+        estimator.set_score_request(sample_weight=True)
     return estimator
