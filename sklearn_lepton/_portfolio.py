@@ -58,6 +58,9 @@ def make_portfolio(task: Task, *, is_routed: bool = False) -> Portfolio:
     if task.has_weights:
         models = [model for model in models if _takes_weights(model.estimator)]
     preparations = {True: for_trees(task.columns), False: for_distances(task.columns)}
+    if is_routed and task.has_weights:
+        for each in (*preparations.values(), *kit.scales.values()):
+            _declining(each)
     branches, queues = [], []
     for model in models:
         estimator = _asking(model.estimator, is_routed and task.has_weights)
@@ -68,6 +71,13 @@ def make_portfolio(task: Task, *, is_routed: bool = False) -> Portfolio:
     starts = [queue[turn] for turn in rounds for queue in queues if turn < len(queue)]
     pipeline = Pipeline([(step, starts[0][step]) for step in ("prepare", "model")])
     return Portfolio(pipeline, branches, starts, [model.name for model in models])
+
+
+def _declining(transformer: Any) -> None:
+    """Have a transformer, and all in it, take no weights where metadata are routed."""
+    for each in (transformer, *transformer.get_params(deep=True).values()):
+        if hasattr(each, "set_fit_request") and has_fit_parameter(each, "sample_weight"):
+            each.set_fit_request(sample_weight=False)
 
 
 def _takes_weights(estimator: Any) -> bool:
