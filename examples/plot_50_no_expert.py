@@ -20,14 +20,14 @@ from sklearn_lepton import AutoSearchCV
 rng = np.random.default_rng(0)
 n_rows = 400
 days = pd.Series(pd.date_range("2024-01-01", periods=n_rows))
-season = 10 - 12 * np.cos(2 * np.pi * (days.dt.dayofyear - 20) / 365)
+season = 10 - 12 * np.cos(2 * np.pi * (days.dt.day_of_year - 20) / 365)
 X = pd.DataFrame({
     "day": days,
     "temperature": season + rng.normal(scale=4, size=n_rows),
     "sky": rng.choice(["clear", "cloudy", "rain"], p=[0.5, 0.3, 0.2], size=n_rows),
     "clerk": [f"clerk {number}" for number in range(n_rows)],
 })  # fmt: skip
-weekend = days.dt.dayofweek >= 5
+weekend = days.dt.day_of_week >= 5
 level = 3 + 0.08 * X["temperature"] - 0.9 * (X["sky"] == "rain") + 0.5 * weekend
 y = np.round(np.exp(level + rng.normal(scale=0.2, size=n_rows)))
 X.loc[rng.random(n_rows) < 0.1, "temperature"] = np.nan
