@@ -424,12 +424,12 @@ def _suits_densities(task: Task, *, most: int) -> bool:
     return task.is_classifier and task.is_single and is_dense
 
 
-# The cheap ones first; of much data, where boosting is the best guess, that one.
+# A linear model and the best guess, then the cheap ones first; of much data boosting before all.
 MODELS = (
     linear,
+    boosting,
     sparse_linear,
     discriminants,
-    boosting,
     extra_trees,
     vectors,
     process,
