@@ -52,7 +52,7 @@ $(VENV)/.stamp-check: $(VENV)/.stamp-base
 	$(PY) -m pip install --quiet --group lint --group typing
 	@touch $@
 
-.venv-peers/.stamp .venv-smac/.stamp .venv-hebo/.stamp .venv-evolution/.stamp .venv-fidelity/.stamp: .venv-%/.stamp: pyproject.toml
+.venv-peers/.stamp .venv-smac/.stamp .venv-hebo/.stamp .venv-evolution/.stamp .venv-fidelity/.stamp .venv-automl/.stamp: .venv-%/.stamp: pyproject.toml
 	$(call make_venv,.venv-$*)
 	.venv-$*/bin/python -m pip install --quiet --editable . --group bench-$*
 	@if [ $* = hebo ]; then .venv-hebo/bin/python -m pip install --quiet --no-deps HEBO==0.3.6; fi
@@ -209,6 +209,11 @@ bench-proposals: .venv-peers/.stamp  ## Measure the CPU and memory of a proposal
 	.venv-peers/bin/python benchmarks/proposals.py --json benchmarks/proposals.json
 bench-calibration: .venv-peers/.stamp  ## Count the scores inside the bands of BayesOptimizer.predict
 	.venv-peers/bin/python benchmarks/calibration.py --json benchmarks/calibration.json
+
+.PHONY: bench-automl
+bench-automl: .venv-automl/.stamp  ## Compare the choice of models with FLAML's, 60 s each (half an hour)
+	.venv-automl/bin/python benchmarks/automl.py run
+	.venv-automl/bin/python benchmarks/automl.py report
 
 .PHONY: bench-stream
 bench-stream: $(VENV)/.stamp-bench  ## Keep a search up with streams, beside tuning once and tuning anew

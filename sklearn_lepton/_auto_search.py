@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
+from sklearn_lepton._auto_models import ModelsMixin
 from sklearn_lepton._base_search import BaseOptimizerSearchCV
 from sklearn_lepton._trial import Trial
 from sklearn_lepton.optimizers._auto import AutoOptimizer
@@ -14,7 +15,7 @@ from sklearn_lepton.optimizers._registry import OPTIMIZERS
 from sklearn_lepton.space import Space
 
 
-class AutoSearchCV(BaseOptimizerSearchCV):
+class AutoSearchCV(ModelsMixin, BaseOptimizerSearchCV):
     """Search parameters by the optimizer that suits them, with cross-validation.
 
     A drop-in replacement for `GridSearchCV` and `RandomizedSearchCV`: the space, the budget,
@@ -24,10 +25,16 @@ class AutoSearchCV(BaseOptimizerSearchCV):
 
     Parameters
     ----------
-    estimator : estimator object
+    estimator : estimator object, "auto", "classifier" or "regressor"
         The estimator to tune, as for `GridSearchCV`: it needs a ``score``
-        method or `scoring` must be given.
-    param_distributions : dict, list of dict or Space
+        method or `scoring` must be given. A string has the search choose the
+        models as well, with their preprocessing: for classes or amounts, or,
+        with ``"auto"``, for what `y` looks like. Texts, booleans and few
+        different integers are classes: two, or up to 20 if there are five
+        times as many rows. ``best_estimator_`` is then a `Pipeline`. Before
+        `fit` a search for ``"auto"`` is to scikit-learn neither classifier nor
+        regressor: name the task for `cross_val_score` to stratify.
+    param_distributions : dict, list of dict, Space or "auto", default="auto"
         What to search, as for `GridSearchCV` and `RandomizedSearchCV`:
         parameter names with lists of choices or `scipy.stats` distributions;
         also `Real`, `Integer`, `Categorical` and triples such as
@@ -226,7 +233,7 @@ class AutoSearchCV(BaseOptimizerSearchCV):
     def __init__(
         self,
         estimator: Any,
-        param_distributions: Any,
+        param_distributions: Any = "auto",
         *,
         n_iter: int = 50,
         scoring: Any = None,
@@ -300,11 +307,12 @@ class AutoSearchCV(BaseOptimizerSearchCV):
 
     @property
     def choice_(self) -> str:
-        """Who proposed which trials, and why."""
+        """Who proposed which trials, and why; which models were tried, and how they did."""
         check_is_fitted(self, "optimizer_")
+        chosen = f"{self.optimizer}, as was asked for."
         if isinstance(self.optimizer_, AutoOptimizer):
-            return self.optimizer_.describe()
-        return f"{self.optimizer}, as was asked for."
+            chosen = self.optimizer_.describe()
+        return "\n".join([*self._describe_models(), chosen])
 
     def _make_optimizer(
         self, space: Space, seed: int, prior: list[list[Trial]], resources: Sequence[float]

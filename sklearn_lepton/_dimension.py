@@ -4,7 +4,7 @@ import json
 import math
 import operator
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sklearn_lepton._values import (
+    Opaque,
     alike,
     distinct,
     is_finite,
@@ -80,6 +81,14 @@ class Dimension(ABC):
         """Return the value as the search hands it out; ValueError if it is not legal."""
         self.to_unit(value)
         return float(value)
+
+    def holds(self, value: Any) -> bool:
+        """Say whether a value is legal."""
+        try:
+            self.to_unit(value)
+        except ValueError:
+            return False
+        return True
 
     @abstractmethod
     def to_json(self) -> dict[str, Any]:
@@ -301,12 +310,23 @@ class Categorical(Dimension):
         """Whether the choices have no order."""
         return not self.ordered
 
-    def _position(self, value: Any) -> int:
+    def _find(self, value: Any, *ways: Callable[[Any, Any], bool]) -> int | None:
         value = plain(value)
-        for is_match in (operator.is_, same, alike):
+        for is_match in ways:
             for position, category in enumerate(self.categories):
                 if is_match(category, value):
                     return position
+        return None
+
+    def holds(self, value: Any) -> bool:
+        """Say whether a value is one of the choices, the very object or an equal number or text."""
+        # No message is made, and no text of an estimator, which takes milliseconds.
+        return self._find(value, operator.is_, same) is not None
+
+    def _position(self, value: Any) -> int:
+        position = self._find(value, operator.is_, same, alike)
+        if position is not None:
+            return position
         msg = f"{value!r} is not among the choices {shorten(self.categories)}."
         raise ValueError(msg)
 
@@ -334,10 +354,18 @@ class Categorical(Dimension):
 
     def __eq__(self, other: object) -> bool:
         """Compare the choices, their order and whether it counts."""
+        if not isinstance(other, Categorical):
+            return False
+        pairs = list(zip(self.categories, other.categories, strict=False))
+        kinds = [{type(left), type(right)} for left, right in pairs]
+        if any(len(kind) > 1 and Opaque not in kind for kind in kinds):
+            return False
+        if all(left is right for left, right in pairs) and len(self.categories) == len(
+            other.categories
+        ):
+            return self.ordered == other.ordered
         # As text, where 1 and 1.0 differ and estimators are what they say they are.
-        return isinstance(other, Categorical) and json.dumps(self.to_json()) == json.dumps(
-            other.to_json()
-        )
+        return json.dumps(self.to_json()) == json.dumps(other.to_json())
 
     __hash__ = None  # type: ignore[assignment]
 

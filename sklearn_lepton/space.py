@@ -335,6 +335,9 @@ class Space:
         self, params: Mapping[str, Any], defaults: Mapping[str, Any] | None = None
     ) -> int:
         """Choose the branch that allows all params and then the most of the defaults."""
+        exact = [k for k, branch in enumerate(self.branches) if self._is_exact(params, branch)]
+        if len(exact) == 1:
+            return exact[0]
         best, most, errors = -1, -1.0, []
         for number, branch in enumerate(self.branches):
             try:
@@ -352,6 +355,10 @@ class Space:
         if best < 0:
             raise min(errors)[2]
         return best
+
+    def _is_exact(self, params: Mapping[str, Any], branch: Mapping[str, int]) -> bool:
+        names = branch.keys() >= params.keys()
+        return names and all(self.dimensions[branch[k]].holds(v) for k, v in params.items())
 
     def _holds(self, branch: Mapping[str, int], name: str, defaults: Mapping[str, Any]) -> bool:
         try:

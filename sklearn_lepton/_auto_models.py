@@ -1,0 +1,406 @@
+"""Model selection: what a search does that is given no estimator but "auto"."""
+
+import copy
+import warnings
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from sklearn import get_config
+from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+from sklearn.exceptions import ConvergenceWarning, NotFittedError
+from sklearn.model_selection import (
+    GroupKFold,
+    KFold,
+    RepeatedKFold,
+    RepeatedStratifiedKFold,
+    ShuffleSplit,
+    StratifiedGroupKFold,
+    StratifiedKFold,
+    StratifiedShuffleSplit,
+)
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.multiclass import type_of_target
+
+from sklearn_lepton._choice import candidates, plain_standard_error, score_of
+from sklearn_lepton._columns import Columns, is_missing, read_columns
+from sklearn_lepton._models import Task
+from sklearn_lepton._portfolio import Portfolio, make_portfolio
+from sklearn_lepton._trial import Trial
+from sklearn_lepton.space import Space
+
+TASKS = ("auto", "classifier", "regressor")
+_MOST_CLASSES = 20  # integers with more values than these are amounts, not classes
+_ROWS_A_CLASS = 5  # on average, if integers are to be classes
+_SMALL, _LARGE, _HUGE = 500, 10_000, 50_000  # rows, on which the splits depend
+_SHARE = 0.2  # of the rows, of the one test part of huge data
+_WHAT = "estimator='classifier' or estimator='regressor' says which it is"
+
+
+def is_task(estimator: Any) -> bool:
+    """Say whether models are to be chosen, too."""
+    return isinstance(estimator, str)
+
+
+def check_task(search: Any) -> None:
+    """Refuse what is no task, and a space without an estimator.
+
+    Raises
+    ------
+    ValueError
+    """
+    if search.estimator not in TASKS:
+        raise ValueError(
+            f"estimator must be an estimator or one of {', '.join(map(repr, TASKS))}, got "
+            f"{search.estimator!r}."
+        )
+    if not (isinstance(search.param_distributions, str) and search.param_distributions == "auto"):
+        raise ValueError(
+            f"With estimator={search.estimator!r} the space comes with the models, got "
+            f"param_distributions={search.param_distributions!r}: leave it out, or give an "
+            "estimator."
+        )
+    for name in ("resource", "eval_set_from_split"):
+        if value := getattr(search, name):
+            raise ValueError(
+                f"{name}={value!r} needs an estimator of yours, got estimator="
+                f"{search.estimator!r}: leave it out."
+            )
+
+
+def read_task(kind: str, columns: Columns, y: Any, *, n_rows: int, has_weights: bool) -> Task:
+    """Find out what is to be learned.
+
+    Parameters
+    ----------
+    kind : {"auto", "classifier", "regressor"}
+    columns : Columns
+        Of the data.
+    y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+        The target.
+    n_rows : int
+    has_weights : bool
+        Whether models must take ``sample_weight``.
+
+    Returns
+    -------
+    task : Task
+
+    Raises
+    ------
+    ValueError
+        If there is no target, or it has missing values or ones of no kind.
+    """
+    if y is None:
+        raise ValueError("Models are chosen by how they predict y, which was not given: pass it.")
+    target = np.asarray(y)
+    flat = target.ravel()
+    missing = sum(map(is_missing, flat.tolist()))
+    if missing:
+        raise ValueError(
+            f"y has {missing} missing value{'s' * (missing > 1)}: leave out the rows without a "
+            "target."
+        )
+    n_targets = 1 if target.ndim < 2 else target.shape[1]
+    form = type_of_target(y)
+    is_classifier = kind == "classifier" or (kind == "auto" and _looks_like_classes(flat, form))
+    if form == "unknown" or (is_classifier and form.startswith("continuous")):
+        raise ValueError(
+            f"y looks like {form!r}, which is no target of a "
+            f"{'classifier' if is_classifier else 'regressor'}: make it strings or integers for "
+            f"classes, or numbers for amounts; {_WHAT}."
+        )
+    if not is_classifier:
+        try:
+            amounts = target.astype(float)
+        except (TypeError, ValueError) as error:
+            raise ValueError(
+                f"y of type {target.dtype} is no target of a regressor: make it numbers, or give "
+                "estimator='classifier'."
+            ) from error
+        spread = amounts.std(axis=0)
+        is_constant = bool(np.all(spread <= 1e-12 * (1.0 + np.abs(amounts.mean(axis=0)))))
+        skewness = 0.0
+        if n_targets == 1 and not is_constant:
+            skewness = float(np.mean(((amounts - amounts.mean()) / spread) ** 3))
+        return Task(
+            False,
+            columns,
+            n_rows,
+            least_class=n_rows,
+            n_targets=n_targets,
+            skewness=abs(skewness),
+            has_weights=has_weights,
+            is_constant=is_constant,
+        )
+    counts = np.unique(flat if n_targets == 1 else target, axis=0, return_counts=True)[1]
+    return Task(
+        True,
+        columns,
+        n_rows,
+        n_classes=len(counts),
+        least_class=int(counts.min()),
+        n_targets=n_targets,
+        has_weights=has_weights,
+        is_constant=len(counts) == 1,
+    )
+
+
+def _looks_like_classes(flat: Any, form: str) -> bool:
+    """Say whether a target is of classes: texts, booleans, or few different integers."""
+    if form.startswith("continuous"):
+        return False
+    if flat.dtype.kind not in "iuf":
+        return True
+    n_values = len(np.unique(flat))
+    return n_values <= 2 or n_values <= min(_MOST_CLASSES, len(flat) / _ROWS_A_CLASS)
+
+
+def make_splits(task: Task, *, has_groups: bool) -> Any:
+    """Choose splits: many of small data, where they differ, and few of large, where they cost.
+
+    Parameters
+    ----------
+    task : Task
+    has_groups : bool
+        Whether rows of a group must stay together.
+
+    Returns
+    -------
+    cv : splitter
+        The same at each call: shuffled, with a fixed seed.
+    """
+    n, is_stratified = task.n_rows, task.is_classifier and task.n_targets == 1
+    n_splits = max(2, min(5 if n < _LARGE else 3, n // 2))
+    if is_stratified and not task.is_constant and task.least_class > 1:
+        n_splits = max(2, min(n_splits, task.least_class))
+    is_stratified &= task.least_class >= n_splits
+    if has_groups:
+        kind = StratifiedGroupKFold if is_stratified else GroupKFold
+        return kind(n_splits, shuffle=True, random_state=0)
+    if n >= _HUGE:
+        one = StratifiedShuffleSplit if is_stratified else ShuffleSplit
+        return one(1, test_size=_SHARE, random_state=0)
+    if n < _SMALL:
+        many = RepeatedStratifiedKFold if is_stratified else RepeatedKFold
+        return many(n_splits=n_splits, n_repeats=2, random_state=0)
+    few = StratifiedKFold if is_stratified else KFold
+    return few(n_splits, shuffle=True, random_state=0)
+
+
+def _has(name: str) -> Any:
+    """Make a check that a search has a method: what it has before `fit` follows from the task."""
+
+    def check(search: Any) -> bool:
+        if hasattr(search, "best_estimator_"):
+            getattr(search.best_estimator_, name)
+        elif not is_task(search.estimator):
+            getattr(search.estimator, name)
+        elif name != "predict" and search.estimator == "regressor":
+            raise AttributeError(f"A regressor has no {name}.")
+        return True
+
+    return check
+
+
+class ModelsMixin:
+    """What a search adds to one of a given estimator: it chooses the models as well."""
+
+    estimator: Any
+    _portfolio: Portfolio | None = None
+    _columns: Columns | None = None
+
+    def fit(self, X: Any, y: Any = None, **params: Any) -> Any:
+        """Search, and refit the best setting on all data.
+
+        Parameters
+        ----------
+        X : array-like, DataFrame or sparse matrix of shape (n_samples, n_features)
+            The data. Where models are chosen, columns of a DataFrame or of objects may be
+            numbers, categories, dates, durations, booleans or texts, with missing values.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs) or None, default=None
+            The target.
+        **params : dict
+            Passed on, as by `GridSearchCV`. Where models are chosen: ``sample_weight``, which
+            goes to the models, and ``groups``, which goes to the splitter.
+
+        Returns
+        -------
+        self : search
+            Fitted.
+        """
+        if not is_task(self.estimator):
+            self._portfolio = None
+            return super().fit(X, y, **params)  # type: ignore[misc]
+        search: Any = self
+        check_task(search)
+        own = search.get_params(deep=False)
+        inner, params = _resolve(search, X, y, params)
+        try:
+            with warnings.catch_warnings():
+                # Of models that the user did not ask for.
+                warnings.simplefilter("ignore", ConvergenceWarning)
+                super(ModelsMixin, inner).fit(X, y, **params)  # type: ignore[misc]
+        finally:
+            self.__dict__.clear()
+            self.__dict__.update(vars(inner) | own)
+        return self
+
+    def _describe_models(self) -> list[str]:
+        """Say what was made of the columns, and how the models did; nothing of one estimator."""
+        if self._portfolio is None or self._columns is None:
+            return []
+        search: Any = self
+        models = describe_models(search.trials_, self._portfolio, search.space_)
+        return [self._columns.describe(), models]
+
+    def _stand_in(self) -> Any:
+        """Return an estimator that is like those that a task leads to."""
+        if hasattr(self, "best_estimator_"):
+            return self.best_estimator_
+        if self.estimator == "regressor":
+            return HistGradientBoostingRegressor()
+        return HistGradientBoostingClassifier()
+
+    def __sklearn_tags__(self) -> Any:
+        """Say what scikit-learn is to know of the search.
+
+        With ``estimator="auto"`` it is neither classifier nor regressor before `fit`.
+        """
+        if not is_task(self.estimator):
+            return super().__sklearn_tags__()  # type: ignore[misc]
+        probe: Any = copy.copy(self)
+        probe.estimator = self._stand_in()
+        tags = probe.__sklearn_tags__()
+        tags.target_tags.required = True
+        tags.input_tags.sparse = tags.input_tags.allow_nan = True
+        if self.estimator == "auto" and not hasattr(self, "best_estimator_"):
+            tags.estimator_type = tags.classifier_tags = None
+        return tags
+
+    def get_metadata_routing(self) -> Any:
+        """Say what is passed on to whom: ``sample_weight`` to the models, where they are chosen.
+
+        Returns
+        -------
+        routing : MetadataRouter
+        """
+        if not is_task(self.estimator):
+            return super().get_metadata_routing()  # type: ignore[misc]
+        probe: Any = copy.copy(self)
+        probe.estimator = HistGradientBoostingRegressor()
+        if get_config()["enable_metadata_routing"]:
+            probe.estimator.set_fit_request(sample_weight=True).set_score_request(
+                sample_weight=True
+            )
+        return probe.get_metadata_routing()
+
+    @available_if(_has("predict"))  # type: ignore[untyped-decorator]
+    def predict(self, X: Any) -> Any:
+        """Predict with the refitted best setting.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+
+        Returns
+        -------
+        y : ndarray of shape (n_samples,) or (n_samples, n_outputs)
+        """
+        return self._ask("predict", X)
+
+    @available_if(_has("predict_proba"))  # type: ignore[untyped-decorator]
+    def predict_proba(self, X: Any) -> Any:
+        """Predict the probability of each class with the refitted best setting.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+
+        Returns
+        -------
+        probabilities : ndarray of shape (n_samples, n_classes)
+            In the order of ``classes_``.
+        """
+        return self._ask("predict_proba", X)
+
+    def _ask(self, method: str, X: Any) -> Any:
+        if is_task(self.estimator) and not hasattr(self, "best_estimator_"):
+            raise NotFittedError(
+                f"This {type(self).__name__} has no refitted estimator: call fit with refit=True "
+                f"before {method}."
+            )
+        return getattr(super(), method)(X)
+
+
+def _resolve(search: Any, X: Any, y: Any, params: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:
+    """Make a search of models out of one of a task; also say what its `fit` is passed."""
+    passed = dict(params)
+    has_weights = passed.get("sample_weight") is not None
+    is_routed = get_config()["enable_metadata_routing"]
+    inner = copy.copy(search)
+    goes_on = "_update" in vars(search) or (search.warm_start and hasattr(search, "trials_"))
+    if not goes_on or search._portfolio is None:  # noqa: SLF001
+        columns = read_columns(X)
+        n_rows = int(X.shape[0]) if hasattr(X, "shape") else len(X)
+        task = read_task(search.estimator, columns, y, n_rows=n_rows, has_weights=has_weights)
+        inner._columns = columns  # noqa: SLF001
+        inner._portfolio = make_portfolio(task, is_routed=is_routed)  # noqa: SLF001
+        inner._splits = make_splits(task, has_groups=passed.get("groups") is not None)  # noqa: SLF001
+    portfolio = inner._portfolio  # noqa: SLF001
+    inner.estimator, inner.param_distributions = portfolio.pipeline, portfolio.space
+    inner.racing = search.racing or True
+    if portfolio.space == [{}]:
+        inner.n_iter = 1
+    if inner.cv is None:
+        inner.cv = inner._splits  # noqa: SLF001
+    if isinstance(search.initial_params, str) and search.initial_params == "default":
+        inner.initial_params = portfolio.starts
+    if has_weights and not is_routed:
+        passed["model__sample_weight"] = passed.pop("sample_weight")
+    return inner, passed
+
+
+def describe_models(trials: Sequence[Trial], portfolio: Portfolio, space: Space) -> str:
+    """Say in words which models were tried, how often, and which was the best by how much.
+
+    Parameters
+    ----------
+    trials : sequence of Trial
+    portfolio : Portfolio
+    space : Space
+
+    Returns
+    -------
+    text : str
+        Several sentences, for each model its best score.
+    """
+    names = portfolio.names
+
+    def branch(trial: Trial) -> int:
+        return int(space.dimensions[0].from_unit(trial.point[0])) if len(names) > 1 else 0
+
+    counts = np.bincount([branch(trial) for trial in trials], minlength=len(names))
+    best: dict[int, Trial] = {}
+    for trial in candidates(trials):
+        best.setdefault(branch(trial), trial)
+    if not best:
+        return "No model has a score."
+    order = list(best)  # the best first
+    tried = [
+        f"{names[k]} {counts[k]} time{'s' * int(counts[k] != 1)}, at best {score_of(best[k]):.4g}"
+        for k in order
+    ]
+    failed = [f"{names[k]} {counts[k]}" for k in range(len(names)) if counts[k] and k not in best]
+    text = f"Models, the best first: {'; '.join(tried)}."
+    if failed:
+        text += f" Without a whole trial: {', '.join(failed)}."
+    if len(order) > 1:
+        first, second = best[order[0]], best[order[1]]
+        gaps = np.subtract(first.split_scores, second.split_scores).tolist()
+        text += (
+            f" {names[order[0]].capitalize()} is ahead of {names[order[1]]} by "
+            f"{score_of(first) - score_of(second):.2g}, with a standard error of "
+            f"{plain_standard_error(gaps):.2g}."
+        )
+    return text

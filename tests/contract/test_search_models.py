@@ -1,0 +1,245 @@
+"""Searches that choose the models, too: of any table a user has, given a task."""
+
+import pickle
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.sparse import csr_matrix
+from sklearn import config_context
+from sklearn.base import clone, is_classifier, is_regressor
+from sklearn.datasets import load_iris
+from sklearn.exceptions import NotFittedError
+from sklearn.model_selection import StratifiedKFold, cross_val_score
+from sklearn.pipeline import Pipeline
+
+from sklearn_lepton import AutoSearchCV
+from sklearn_lepton._columns import read_columns
+from sklearn_lepton._models import MODELS, Task
+from sklearn_lepton._portfolio import make_portfolio
+
+FAST = {"n_iter": 2, "cv": 2, "random_state": 0}
+
+
+def search(task="auto", **given):
+    return AutoSearchCV(task, **{**FAST, **given})
+
+
+def table(n_rows=60):
+    """Return a table with columns of all kinds, each with missing values."""
+    rng = np.random.default_rng(0)
+    hole = rng.random(n_rows) < 0.2
+    numbers = rng.normal(size=n_rows)
+    days = pd.Series(pd.date_range("2020-01-01", periods=n_rows, tz="Europe/Paris"))
+    frame = pd.DataFrame({
+        "float": np.where(hole, np.nan, numbers),
+        "infinite": np.where(hole, np.inf, numbers),
+        "nullable": pd.array(np.where(hole, None, rng.integers(0, 9, n_rows)), dtype="Int64"),
+        "flag": pd.array(np.where(hole, None, numbers > 0), dtype="boolean"),
+        "bool": numbers > 0,
+        "category": pd.Categorical(np.where(hole, None, rng.choice(["a", "b"], n_rows))),
+        "codes": pd.Categorical(rng.integers(0, 3, n_rows)),
+        "string": pd.array(np.where(hole, None, rng.choice(["x", "y"], n_rows)), dtype="string"),
+        "mixed": [("one", 1, None, 2.5)[k % 4] for k in range(n_rows)],
+        "date": days.mask(hole),
+        "period": pd.period_range("2020-01", periods=n_rows, freq="M"),
+        "duration": pd.to_timedelta(np.where(hole, np.nan, numbers), unit="h"),
+        "text": [f"the word {k} is not {k * 7}" for k in range(n_rows)],
+        "name": [f"id{k}" for k in range(n_rows)],
+        "empty": np.full(n_rows, np.nan),
+        "nothing": [None] * n_rows,
+        "constant": 1.0,
+    })  # fmt: skip
+    return frame, numbers
+
+
+def every_model(X, y, task):
+    """Fit each model of the portfolio of a task once, on its first setting."""
+    portfolio = make_portfolio(task)
+    for name, branch in zip(portfolio.names, portfolio.space, strict=True):
+        model = branch["model"].categories[0]
+        start = next(s for s in portfolio.starts if s["model"] is model)
+        yield name, clone(clone(portfolio.pipeline).set_params(**start)).fit(X, y)
+
+
+@pytest.mark.parametrize("kind", ["classifier", "regressor"])
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_each_model_takes_a_table_with_columns_of_all_kinds_and_rows_unlike_those_seen(kind):
+    X, numbers = table()
+    y = numbers > 0 if kind == "classifier" else numbers
+    columns = read_columns(X)
+    n, is_classes = len(X), kind == "classifier"
+    task = Task(is_classes, columns, n, 2 * is_classes, 20, skewness=2.0)
+    new = X.assign(string="unseen", category="unseen", mixed=None, float=np.inf, text=None)
+    fitted = dict(every_model(X, y, task))
+    assert len(fitted) >= 8
+    for model in fitted.values():
+        assert np.isfinite(model.predict_proba(new) if is_classes else model.predict(new)).all()
+
+
+def test_columns_are_told_apart():
+    columns = read_columns(table()[0])
+    assert columns.categories == ["category", "codes", "string", "mixed"]
+    assert columns.dates == ["date", "period"]
+    assert columns.texts == ["text"]
+    assert [text.split("'")[1] for text in columns.dropped] == ["name", "empty", "nothing"]
+    assert len(columns.numbers) == 17 - 4 - 2 - 1 - 3
+
+
+def test_a_table_gets_a_plain_pipeline_that_predicts_and_says_how_it_was_chosen():
+    X, numbers = table()
+    fitted = search(n_iter=4).fit(X, np.where(numbers > 0, "up", "down"))
+    assert type(fitted.best_estimator_) is Pipeline
+    assert list(fitted.classes_) == ["down", "up"]
+    assert fitted.n_features_in_ == X.shape[1]
+    assert list(fitted.feature_names_in_) == list(X)
+    assert fitted.predict_proba(X[:3]).shape == (3, 2)
+    assert fitted.score(X, np.where(numbers > 0, "up", "down")) > 0.9
+    words = fitted.choice_
+    assert "4 categories" in words
+    assert "'empty' (no value)" in words
+    assert "logistic regression 1 time, at best" in words
+    assert " is ahead of " in words
+    again = pickle.loads(pickle.dumps(fitted))
+    assert np.array_equal(again.predict(X), fitted.predict(X))
+
+
+@pytest.mark.parametrize(
+    ("y", "kind"),
+    [
+        (["a", "b"] * 20, "classifier"),
+        ([True, False] * 20, "classifier"),
+        ([0, 1] * 20, "classifier"),
+        ([0.0, 1.0] * 20, "classifier"),
+        (list(range(40)), "regressor"),
+        (list(np.linspace(0, 1, 40)), "regressor"),
+        (pd.Series(["a", "b"] * 20, dtype="category"), "classifier"),
+        (pd.array([1, 2] * 20, dtype="Int64"), "classifier"),
+    ],
+)
+def test_the_target_says_whether_it_is_of_classes(y, kind):
+    fitted = search().fit(np.arange(80.0).reshape(40, 2), y)
+    assert is_classifier(fitted) == (kind == "classifier")
+    assert is_regressor(fitted) == (kind == "regressor")
+
+
+def test_before_fit_only_a_task_that_is_named_is_known():
+    assert is_classifier(search("classifier"))
+    assert is_regressor(search("regressor"))
+    assert not is_classifier(search("auto"))
+    assert not is_regressor(search("auto"))
+    assert hasattr(search("classifier"), "predict_proba")
+    assert not hasattr(search("regressor"), "predict_proba")
+    with pytest.raises(NotFittedError, match="call fit"):
+        search().predict([[1.0]])
+
+
+def test_few_rows_many_columns_doubled_names_and_odd_containers():
+    rng = np.random.default_rng(0)
+    wide = rng.normal(size=(30, 100))
+    y = (wide[:, 0] > 0).astype(int)
+    assert search().fit(wide, y).n_features_in_ == 100
+    assert search().fit(wide.tolist(), list(y)).score(wide.tolist(), y) > 0.5
+    assert search().fit(csr_matrix(wide), y).predict(csr_matrix(wide)).shape == (30,)
+    doubled = pd.DataFrame(wide[:, :3], columns=["a", "a", "b"])
+    with pytest.raises(ValueError, match="same name: a: give each"):
+        search("regressor").fit(doubled, wide[:, 0])
+    objects = np.array([[1, "x", None], ["2", None, 3.5]] * 15, dtype=object)
+    assert read_columns(objects).numbers == [0, 2]
+    assert search().fit(objects, y).predict(objects).shape == (30,)
+
+
+def test_frames_of_polars():
+    polars = pytest.importorskip("polars")
+    frame = polars.DataFrame({
+        "number": [1.0, None, 3.0] * 10,
+        "category": ["a", "b", None] * 10,
+        "flag": [True, False, None] * 10,
+    })  # fmt: skip
+    y = np.array([0, 1, 1] * 10)
+    assert search().fit(frame, y).score(frame, y) == 1.0
+
+
+@pytest.mark.filterwarnings("ignore:The least populated class:UserWarning")
+def test_rare_classes_and_nothing_to_learn():
+    X = np.arange(60.0).reshape(30, 2)
+    rare = np.array(["a"] * 15 + ["b"] * 14 + ["c"])
+    assert search(n_iter=6, cv=None).fit(X, rare).score(X, rare) > 0.9
+    fitted = search().fit(X, ["only"] * 30)
+    assert list(fitted.predict(X[:2])) == ["only", "only"]
+    assert "a constant prediction" in fitted.choice_
+    assert search("regressor").fit(X, np.full(30, 2.5)).predict(X[:1]) == 2.5
+    assert search().fit(np.full((30, 2), np.nan), rare).predict(X[:1]) == "a"
+
+
+def test_several_targets():
+    X = np.random.default_rng(0).normal(size=(40, 3))
+    assert search("regressor").fit(X, X[:, :2]).predict(X).shape == (40, 2)
+    assert search("classifier").fit(X, X[:, :2] > 0).predict(X).shape == (40, 2)
+
+
+def test_weights_reach_the_models():
+    X = np.linspace(-1, 1, 60)[:, None]
+    y, weights = np.arange(60) % 2, np.where(np.arange(60) % 2, 1.0, 0.01)
+    fitted = search(n_iter=3).fit(X, y, sample_weight=weights)
+    assert fitted.predict(X).all()
+    with config_context(enable_metadata_routing=True):
+        assert search(n_iter=3).fit(X, y, sample_weight=weights).predict(X).all()
+        scores = cross_val_score(search(), X, y, params={"sample_weight": weights}, cv=2)
+    assert len(scores) == 2
+
+
+def test_groups_stay_together():
+    X, groups = np.random.default_rng(0).normal(size=(40, 2)), np.repeat(np.arange(8), 5)
+    fitted = search("regressor", cv=None).fit(X, X[:, 0], groups=groups)
+    assert fitted.n_splits_ == 5
+
+
+def test_a_search_for_a_task_is_cloned_goes_on_and_is_kept_up(tmp_path):
+    X, y = load_iris(return_X_y=True)
+    given = search(journal=tmp_path / "study.jsonl", racing=False)
+    fitted = clone(given).fit(X, y)
+    assert fitted.get_params()["estimator"] == "auto"
+    assert fitted.get_params()["racing"] is False
+    assert fitted.get_params()["cv"] == 2
+    resumed = clone(given).set_params(n_iter=4).fit(X, y)
+    assert [t.score for t in resumed.trials_[:2]] == [t.score for t in fitted.trials_]
+    further = search(warm_start=True).fit(X, y).fit(X, y)
+    assert len(further.trials_) == 4
+    further.update(X[::2], y[::2])
+    assert further.updates_[0]["n_samples"] == 75
+    assert further.get_params()["param_distributions"] == "auto"
+    assert "AutoSearchCV" in repr(further)
+    assert "AutoSearchCV" in further._repr_html_()
+
+
+def test_splits_are_shuffled_and_as_many_as_the_rows_need():
+    X, y = load_iris(return_X_y=True)  # sorted by class
+    fitted = search(cv=None).fit(X, y)
+    assert fitted.n_splits_ == 10
+    assert fitted.cv is None
+    given = StratifiedKFold(3)
+    assert search(cv=given).fit(X, y).n_splits_ == 3
+
+
+@pytest.mark.parametrize(
+    ("given", "y", "message"),
+    [
+        ({"estimator": "classification"}, [0, 1] * 5, "one of 'auto', 'classifier', 'regressor'"),
+        ({"param_distributions": {"C": [1]}}, [0, 1] * 5, "leave it out, or give an estimator"),
+        ({"resource": "n_samples"}, [0, 1] * 5, "needs an estimator of yours"),
+        ({}, None, "was not given: pass it"),
+        ({}, [0.5, np.nan] * 5, "5 missing values: leave out the rows"),
+        ({"estimator": "classifier"}, list(np.linspace(0, 1, 10)), "no target of a classifier"),
+        ({"estimator": "regressor"}, ["a", "b"] * 5, "no target of a regressor"),
+    ],
+)
+def test_what_is_wrong_is_said_before_anything_is_fitted(given, y, message):
+    with pytest.raises(ValueError, match=message):
+        search(given.pop("estimator", "auto"), **given).fit(np.arange(20.0).reshape(10, 2), y)
+
+
+def test_each_model_is_for_some_task():
+    columns = read_columns(np.zeros((100, 3)) + np.arange(3))
+    tasks = [Task(True, columns, 100, 2, 50), Task(False, columns, 100, 0, 100)]
+    assert sum(len(make_portfolio(task).names) for task in tasks) > len(MODELS)
