@@ -2,6 +2,7 @@
 
 from sklearn_lepton._bayes_search import BayesSearchCV
 from sklearn_lepton._genetic_search import GeneticSearchCV
+from sklearn_lepton._nested import nested_score
 from sklearn_lepton._replay import load_trials
 from sklearn_lepton._swarm_search import SwarmSearchCV
 from sklearn_lepton.space import Categorical, Integer, Real, Space
@@ -18,4 +19,5 @@ __all__ = [
     "SwarmSearchCV",
     "__version__",
     "load_trials",
+    "nested_score",
 ]

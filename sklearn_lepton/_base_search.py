@@ -23,6 +23,7 @@ from sklearn_lepton._evaluation import SplitEvaluator, explain_failures
 from sklearn_lepton._final import FinalChoice
 from sklearn_lepton._fits import OTHER_SPLITS, Fits, FrozenSplits, RunningFit
 from sklearn_lepton._loop import callbacks_of, run_trials
+from sklearn_lepton._nested import ComparisonMixin
 from sklearn_lepton._race import error_rate
 from sklearn_lepton._replay import open_journal
 from sklearn_lepton._resource import Resource, make_resource, without_resource
@@ -51,7 +52,7 @@ _LEFT_BY_FIT = (
 )
 
 
-class BaseOptimizerSearchCV(UpdateMixin, OpenSearchCV):
+class BaseOptimizerSearchCV(UpdateMixin, ComparisonMixin, OpenSearchCV):
     """What the searches share: everything but the optimizer."""
 
     @abstractmethod
