@@ -213,6 +213,10 @@ bench-fidelity: .venv-fidelity/.stamp  ## Compare fit seconds to a score: racing
 bench-choice: $(VENV)/.stamp-bench  ## Score what refit="1se" and final_splits choose on data never seen
 	$(PY) benchmarks/choice.py --json benchmarks/choice.json
 
+.PHONY: bench-false-alarms
+bench-false-alarms: $(VENV)/.stamp-base  ## Count how often tuning seems to help where it cannot
+	$(PY) benchmarks/false_alarms.py --json benchmarks/false_alarms.json
+
 .PHONY: bench-cost
 bench-cost: $(VENV)/.stamp-bench  ## Compare the best score at the end of the time, fit seconds priced or not
 	$(PY) benchmarks/cost.py --json benchmarks/cost.json

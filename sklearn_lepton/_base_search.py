@@ -4,8 +4,8 @@ import copy
 import warnings
 from abc import abstractmethod
 from collections.abc import Sequence
-from contextlib import closing
-from typing import Any
+from contextlib import ExitStack, closing
+from typing import Any, cast
 
 import numpy as np
 from sklearn.utils import check_random_state
@@ -24,6 +24,7 @@ from sklearn_lepton._final import FinalChoice
 from sklearn_lepton._fits import OTHER_SPLITS, Fits, FrozenSplits, RunningFit
 from sklearn_lepton._loop import callbacks_of, run_trials
 from sklearn_lepton._nested import ComparisonMixin
+from sklearn_lepton._progress import Progress, WatchedStudy
 from sklearn_lepton._race import error_rate
 from sklearn_lepton._replay import open_journal
 from sklearn_lepton._resource import Resource, make_resource, without_resource
@@ -343,10 +344,16 @@ class BaseOptimizerSearchCV(UpdateMixin, ComparisonMixin, OpenSearchCV):
         n_points = None if isinstance(self.n_points, str) else int(self.n_points)
         if n_points is None and not self.asynchronous:
             n_points = -(-workers.n_workers // (1 if self.racing else self.n_splits_))
+        progress, watched = None, study
+        if self.verbose > 0:
+            progress = Progress(
+                type(self).__name__, study, self.n_splits_, verbose=self.verbose, deadline=deadline
+            )
+            watched = cast("Study", WatchedStudy(study, progress))
         evaluator = SplitEvaluator(
             fits,
             workers,
-            study,
+            watched,
             metric=metric_of(self.refit),
             n_points=n_points,
             asynchronous=self.asynchronous,
@@ -356,9 +363,11 @@ class BaseOptimizerSearchCV(UpdateMixin, ComparisonMixin, OpenSearchCV):
         )
         callbacks = callbacks_of(self)
         reason: str | None = None
-        trials = run_trials(study, evaluator, is_stopped=lambda: reason is not None)
-        with closing(trials):  # type: ignore[type-var]
+        trials = run_trials(watched, evaluator, is_stopped=lambda: reason is not None)
+        with closing(trials), closing(progress or ExitStack()):  # type: ignore[type-var]
             for trial in trials:
+                if progress is not None:
+                    progress.finished(trial)
                 for callback in callbacks:
                     answer = callback(self, trial)
                     # Many a callback returns something; only a true or false is an answer.
@@ -368,15 +377,18 @@ class BaseOptimizerSearchCV(UpdateMixin, ComparisonMixin, OpenSearchCV):
                     update.follow(study)
                 if fits.is_stopped:
                     reason = reason or "callback"
-        if reason is None:
-            if len(study.optimizer.trials) < study.n_trials and evaluator.is_late:
-                return "max_time"
-            if update is not None and update.holds:
-                return "held"
-            optimizer = study.optimizer
-            is_spent = len(optimizer.trials) < study.n_trials and optimizer.is_exhausted
-            return "exhausted" if study.is_cut or is_spent else "n_iter"
-        return reason
+        return reason or _why_ended(study, update, is_late=evaluator.is_late)
+
+
+def _why_ended(study: Study, update: Update | None, *, is_late: bool) -> str:
+    """Say why a search ended that nobody has stopped."""
+    optimizer = study.optimizer
+    is_short = len(optimizer.trials) < study.n_trials
+    if is_short and is_late:
+        return "max_time"
+    if update is not None and update.holds:
+        return "held"
+    return "exhausted" if study.is_cut or (is_short and optimizer.is_exhausted) else "n_iter"
 
 
 def _draw_seed(random_state: Any) -> int:

@@ -192,7 +192,7 @@ class Comparison:
         how = (
             "tuned anew in each"
             if self.retuned
-            else "with the parameters found before: honest only on rows that the search has not seen"
+            else "with the parameters found before: honest only on rows not seen by the search"
         )
         return (
             f"tuned {self.tuned_scores.mean():.4g}, untuned {self.default_scores.mean():.4g}: "
@@ -246,9 +246,8 @@ class NestedScore:
             f"{number:5}  {outer:9.4g}  {inner:9.4g}  {params}"
             for number, (outer, inner, params) in enumerate(rows)
         ]
-        return "\n".join([
-            "split      score  best_score  best_params",
-            *lines,
+        total = (
             f"score {self.mean:.4g} ± {self.std_error:.2g} (standard error), "
-            f"optimism of best_score_ {self.optimism:+.2g}",
-        ])
+            f"optimism of best_score_ {self.optimism:+.2g}"
+        )
+        return "\n".join(["split      score  best_score  best_params", *lines, total])

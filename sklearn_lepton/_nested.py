@@ -163,12 +163,13 @@ class ComparisonMixin:
             The splits. A number means shuffled folds, stratified for classifiers, that keep
             ``groups`` together if these are given.
         n_repeats : int or None, default=None
-            How often the folds are made anew where `cv` is a number; None is 10.
+            How often the folds are made anew where `cv` is a number; None is 2, without
+            `retune` 10.
         retune : bool, default=True
             Whether the search is run anew on the training part of each split, which takes
             ``n_repeats * cv`` times as long as the search did. False takes the parameters
-            found before, and is honest only on rows that the search has not seen: to rows
-            that it has seen these are fitted, on fresh splits too.
+            found before, and is honest only on rows that the search has not seen: to those
+            that it has seen the parameters are fitted, whatever the splits.
         confidence : float, default=0.95
             Of the interval, between 0 and 1.
         **params : dict
@@ -198,7 +199,9 @@ class ComparisonMixin:
         search: Any = self
         check_is_fitted(search, "best_params_")
         _check_comparison(search, cv, n_repeats, retune=retune, confidence=confidence)
-        outer = _OuterSplits(_fresh_splitters(search, y, cv, n_repeats, params))
+        outer = _OuterSplits(
+            _fresh_splitters(search, y, cv, n_repeats or (2 if retune else 10), params)
+        )
         try:
             default = _cross_validate(search.estimator, search, X, y, cv=outer, params=params)
         except Exception as error:
@@ -260,12 +263,11 @@ def _check_comparison(
 
 
 def _fresh_splitters(
-    search: Any, y: Any, cv: Any, n_repeats: int | None, params: Mapping[str, Any]
+    search: Any, y: Any, cv: Any, n_repeats: int, params: Mapping[str, Any]
 ) -> list[Any]:
     if not is_whole(cv):
         return [check_cv(cv, y, classifier=is_classifier(search.estimator))]
-    n = 10 if n_repeats is None else int(n_repeats)
-    seeds = np.random.SeedSequence([search.optimizer_.seed, 2]).generate_state(n)
+    seeds = np.random.SeedSequence([search.optimizer_.seed, 2]).generate_state(n_repeats)
     has_groups = params.get("groups") is not None
     return [
         shuffled_splitter(search.estimator, y, int(cv), has_groups=has_groups, seed=int(seed))
