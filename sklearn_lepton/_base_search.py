@@ -196,6 +196,13 @@ class BaseOptimizerSearchCV(UpdateMixin, ComparisonMixin, OpenSearchCV):
         if chosen := choice.choose(self.trials_):
             self._choice = chosen
 
+    def _finish_callbacks(self, *, has_failed: bool) -> None:
+        """Tell the callbacks that the search is over, and which trial is the best."""
+        wanted = [callback for callback in callbacks_of(self) if hasattr(callback, "finish")]
+        row = self._chosen_row() if wanted and not has_failed else None
+        for callback in wanted:
+            callback.finish(self, None if row is None else self.trials_[row])
+
     def _set_price(self, optimizer: Any, workers: Workers) -> None:
         """Have the optimizer weigh what trials cost, if that is asked for."""
         is_auto = isinstance(self.cost_aware, str)

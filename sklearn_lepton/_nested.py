@@ -297,6 +297,8 @@ def _run_searches(
                 _check_repeatable(outer, search)
         one = _OneSplit(outer, number)
         run = _cross_validate(inner, search, X, y, cv=one, params=params, return_estimator=True)
+        if getattr(run["estimator"][0], "stop_reason_", None) == "interrupted":
+            raise KeyboardInterrupt  # the search itself ends with the trials that it has
         runs.append(run)
         if verbose:
             of = len(outer.splits)

@@ -18,7 +18,7 @@ EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
 MODULES = sorted(
     module.name for module in pkgutil.walk_packages(sklearn_lepton.__path__, "sklearn_lepton.")
 )
-EXTRAS = {"distributed", "lightgbm", "ray"}
+EXTRAS = {"distributed", "lightgbm", "mlflow", "ray"}
 FENCE = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
