@@ -275,4 +275,5 @@ def say_seconds(seconds: float) -> str:
 
 
 def _say(text: str) -> None:
-    print(text, flush=True)  # noqa: T201 - what `verbose` asks for
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()

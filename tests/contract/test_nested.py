@@ -1,10 +1,10 @@
 """`nested_score` and `compare_to_default`: what is fitted on what, and what comes of it."""
 
-import sklearn
 from pathlib import Path
 
 import numpy as np
 import pytest
+import sklearn
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression

@@ -9,7 +9,11 @@ from sklearn_lepton.callbacks import MLflowLogger
 
 mlflow = pytest.importorskip("mlflow")
 
-pytestmark = [pytest.mark.frameworks, pytest.mark.filterwarnings("ignore")]
+pytestmark = [
+    pytest.mark.frameworks,
+    pytest.mark.timeout(600),
+    pytest.mark.filterwarnings("ignore"),
+]
 SPACE = {"n_neighbors": (1, 20, "int"), "weights": ["uniform", "distance"]}
 
 
@@ -73,7 +77,8 @@ def test_the_model_is_logged_only_where_it_is_asked_for(uri, client, tmp_path):
     search.fit(*load_iris(return_X_y=True))
     before = mlflow.get_tracking_uri()
     assert not list(tmp_path.rglob("MLmodel"))
-    info = logger.log_model(search, serialization_format="cloudpickle")
+    how = {"serialization_format": "cloudpickle", "pip_requirements": ["scikit-learn"]}
+    info = logger.log_model(search, **how)
     assert list(tmp_path.rglob("MLmodel"))
     assert info.run_id == logger.run_id_
     assert mlflow.get_tracking_uri() == before
