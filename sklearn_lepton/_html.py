@@ -50,9 +50,10 @@ def describe_search(search: Any) -> str:
     n_params = len({name for branch in space.branches for name in branch})
     found = _found(search, trials) if trials else ""
     is_open = "" if found else " open"
+    title = f"Space of {n_params} parameter{'s' * (n_params != 1)}"
     return (
-        f'{_STYLE}<div class="sklearn-lepton">{found}<details{is_open}><summary>Space of {n_params} '
-        f"parameter{'s' * (n_params != 1)}</summary>{_space_table(space)}</details></div>"
+        f'{_STYLE}<div class="sklearn-lepton">{found}<details{is_open}><summary>{title}</summary>'
+        f"{_space_table(space)}</details></div>"
     )
 
 

@@ -68,7 +68,7 @@ def test_each_outer_split_is_searched_and_scored_apart(search_class, blobs):
     search = make(search_class)
     score = nested_score(search, X, y, cv=outer)
     for number, (train, test) in enumerate(outer.split(X, y)):
-        column, best = exhaustive(X, y, train, StratifiedKFold(3))
+        _, best = exhaustive(X, y, train, StratifiedKFold(3))
         fitted = OneColumn(score.best_params[number]["column"]).fit(X[train], y[train])
         assert score.best_scores[number] == pytest.approx(best)
         assert score.test_scores[number] == pytest.approx(fitted.score(X[test], y[test]))

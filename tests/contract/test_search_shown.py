@@ -1,7 +1,7 @@
 """What a search shows: its progress, and itself in a notebook."""
 
 import re
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 import joblib
 import numpy as np
@@ -139,13 +139,13 @@ def test_a_notebook_shows_the_space(search_class, probe):
     assert "<script>" not in html
     assert "&lt;script&gt;" in html
     assert "c" * 70 not in html
-    ElementTree.fromstring(html.replace(" open>", ">"))
+    ET.fromstring(html.replace(" open>", ">"))
 
 
 def test_a_notebook_shows_the_result(search_class, probe, numbered):
     search = search_class(probe, SPACE, n_iter=8, cv=2, random_state=0).fit(*numbered)
     html = shown(search)
-    root = ElementTree.fromstring(html)
+    root = ET.fromstring(html)
     text = " ".join(root.itertext())
     assert "8 trials, ended by  n_iter" in text.replace("by n_iter", "by  n_iter")
     assert f"Best: trial {search.best_index_}, score {search.best_score_:.5g}" in text
