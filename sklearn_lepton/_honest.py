@@ -165,7 +165,7 @@ class Comparison:
     p_value : float
         Of the corrected resampled t-test, two-sided.
     confidence : float
-    retuned : bool
+    tuned_anew : bool
         Whether the search was run anew in each split.
     """
 
@@ -175,7 +175,7 @@ class Comparison:
     interval: tuple[float, float]
     p_value: float
     confidence: float
-    retuned: bool
+    tuned_anew: bool
 
     @property
     def verdict(self) -> str:
@@ -191,7 +191,7 @@ class Comparison:
         low, high = self.interval
         how = (
             "tuned anew in each"
-            if self.retuned
+            if self.tuned_anew
             else "with the parameters found before: honest only on rows not seen by the search"
         )
         return (

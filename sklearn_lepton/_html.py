@@ -120,7 +120,7 @@ def _convergence(trials: Sequence[Trial]) -> str:
         x = _EDGE + (_WIDTH - 2 * _EDGE) * number / max(last, 1)
         return x, _HEIGHT - _EDGE - (_HEIGHT - 2 * _EDGE) * share
 
-    dots, steps, best = [], [], -math.inf
+    dots, steps, best = list[str](), list[str](), -math.inf
     for trial in by_number:
         x, y = place(trial.number, score_of(trial))
         dots.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="2.2"/>')

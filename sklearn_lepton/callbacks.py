@@ -233,9 +233,8 @@ class MLflowLogger:
         if self._tracking_uri is not None:
             mlflow.set_tracking_uri(self._tracking_uri)
         try:
-            return mlflow.sklearn.log_model(
-                search.best_estimator_, name="model", run_id=self.run_id_, **params
-            )
+            with mlflow.start_run(run_id=self.run_id_, nested=mlflow.active_run() is not None):
+                return mlflow.sklearn.log_model(search.best_estimator_, name="model", **params)
         finally:
             mlflow.set_tracking_uri(before)
 

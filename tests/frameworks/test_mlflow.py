@@ -81,6 +81,7 @@ def test_the_model_is_logged_only_where_it_is_asked_for(uri, client, tmp_path):
     info = logger.log_model(search, **how)
     assert list(tmp_path.rglob("MLmodel"))
     assert info.run_id == logger.run_id_
+    assert mlflow.active_run() is None
     assert mlflow.get_tracking_uri() == before
 
 
