@@ -243,6 +243,9 @@ bench-choice: $(VENV)/.stamp-bench  ## Score what refit="1se" and final_splits c
 bench-spaces: $(VENV)/.stamp-bench  ## Compare built-in spaces with those of peers (hours; goes on where it was)
 	$(PY) benchmarks/spaces.py run
 	$(PY) benchmarks/spaces.py report
+.PHONY: bench-false-alarms
+bench-false-alarms: $(VENV)/.stamp-base  ## Count how often tuning seems to help where it cannot
+	$(PY) benchmarks/false_alarms.py --json benchmarks/false_alarms.json
 
 .PHONY: bench-cost
 bench-cost: $(VENV)/.stamp-bench  ## Compare the best score at the end of the time, fit seconds priced or not

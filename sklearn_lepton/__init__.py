@@ -3,6 +3,7 @@
 from sklearn_lepton._auto_search import AutoSearchCV
 from sklearn_lepton._bayes_search import BayesSearchCV
 from sklearn_lepton._genetic_search import GeneticSearchCV
+from sklearn_lepton._nested import nested_score
 from sklearn_lepton._replay import load_trials
 from sklearn_lepton._swarm_search import SwarmSearchCV
 from sklearn_lepton._tune import TuneResult, tune
@@ -24,5 +25,6 @@ __all__ = [
     "__version__",
     "default_space",
     "load_trials",
+    "nested_score",
     "tune",
 ]

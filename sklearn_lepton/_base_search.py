@@ -4,8 +4,8 @@ import copy
 import warnings
 from abc import abstractmethod
 from collections.abc import Sequence
-from contextlib import closing
-from typing import Any
+from contextlib import ExitStack, closing
+from typing import Any, cast
 
 import numpy as np
 from sklearn.utils import check_random_state
@@ -24,6 +24,8 @@ from sklearn_lepton._evaluation import SplitEvaluator, explain_failures
 from sklearn_lepton._final import FinalChoice
 from sklearn_lepton._fits import OTHER_SPLITS, Fits, FrozenSplits, RunningFit
 from sklearn_lepton._loop import callbacks_of, run_trials
+from sklearn_lepton._nested import ComparisonMixin
+from sklearn_lepton._progress import Progress, WatchedStudy
 from sklearn_lepton._race import error_rate
 from sklearn_lepton._replay import open_journal
 from sklearn_lepton._resource import Resource, make_resource, without_resource
@@ -53,7 +55,7 @@ _LEFT_BY_FIT = (
 )
 
 
-class BaseOptimizerSearchCV(UpdateMixin, OpenSearchCV):
+class BaseOptimizerSearchCV(UpdateMixin, ComparisonMixin, OpenSearchCV):
     """What the searches share: everything but the optimizer."""
 
     @abstractmethod
@@ -203,6 +205,13 @@ class BaseOptimizerSearchCV(UpdateMixin, OpenSearchCV):
         if isinstance(given, str) and given == "auto" and goes_on and hasattr(self, "space_"):
             return self.space_
         return make_space(given, self.estimator, running.X, running.y, without=self.resource)
+
+    def _finish_callbacks(self, *, has_failed: bool) -> None:
+        """Tell the callbacks that the search is over, and which trial is the best."""
+        wanted = [callback for callback in callbacks_of(self) if hasattr(callback, "finish")]
+        row = self._chosen_row() if wanted and not has_failed else None
+        for callback in wanted:
+            callback.finish(self, None if row is None else self.trials_[row])
 
     def _inform(self, optimizer: Any, workers: Workers) -> None:
         """Tell the optimizer what it cannot know: trials at once, and what they may cost."""
@@ -358,10 +367,16 @@ class BaseOptimizerSearchCV(UpdateMixin, OpenSearchCV):
     ) -> str:
         """Run the loop and return why it ended."""
         is_open = self.asynchronous and isinstance(self.n_points, str)
+        progress, watched = None, study
+        if self.verbose > 0:
+            progress = Progress(
+                type(self).__name__, study, self.n_splits_, verbose=self.verbose, deadline=deadline
+            )
+            watched = cast("Study", WatchedStudy(study, progress))
         evaluator = SplitEvaluator(
             fits,
             workers,
-            study,
+            watched,
             metric=metric_of(self.refit),
             n_points=None if is_open else self._n_at_once(workers),
             asynchronous=self.asynchronous,
@@ -371,9 +386,11 @@ class BaseOptimizerSearchCV(UpdateMixin, OpenSearchCV):
         )
         callbacks = callbacks_of(self)
         reason: str | None = None
-        trials = run_trials(study, evaluator, is_stopped=lambda: reason is not None)
-        with closing(trials):  # type: ignore[type-var]
+        trials = run_trials(watched, evaluator, is_stopped=lambda: reason is not None)
+        with closing(trials), closing(progress or ExitStack()):  # type: ignore[type-var]
             for trial in trials:
+                if progress is not None:
+                    progress.finished(trial)
                 for callback in callbacks:
                     answer = callback(self, trial)
                     # Many a callback returns something; only a true or false is an answer.
@@ -383,15 +400,18 @@ class BaseOptimizerSearchCV(UpdateMixin, OpenSearchCV):
                     update.follow(study)
                 if fits.is_stopped:
                     reason = reason or "callback"
-        if reason is None:
-            if len(study.optimizer.trials) < study.n_trials and evaluator.is_late:
-                return "max_time"
-            if update is not None and update.holds:
-                return "held"
-            optimizer = study.optimizer
-            is_spent = len(optimizer.trials) < study.n_trials and optimizer.is_exhausted
-            return "exhausted" if study.is_cut or is_spent else "n_iter"
-        return reason
+        return reason or _why_ended(study, update, is_late=evaluator.is_late)
+
+
+def _why_ended(study: Study, update: Update | None, *, is_late: bool) -> str:
+    """Say why a search ended that nobody has stopped."""
+    optimizer = study.optimizer
+    is_short = len(optimizer.trials) < study.n_trials
+    if is_short and is_late:
+        return "max_time"
+    if update is not None and update.holds:
+        return "held"
+    return "exhausted" if study.is_cut or (is_short and optimizer.is_exhausted) else "n_iter"
 
 
 def _draw_seed(random_state: Any) -> int:

@@ -4,7 +4,14 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from sklearn.model_selection import TimeSeriesSplit
+from sklearn.base import is_classifier
+from sklearn.model_selection import (
+    GroupKFold,
+    StratifiedGroupKFold,
+    StratifiedKFold,
+    TimeSeriesSplit,
+    check_cv,
+)
 
 from sklearn_lepton._trial import Trial
 from sklearn_lepton._values import is_real, is_whole, unknown_name
@@ -134,6 +141,60 @@ def within_one_se(ranked: Sequence[Trial]) -> list[Trial]:
 def plain_standard_error(scores: Sequence[float]) -> float:
     """Return the standard error of a mean as if the scores were independent; 0.0 of one."""
     return float(np.std(scores, ddof=1) / len(scores) ** 0.5) if len(scores) > 1 else 0.0
+
+
+def standard_error(scores: Sequence[float], ratio: float | None = None) -> float:
+    """Return the standard error of a mean score over splits.
+
+    Training sets of different splits overlap, so that the scores vary less than independent
+    ones would: the variance of the mean is taken as (1/k + ratio) times that of the scores.
+
+    Parameters
+    ----------
+    scores : sequence of float of length k
+    ratio : float or None, default=None
+        Samples that a split scores on for each that it learns from; None is 1/(k-1), that
+        of one cross-validation.
+
+    Returns
+    -------
+    error : float
+        0.0 of a single split, which tells nothing.
+
+    References
+    ----------
+    Nadeau, C. and Bengio, Y. (2003). Inference for the generalization error. Machine
+    Learning 52. https://doi.org/10.1023/A:1024068626366
+    """
+    k = len(scores)
+    if k < 2:
+        return 0.0
+    share = 1 / (k - 1) if ratio is None else ratio
+    return float(np.std(scores, ddof=1) * (1 / k + share) ** 0.5)
+
+
+def shuffled_splitter(estimator: Any, y: Any, n_splits: int, *, has_groups: bool, seed: int) -> Any:
+    """Return shuffled folds of the kind that scikit-learn takes for a number.
+
+    Parameters
+    ----------
+    estimator : estimator object
+        Of a classifier the classes are stratified.
+    y : array-like or None
+    n_splits : int
+    has_groups : bool
+        Whether to keep groups together.
+    seed : int
+        From 0 to 2**32 - 1.
+
+    Returns
+    -------
+    splitter : cross-validation generator
+    """
+    kind: Any = type(check_cv(n_splits, y, classifier=is_classifier(estimator)))
+    if has_groups:
+        kind = StratifiedGroupKFold if kind is StratifiedKFold else GroupKFold
+    return kind(n_splits, shuffle=True, random_state=seed)
 
 
 def simplest_of(close: Sequence[Trial], cost: Cost, *, tolerance: float = 1.0) -> Trial:

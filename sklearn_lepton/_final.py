@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 from sklearn.base import is_classifier
-from sklearn.model_selection import GroupKFold, StratifiedGroupKFold, StratifiedKFold, check_cv
+from sklearn.model_selection import check_cv
 
 from sklearn_lepton._choice import (
     Choice,
@@ -17,6 +17,7 @@ from sklearn_lepton._choice import (
     cost_of,
     is_one_se,
     metric_of,
+    shuffled_splitter,
     within_one_se,
 )
 from sklearn_lepton._evaluation import SplitEvaluator
@@ -217,14 +218,15 @@ class FinalChoice:
 def _splitter(search: Any, running: RunningFit, seed: int) -> Any:
     """Return what makes the final splits: for a number, shuffled folds of the kind of cv's."""
     final = search.final_splits
-    stock = check_cv(final, running.y, classifier=is_classifier(search.estimator))
     if not is_whole(final):
-        return stock
-    kind: Any = type(stock)
-    if running.params.splitter.split.get("groups") is not None:
-        kind = StratifiedGroupKFold if isinstance(stock, StratifiedKFold) else GroupKFold
-    state = np.random.SeedSequence([seed, 1]).generate_state(1)[0]
-    return kind(int(final), shuffle=True, random_state=int(state))
+        return check_cv(final, running.y, classifier=is_classifier(search.estimator))
+    return shuffled_splitter(
+        search.estimator,
+        running.y,
+        int(final),
+        has_groups=running.params.splitter.split.get("groups") is not None,
+        seed=int(np.random.SeedSequence([seed, 1]).generate_state(1)[0]),
+    )
 
 
 class _FinalFits(Fits):

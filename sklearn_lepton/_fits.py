@@ -16,6 +16,7 @@ OTHER_SPLITS = (
     "warm_start=False to start over."
 )
 _SCORER_ERROR = "The scorer raised an error; a warning 'Scoring failed' has its details."
+_FITS_TELL = 3  # the `verbose` from which each fit prints its own line
 _OF_ONE_FIT = {"parameters", "split_progress", "candidate_progress", "callback_ctx"}
 
 
@@ -156,11 +157,15 @@ class Fits:
         fits: list[Fit] = []
         if legal:
             self._recorder.rows = None
+            # "Fitting 5 folds for each of 1 candidates" would be told for each batch.
+            verbose, self._search.verbose = self._search.verbose, 0
             try:
                 settings = [self._setting(trial) for trial in legal]
                 self._evaluate(settings, cv=self._splits, **self._context)
             except _Recorded as recorded:
                 fits = recorded.fits
+            finally:
+                self._search.verbose = verbose
             if len(fits) != len(legal) * self.n_splits:  # found by scikit-learn itself from 1.9 on
                 raise ValueError(
                     "cv.split and cv.get_n_splits return inconsistent results. Expected "
@@ -170,6 +175,8 @@ class Fits:
             # Told by verbose=10: its place in the search instead of in the batch.
             number = legal[place // self.n_splits].number
             kwargs["candidate_progress"] = (number, self._search.n_iter)
+            if self._search.verbose < _FITS_TELL:
+                kwargs["verbose"] = 0  # what the line of the search tells
         of_all = iter(fits)
         return [
             self._of_trial(trial, [next(of_all) for _ in range(self.n_splits)])

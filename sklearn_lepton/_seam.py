@@ -18,6 +18,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from sklearn_lepton._choice import ONE_SE, Choice, is_one_se
 from sklearn_lepton._fits import ErrorScore, Recorder, RunningFit
+from sklearn_lepton._html import describe_search
 from sklearn_lepton._values import is_real
 
 try:
@@ -65,6 +66,10 @@ class OpenSearchCV(BaseSearchCV):  # type: ignore[misc]
     def _search(self, running: RunningFit, callback_ctx: Any) -> None:
         """Search; called once in each `fit`, with everything else prepared."""
 
+    @abstractmethod
+    def _finish_callbacks(self, *, has_failed: bool) -> None:
+        """Tell the callbacks that the search is over; called once, however it ended."""
+
     def _check_metrics(self, scores: Mapping[str, Any]) -> None:
         """Refuse a ``refit`` that names none of several metrics."""
         self._check_refit_for_multimetric(scores)
@@ -86,6 +91,15 @@ class OpenSearchCV(BaseSearchCV):  # type: ignore[misc]
         index: int = super()._select_best_index(refit, refit_metric, results)
         return index
 
+    def _chosen_row(self) -> int | None:
+        """Return the row of ``cv_results_`` that `fit` is about to choose; None if none."""
+        results: dict[str, Any] = self.cv_results_
+        names = [n.removeprefix("rank_test_") for n in results if n.startswith("rank_test_")]
+        if len(names) > 1 and self.refit is False:
+            return None
+        metric = self.refit if self.refit in names else names[0]
+        return int(self._select_best_index(self.refit, metric, results))
+
     @property
     def best_score_(self) -> float:
         """Mean score of the best trial: over the final splits, if it was scored on these."""
@@ -103,7 +117,12 @@ class OpenSearchCV(BaseSearchCV):  # type: ignore[misc]
         self.__dict__["best_score_"] = choice.score if has_final else score
 
     def _run_search(self, evaluate_candidates: Any, *, callback_ctx: Any = None) -> None:
-        self._search(_read_fit(self, evaluate_candidates), callback_ctx)
+        has_failed = True
+        try:
+            self._search(_read_fit(self, evaluate_candidates), callback_ctx)
+            has_failed = False
+        finally:
+            self._finish_callbacks(has_failed=has_failed)
 
     def _format_results(
         self, candidate_params: Any, n_splits: int, out: list[Any], more_results: Any = None
@@ -135,6 +154,15 @@ class OpenSearchCV(BaseSearchCV):  # type: ignore[misc]
             ranks[last & ~stopped] += np.sum(stopped)
             results[name] = ranks
         return results
+
+    def _repr_html_inner(self) -> str:
+        return str(super()._repr_html_inner()) + describe_search(self)
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, str]:
+        bundle: dict[str, str] = super()._repr_mimebundle_(**kwargs)
+        if "text/html" in bundle:
+            bundle["text/html"] += describe_search(self)
+        return bundle
 
     @available_if(_inner_has("set_output"))  # type: ignore[untyped-decorator]
     def set_output(self, *, transform: str | None = None) -> "OpenSearchCV":

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
+from sklearn_lepton._choice import standard_error
 from sklearn_lepton._study import Study
 from sklearn_lepton._trial import Trial
 from sklearn_lepton._values import is_whole
@@ -140,32 +141,6 @@ def compare(before: Trial, rescored: Sequence[Trial]) -> tuple[bool, str]:
                 f"error is {error:.3g}."
             )
     return True, "The best setting scores as before, and the others do not overtake it."
-
-
-def standard_error(scores: Sequence[float]) -> float:
-    """Return the standard error of a mean score over splits.
-
-    Training sets of different splits overlap, so that the scores vary less than independent
-    ones would: the variance of the mean is taken as (1/k + 1/(k-1)) times that of the scores.
-
-    Parameters
-    ----------
-    scores : sequence of float of length k
-
-    Returns
-    -------
-    error : float
-        0.0 of a single split, which tells nothing.
-
-    References
-    ----------
-    Nadeau, C. and Bengio, Y. (2003). Inference for the generalization error. Machine
-    Learning 52. https://doi.org/10.1023/A:1024068626366
-    """
-    k = len(scores)
-    if k < 2:
-        return 0.0
-    return float(np.std(scores, ddof=1) * math.sqrt(1 / k + 1 / (k - 1)))
 
 
 class UpdateMixin:

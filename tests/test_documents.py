@@ -22,7 +22,7 @@ MODULES = sorted(
 )
 FRAMEWORKS = {"imblearn", "keras", "polars", "scikeras", "skorch", "torch"}
 PEERS = {"optuna", "sklearn_genetic", "skopt"}
-EXTRAS = {"catboost", "distributed", "lightgbm", "ray", "xgboost"} | FRAMEWORKS | PEERS
+EXTRAS = {"catboost", "distributed", "lightgbm", "mlflow", "ray", "xgboost"} | FRAMEWORKS | PEERS
 IMPORT = re.compile(r"^(?:import|from) (\w+)", re.MULTILINE)
 FENCE = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 

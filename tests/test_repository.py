@@ -17,7 +17,7 @@ import sklearn_lepton
 
 PACKAGE = Path(sklearn_lepton.__file__).parent
 MODULES = sorted(PACKAGE.rglob("*.py"))
-EXTRAS = {"distributed", "matplotlib", "pandas", "ray"}
+EXTRAS = {"distributed", "matplotlib", "mlflow", "pandas", "ray"}
 PUBLIC_MODULES = [
     "sklearn_lepton",
     *sorted(

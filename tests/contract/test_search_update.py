@@ -8,8 +8,9 @@ from sklearn.linear_model import SGDClassifier
 from sklearn.model_selection import KFold, ShuffleSplit
 
 from sklearn_lepton import BayesSearchCV
+from sklearn_lepton._choice import standard_error
 from sklearn_lepton._trial import Trial
-from sklearn_lepton._update import compare, standard_error
+from sklearn_lepton._update import compare
 
 SPACE = {"x": (0.0, 1.0, "uniform")}
 N = 40

@@ -361,3 +361,25 @@ def test_private_names_stand_in_one_module(path):
 
 def test_fit_is_scikit_learns(search_class):
     assert search_class.fit is BaseSearchCV.fit
+
+
+def test_what_a_notebook_shows_can_be_added_to(probe):
+    search = Stock(probe, two_batches)
+    inner = search._repr_html_inner()
+    assert inner.startswith("<style>")
+    assert search._repr_mimebundle_()["text/html"].count("<div") == inner.count("<div")
+
+    class Adding(Stock):
+        def _repr_html_inner(self):
+            return super()._repr_html_inner() + "more"
+
+    assert Adding(probe, two_batches)._repr_html_().endswith("more")
+
+
+def test_the_verbosity_of_a_fit_is_its_own_keyword(probe, numbered):
+    def converse(search, evaluate):
+        recorder = _seam._read_fit(search, evaluate).recorder
+        recorded, _ = run_recorded(recorder, evaluate, [{"x": 0.1}])
+        assert all(kwargs["verbose"] == search.verbose for _, _, kwargs in recorded)
+
+    Stock(probe, converse).fit(*numbered)

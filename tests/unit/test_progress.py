@@ -1,0 +1,224 @@
+"""Progress: what the line says, and when it is written where."""
+
+import sys
+import time
+import types
+
+import pytest
+
+from sklearn_lepton import _progress
+from sklearn_lepton._progress import Progress, WatchedStudy, say_params, say_seconds
+from sklearn_lepton._study import Study
+from sklearn_lepton.optimizers import RandomOptimizer
+
+
+class Terminal:
+    """A standard output that is one."""
+
+    def __init__(self):
+        self.text = ""
+
+    def isatty(self):
+        return True
+
+    def write(self, text):
+        self.text += text
+
+    def flush(self):
+        pass
+
+    def screen(self):
+        """Return what stands there after all."""
+        lines = []
+        for line in self.text.split("\n"):
+            shown = []
+            for part in line.split("\r"):
+                shown[: len(part)] = part
+            lines.append("".join(shown).rstrip())
+        return lines
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    now = [100.0]
+    monkeypatch.setattr(_progress.time, "monotonic", lambda: now[0])
+    return now
+
+
+@pytest.fixture
+def terminal(monkeypatch):
+    stand_in = types.SimpleNamespace(stdout=Terminal(), modules={})
+    monkeypatch.setattr(_progress, "sys", stand_in)
+    monkeypatch.setenv("COLUMNS", "100")
+    return stand_in.stdout
+
+
+def start(n_trials=20, n_splits=2, verbose=1, deadline=None):
+    study = Study(RandomOptimizer({"x": (0.0, 1.0, "uniform")}, seed=0), n_trials)
+    progress = Progress("Search", study, n_splits, verbose=verbose, deadline=deadline)
+    return WatchedStudy(study, progress), progress
+
+
+def run(watched, progress, clock, n_trials, seconds=1.0, at_once=1):
+    for _ in range(n_trials // at_once):
+        asked = watched.ask(at_once)
+        for split in range(2):
+            clock[0] += seconds / 2
+            for trial in asked:
+                watched.note(trial.number, split, {"fit_time": 0.0})
+        done = [t.complete(t.number / 100, split_scores=[t.number / 100] * 2) for t in asked]
+        watched.tell(done)
+        for trial in done:
+            progress.finished(trial)
+
+
+def test_a_log_gets_a_few_plain_lines(clock, capsys):
+    watched, progress = start(n_trials=50)
+    run(watched, progress, clock, 50)
+    progress.close()
+    out = capsys.readouterr().out
+    lines = out.splitlines()
+    assert "\r" not in out
+    assert lines[0] == "Search: 50 trials of 2 fits"
+    assert lines[1] == "Search: 5/50  best 0.04 (trial 4)  45 s left"
+    assert len(lines) == 1 + 9 + 1
+    assert lines[-1].startswith("Search: 50 trials in 50 s, best 0.49 (trial 49): x=")
+
+
+def test_a_terminal_gets_one_line_that_changes(clock, terminal):
+    watched, progress = start()
+    run(watched, progress, clock, 8, at_once=4)
+    clock[0] += 1.0
+    watched.ask(4)
+    line = terminal.screen()[-1]
+    assert line.startswith("8/20  best 0.07 (trial 7)  4.5 s left  trying 4, the last x=")
+    assert "\n" not in terminal.text
+    progress.close()
+    assert terminal.screen()[0].startswith("Search: 8 trials in 3.0 s, best 0.07")
+    assert "left" not in terminal.screen()[0]
+
+
+def test_the_line_fits_the_terminal(clock, terminal, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "30")
+    watched, progress = start()
+    run(watched, progress, clock, 4)
+    widths = [len(part) for part in terminal.text.split("\r")]
+    assert max(widths) <= 29
+    assert terminal.screen()[-1].endswith("…")
+
+
+def test_it_does_not_flicker(clock, terminal):
+    watched, progress = start(n_trials=1000)
+    run(watched, progress, clock, 500, seconds=0.002)
+    assert terminal.text.count("\r") <= 1.0 / _progress._PAUSE + 2
+
+
+def test_a_line_a_trial(clock, terminal):
+    watched, progress = start(verbose=2)
+    [first, second, third] = watched.ask(3)
+    clock[0] += 1
+    told = [
+        first.complete(0.5, split_scores=[0.4, 0.6], seconds=2.0),
+        second.prune((0.3, 0.1), split_scores=[0.2, float("nan")], seconds=1.0),
+        third.fail(seconds=0.5),
+    ]
+    watched.tell(told)
+    for trial in told:
+        progress.finished(trial)
+    lines = terminal.screen()
+    assert lines[0].startswith("trial 0: 0.5 ± 0.1  2.0 s  x=")
+    assert lines[0].endswith("(best)")
+    assert lines[1].startswith("trial 1: pruned after 1 of 2 splits  1.0 s  x=")
+    assert lines[2].startswith("trial 2: failed  0.5 s")
+    assert lines[3].startswith("3/20  best 0.5 (trial 0)")
+
+
+def test_time_left(clock):
+    watched, progress = start(n_trials=10)
+    assert progress.seconds_left() is None
+    run(watched, progress, clock, 4)
+    assert progress.seconds_left() == pytest.approx(6.0)
+    [trial] = watched.ask(1)
+    clock[0] += 0.5
+    watched.note(trial.number, 0, {"fit_time": 0.0})
+    assert progress.seconds_left() == pytest.approx(5.5)
+
+
+def test_time_left_is_never_more_than_the_budget(clock):
+    watched, progress = start(n_trials=10, deadline=103.0)
+    assert progress.seconds_left() == pytest.approx(3.0)
+    run(watched, progress, clock, 1)
+    assert progress.seconds_left() == pytest.approx(2.0)
+    clock[0] = 110.0
+    assert progress.seconds_left() == 0.0
+
+
+def test_trials_of_others_say_nothing_of_the_speed(clock):
+    watched, progress = start(n_trials=10)
+    others = RandomOptimizer({"x": (0.0, 1.0, "uniform")}, seed=0).ask(4)
+    for trial in others:
+        progress.finished(trial.complete(0.5))
+    assert progress.seconds_left() is None
+    run(watched, progress, clock, 2)
+    assert progress.seconds_left() is not None
+
+
+def test_a_notebook_gets_one_output_that_is_updated(clock, monkeypatch, capsys):
+    published = []
+
+    class Publisher:
+        def publish(self, data, metadata, transient, update):
+            published.append((data["text/plain"], transient["display_id"], update))
+
+    shell = types.SimpleNamespace(kernel=object(), display_pub=Publisher())
+    module = types.SimpleNamespace(get_ipython=lambda: shell)
+    monkeypatch.setitem(sys.modules, "IPython", module)
+    watched, progress = start()
+    run(watched, progress, clock, 3)
+    progress.close()
+    assert [update for *_, update in published] == [False] + [True] * (len(published) - 1)
+    assert len({name for _, name, _ in published}) == 1
+    assert published[-2][0].startswith("2/20  best 0.01 (trial 1)")
+    assert published[-1][0] == ""
+    assert capsys.readouterr().out.startswith("Search: 3 trials in 3.0 s")
+
+
+def test_a_shell_without_a_kernel_is_no_notebook(clock, monkeypatch, capsys):
+    shell = types.SimpleNamespace(kernel=None)
+    module = types.SimpleNamespace(get_ipython=lambda: shell)
+    monkeypatch.setitem(sys.modules, "IPython", module)
+    start()
+    assert capsys.readouterr().out == "Search: 20 trials of 2 fits\n"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0.04, "0.0 s"),
+        (9.94, "9.9 s"),
+        (59.4, "59 s"),
+        (59.6, "1 min 00 s"),
+        (200, "3 min 20 s"),
+        (7500, "2 h 05 min"),
+    ],
+)
+def test_times_in_words(seconds, text):
+    assert say_seconds(seconds) == text
+
+
+def test_values_in_few_characters():
+    text = say_params({"C": 0.123456, "n": 10**6, "kind": "a\nb" * 30, "none": None})
+    assert text.startswith("C=0.123, n=1000000, kind=a ba b")
+    assert "\n" not in text
+    assert text.endswith("…, none=None")
+
+
+def test_a_trial_costs_less_than_a_millisecond(terminal):
+    watched, progress = start(n_trials=2000)
+    asked = watched.ask(300)
+    begun = time.perf_counter()
+    for trial in asked:
+        for split in range(2):
+            progress.noted(trial.number, split)
+        progress.finished(trial)
+    assert (time.perf_counter() - begun) / 300 < 0.001
