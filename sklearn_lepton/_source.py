@@ -12,7 +12,7 @@ from sklearn_lepton._choice import metric_of
 from sklearn_lepton._journal import Journal
 from sklearn_lepton._replay import Replay
 from sklearn_lepton._trial import Trial
-from sklearn_lepton._values import plain
+from sklearn_lepton._values import alike, plain, same
 from sklearn_lepton.optimizers._base import Optimizer
 from sklearn_lepton.optimizers._bayes import BayesOptimizer
 from sklearn_lepton.optimizers._model import ModelOptimizer
@@ -107,12 +107,11 @@ def read_source(search: Any, space: Any = None) -> Source:
     trials = getattr(search, "trials_", None)
     if trials is not None:
         found = getattr(search, "space_", None) if space is None else Space(space)
-        is_untuned = isinstance(getattr(search, "initial_params", None), str)
         return _made(
             trials,
             found,
             optimizer=getattr(search, "optimizer_", None),
-            untuned=trials[0].number if is_untuned and trials else None,
+            untuned=_untuned(search, trials),
             score_name=_score_name(search),
         )
     if hasattr(search, "fit"):
@@ -125,6 +124,18 @@ def read_source(search: Any, space: Any = None) -> Source:
         "Give a fitted search, an optimizer, the path of a journal or a list of Trial with its "
         f"space, got {search!r}."
     )
+
+
+def _untuned(search: Any, trials: Sequence[Trial]) -> int | None:
+    """Return the number of the first trial if it had the estimator's own parameters."""
+    if not trials or not hasattr(getattr(search, "estimator", None), "get_params"):
+        return None
+    own, first = search.estimator.get_params(), trials[0]
+    is_own = all(
+        name in own and (alike(own[name], value) or same(own[name], value))
+        for name, value in first.params.items()
+    )
+    return first.number if is_own else None
 
 
 def _score_name(search: Any) -> str:

@@ -198,13 +198,12 @@ def _branch_points(space: Space, branch: int, n_points: int, seed: int) -> Float
 
 def _rows_of(space: Space) -> tuple[list[str], list[int]]:
     """Return the names of what is reported, and for each column the place of its name."""
-    told_by = _told_by(space)
-    branch = [told_by or BRANCH] if len(space.branches) > 1 else []
+    branch = [told_by(space) or BRANCH] if len(space.branches) > 1 else []
     names = list(dict.fromkeys([*branch, *filter(None, space.names)]))
     return names, [names.index(name or branch[0]) for name in space.names]
 
 
-def _told_by(space: Space) -> str | None:
+def told_by(space: Space) -> str | None:
     """Return the parameter that has another single value in each branch, if there is one."""
     for name in space.branches[0]:
         columns = [branch.get(name) for branch in space.branches]

@@ -128,17 +128,23 @@ def score_limits(scores: Any, *others: Any) -> tuple[float, float]:
     -------
     low, high : float
     """
-    known = np.asarray(scores, dtype=float)
-    known = known[np.isfinite(known)]
-    shown = np.concatenate([np.ravel(np.asarray(o, dtype=float)) for o in (known, *others)])
-    shown = shown[np.isfinite(shown)]
-    if not len(shown):
+    known, more = (
+        values[np.isfinite(values)]
+        for values in (
+            np.asarray(scores, dtype=float).ravel(),
+            np.concatenate([np.empty(0), *[np.ravel(np.asarray(o, dtype=float)) for o in others]]),
+        )
+    )
+    if not len(known) and not len(more):
         return 0.0, 1.0
-    high, low = float(shown.max()), float(shown.min())
+    low = high = float(more.max() if len(more) else known.max())
     if len(known):
         best, middle = float(known.max()), float(np.median(known))
         if middle == best and np.any(known < best):
             middle = float(np.median(known[known < best]))
-        low = max(low, middle - 3.0 * (best - middle)) if best > middle else low
+        high = max(high, best)
+        low = min(low, max(float(known.min()), middle - 3.0 * (best - middle)))
+    if len(more):
+        low = min(low, float(more.min()))
     pad = 0.05 * (high - low) or 0.05 * abs(high) or 0.05
     return low - pad, high + pad

@@ -145,7 +145,7 @@ class ConvergenceDisplay:
         """
         places, best, errors = self.curve(x)
         self.ax_, self.figure_ = ax, _ = one_axes(ax, (6.4, 4.0))
-        low, high = score_limits(self.scores, best - errors, best + errors, self._untuned())
+        low, high = score_limits(self.scores, (best - errors)[-1:], best + errors, self._untuned())
         self._draw_trials(self.numbers + 1.0 if x == "trial" else self.seconds, low)
         self.band_ = ax.fill_between(
             places,
@@ -164,7 +164,7 @@ class ConvergenceDisplay:
         if x == "trial":
             ax.xaxis.get_major_locator().set_params(integer=True)
         clear(ax)
-        ax.legend(frameon=False, loc="lower right", fontsize="small")
+        ax.legend(loc="lower right", fontsize="small", framealpha=0.8, edgecolor="none")
         return self
 
     def curve(self, x: str = "trial") -> tuple[FloatArray, FloatArray, FloatArray]:
@@ -196,7 +196,7 @@ class ConvergenceDisplay:
         can = np.array([status == "complete" for status in self.statuses], dtype=bool)
         scores = np.where(can & self.is_full, self.scores, -np.inf)[order]
         best = np.maximum.accumulate(scores)
-        is_new = np.isfinite(best) & (np.diff(best, prepend=-np.inf) > 0)
+        is_new = np.isfinite(best) & (best > np.concatenate([[-np.inf], best[:-1]]))
         leader = np.maximum.accumulate(np.where(is_new, np.arange(len(best)), 0))
         known = np.isfinite(best)
         return np.where(known, best, np.nan), np.where(known, self.errors[order][leader], 0.0)
@@ -361,5 +361,5 @@ class ComparisonDisplay:
         if x == "trial":
             ax.xaxis.get_major_locator().set_params(integer=True)
         clear(ax)
-        ax.legend(frameon=False, loc="lower right", fontsize="small")
+        ax.legend(loc="lower right", fontsize="small", framealpha=0.8, edgecolor="none")
         return self
