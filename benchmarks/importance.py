@@ -226,9 +226,8 @@ def report(rows: list[dict[str, Any]]) -> None:
                 )
                 for name in names
             ]
-            print(
-                f"| {function or design or 'mean'} | {' | '.join(f'{cell:.4f}' for cell in cells)} |"
-            )
+            numbers = " | ".join(f"{cell:.4f}" for cell in cells)
+            print(f"| {function or design or 'mean'} | {numbers} |")
     own = [row for row in rows if "within_two_std" in row]
     print(f"\nwithin two standard deviations: {np.mean([r['within_two_std'] for r in own]):.2f}")
     for name in names:
@@ -238,21 +237,18 @@ def report(rows: list[dict[str, Any]]) -> None:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seeds", type=int, default=10)
+    parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--json", type=Path)
     parser.add_argument("--report", action="store_true", help="print what the file holds")
     options = parser.parse_args()
+    found: list[dict[str, Any]] = []
     if options.report:
         found = json.loads(options.json.read_text(encoding="utf-8"))["rows"]
-    else:
-        found = [
-            row
-            for seed in range(options.seeds)
-            for make in HELD_OUT
-            for design in DESIGNS
-            for row in measure(make, design, seed)
-        ]
+    for seed in range(0 if options.report else options.seeds):
+        for make in HELD_OUT:
+            for design in DESIGNS:
+                found += measure(make, design, seed)
+        if options.json:  # so that what has been measured stays, whatever comes
+            text = json.dumps({"seeds": seed + 1, "rows": found})
+            options.json.write_text(text.replace("}, {", "},\n{") + "\n", encoding="utf-8")
     report(found)
-    if options.json and not options.report:
-        text = json.dumps({"seeds": options.seeds, "rows": found}, indent=1)
-        options.json.write_text(text + "\n", encoding="utf-8")

@@ -48,28 +48,43 @@ class Source:
         scored = [t for t in self.trials if t.score is not None and t.is_full]
         return max(scored, key=lambda trial: trial.score or 0.0, default=None)
 
-    def modeller(self) -> ModelOptimizer:
-        """Return an optimizer whose model has been told the trials.
+    def check_scored(self, least: int) -> None:
+        """Refuse too few trials to make a model of.
+
+        Parameters
+        ----------
+        least : int
+            How many must have a score.
 
         Raises
         ------
         ValueError
-            If no trial with the full resource has a score.
+            If fewer have one.
         """
-        if self.best is None:
+        n_scored = sum(trial.score is not None for trial in self.trials)
+        if self.best is None or n_scored < least:
             raise ValueError(
-                "None of the trials has a score, so that there is nothing to model: "
-                f"{len(self.trials)} were given."
+                f"It takes at least {least} trials with a score to tell what matters, one of them "
+                f"with the full resource, got {n_scored} of {len(self.trials)}: run more."
             )
+
+    def modeller(self) -> ModelOptimizer:
+        """Return an optimizer whose model has been told the trials, and maybe older studies."""
         if isinstance(self.optimizer, ModelOptimizer):
             return self.optimizer
         return self.fresh_modeller()
 
-    def fresh_modeller(self) -> ModelOptimizer:
-        """Return an optimizer that knows these trials and nothing else."""
+    def fresh_modeller(self, *, with_failed: bool = True) -> ModelOptimizer:
+        """Return an optimizer that knows these trials and nothing else.
+
+        Parameters
+        ----------
+        with_failed : bool, default=True
+            Whether failed trials are told, which count as the worst score.
+        """
         shares = sorted({t.resource for t in self.trials if t.resource is not None} - {1.0})
         optimizer = BayesOptimizer(self.space, resources=(*shares, 1.0))
-        optimizer.tell(self.trials)
+        optimizer.tell(t for t in self.trials if with_failed or t.status != "failed")
         return optimizer
 
 

@@ -68,7 +68,7 @@ def parameter_importance(
         interactions : ndarray of shape (n_samples, n_names, n_names)
             Likewise.
         n_trials : int
-            Number of trials that the model has seen.
+            Number of trials that the model has seen: all but those that failed.
 
         Shares are not negative and add up to at most 1; what is missing to 1 are
         interactions of three or more.
@@ -76,7 +76,7 @@ def parameter_importance(
     Raises
     ------
     ValueError
-        If fewer than 4 trials have ended or none has a score, or a parameter is out of range.
+        If fewer than 4 trials have a score, or a parameter is out of range.
     TypeError
         If `search` is none of what is allowed.
     NotFittedError
@@ -109,12 +109,8 @@ def parameter_importance(
     if not is_whole(n_samples) or n_samples < 2:
         raise ValueError(f"n_samples must be an integer of at least 2, got {n_samples!r}.")
     source = read_source(search, space)
-    if len(source.trials) < _LEAST_TRIALS:
-        raise ValueError(
-            f"{len(source.trials)} trials tell nothing of what matters: run at least "
-            f"{_LEAST_TRIALS}."
-        )
-    model = source.fresh_modeller().model() if source.best else source.modeller().model()
+    source.check_scored(_LEAST_TRIALS)
+    model = source.fresh_modeller(with_failed=False).model()
     return _importance(source, model, float(quantile), int(n_samples), int(random_state))
 
 
@@ -156,7 +152,7 @@ def _importance(
         interactions=pairs[1:],
         interactions_mean=pairs[0],
         interactions_std=_deviation(pairs),
-        n_trials=len(source.trials),
+        n_trials=sum(trial.status != "failed" for trial in source.trials),
     )
 
 
@@ -181,6 +177,8 @@ def _functions(
     model: Mixture, points: FloatArray, n_samples: int, rng: np.random.Generator
 ) -> FloatArray:
     """Return the model's mean, then functions that it takes for possible, at points."""
+    if not np.any(model.process.y):  # all scores are the same
+        return np.zeros((1 + n_samples, len(points)))
     lifted = at_full(points) if isinstance(model, FullMixture) else points
     return paths(model.process, lifted, n_samples, rng)
 

@@ -30,7 +30,6 @@ from collections.abc import Sequence
 import numpy as np
 from scipy.linalg.lapack import dpotrs
 
-from sklearn_lepton._gp._forest import Forest
 from sklearn_lepton._gp._kernel import BoolArray, FloatArray, matern52, squared_distances
 from sklearn_lepton._gp._regression import GaussianProcess
 
@@ -82,22 +81,6 @@ def paths(
             values[:, here] = (s2 * (k @ to_values)).T
             if n_paths:
                 values[1:, here] += (height * np.cos(Zs @ frequencies + phases) @ weights).T
-    return values
-
-
-def trees(forest: Forest, Xs: FloatArray) -> FloatArray:
-    """Return what each tree of a forest says of points.
-
-    Parameters
-    ----------
-    forest : Forest
-    Xs : ndarray of shape (m, d)
-
-    Returns
-    -------
-    ndarray of shape (n_trees, m)
-    """
-    values: FloatArray = forest.mean[forest.leaves(Xs)].T
     return values
 
 
@@ -186,7 +169,9 @@ def _fit_blocks(values: FloatArray, blocks: Sequence[FloatArray]) -> tuple[Float
     B = np.hstack(blocks) if blocks else np.empty((values.shape[1], 0))
     if not B.shape[1]:
         return np.empty((0, len(values))), values
-    coefficients: FloatArray = np.linalg.solve(B.T @ B + 1e-9 * np.eye(B.shape[1]), B.T @ values.T)
+    coefficients = np.asarray(
+        np.linalg.solve(B.T @ B + 1e-9 * np.eye(B.shape[1]), B.T @ values.T), dtype=np.float64
+    )
     return coefficients, values - (B @ coefficients).T
 
 

@@ -116,7 +116,7 @@ class SwarmDisplay:
                 "None of the trials is a particle's move: the paths are those of SwarmSearchCV, "
                 "after its first trials."
             )
-        scales = chosen_scales(source, parameters, 2)[:2]
+        scales = chosen_scales(source, parameters, 2, in_best_branch=True)[:2]
         if len(scales) < 2:
             raise ValueError("Paths take two parameters that vary: the space has one.")
         best = source.best
@@ -205,8 +205,8 @@ class SwarmDisplay:
         values = self.values.copy()
         for column, scale in enumerate(self._scales):
             if scale.labels is not None:
-                golden = 0.618034 if column == 0 else 0.754878
-                values[:, column] += 0.5 * (np.mod(np.arange(len(values)) * golden, 1.0) - 0.5)
+                step = (0.7548777, 0.5698403)[column]
+                values[:, column] += 0.5 * (np.mod(np.arange(len(values)) * step, 1.0) - 0.5)
         return values
 
 
@@ -353,7 +353,8 @@ class LineageDisplay:
         from matplotlib.collections import LineCollection  # noqa: PLC0415 - an extra
 
         low, high = score_limits(self.scores)
-        shown = np.where(np.isfinite(self.scores), np.maximum(self.scores, low), low)
+        floor = low + 0.02 * (high - low)
+        shown = np.where(np.isfinite(self.scores), np.maximum(self.scores, floor), floor)
         place = dict(zip(self.numbers.tolist(), shown.tolist(), strict=True))
         for of_best in (False, True):
             lines = [

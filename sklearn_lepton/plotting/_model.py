@@ -53,7 +53,7 @@ def slice_points(source: Source, scale: Scale, units: FloatArray) -> FloatArray:
     """Return points along one parameter through the best setting that has it."""
     at = anchors(source)
     if not scale.name:
-        return at[np.clip((units * len(at)).astype(int), 0, len(at) - 1)]
+        return np.asarray(at[np.clip((units * len(at)).astype(int), 0, len(at) - 1)])
     points = np.tile(at[best_branch(source, scale.branches)], (len(units), 1))
     points[:, scale.column] = units
     return source.space.snap(points)

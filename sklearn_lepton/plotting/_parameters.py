@@ -15,7 +15,6 @@ from sklearn_lepton.plotting._axes import (
     clear,
     many_axes,
     score_limits,
-    short,
 )
 from sklearn_lepton.plotting._convergence import expected_score
 from sklearn_lepton.plotting._model import map_of, marginals, slices
@@ -25,6 +24,8 @@ _BAND = 1.645  # deviations on both sides that hold 90 % of a normal distributio
 _SIZE = {"slice": 60, "marginal": 24}
 _MAP_SIZE = {1: 50, 3: 30}  # by the number of maps
 _MOST_MAPPED = 3
+_LEAST_SCORED = 4
+_STEPS = (0.7548777, 0.5698403)  # fill the plane evenly
 _MOST_COLUMNS = 5
 
 
@@ -131,6 +132,7 @@ class ParameterDisplay:
         if kind not in _SIZE:
             raise ValueError(f"kind must be 'slice' or 'marginal', got {kind!r}.")
         source = read_source(search, space)
+        source.check_scored(_LEAST_SCORED)
         scales = chosen_scales(source, parameters, max_parameters)
         is_slice = kind == "slice"
         model = (source.modeller() if is_slice else source.fresh_modeller()).model()
@@ -294,7 +296,8 @@ class MapDisplay:
             Nothing is drawn yet.
         """
         source = read_source(search, space)
-        scales = chosen_scales(source, parameters, _MOST_MAPPED)
+        source.check_scored(_LEAST_SCORED)
+        scales = chosen_scales(source, parameters, _MOST_MAPPED, in_best_branch=True)
         if len(scales) < 2:
             raise ValueError(
                 f"A map takes two parameters that vary, got {[scale.label for scale in scales]}."
@@ -325,6 +328,8 @@ class MapDisplay:
         display : MapDisplay
             Itself.
         """
+        from matplotlib.ticker import MaxNLocator  # noqa: PLC0415 - an extra
+
         n_rows = len(self.names) - 1
         size = (5.2, 4.2) if n_rows == 1 else (3.2, 2.8)
         self.axes_, self.figure_ = many_axes(ax, n_rows, n_rows, size)
@@ -342,10 +347,12 @@ class MapDisplay:
             self._scales[row + 1].draw(axes, "y", with_label=column == 0)
             axes.tick_params(labelbottom=row == n_rows - 1, labelleft=column == 0)
         places = self.axes_.ravel().tolist()
-        bar = self.figure_.colorbar(
-            drawn, ax=places if n_rows > 1 else places[0], label=f"{self.score_name}, expected"
+        self.figure_.colorbar(
+            drawn,
+            ax=places if n_rows > 1 else places[0],
+            label=f"{self.score_name}, expected",
+            ticks=MaxNLocator(6),
         )
-        bar.ax.locator_params(nbins=6)
         return self
 
     def _draw(self, ax: Any, pair: tuple[int, int], levels: FloatArray) -> Any:
@@ -366,11 +373,13 @@ class MapDisplay:
         values = [self.values[position] for position in pair]
         for k, scale in enumerate((x, y)):
             if scale.labels is not None:
-                values[k] = values[k] + _spread(len(values[k]))
+                values[k] = values[k] + _spread(len(values[k]), k)
         failed = ~np.isfinite(self.scores)
         look = {"lw": 0.5, "edgecolor": "white", "zorder": 3}
         ax.scatter(values[0][~failed], values[1][~failed], s=12, color="black", **look)
-        ax.scatter(values[0][failed], values[1][failed], s=30, color=ORANGE, marker="X", **look)
+        ax.scatter(
+            values[0][failed], values[1][failed], s=30, color=ORANGE, marker="X", lw=0, zorder=3
+        )
         if self.best is not None:
             ax.scatter(
                 values[0][self.best],
@@ -388,15 +397,15 @@ class MapDisplay:
 def _edges(places: FloatArray, scale: Scale) -> FloatArray:
     """Return the borders of cells around places."""
     if scale.labels is not None:
-        return np.arange(len(places) + 1) - 0.5
+        return np.arange(len(places) + 1, dtype=np.float64) - 0.5
     low, high = scale.limits
     inner = np.sqrt(places[1:] * places[:-1]) if scale.is_log else (places[1:] + places[:-1]) / 2
     return np.concatenate([[min(low, places[0])], inner, [max(high, places[-1])]])
 
 
-def _spread(n: int) -> FloatArray:
+def _spread(n: int, way: int = 0) -> FloatArray:
     """Return small steps aside, the same each time, for trials with the same choice."""
-    return 0.44 * (np.mod(np.arange(n) * 0.618034, 1.0) - 0.5)
+    return np.asarray(0.44 * (np.mod(np.arange(n) * _STEPS[way], 1.0) - 0.5))
 
 
 def _best_row(source: Source) -> int | None:

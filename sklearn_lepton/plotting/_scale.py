@@ -149,8 +149,18 @@ def scales_of(space: Space) -> list[Scale]:
     return scales
 
 
-def chosen_scales(source: Source, parameters: Any, most: int) -> list[Scale]:
+def chosen_scales(
+    source: Source, parameters: Any, most: int, *, in_best_branch: bool = False
+) -> list[Scale]:
     """Return the axes of the parameters asked for, or of those that matter most.
+
+    Parameters
+    ----------
+    source : Source
+    parameters : str, sequence of str or None
+        None is at most so many, those of the best trial's branch if it is asked for.
+    most : int
+    in_best_branch : bool, default=False
 
     Raises
     ------
@@ -158,6 +168,9 @@ def chosen_scales(source: Source, parameters: Any, most: int) -> list[Scale]:
         If a parameter is unknown or constant, or none is left.
     """
     scales = scales_of(source.space)
+    if parameters is None and in_best_branch and source.best is not None:
+        is_active = source.space.is_active(np.array([source.best.point]))[0]
+        scales = [scale for scale in scales if is_active[scale.column]]
     if not scales:
         raise ValueError("The space has no parameter that varies: there is nothing to draw.")
     if parameters is None:
