@@ -122,7 +122,8 @@ def _importance(
     floor = None
     if quantile:
         floor = float(np.quantile(model.process.fitted, quantile))
-    n_points = max(_LEAST_POINTS, _N_POINTS // len(space.branches))
+    halvings = (len(space.branches) - 1).bit_length()  # as Sobol points come in powers of 2
+    n_points = max(_LEAST_POINTS, _N_POINTS >> halvings)
     samples = [
         _branch_points(space, branch, n_points, seed) for branch in range(len(space.branches))
     ]

@@ -172,7 +172,7 @@ class ParameterDisplay:
         n_rows = -(-n_drawn // n_columns)
         size = (3.2, 2.7) if n_columns <= 3 else (2.7, 2.4)
         self.axes_, self.figure_ = many_axes(ax, n_rows, n_columns, size)
-        limits = score_limits(self.scores, [np.max(mean) for mean in self.means])
+        limits = score_limits(self.scores)
         for row, axes in enumerate(self.axes_.ravel()):
             if row >= n_drawn:
                 axes.set_axis_off()
@@ -328,11 +328,11 @@ class MapDisplay:
         display : MapDisplay
             Itself.
         """
-        from matplotlib.ticker import MaxNLocator  # noqa: PLC0415 - an extra
-
         n_rows = len(self.names) - 1
         size = (5.2, 4.2) if n_rows == 1 else (3.2, 2.8)
         self.axes_, self.figure_ = many_axes(ax, n_rows, n_rows, size)
+        from matplotlib.ticker import MaxNLocator  # noqa: PLC0415 - an extra
+
         means = np.concatenate([held["mean"].ravel() for held in self.maps.values()])
         low, high = score_limits(means)
         levels = np.linspace(low, high, 22)

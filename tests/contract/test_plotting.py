@@ -90,7 +90,7 @@ def shown_axes(display):
 def search():
     X, y = load_iris(return_X_y=True)
     space = {"svc__C": (1e-2, 1e2, "log-uniform"), "svc__gamma": (1e-3, 1e1, "log-uniform")}
-    pipeline = make_pipeline(StandardScaler(), SVC(gamma=0.5))
+    pipeline = make_pipeline(StandardScaler(), SVC())
     return BayesSearchCV(pipeline, space, n_iter=8, cv=3, scoring="accuracy").fit(X, y)
 
 
@@ -220,7 +220,7 @@ def test_the_best_score_so_far_and_its_error(search):
 
 
 def test_the_untuned_estimator_is_a_line_if_it_was_tried(search):
-    assert ConvergenceDisplay.from_search(search).untuned_score is None  # C=1, but 0.5 as gamma
+    assert ConvergenceDisplay.from_search(search).untuned_score is None  # gamma='scale'
     X, y = load_iris(return_X_y=True)
     other = BayesSearchCV(SVC(), {"C": (0.1, 10.0, "uniform")}, n_iter=3, cv=2).fit(X, y)
     display = ConvergenceDisplay.from_search(other).plot()
