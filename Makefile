@@ -217,6 +217,16 @@ bench-choice: $(VENV)/.stamp-bench  ## Score what refit="1se" and final_splits c
 bench-cost: $(VENV)/.stamp-bench  ## Compare the best score at the end of the time, fit seconds priced or not
 	$(PY) benchmarks/cost.py --json benchmarks/cost.json
 
+.PHONY: bench-importance
+bench-importance: $(VENV)/.stamp-bench  ## Compare importances with known ones, Optuna's beside ours
+	$(PY) benchmarks/importance.py --json benchmarks/importance.json
+
+.PHONY: bench-plots plots-figures
+bench-plots: $(VENV)/.stamp-plot  ## Time each display of 500 trials and 20 parameters
+	$(PY) benchmarks/plots.py --json benchmarks/plots.json
+plots-figures: $(VENV)/.stamp-plot  ## Draw the pictures of the displays for the guide again
+	$(PY) benchmarks/plots.py --pictures docs/_static
+
 .PHONY: report-regret
 report-regret: .venv-peers/.stamp  ## Print and plot what bench-regret has measured
 	.venv-peers/bin/python $(REGRET) report --json benchmarks/regret.json --plot docs/_static/regret.png \
