@@ -34,7 +34,7 @@ def score(params, rng):
 
 
 def search_of(kind):
-    """Return an optimizer told 500 trials with rows of five fits, as four workers would run them."""
+    """Return an optimizer told 500 trials with rows of five fits, as run by four workers."""
     rng = np.random.default_rng(0)
     optimizer = kind(wide_space(), seed=0, screening=False)
     free = np.full(4, 1e9)

@@ -49,8 +49,8 @@ ImportanceDisplay.from_search(search).plot(ax=right)
 plt.show()
 
 # %%
-# Most of what the score varies by is owed to a few poor settings. What matters among the better half
-# is another question.
+# Most of what the score varies by is owed to a few poor settings. What matters among the better
+# half is another question.
 
 better = parameter_importance(search, quantile=0.5)
 for name, mean, std in zip(
@@ -59,15 +59,15 @@ for name, mean, std in zip(
     print(f"{name:15} {mean:.2f} ± {std:.2f}")
 
 # %%
-# What the model expects along each parameter, the others as in the best setting, with a band in which
-# it expects nine of ten trials.
+# What the model expects along each parameter, the others as in the best setting, with a band in
+# which it expects nine of ten trials.
 
 ParameterDisplay.from_search(search).plot()
 plt.show()
 
 # %%
-# Two parameters at a time, and all of them at once. Lines have a gap where a trial lies in the other
-# branch.
+# Two parameters at a time, and all of them at once. Lines have a gap where a trial lies in the
+# other branch.
 
 MapDisplay.from_search(search, parameters=["clf__C", "clf__gamma"]).plot()
 ParallelCoordinatesDisplay.from_search(search).plot()

@@ -229,3 +229,14 @@ def fit_spans(trial: Trial) -> list[tuple[float, float, int]]:
         lasted = lasted if np.isfinite(lasted) else 0.0
         spans.append((float(begin), float(begin) + lasted, int(row.get("worker", -1))))
     return spans
+
+
+def told_by(space: Space) -> str | None:
+    """Return the parameter that has another single value in each branch, if there is one."""
+    for name in space.branches[0]:
+        columns = [branch.get(name) for branch in space.branches]
+        if None in columns or len(set(columns)) < len(columns):
+            continue
+        if all(space.n_values[column] == 1 for column in columns):
+            return name
+    return None

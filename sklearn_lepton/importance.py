@@ -10,7 +10,7 @@ from sklearn_lepton._dimension import FloatArray
 from sklearn_lepton._gp._anova import decompose, paths
 from sklearn_lepton._gp._fidelity import FullMixture, at_full
 from sklearn_lepton._gp._mixture import Mixture
-from sklearn_lepton._source import Source, read_source
+from sklearn_lepton._source import Source, read_source, told_by
 from sklearn_lepton._values import is_real, is_whole
 from sklearn_lepton.space import Space
 
@@ -200,14 +200,3 @@ def _rows_of(space: Space) -> tuple[list[str], list[int]]:
     branch = [told_by(space) or BRANCH] if len(space.branches) > 1 else []
     names = list(dict.fromkeys([*branch, *filter(None, space.names)]))
     return names, [names.index(name or branch[0]) for name in space.names]
-
-
-def told_by(space: Space) -> str | None:
-    """Return the parameter that has another single value in each branch, if there is one."""
-    for name in space.branches[0]:
-        columns = [branch.get(name) for branch in space.branches]
-        if None in columns or len(set(columns)) < len(columns):
-            continue
-        if all(space.n_values[column] == 1 for column in columns):
-            return name
-    return None

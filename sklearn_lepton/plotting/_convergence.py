@@ -27,9 +27,9 @@ _UNITS = {"trial": "trial", "seconds": "seconds"}
 class ConvergenceDisplay:
     """The best score so far, trial by trial.
 
-    Make it with `from_search`.
+    Make it with `from_search`; its parameters are attributes, too.
 
-    Attributes
+    Parameters
     ----------
     numbers : ndarray of int of shape (n_trials,)
         Those of the trials that have ended.
@@ -44,14 +44,17 @@ class ConvergenceDisplay:
         "complete", "pruned" or "failed".
     is_full : ndarray of bool of shape (n_trials,)
         Whether they had the full resource, so that they could become the best.
-    best_scores : ndarray of shape (n_trials,)
-        The best score so far, NaN before there is one.
-    best_errors : ndarray of shape (n_trials,)
-        Standard error of that score.
     untuned_score : float or None
         Score of the estimator's own parameters, if they were tried first.
     score_name : str
         What the axis of scores is called.
+
+    Attributes
+    ----------
+    best_scores : ndarray of shape (n_trials,)
+        The best score so far, NaN before there is one.
+    best_errors : ndarray of shape (n_trials,)
+        Standard error of that score.
     ax_ : matplotlib Axes
         Where it was drawn last.
     figure_ : matplotlib Figure
@@ -260,14 +263,17 @@ def _error(trial: Trial) -> float:
 class ComparisonDisplay:
     """The best score so far of several searches.
 
-    Make it with `from_searches`.
+    Make it with `from_searches`; its parameters are attributes, too.
 
-    Attributes
+    Parameters
     ----------
     displays : dict of str to ConvergenceDisplay
         What is drawn of each search, by its name.
     score_name : str
         What the axis of scores is called.
+
+    Attributes
+    ----------
     ax_ : matplotlib Axes
         Where it was drawn last.
     figure_ : matplotlib Figure

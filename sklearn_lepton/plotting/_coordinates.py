@@ -17,19 +17,24 @@ _MOST_NAMED = 8
 class ParallelCoordinatesDisplay:
     """A line for each trial through its values of all parameters, coloured by its score.
 
-    Make it with `from_search`. Each axis is scaled as the space is; a line has a gap where a trial
+    Make it with `from_search`; its parameters are attributes, too. Each axis is scaled as the space is; a line has a gap where a trial
     lies in a branch without the parameter.
 
-    Attributes
+    Parameters
     ----------
-    names : list of str of length n_drawn
-        The parameters.
+    scales : list of Scale
+        The axes of the parameters.
     units : ndarray of shape (n_trials, n_drawn)
         Where the trials stand on each axis, from 0 to 1, NaN where they lack the parameter.
     scores : ndarray of shape (n_trials,)
         Scores of the trials: of a pruned one what is expected of it, of a failed one NaN.
     score_name : str
         What the colours are.
+
+    Attributes
+    ----------
+    names : list of str of length n_drawn
+        The parameters.
     ax_ : matplotlib Axes
         Where it was drawn last.
     figure_ : matplotlib Figure

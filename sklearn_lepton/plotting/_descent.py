@@ -35,12 +35,12 @@ _N_STARTS = 8  # particles that the first trials are dealt out to
 class SwarmDisplay:
     """The paths of a swarm's particles over two parameters.
 
-    Make it with `from_search`.
+    Make it with `from_search`; its parameters are attributes, too.
 
-    Attributes
+    Parameters
     ----------
-    names : list of str of length 2
-        The parameters.
+    scales : list of Scale
+        The axes of the parameters.
     values : ndarray of shape (n_trials, 2)
         Values of all trials, NaN where a trial does not have the parameter.
     paths : dict of int to list of ndarray of int
@@ -50,6 +50,11 @@ class SwarmDisplay:
         Scores of the trials: of a pruned one what is expected of it, of a failed one NaN.
     best : int or None
         Position of the best trial.
+
+    Attributes
+    ----------
+    names : list of str of length 2
+        The parameters.
     ax_ : matplotlib Axes
         Where it was drawn last.
     figure_ : matplotlib Figure
@@ -236,9 +241,9 @@ def _paths(trials: list[Trial]) -> dict[int, list[Any]]:
 class LineageDisplay:
     """Parents and children of a genetic search, the line of the best one drawn out.
 
-    Make it with `from_search`.
+    Make it with `from_search`; its parameters are attributes, too.
 
-    Attributes
+    Parameters
     ----------
     numbers : ndarray of int of shape (n_trials,)
         Those of the trials.
@@ -250,6 +255,9 @@ class LineageDisplay:
         Parent and child, by number; of each child the parent that it competes with first.
     ancestors : set of int
         The best trial and all that it descends from, by number.
+
+    Attributes
+    ----------
     ax_ : matplotlib Axes
         Where it was drawn last.
     figure_ : matplotlib Figure
@@ -350,25 +358,10 @@ class LineageDisplay:
             Itself.
         """
         self.ax_, self.figure_ = ax, _ = one_axes(ax, (7.2, 4.4))
-        from matplotlib.collections import LineCollection  # noqa: PLC0415 - an extra
-
         low, high = score_limits(self.scores)
         floor = low + 0.02 * (high - low)
         shown = np.where(np.isfinite(self.scores), np.maximum(self.scores, floor), floor)
-        place = dict(zip(self.numbers.tolist(), shown.tolist(), strict=True))
-        for of_best in (False, True):
-            lines = [
-                [(parent + 1, place[parent]), (child + 1, place[child])]
-                for parent, child in self.edges
-                if (child in self.ancestors) == of_best
-            ]
-            look = ("black", 1.3, 0.8) if of_best else ("0.6", 0.5, min(1.0, 60 / len(self.edges)))
-            colour, width, alpha = look
-            ax.add_collection(
-                LineCollection(
-                    lines, colors=colour, linewidths=width, alpha=alpha, zorder=2 if of_best else 1
-                )
-            )
+        self._draw_edges(dict(zip(self.numbers.tolist(), shown.tolist(), strict=True)))
         kinds = np.array(self.operators, dtype=object)
         for kind in ("", *_OPERATORS):
             rows = (kinds == kind) & np.isfinite(self.scores)
@@ -411,3 +404,21 @@ class LineageDisplay:
         )
         clear(ax)
         return self
+
+    def _draw_edges(self, place: dict[int, float]) -> None:
+        """Draw a line from each parent to its child, given where each trial stands."""
+        from matplotlib.collections import LineCollection  # noqa: PLC0415 - an extra
+
+        for of_best in (False, True):
+            lines = [
+                [(parent + 1, place[parent]), (child + 1, place[child])]
+                for parent, child in self.edges
+                if (child in self.ancestors) == of_best
+            ]
+            look = ("black", 1.3, 0.8) if of_best else ("0.6", 0.5, min(1.0, 60 / len(self.edges)))
+            colour, width, alpha = look
+            self.ax_.add_collection(
+                LineCollection(
+                    lines, colors=colour, linewidths=width, alpha=alpha, zorder=2 if of_best else 1
+                )
+            )

@@ -12,9 +12,10 @@ from sklearn_lepton.plotting._axes import AMBER, BLUE, clear, one_axes, short
 class ImportanceDisplay:
     """How much of the scores' variation parameters and pairs of them explain.
 
-    Make it with `from_search`; `parameter_importance` says what the shares mean.
+    Make it with `from_search`; its parameters are attributes, too. `parameter_importance` says what
+    the shares mean.
 
-    Attributes
+    Parameters
     ----------
     names : list of str of length n_names
         The parameters.
@@ -22,6 +23,9 @@ class ImportanceDisplay:
         Share of the variance that each explains alone, and its uncertainty.
     interactions_mean, interactions_std : ndarray of shape (n_names, n_names)
         Share that each pair explains beyond both alone.
+
+    Attributes
+    ----------
     ax_ : matplotlib Axes
         Where it was drawn last.
     figure_ : matplotlib Figure

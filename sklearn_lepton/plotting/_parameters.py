@@ -32,12 +32,12 @@ _MOST_COLUMNS = 5
 class ParameterDisplay:
     """The score against each parameter: the trials, and what the model expects.
 
-    Make it with `from_search`.
+    Make it with `from_search`; its parameters are attributes, too.
 
-    Attributes
+    Parameters
     ----------
-    names : list of str of length n_drawn
-        The parameters, with their branch where several have one of that name.
+    scales : list of Scale
+        The axes of the parameters.
     grids : list of ndarray of shape (n_places,)
         Values at which the model was asked; of choices their positions 0, 1, 2, ...
     means : list of ndarray of shape (n_places,)
@@ -54,6 +54,11 @@ class ParameterDisplay:
         What the curves are.
     score_name : str
         What the axis of scores is called.
+
+    Attributes
+    ----------
+    names : list of str of length n_drawn
+        The parameters, with their branch where several have one of that name.
     axes_ : ndarray of Axes
         Where it was drawn last.
     figure_ : matplotlib Figure
@@ -223,12 +228,12 @@ class ParameterDisplay:
 class MapDisplay:
     """What the model expects over two parameters at a time, with the trials on it.
 
-    Make it with `from_search`. The other parameters are as in the best setting.
+    Make it with `from_search`; its parameters are attributes, too. The other parameters are as in the best setting.
 
-    Attributes
+    Parameters
     ----------
-    names : list of str of length n_drawn
-        The parameters.
+    scales : list of Scale
+        The axes of the parameters.
     maps : dict of (int, int) to dict
         By the positions of the horizontal and the vertical one in `names`: places "x" (n_x,) and
         "y" (n_y,) and "mean" (n_y, n_x), NaN where no branch has both.
@@ -240,6 +245,11 @@ class MapDisplay:
         Position of the best trial among them.
     score_name : str
         What the colours are.
+
+    Attributes
+    ----------
+    names : list of str of length n_drawn
+        The parameters.
     axes_ : ndarray of Axes
         Where it was drawn last.
     figure_ : matplotlib Figure

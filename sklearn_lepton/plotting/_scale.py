@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 
 from sklearn_lepton._dimension import Dimension, FloatArray
-from sklearn_lepton._source import Source
+from sklearn_lepton._source import Source, told_by
 from sklearn_lepton._trial import Trial
 from sklearn_lepton._values import Opaque, unknown_name
-from sklearn_lepton.importance import parameter_importance, told_by
+from sklearn_lepton.importance import parameter_importance
 from sklearn_lepton.plotting._axes import short
 from sklearn_lepton.space import Categorical, Integer, Space
 

@@ -15,10 +15,10 @@ _NAMES = {"complete": "complete", "pruned": "pruned", "failed": "failed"}
 class TimelineDisplay:
     """The fits of a search on the time line of each worker.
 
-    Make it with `from_search`. Trials that were told without rows, as by hand to an optimizer, have
+    Make it with `from_search`; its parameters are attributes, too. Trials that were told without rows, as by hand to an optimizer, have
     no fits that could be drawn.
 
-    Attributes
+    Parameters
     ----------
     begins, ends : ndarray of shape (n_fits,)
         In seconds since the first fit began. Pauses of more than a minute, as between two
@@ -33,6 +33,9 @@ class TimelineDisplay:
         Of the trial: "complete", "pruned" or "failed".
     cuts : ndarray of shape (n_cuts,)
         Where pauses were cut out.
+
+    Attributes
+    ----------
     busy : float
         Share of all workers' time in which they ran a fit.
     ax_ : matplotlib Axes
