@@ -17,7 +17,8 @@ _MOST_NAMED = 8
 class ParallelCoordinatesDisplay:
     """A line for each trial through its values of all parameters, coloured by its score.
 
-    Make it with `from_search`; its parameters are attributes, too. Each axis is scaled as the space is; a line has a gap where a trial
+    Make it with `from_search`; its parameters are attributes, too.
+    Each axis is scaled as the space is; a line has a gap where a trial
     lies in a branch without the parameter.
 
     Parameters

@@ -255,6 +255,8 @@ class LineageDisplay:
         Parent and child, by number; of each child the parent that it competes with first.
     ancestors : set of int
         The best trial and all that it descends from, by number.
+    score_name : str
+        What the axis of scores is called.
 
     Attributes
     ----------

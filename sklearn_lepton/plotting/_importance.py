@@ -12,7 +12,8 @@ from sklearn_lepton.plotting._axes import AMBER, BLUE, clear, one_axes, short
 class ImportanceDisplay:
     """How much of the scores' variation parameters and pairs of them explain.
 
-    Make it with `from_search`; its parameters are attributes, too. `parameter_importance` says what
+    Make it with `from_search`; its parameters are attributes, too.
+    `parameter_importance` says what
     the shares mean.
 
     Parameters

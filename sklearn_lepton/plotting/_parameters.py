@@ -228,7 +228,8 @@ class ParameterDisplay:
 class MapDisplay:
     """What the model expects over two parameters at a time, with the trials on it.
 
-    Make it with `from_search`; its parameters are attributes, too. The other parameters are as in the best setting.
+    Make it with `from_search`; its parameters are attributes, too.
+    The other parameters are as in the best setting.
 
     Parameters
     ----------

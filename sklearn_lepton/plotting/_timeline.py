@@ -15,7 +15,8 @@ _NAMES = {"complete": "complete", "pruned": "pruned", "failed": "failed"}
 class TimelineDisplay:
     """The fits of a search on the time line of each worker.
 
-    Make it with `from_search`; its parameters are attributes, too. Trials that were told without rows, as by hand to an optimizer, have
+    Make it with `from_search`; its parameters are attributes, too.
+    Trials that were told without rows, as by hand to an optimizer, have
     no fits that could be drawn.
 
     Parameters
