@@ -345,6 +345,7 @@ class ComparisonDisplay:
             raise ValueError(f"x must be 'trial' or 'seconds', got {x!r}.")
         self.ax_, self.figure_ = ax, _ = one_axes(ax, (6.4, 4.0))
         self.lines_, shown = [], []
+        ends: list[float] = []
         for number, (name, display) in enumerate(self.displays.items()):
             places, best, errors = display.curve(x)
             look: dict[str, Any] = {
@@ -362,8 +363,9 @@ class ComparisonDisplay:
                 color=look["color"],
             )
             shown.append(best)
+            ends += [*(best + errors)[-1:], *(best - errors)[-1:]]
         everything = np.concatenate(shown)
-        ax.set(xlabel=_UNITS[x], ylabel=self.score_name, ylim=score_limits(everything))
+        ax.set(xlabel=_UNITS[x], ylabel=self.score_name, ylim=score_limits(everything, ends))
         if x == "trial":
             ax.xaxis.get_major_locator().set_params(integer=True)
         clear(ax)
