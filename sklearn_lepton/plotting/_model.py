@@ -13,7 +13,7 @@ from sklearn_lepton._source import Source
 from sklearn_lepton.plotting._scale import Scale
 from sklearn_lepton.space import Space
 
-_N_OTHERS = 64  # settings of the other parameters that a marginal is the mean over
+_N_OTHERS = 32  # settings of the other parameters that a marginal is the mean over
 _N_PATHS = 16
 
 

@@ -21,7 +21,7 @@ from sklearn_lepton.plotting._model import map_of, marginals, slices
 from sklearn_lepton.plotting._scale import Scale, chosen_scales
 
 _BAND = 1.645  # deviations on both sides that hold 90 % of a normal distribution
-_SIZE = {"slice": 60, "marginal": 24}
+_SIZE = {"slice": 60, "marginal": 16}
 _MAP_SIZE = {1: 50, 3: 30}  # by the number of maps
 _MOST_MAPPED = 3
 _LEAST_SCORED = 4
