@@ -255,6 +255,15 @@ bench-cost: $(VENV)/.stamp-bench  ## Compare the best score at the end of the ti
 bench-auto: .venv-peers/.stamp  ## Compare what AutoSearchCV chooses with the best in hindsight (hours)
 	.venv-peers/bin/python benchmarks/auto.py run --problems made
 	.venv-peers/bin/python benchmarks/auto.py report --json benchmarks/auto.json
+.PHONY: bench-importance
+bench-importance: $(VENV)/.stamp-bench  ## Compare importances with known ones, Optuna's beside ours
+	$(PY) benchmarks/importance.py --json benchmarks/importance.json
+
+.PHONY: bench-plots plots-figures
+bench-plots: $(VENV)/.stamp-plot  ## Time each display of 500 trials and 20 parameters
+	$(PY) benchmarks/plots.py --json benchmarks/plots.json
+plots-figures: $(VENV)/.stamp-plot  ## Draw the pictures of the displays for the guide again
+	$(PY) benchmarks/plots.py --pictures docs/_static
 
 .PHONY: report-regret
 report-regret: .venv-peers/.stamp  ## Print and plot what bench-regret has measured

@@ -92,11 +92,20 @@ class ModelOptimizer(Optimizer):
             raise ValueError("There is no model yet: tell at least one trial that has a score.")
         settings = [params] if isinstance(params, Mapping) else list(params)
         points = np.array([self.space.to_point(setting) for setting in settings])
-        model, _ = self._fit(*self._observations(), np.random.default_rng(self.seed), clip=False)
-        mean, std = model.predict(points.reshape(len(settings), self.space.n_dims))
-        process = model.process
-        mean, std = process.y_mean + process.y_scale * mean, process.y_scale * std
+        mean, std = self.predict_points(points.reshape(len(settings), self.space.n_dims))
         return (float(mean[0]), float(std[0])) if isinstance(params, Mapping) else (mean, std)
+
+    def model(self) -> Mixture:
+        """Return the model of all that has been told, hopeless scores as they are."""
+        model, _ = self._fit(*self._observations(), np.random.default_rng(self.seed), clip=False)
+        return model
+
+    def predict_points(self, points: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Predict the score at points of the cube, of shape (n_points, n_dims); see `predict`."""
+        model = self.model()
+        mean, std = model.predict(points)
+        process = model.process
+        return process.y_mean + process.y_scale * mean, process.y_scale * std
 
     def _fit(
         self, points: FloatArray, scores: FloatArray, rng: np.random.Generator, *, clip: bool = True

@@ -1,0 +1,242 @@
+"""What displays and importances are made of: the trials of a search, wherever they come from."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from sklearn.exceptions import NotFittedError
+
+from sklearn_lepton._choice import metric_of
+from sklearn_lepton._journal import Journal
+from sklearn_lepton._replay import Replay
+from sklearn_lepton._trial import Trial
+from sklearn_lepton._values import alike, plain, same
+from sklearn_lepton.optimizers._base import Optimizer
+from sklearn_lepton.optimizers._bayes import BayesOptimizer
+from sklearn_lepton.optimizers._model import ModelOptimizer
+from sklearn_lepton.space import Space
+
+
+@dataclass(frozen=True)
+class Source:
+    """The trials of a search, with what is known beside them.
+
+    Attributes
+    ----------
+    trials : list of Trial
+        In the order of their numbers; pending ones are left out.
+    space : Space
+    optimizer : Optimizer or None
+        What proposed them, with all it knows, if it is still there.
+    untuned : int or None
+        Number of the trial that had the estimator's own parameters.
+    score_name : str
+        That of the metric, if it has one.
+    """
+
+    trials: list[Trial]
+    space: Space
+    optimizer: Optimizer | None = None
+    untuned: int | None = None
+    score_name: str = "score"
+
+    @property
+    def best(self) -> Trial | None:
+        """The complete trial with the greatest score at full resource, the earliest of equals."""
+        scored = [t for t in self.trials if t.score is not None and t.is_full]
+        return max(scored, key=lambda trial: trial.score or 0.0, default=None)
+
+    def check_scored(self, least: int) -> None:
+        """Refuse too few trials to make a model of.
+
+        Parameters
+        ----------
+        least : int
+            How many must have a score.
+
+        Raises
+        ------
+        ValueError
+            If fewer have one.
+        """
+        n_scored = sum(trial.score is not None for trial in self.trials)
+        if self.best is None or n_scored < least:
+            raise ValueError(
+                f"It takes at least {least} trials with a score to tell what matters, one of them "
+                f"with the full resource, got {n_scored} of {len(self.trials)}: run more."
+            )
+
+    def modeller(self) -> ModelOptimizer:
+        """Return an optimizer whose model has been told the trials, and maybe older studies."""
+        if isinstance(self.optimizer, ModelOptimizer):
+            return self.optimizer
+        return self.fresh_modeller()
+
+    def fresh_modeller(self, *, with_failed: bool = True) -> ModelOptimizer:
+        """Return an optimizer that knows these trials and nothing else.
+
+        Parameters
+        ----------
+        with_failed : bool, default=True
+            Whether failed trials are told, which count as the worst score.
+        """
+        shares = sorted({t.resource for t in self.trials if t.resource is not None} - {1.0})
+        optimizer = BayesOptimizer(self.space, resources=(*shares, 1.0))
+        optimizer.tell(t for t in self.trials if with_failed or t.status != "failed")
+        return optimizer
+
+
+def read_source(search: Any, space: Any = None) -> Source:
+    """Read the trials of a search.
+
+    Parameters
+    ----------
+    search : search, Optimizer, path of a journal or sequence of Trial
+        Anything with ``trials_`` and ``space_`` counts as a search.
+    space : Space, dict, list of dict or None, default=None
+        Needed with a sequence of trials; else read from the search.
+
+    Returns
+    -------
+    source : Source
+
+    Raises
+    ------
+    NotFittedError
+        If it is a search that has no trials yet.
+    TypeError
+        If it is none of these.
+    ValueError
+        If a sequence of trials comes without a space, or the trials lie in another one.
+    JournalMismatchError
+        If it is a path of something other than a journal.
+    """
+    if isinstance(search, Source):
+        return search
+    if isinstance(search, str | os.PathLike):
+        return _from_journal(search, space)
+    if isinstance(search, Optimizer):
+        return _made(search.trials, search.space, optimizer=search)
+    trials = getattr(search, "trials_", None)
+    if trials is not None:
+        found = getattr(search, "space_", None) if space is None else Space(space)
+        return _made(
+            trials,
+            found,
+            optimizer=getattr(search, "optimizer_", None),
+            untuned=_untuned(search, trials),
+            score_name=_score_name(search),
+        )
+    if hasattr(search, "fit"):
+        raise NotFittedError(
+            f"This {type(search).__name__} has no trials yet: call fit before drawing it."
+        )
+    if isinstance(search, Sequence) and all(isinstance(trial, Trial) for trial in search):
+        return _made(search, None if space is None else Space(space))
+    raise TypeError(
+        "Give a fitted search, an optimizer, the path of a journal or a list of Trial with its "
+        f"space, got {search!r}."
+    )
+
+
+def _untuned(search: Any, trials: Sequence[Trial]) -> int | None:
+    """Return the number of the first trial if it had the estimator's own parameters."""
+    if not trials or not hasattr(getattr(search, "estimator", None), "get_params"):
+        return None
+    own, first = search.estimator.get_params(), trials[0]
+    is_own = all(
+        name in own and (alike(own[name], value) or same(own[name], value))
+        for name, value in first.params.items()
+    )
+    return first.number if is_own else None
+
+
+def _score_name(search: Any) -> str:
+    scoring, refit = getattr(search, "scoring", None), getattr(search, "refit", None)
+    if isinstance(scoring, str):
+        return scoring
+    metric = metric_of(refit)
+    return metric if metric is not None and scoring is not None else "score"
+
+
+def _from_journal(path: str | os.PathLike[str], space: Any) -> Source:
+    journal = Journal(path)
+    records = list(journal.load())
+    study = records[0].get("study", {}) if records else {}
+    if space is None:
+        try:
+            space = Space.from_json(study["space"])
+        except (KeyError, TypeError) as error:
+            raise ValueError(f"The journal {str(path)!r} holds no space: give it.") from error
+    replay = Replay(journal, Space(space))
+    for record in records:
+        replay.apply(record)
+    scoring, metric = study.get("scoring"), study.get("metric")
+    name = metric or (scoring if isinstance(scoring, str) else "score")
+    return _made([replay.trials[n] for n in sorted(replay.trials)], Space(space), score_name=name)
+
+
+def _made(trials: Sequence[Trial], space: Space | None, **known: Any) -> Source:
+    if space is None:
+        raise ValueError("Trials do not tell what they were drawn from: give their space, too.")
+    told = sorted((t for t in trials if t.status != "pending"), key=lambda t: t.number)
+    for trial in told:
+        if len(trial.point) != space.n_dims:
+            raise ValueError(
+                f"Trial {trial.number} has {len(trial.point)} columns and the space "
+                f"{space.n_dims}: give the space that the trials were drawn from."
+            )
+    return Source(told, space, **known)
+
+
+def end_seconds(trials: Sequence[Trial]) -> np.ndarray[Any, np.dtype[np.float64]]:
+    """Return when each trial ended, in seconds since the first fit began.
+
+    Time in which no fit ran, as between two sessions of a journal, is left out. Where a fit does
+    not say when it began, fits count as run one after the other.
+
+    Parameters
+    ----------
+    trials : sequence of Trial
+
+    Returns
+    -------
+    seconds : ndarray of shape (n_trials,)
+    """
+    spans = [fit_spans(trial) for trial in trials]
+    if not trials or not all(spans):
+        return np.cumsum([trial.seconds for trial in trials], dtype=float)
+    bounds = np.array(sorted(span[:2] for each in spans for span in each))
+    latest = np.maximum.accumulate(bounds[:, 1])
+    gaps = np.maximum(bounds[1:, 0] - latest[:-1], 0.0)
+    idle = np.concatenate([[0.0], np.cumsum(gaps)])
+    ends = np.array([max(span[1] for span in each) for each in spans])
+    before = np.searchsorted(bounds[:, 0], ends, side="right") - 1
+    seconds: np.ndarray[Any, np.dtype[np.float64]] = ends - bounds[0, 0] - idle[before]
+    return seconds
+
+
+def fit_spans(trial: Trial) -> list[tuple[float, float, int]]:
+    """Return begin and end, in seconds since the epoch, and worker of each fit of a trial."""
+    spans = []
+    for row in trial.rows:
+        begin = plain(row.get("start_time"))
+        if not begin:
+            continue
+        lasted = float(row.get("fit_time", 0.0)) + float(row.get("score_time", 0.0))
+        lasted = lasted if np.isfinite(lasted) else 0.0
+        spans.append((float(begin), float(begin) + lasted, int(row.get("worker", -1))))
+    return spans
+
+
+def told_by(space: Space) -> str | None:
+    """Return the parameter that has another single value in each branch, if there is one."""
+    for name in space.branches[0]:
+        columns = [branch.get(name) for branch in space.branches]
+        if None in columns or len(set(columns)) < len(columns):
+            continue
+        if all(space.n_values[column] == 1 for column in columns):
+            return name
+    return None

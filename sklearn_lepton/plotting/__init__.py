@@ -1,0 +1,20 @@
+"""Displays of searches: made with `from_search`, drawn with ``plot``."""
+
+from sklearn_lepton.plotting._convergence import ComparisonDisplay, ConvergenceDisplay
+from sklearn_lepton.plotting._coordinates import ParallelCoordinatesDisplay
+from sklearn_lepton.plotting._descent import LineageDisplay, SwarmDisplay
+from sklearn_lepton.plotting._importance import ImportanceDisplay
+from sklearn_lepton.plotting._parameters import MapDisplay, ParameterDisplay
+from sklearn_lepton.plotting._timeline import TimelineDisplay
+
+__all__ = [
+    "ComparisonDisplay",
+    "ConvergenceDisplay",
+    "ImportanceDisplay",
+    "LineageDisplay",
+    "MapDisplay",
+    "ParallelCoordinatesDisplay",
+    "ParameterDisplay",
+    "SwarmDisplay",
+    "TimelineDisplay",
+]

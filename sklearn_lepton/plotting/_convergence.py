@@ -1,0 +1,373 @@
+"""Best scores over time: of one search, and of several."""
+
+from collections.abc import Mapping
+from typing import Any, Self
+
+import numpy as np
+
+from sklearn_lepton._dimension import FloatArray
+from sklearn_lepton._source import end_seconds, read_source
+from sklearn_lepton._trial import Trial
+from sklearn_lepton._update import standard_error
+from sklearn_lepton.plotting._axes import (
+    BLUE,
+    COLOURS,
+    DASHES,
+    GREY,
+    ORANGE,
+    clear,
+    one_axes,
+    score_limits,
+    short,
+)
+
+_UNITS = {"trial": "trial", "seconds": "seconds"}
+
+
+class ConvergenceDisplay:
+    """The best score so far, trial by trial.
+
+    Make it with `from_search`; its parameters are attributes, too.
+
+    Parameters
+    ----------
+    numbers : ndarray of int of shape (n_trials,)
+        Those of the trials that have ended.
+    seconds : ndarray of shape (n_trials,)
+        When each ended, in seconds since the first fit began; time in which no fit ran is left out.
+    scores : ndarray of shape (n_trials,)
+        Their scores: of a pruned trial what is expected of it, of a failed one NaN.
+    errors : ndarray of shape (n_trials,)
+        Standard errors of the scores over the splits, corrected for training sets that overlap;
+        0 where there is a single split.
+    statuses : list of str of length n_trials
+        "complete", "pruned" or "failed".
+    is_full : ndarray of bool of shape (n_trials,)
+        Whether they had the full resource, so that they could become the best.
+    untuned_score : float or None
+        Score of the estimator's own parameters, if they were tried first.
+    score_name : str
+        What the axis of scores is called.
+
+    Attributes
+    ----------
+    best_scores : ndarray of shape (n_trials,)
+        The best score so far, NaN before there is one.
+    best_errors : ndarray of shape (n_trials,)
+        Standard error of that score.
+    ax_ : matplotlib Axes
+        Where it was drawn last.
+    figure_ : matplotlib Figure
+        Likewise.
+    line_ : matplotlib Line2D
+        The best score.
+    band_ : matplotlib PolyCollection
+        Its standard error.
+
+    Examples
+    --------
+    >>> from sklearn_lepton.optimizers import RandomOptimizer
+    >>> from sklearn_lepton.plotting import ConvergenceDisplay
+    >>> optimizer = RandomOptimizer({"x": (0.0, 1.0, "uniform")}, seed=0)
+    >>> optimizer.tell([trial.complete(trial.params["x"]) for trial in optimizer.ask(5)])
+    >>> display = ConvergenceDisplay.from_search(optimizer)
+    >>> bool(display.best_scores[-1] == max(display.scores))
+    True
+    """
+
+    ax_: Any
+    figure_: Any
+    line_: Any
+    band_: Any
+
+    def __init__(
+        self,
+        *,
+        numbers: Any,
+        seconds: FloatArray,
+        scores: FloatArray,
+        errors: FloatArray,
+        statuses: list[str],
+        is_full: Any,
+        untuned_score: float | None = None,
+        score_name: str = "score",
+    ) -> None:
+        self.numbers = numbers
+        self.seconds = seconds
+        self.scores = scores
+        self.errors = errors
+        self.statuses = statuses
+        self.is_full = is_full
+        self.best_scores, self.best_errors = self._best(np.arange(len(scores)))
+        self.untuned_score = untuned_score
+        self.score_name = score_name
+
+    @classmethod
+    def from_search(cls, search: Any, *, space: Any = None) -> Self:
+        """Read what is drawn from a search.
+
+        Parameters
+        ----------
+        search : search, Optimizer, path of a journal or sequence of Trial
+            A search that failed or was interrupted has trials, too.
+        space : Space, dict, list of dict or None, default=None
+            Needed with a sequence of trials.
+
+        Returns
+        -------
+        display : ConvergenceDisplay
+            Nothing is drawn yet.
+        """
+        source = read_source(search, space)
+        untuned = [t.score for t in source.trials if t.number == source.untuned]
+        return cls(
+            numbers=np.array([t.number for t in source.trials], dtype=int),
+            seconds=end_seconds(source.trials),
+            scores=np.array([expected_score(t) for t in source.trials], dtype=float),
+            errors=np.array([_error(t) for t in source.trials], dtype=float),
+            statuses=[t.status for t in source.trials],
+            is_full=np.array([t.is_full for t in source.trials], dtype=bool),
+            untuned_score=untuned[0] if untuned else None,
+            score_name=source.score_name,
+        )
+
+    def plot(self, ax: Any = None, *, x: str = "trial") -> Self:
+        """Draw it.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes or None, default=None
+            Where; None makes a figure.
+        x : {"trial", "seconds"}, default="trial"
+            What the scores are drawn against.
+
+        Returns
+        -------
+        display : ConvergenceDisplay
+            Itself.
+        """
+        places, best, errors = self.curve(x)
+        self.ax_, self.figure_ = ax, _ = one_axes(ax, (6.4, 4.0))
+        low, high = score_limits(self.scores, (best - errors)[-1:], best + errors, self._untuned())
+        self._draw_trials(self.numbers + 1.0 if x == "trial" else self.seconds, low)
+        self.band_ = ax.fill_between(
+            places,
+            best - errors,
+            best + errors,
+            step="post",
+            color=BLUE,
+            alpha=0.2,
+            lw=0,
+            label="its standard error" if np.any(errors > 0) else None,
+        )
+        [self.line_] = ax.step(places, best, where="post", color=BLUE, lw=2, label="best so far")
+        if self.untuned_score is not None:
+            ax.axhline(self.untuned_score, color="black", ls="--", lw=1.2, label="untuned")
+        ax.set(xlabel=_UNITS[x], ylabel=self.score_name, ylim=(low, high))
+        if x == "trial":
+            ax.xaxis.get_major_locator().set_params(integer=True)
+        clear(ax)
+        ax.legend(loc="lower right", fontsize="small", framealpha=0.8, edgecolor="none")
+        return self
+
+    def curve(self, x: str = "trial") -> tuple[FloatArray, FloatArray, FloatArray]:
+        """Return the best score from the first that there is to the end.
+
+        Parameters
+        ----------
+        x : {"trial", "seconds"}, default="trial"
+            What it is drawn against.
+
+        Returns
+        -------
+        places : ndarray of shape (n_places,)
+            Trials, counted from 1, or seconds.
+        best : ndarray of shape (n_places,)
+        errors : ndarray of shape (n_places,)
+            Standard errors of the best score.
+        """
+        if x not in _UNITS:
+            raise ValueError(f"x must be 'trial' or 'seconds', got {x!r}.")
+        places = self.numbers + 1.0 if x == "trial" else self.seconds
+        order = np.argsort(places, kind="stable")
+        best, errors = self._best(order)
+        known = np.isfinite(best)
+        return places[order][known], best[known], errors[known]
+
+    def _best(self, order: Any) -> tuple[FloatArray, FloatArray]:
+        """Return the best score after each trial with its error, trials taken in some order."""
+        can = np.array([status == "complete" for status in self.statuses], dtype=bool)
+        scores = np.where(can & self.is_full, self.scores, -np.inf)[order]
+        best = np.maximum.accumulate(scores)
+        is_new = np.isfinite(best) & (best > np.concatenate([[-np.inf], best[:-1]]))
+        leader = np.maximum.accumulate(np.where(is_new, np.arange(len(best)), 0))
+        known = np.isfinite(best)
+        return np.where(known, best, np.nan), np.where(known, self.errors[order][leader], 0.0)
+
+    def _untuned(self) -> FloatArray:
+        return np.array([] if self.untuned_score is None else [self.untuned_score])
+
+    def _draw_trials(self, places: FloatArray, low: float) -> None:
+        """Draw a mark for each trial, at the lower edge for those without a score or below it."""
+        status, known = np.array(self.statuses, dtype=object), np.isfinite(self.scores)
+        below, complete = known & (self.scores < low), status == "complete"
+        kinds = (
+            (complete & self.is_full, "trials", {"marker": "o", "s": 14, "color": GREY}),
+            (
+                complete & ~self.is_full,
+                "less of the resource",
+                {"marker": "o", "s": 12, "facecolors": "none", "edgecolors": GREY, "lw": 0.8},
+            ),
+            ((status == "pruned") & known, "pruned", {"marker": "x", "s": 16, "color": GREY}),
+        )
+        for mask, label, look in kinds:
+            rows = mask & ~below
+            if rows.any():
+                self.ax_.scatter(places[rows], self.scores[rows], label=label, zorder=2, **look)
+        edge = {"transform": self.ax_.get_xaxis_transform(), "clip_on": False, "zorder": 3}
+        if below.any():
+            self.ax_.scatter(
+                places[below],
+                np.zeros(below.sum()) + 0.015,
+                marker="v",
+                s=14,
+                color=GREY,
+                label="below",
+                **edge,
+            )
+        lost = ~known
+        if lost.any():
+            self.ax_.scatter(
+                places[lost],
+                np.zeros(lost.sum()) + 0.015,
+                marker="X",
+                s=26,
+                color=ORANGE,
+                lw=0,
+                label="failed",
+                **edge,
+            )
+
+
+def expected_score(trial: Trial) -> float:
+    """Return the score of a trial, what is expected of a pruned one, NaN of a failed one."""
+    if trial.score is not None:
+        return trial.score
+    return trial.estimate[0] if trial.estimate else float("nan")
+
+
+def _error(trial: Trial) -> float:
+    return standard_error(trial.split_scores) if trial.status == "complete" else 0.0
+
+
+class ComparisonDisplay:
+    """The best score so far of several searches.
+
+    Make it with `from_searches`; its parameters are attributes, too.
+
+    Parameters
+    ----------
+    displays : dict of str to ConvergenceDisplay
+        What is drawn of each search, by its name.
+    score_name : str
+        What the axis of scores is called.
+
+    Attributes
+    ----------
+    ax_ : matplotlib Axes
+        Where it was drawn last.
+    figure_ : matplotlib Figure
+        Likewise.
+    lines_ : list of matplotlib Line2D
+        One a search.
+
+    Examples
+    --------
+    >>> from sklearn_lepton.optimizers import BayesOptimizer, RandomOptimizer
+    >>> from sklearn_lepton.plotting import ComparisonDisplay
+    >>> searches = {}
+    >>> for name, kind in {"Bayes": BayesOptimizer, "random": RandomOptimizer}.items():
+    ...     searches[name] = optimizer = kind({"x": (0.0, 1.0, "uniform")}, seed=0)
+    ...     optimizer.tell([trial.complete(trial.params["x"]) for trial in optimizer.ask(5)])
+    >>> list(ComparisonDisplay.from_searches(searches).displays)
+    ['Bayes', 'random']
+    """
+
+    ax_: Any
+    figure_: Any
+    lines_: list[Any]
+
+    def __init__(self, *, displays: dict[str, ConvergenceDisplay], score_name: str) -> None:
+        self.displays = displays
+        self.score_name = score_name
+
+    @classmethod
+    def from_searches(cls, searches: Mapping[str, Any], *, space: Any = None) -> Self:
+        """Read what is drawn from several searches.
+
+        Parameters
+        ----------
+        searches : dict of str to search
+            By the names that the legend shows; each as `ConvergenceDisplay` takes it.
+        space : Space, dict, list of dict or None, default=None
+            Needed with sequences of trials.
+
+        Returns
+        -------
+        display : ComparisonDisplay
+            Nothing is drawn yet.
+        """
+        if not isinstance(searches, Mapping) or not searches:
+            raise ValueError(f"searches must be a dict of names and searches, got {searches!r}.")
+        displays = {
+            str(name): ConvergenceDisplay.from_search(search, space=space)
+            for name, search in searches.items()
+        }
+        names = {display.score_name for display in displays.values()}
+        return cls(displays=displays, score_name=names.pop() if len(names) == 1 else "score")
+
+    def plot(self, ax: Any = None, *, x: str = "trial") -> Self:
+        """Draw it.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes or None, default=None
+            Where; None makes a figure.
+        x : {"trial", "seconds"}, default="trial"
+            What the scores are drawn against.
+
+        Returns
+        -------
+        display : ComparisonDisplay
+            Itself.
+        """
+        if x not in _UNITS:
+            raise ValueError(f"x must be 'trial' or 'seconds', got {x!r}.")
+        self.ax_, self.figure_ = ax, _ = one_axes(ax, (6.4, 4.0))
+        self.lines_, shown = [], []
+        ends: list[float] = []
+        for number, (name, display) in enumerate(self.displays.items()):
+            places, best, errors = display.curve(x)
+            look: dict[str, Any] = {
+                "color": COLOURS[number % len(COLOURS)],
+                "ls": DASHES[number // len(COLOURS) % len(DASHES)],
+            }
+            self.lines_ += ax.step(places, best, where="post", lw=2, label=short(name, 40), **look)
+            ax.fill_between(
+                places,
+                best - errors,
+                best + errors,
+                step="post",
+                alpha=0.12,
+                lw=0,
+                color=look["color"],
+            )
+            shown.append(best)
+            ends += [*(best + errors)[-1:], *(best - errors)[-1:]]
+        everything = np.concatenate(shown)
+        ax.set(xlabel=_UNITS[x], ylabel=self.score_name, ylim=score_limits(everything, ends))
+        if x == "trial":
+            ax.xaxis.get_major_locator().set_params(integer=True)
+        clear(ax)
+        ax.legend(loc="lower right", fontsize="small", framealpha=0.8, edgecolor="none")
+        return self

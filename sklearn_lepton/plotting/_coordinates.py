@@ -1,0 +1,203 @@
+"""All parameters of all trials in one picture."""
+
+from typing import Any, Self
+
+import numpy as np
+
+from sklearn_lepton._dimension import FloatArray
+from sklearn_lepton._source import read_source
+from sklearn_lepton.plotting._axes import COLOUR_MAP, ORANGE, one_axes, score_limits, short
+from sklearn_lepton.plotting._convergence import expected_score
+from sklearn_lepton.plotting._scale import Scale, chosen_scales
+
+_TICK_UNITS = (0.0, 0.25, 0.5, 0.75, 1.0)
+_MOST_NAMED = 8
+
+
+class ParallelCoordinatesDisplay:
+    """A line for each trial through its values of all parameters, coloured by its score.
+
+    Make it with `from_search`; its parameters are attributes, too.
+    Each axis is scaled as the space is; a line has a gap where a trial
+    lies in a branch without the parameter.
+
+    Parameters
+    ----------
+    scales : list of Scale
+        The axes of the parameters.
+    units : ndarray of shape (n_trials, n_drawn)
+        Where the trials stand on each axis, from 0 to 1, NaN where they lack the parameter.
+    scores : ndarray of shape (n_trials,)
+        Scores of the trials: of a pruned one what is expected of it, of a failed one NaN.
+    score_name : str
+        What the colours are.
+
+    Attributes
+    ----------
+    names : list of str of length n_drawn
+        The parameters.
+    ax_ : matplotlib Axes
+        Where it was drawn last.
+    figure_ : matplotlib Figure
+        Likewise.
+    lines_ : matplotlib LineCollection
+        The trials with a score, the best one on top.
+
+    Examples
+    --------
+    >>> from sklearn_lepton.optimizers import RandomOptimizer
+    >>> from sklearn_lepton.plotting import ParallelCoordinatesDisplay
+    >>> optimizer = RandomOptimizer({"x": (0.0, 1.0, "uniform"), "kind": ["a", "b"]}, seed=0)
+    >>> optimizer.tell([trial.complete(trial.params["x"]) for trial in optimizer.ask(5)])
+    >>> ParallelCoordinatesDisplay.from_search(optimizer).units.shape
+    (5, 2)
+    """
+
+    ax_: Any
+    figure_: Any
+    lines_: Any
+
+    def __init__(
+        self,
+        *,
+        scales: list[Scale],
+        units: FloatArray,
+        scores: FloatArray,
+        score_name: str = "score",
+    ) -> None:
+        self._scales = scales
+        self.names = [scale.label for scale in scales]
+        self.units = units
+        self.scores = scores
+        self.score_name = score_name
+
+    @classmethod
+    def from_search(
+        cls,
+        search: Any,
+        *,
+        parameters: Any = None,
+        max_parameters: int = 20,
+        space: Any = None,
+    ) -> Self:
+        """Read what is drawn from a search.
+
+        Parameters
+        ----------
+        search : search, Optimizer, path of a journal or sequence of Trial
+            Where the trials come from.
+        parameters : sequence of str or None, default=None
+            Which, in this order; None is all, or those that matter most if there are more than
+            `max_parameters`.
+        max_parameters : int, default=20
+            How many are drawn at most.
+        space : Space, dict, list of dict or None, default=None
+            Needed with a sequence of trials.
+
+        Returns
+        -------
+        display : ParallelCoordinatesDisplay
+            Nothing is drawn yet.
+        """
+        source = read_source(search, space)
+        scales = chosen_scales(source, parameters, max_parameters)
+        points = np.array([trial.point for trial in source.trials])
+        points = points.reshape(len(source.trials), source.space.n_dims)
+        units = np.where(source.space.is_active(points), points, np.nan)
+        return cls(
+            scales=scales,
+            units=units[:, [scale.column for scale in scales]],
+            scores=np.array([expected_score(trial) for trial in source.trials], dtype=float),
+            score_name=source.score_name,
+        )
+
+    def plot(self, ax: Any = None) -> Self:
+        """Draw it.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes or None, default=None
+            Where; None makes a figure.
+
+        Returns
+        -------
+        display : ParallelCoordinatesDisplay
+            Itself.
+        """
+        n_drawn = len(self.names)
+        self.ax_, self.figure_ = ax, _ = one_axes(ax, (max(5.0, 1.8 + 1.15 * n_drawn), 4.4))
+        from matplotlib.collections import LineCollection  # noqa: PLC0415 - an extra
+
+        places = np.arange(n_drawn, dtype=float)
+        units = self.units + self._steps_aside()
+        failed = np.flatnonzero(~np.isfinite(self.scores))
+        ax.add_collection(
+            LineCollection(
+                [np.column_stack([places, units[row]]) for row in failed],
+                colors=ORANGE,
+                linestyles=":",
+                linewidths=0.8,
+                zorder=1,
+            )
+        )
+        order = np.argsort(np.where(np.isfinite(self.scores), self.scores, -np.inf))[len(failed) :]
+        low, high = score_limits(self.scores)
+        share = np.linspace(0.0, 1.0, len(order)) ** 2
+        self.lines_ = LineCollection(
+            [np.column_stack([places, units[row]]) for row in order],
+            array=np.clip(self.scores[order], low, high),
+            cmap=COLOUR_MAP,
+            linewidths=0.6 + 1.4 * share,
+            alpha=0.2 + 0.8 * share,
+            zorder=2,
+        )
+        self.lines_.set_clim(low, high)
+        ax.add_collection(self.lines_)
+        for place, scale in zip(places, self._scales, strict=True):
+            ax.axvline(place, color="0.25", lw=0.9, zorder=3)
+            for unit, text in _ticks(scale):
+                ax.annotate(
+                    text,
+                    (place, unit),
+                    xytext=(3, 0),
+                    textcoords="offset points",
+                    fontsize=7,
+                    va="center",
+                    zorder=4,
+                    bbox={"boxstyle": "round,pad=0.1", "fc": "white", "ec": "none", "alpha": 0.75},
+                )
+        ax.set(xlim=(-0.15, n_drawn - 1 + 0.75), ylim=(-0.04, 1.04))
+        ax.set_xticks(places, labels=[short(name, 24) for name in self.names])
+        if sum(min(len(name), 24) for name in self.names) > 12 * max(5.0, n_drawn):
+            ax.tick_params(axis="x", labelrotation=30)
+            for text in ax.get_xticklabels():
+                text.set(ha="right", rotation_mode="anchor")
+        ax.set_yticks([])
+        ax.spines[:].set_visible(False)
+        ax.tick_params(axis="x", length=0)
+        self.figure_.colorbar(self.lines_, ax=ax, label=self.score_name, pad=0.01).solids.set_alpha(
+            1
+        )
+        return self
+
+    def _steps_aside(self) -> FloatArray:
+        """Return small steps, the same each time, that keep lines through a choice apart."""
+        rows = np.mod(np.arange(len(self.units)) * 0.618034, 1.0) - 0.5
+        widths = [0.0 if s.labels is None else 0.5 / len(s.labels) for s in self._scales]
+        return np.outer(rows, widths)
+
+
+def _ticks(scale: Scale) -> list[tuple[float, str]]:
+    """Return places from 0 to 1 on an axis and what is written there."""
+    if scale.labels is not None:
+        n_labels = len(scale.labels)
+        step = -(-n_labels // _MOST_NAMED)
+        return [((k + 0.5) / n_labels, scale.labels[k]) for k in range(0, n_labels, step)]
+    if scale.dimension.n_values <= len(_TICK_UNITS):
+        units = scale.grid(len(_TICK_UNITS)).tolist()
+    else:
+        units = list(_TICK_UNITS)
+        if not hasattr(scale.dimension, "low"):
+            units = [0.02, 0.25, 0.5, 0.75, 0.98]
+    values = [scale.dimension.from_unit(unit) for unit in units]
+    return [(unit, f"{value:.3g}") for unit, value in zip(units, values, strict=True)]

@@ -1,0 +1,154 @@
+"""What matters: the shares of parameters and of pairs of them."""
+
+from typing import Any, Self
+
+import numpy as np
+
+from sklearn_lepton._dimension import FloatArray
+from sklearn_lepton.importance import parameter_importance
+from sklearn_lepton.plotting._axes import AMBER, BLUE, clear, one_axes, short
+
+
+class ImportanceDisplay:
+    """How much of the scores' variation parameters and pairs of them explain.
+
+    Make it with `from_search`; its parameters are attributes, too.
+    `parameter_importance` says what
+    the shares mean.
+
+    Parameters
+    ----------
+    names : list of str of length n_names
+        The parameters.
+    importances_mean, importances_std : ndarray of shape (n_names,)
+        Share of the variance that each explains alone, and its uncertainty.
+    interactions_mean, interactions_std : ndarray of shape (n_names, n_names)
+        Share that each pair explains beyond both alone.
+
+    Attributes
+    ----------
+    ax_ : matplotlib Axes
+        Where it was drawn last.
+    figure_ : matplotlib Figure
+        Likewise.
+    bars_ : matplotlib BarContainer
+        The shares, the greatest first.
+
+    Examples
+    --------
+    >>> from sklearn_lepton.optimizers import RandomOptimizer
+    >>> from sklearn_lepton.plotting import ImportanceDisplay
+    >>> optimizer = RandomOptimizer({"x": (0.0, 1.0, "uniform"), "y": (0.0, 1.0, "uniform")})
+    >>> optimizer.tell([t.complete(t.params["x"]) for t in optimizer.ask(20)])
+    >>> display = ImportanceDisplay.from_search(optimizer)
+    >>> display.names[int(display.importances_mean.argmax())]
+    'x'
+    """
+
+    ax_: Any
+    figure_: Any
+    bars_: Any
+
+    def __init__(
+        self,
+        *,
+        names: list[str],
+        importances_mean: FloatArray,
+        importances_std: FloatArray,
+        interactions_mean: FloatArray,
+        interactions_std: FloatArray,
+    ) -> None:
+        self.names = names
+        self.importances_mean = importances_mean
+        self.importances_std = importances_std
+        self.interactions_mean = interactions_mean
+        self.interactions_std = interactions_std
+
+    @classmethod
+    def from_search(cls, search: Any, *, space: Any = None, **options: Any) -> Self:
+        """Compute the shares from the trials of a search.
+
+        Parameters
+        ----------
+        search : search, Optimizer, path of a journal or sequence of Trial
+            Where the trials come from.
+        space : Space, dict, list of dict or None, default=None
+            Needed with a sequence of trials.
+        **options : dict
+            For `parameter_importance`.
+
+        Returns
+        -------
+        display : ImportanceDisplay
+            Nothing is drawn yet.
+        """
+        found = parameter_importance(search, space=space, **options)
+        return cls(
+            names=found.names,
+            importances_mean=found.importances_mean,
+            importances_std=found.importances_std,
+            interactions_mean=found.interactions_mean,
+            interactions_std=found.interactions_std,
+        )
+
+    def plot(self, ax: Any = None, *, max_bars: int = 15, least: float = 0.01) -> Self:
+        """Draw a bar for each parameter and for each pair that matters.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes or None, default=None
+            Where; None makes a figure.
+        max_bars : int, default=15
+            How many bars there are at most.
+        least : float, default=0.01
+            Pairs with a smaller share are left out.
+
+        Returns
+        -------
+        display : ImportanceDisplay
+            Itself.
+        """
+        labels, shares, errors, are_pairs = self._ranked(least)
+        shown = slice(0, max_bars)
+        labels, shares, errors = labels[shown], shares[shown], errors[shown]
+        self.ax_, self.figure_ = ax, _ = one_axes(ax, (6.4, max(1.6, 0.8 + 0.3 * len(labels))))
+        places = np.arange(len(labels))
+        self.bars_ = ax.barh(
+            places,
+            shares,
+            color=[AMBER if pair else BLUE for pair in are_pairs[shown]],
+            height=0.7,
+        )
+        lower = np.minimum(errors, shares)
+        upper = np.minimum(errors, 1.0 - shares)
+        ax.errorbar(
+            shares, places, xerr=[lower, upper], fmt="none", ecolor="0.2", elinewidth=1, capsize=2
+        )
+        ax.set_yticks(places, labels=labels)
+        ax.set(
+            xlabel="share of the score's variance", xlim=(0, None), ylim=(len(labels) - 0.4, -0.6)
+        )
+        if any(are_pairs[shown]):
+            from_each = {"alone": BLUE, "pair, beyond both alone": AMBER}
+            handles = [ax.barh([-9], [0], color=colour)[0] for colour in from_each.values()]
+            ax.legend(handles, list(from_each), frameon=False, loc="lower right", fontsize="small")
+            ax.set_ylim(len(labels) - 0.4, -0.6)
+        clear(ax)
+        return self
+
+    def _ranked(self, least: float) -> tuple[list[str], FloatArray, FloatArray, list[bool]]:
+        """Return labels, shares and errors of all bars, the greatest first."""
+        bars = [
+            (short(name), float(share), float(error), False)
+            for name, share, error in zip(
+                self.names, self.importances_mean, self.importances_std, strict=True
+            )
+        ]
+        for i, j in zip(*np.triu_indices(len(self.names), 1), strict=True):
+            share = float(self.interactions_mean[i, j])
+            if share >= least:
+                label = f"{short(self.names[i], 20)} with {short(self.names[j], 20)}"
+                bars.append((label, share, float(self.interactions_std[i, j]), True))
+        bars.sort(key=lambda bar: -bar[1])
+        labels, shares, errors, are_pairs = zip(*bars, strict=True) if bars else ((), (), (), ())
+        return list(labels), np.array(shares), np.array(errors), list(are_pairs)

@@ -1,0 +1,196 @@
+"""Which worker ran what, and when."""
+
+from typing import Any, Self
+
+import numpy as np
+
+from sklearn_lepton._dimension import FloatArray
+from sklearn_lepton._source import fit_spans, read_source
+from sklearn_lepton.plotting._axes import AMBER, BLUE, ORANGE, SKY, clear, one_axes
+
+_LONGEST_GAP = 60.0  # seconds; a longer one lies between two sessions and is cut out
+_NAMES = {"complete": "complete", "pruned": "pruned", "failed": "failed"}
+
+
+class TimelineDisplay:
+    """The fits of a search on the time line of each worker.
+
+    Make it with `from_search`; its parameters are attributes, too.
+    Trials that were told without rows, as by hand to an optimizer, have
+    no fits that could be drawn.
+
+    Parameters
+    ----------
+    begins, ends : ndarray of shape (n_fits,)
+        In seconds since the first fit began. Pauses of more than a minute, as between two
+        sessions of a journal, are cut out.
+    workers : ndarray of int of shape (n_fits,)
+        Number of the worker; -1 where none ran it.
+    numbers : ndarray of int of shape (n_fits,)
+        Number of the trial.
+    splits : ndarray of int of shape (n_fits,)
+        Number of the split.
+    statuses : list of str of length n_fits
+        Of the trial: "complete", "pruned" or "failed".
+    cuts : ndarray of shape (n_cuts,)
+        Where pauses were cut out.
+
+    Attributes
+    ----------
+    busy : float
+        Share of all workers' time in which they ran a fit.
+    ax_ : matplotlib Axes
+        Where it was drawn last.
+    figure_ : matplotlib Figure
+        Likewise.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.svm import SVC
+    >>> from sklearn_lepton import BayesSearchCV
+    >>> from sklearn_lepton.plotting import TimelineDisplay
+    >>> X, y = load_iris(return_X_y=True)
+    >>> search = BayesSearchCV(SVC(), {"C": (0.1, 10.0, "log-uniform")}, n_iter=3, cv=2).fit(X, y)
+    >>> TimelineDisplay.from_search(search).numbers.tolist()
+    [0, 0, 1, 1, 2, 2]
+    """
+
+    ax_: Any
+    figure_: Any
+
+    def __init__(
+        self,
+        *,
+        begins: FloatArray,
+        ends: FloatArray,
+        workers: Any,
+        numbers: Any,
+        splits: Any,
+        statuses: list[str],
+        cuts: FloatArray,
+    ) -> None:
+        self.begins = begins
+        self.ends = ends
+        self.workers = workers
+        self.numbers = numbers
+        self.splits = splits
+        self.statuses = statuses
+        self.cuts = cuts
+        lasted = float(ends.max(initial=0.0)) * len(set(workers.tolist()) - {-1})
+        busy = float(np.sum((ends - begins)[workers >= 0]))
+        self.busy = min(busy / lasted, 1.0) if lasted else 0.0
+
+    @classmethod
+    def from_search(cls, search: Any, *, space: Any = None) -> Self:
+        """Read what is drawn from a search.
+
+        Parameters
+        ----------
+        search : search, Optimizer, path of a journal or sequence of Trial
+            Where the trials come from.
+        space : Space, dict, list of dict or None, default=None
+            Needed with a sequence of trials.
+
+        Returns
+        -------
+        display : TimelineDisplay
+            Nothing is drawn yet.
+
+        Raises
+        ------
+        ValueError
+            If no trial says when its fits ran.
+        """
+        source = read_source(search, space)
+        fits = [
+            (*span, trial.number, split, trial.status)
+            for trial in source.trials
+            for span, split in zip(fit_spans(trial), _splits_run(trial.rows), strict=True)
+        ]
+        if not fits:
+            raise ValueError(
+                "None of the trials says when its fits ran, so that there is no time line: only "
+                "those of a search do."
+            )
+        fits.sort()
+        begins, ends, workers, numbers, splits, statuses = zip(*fits, strict=True)
+        shown_begins, shown_ends, cuts = _without_pauses(np.array(begins), np.array(ends))
+        return cls(
+            begins=shown_begins,
+            ends=shown_ends,
+            workers=np.array(workers, dtype=int),
+            numbers=np.array(numbers, dtype=int),
+            splits=np.array(splits, dtype=int),
+            statuses=list(statuses),
+            cuts=cuts,
+        )
+
+    def plot(self, ax: Any = None) -> Self:
+        """Draw it.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes or None, default=None
+            Where; None makes a figure.
+
+        Returns
+        -------
+        display : TimelineDisplay
+            Itself.
+        """
+        lanes = sorted(set(self.workers.tolist()))
+        self.ax_, self.figure_ = ax, _ = one_axes(ax, (7.5, 1.4 + 0.45 * min(len(lanes), 16)))
+        status = np.array(self.statuses, dtype=object)
+        looks = {"complete": (BLUE, SKY), "pruned": (AMBER, "#F5D08A"), "failed": (ORANGE, ORANGE)}
+        for row, worker in enumerate(lanes):
+            for kind, colours in looks.items():
+                for parity in (0, 1):
+                    mine = (self.workers == worker) & (status == kind)
+                    mine &= self.numbers % 2 == parity
+                    if mine.any():
+                        spans = np.column_stack([self.begins, self.ends - self.begins])[mine]
+                        ax.broken_barh(spans, (row - 0.38, 0.76), color=colours[parity], lw=0)
+        for cut in self.cuts:
+            ax.axvline(cut, color="black", ls=":", lw=1)
+        names = ["not run" if worker < 0 else f"worker {worker}" for worker in lanes]
+        ax.set_yticks(range(len(lanes)), labels=names)
+        end = float(self.ends.max()) or 1.0
+        ax.set(xlabel="seconds", ylim=(len(lanes) - 0.4, -0.6), xlim=(-0.005 * end, 1.005 * end))
+        handles = [
+            ax.barh([-9], [0], color=looks[kind][0], label=name)
+            for kind, name in _NAMES.items()
+            if kind in self.statuses
+        ]
+        ax.set_ylim(len(lanes) - 0.4, -0.6)
+        ax.set_title(
+            f"workers busy {100 * self.busy:.0f} % of the time", loc="left", fontsize="medium"
+        )
+        ax.legend(
+            handles=handles,
+            frameon=False,
+            ncols=3,
+            loc="lower right",
+            bbox_to_anchor=(1.0, 1.0),
+            borderaxespad=0.2,
+            fontsize="small",
+        )
+        clear(ax)
+        return self
+
+
+def _splits_run(rows: Any) -> list[int]:
+    return [split for split, row in enumerate(rows) if row.get("start_time")]
+
+
+def _without_pauses(
+    begins: FloatArray, ends: FloatArray
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Count from the first begin, long pauses cut out; `begins` are ascending."""
+    latest = np.maximum.accumulate(ends)
+    pauses = np.maximum(begins[1:] - latest[:-1], 0.0)
+    pauses[pauses <= _LONGEST_GAP] = 0.0
+    before = np.concatenate([[0.0], np.cumsum(pauses)])
+    shift = begins[0] + before
+    cuts = (begins - shift)[1:][pauses > 0]
+    return begins - shift, ends - shift, cuts
