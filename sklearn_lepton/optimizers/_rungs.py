@@ -114,6 +114,11 @@ class Ladder:
                     return known[rung], rung + 1
         return None
 
+    def climbers(self) -> list[tuple[Trial, int]]:
+        """Return the highest trial of each setting that may go on, and its rung."""
+        tops = [(known[max(known)], max(known)) for known in self.settings]
+        return [(t, rung) for t, rung in tops if rung < self.top and t.status == "complete"]
+
     def scored(self) -> list[Trial]:
         """Return, of each setting that has a score, its highest trial, its score shifted."""
         return [
