@@ -67,9 +67,11 @@ class Optimizer(ABC):
         does not know are left out of a trial, those that it lacks are filled
         in. Their best settings are tried first, after those enqueued.
     resources : sequence of float, default=(1.0,)
-        Ascending shares of the full resource, the last 1.0. New settings are proposed with
-        the first of them; of those told with a share, the best third goes on to the next,
-        as a new trial at the same point. The first setting, and those enqueued, have all.
+        Ascending shares of the full resource, the last 1.0. New settings start with the first
+        of them and may go on to more, as a new trial at the same point: a model decides which
+        and to how much, and may give a new one more at once; without a model, of those told
+        with a share the best third goes on to the next. The first setting, and those
+        enqueued, have all.
 
     Attributes
     ----------

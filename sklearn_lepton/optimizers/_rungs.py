@@ -1,7 +1,8 @@
 """Rungs: which setting goes on to more of a resource, told by the trials alone.
 
-Settings start on the lowest rung, with the least resource. Of those told on a rung the best
-third goes on to the next, without waiting for the others: asynchronous successive halving.
+Where no model decides, settings start on the lowest rung, with the least resource. Of those
+told on a rung the best third goes on to the next, without waiting for the others: asynchronous
+successive halving.
 Once a finite space has no more settings, a third is rounded up, so that one arrives at the top.
 
 Within a rung scores are compared as they are. Those of different rungs are brought to one scale
