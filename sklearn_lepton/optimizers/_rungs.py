@@ -116,9 +116,13 @@ class Ladder:
         return None
 
     def climbers(self) -> list[tuple[Trial, int]]:
-        """Return the highest trial of each setting that may go on, and its rung."""
+        """Return the highest trial of each setting that a model may let go on, and its rung.
+
+        What was pruned was not among the best of its rung, but may be more with more.
+        """
         tops = [(known[max(known)], max(known)) for known in self.settings]
-        return [(t, rung) for t, rung in tops if rung < self.top and t.status == "complete"]
+        told = {"complete", "pruned"}
+        return [(t, rung) for t, rung in tops if rung < self.top and t.status in told]
 
     def scored(self) -> list[Trial]:
         """Return, of each setting that has a score, its highest trial, its score shifted."""
