@@ -172,23 +172,28 @@ class ModelOptimizer(Optimizer):
         settings = [(trial, -1), *self._ladder().climbers()]
         points = np.array([setting.point for setting, _ in settings])
         value = self._priced(model).log_improvement(points, model.incumbent)
-        shares, top, best, chosen = self.resources, len(self.resources) - 1, -np.inf, trial
-        for row in {0, *np.argsort(-value, kind="stable")[:_N_WEIGHED].tolist()}:
-            setting, rung = settings[row]
-            had = shares[rung] if self.goes_on and rung >= 0 else 0.0
-            gains = [(-np.log(1.0 - had), top)]
-            for level in range(rung + 1, top):
-                rest = 1.0 - shares[level] * self.goes_on
-                plan = Look(shares[level], shares[level] - had, rest)
-                gains.append((plan.gain(model.process, points[row], model.incumbent), level))
-            gain, level = max(gains, key=lambda plan: plan[0])
-            if value[row] + gain > best:
-                best, resource = value[row] + gain, self._resource(level)
-                chosen = replace(trial, resource=resource)
-                if rung >= 0:
-                    chosen = again(setting, trial.number, resource)
-                    chosen = replace(chosen, meta={**chosen.meta, **meta})
-        return chosen
+        rate, row, level = -np.inf, 0, 0
+        for other in dict.fromkeys([0, *np.argsort(-value, kind="stable")[:_N_WEIGHED].tolist()]):
+            gain, its_level = self._best_plan(model, points[other], settings[other][1])
+            if value[other] + gain > rate:
+                rate, row, level = value[other] + gain, other, its_level
+        if row == 0:
+            return replace(trial, resource=self._resource(level))
+        chosen = again(settings[row][0], trial.number, self._resource(level))
+        return replace(chosen, meta={**chosen.meta, **meta})
+
+    def _best_plan(self, model: Mixture, point: FloatArray, rung: int) -> tuple[float, int]:
+        """Return what the best plan adds to the log improvement of a setting, and its next rung.
+
+        The rung given is the one where it is, -1 if it is new.
+        """
+        shares, top = self.resources, len(self.resources) - 1
+        had = shares[rung] if self.goes_on and rung >= 0 else 0.0
+        plans = [(-float(np.log(1.0 - had)), top)]
+        for level in range(rung + 1, top):
+            look = Look(shares[level], shares[level] - had, 1.0 - shares[level] * self.goes_on)
+            plans.append((look.gain(model.process, point, model.incumbent), level))
+        return max(plans, key=lambda plan: plan[0])
 
     def _lifted(self, trials: Sequence[Trial]) -> FloatArray:
         """Return the points of trials with their resource."""
