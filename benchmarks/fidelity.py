@@ -8,8 +8,8 @@ change of the searches.
 
 Tasks have a resource: trees, epochs, boosting rounds or samples. Every contestant searches the same
 space with the same five splits, which are those of all seeds: with others the target would be out
-of reach or easy, whoever searches. Fits run one at a time. What counts are the CPU seconds of fits and
-scores, so proposals and other work of the machine do not count for or against anyone.
+of reach or easy, whoever searches. Fits run one at a time. What counts are the CPU seconds of fits
+and scores, so proposals and other work of the machine do not count for or against anyone.
 
 plain       `BayesSearchCV`, 64 trials with all of the resource
 racing      the same with ``racing=True``
@@ -23,11 +23,12 @@ flaml       FLAML's BlendSearch with its own scheduling of the resource
 hyperband   dask-ml's Hyperband, for estimators that have ``partial_fit``: one holdout instead of
             splits, its best setting then scored on all of them at no charge
 
-Levels are 1/27, 1/9, 1/3 and all of the resource, in our searches from 1/9, their default, on. A run ends with its seconds, those that the
-plain search of the same seed took, or once the target is reached: the (lower) median over seeds of
-plain's best score after 64 trials. Only means over all five splits at full resource count. What is
-reported is the expected running time, the seconds of all runs of a task divided by the number of
-runs that reached the target [1], as a share of those that 64 plain trials take.
+Levels are 1/27, 1/9, 1/3 and all of the resource, in our searches from 1/9, their default, on. A
+run ends with its seconds, those that the plain search of the same seed took, or once the target is
+reached: the (lower) median over seeds of plain's best score after 64 trials. Only means over all
+five splits at full resource count. What is reported is the expected running time, the seconds of
+all runs of a task divided by the number of runs that reached the target [1], as a share of those
+that 64 plain trials take.
 
 The tasks were listed before anything was run on them; constants of the searches were chosen on
 others, or on those that are not held out (``--tasks development``).
