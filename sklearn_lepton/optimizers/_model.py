@@ -171,10 +171,7 @@ class ModelOptimizer(Optimizer):
         model, meta = self._derived["model"]
         settings = [(trial, -1), *self._ladder().climbers()]
         points = np.array([setting.point for setting, _ in settings])
-        # A forest does not tell a setting's own look from those around it.
-        alone = self._priced(FullMixture(model.process))
-        value = alone.log_improvement(points, model.incumbent)
-        value[:1] = self._priced(model).log_improvement(points[:1], model.incumbent)
+        value = self._priced(model).log_improvement(points, model.incumbent)
         rate, row, level = -np.inf, 0, 0
         for other in dict.fromkeys([0, *np.argsort(-value, kind="stable")[:_N_WEIGHED].tolist()]):
             gain, its_level = self._best_plan(model, points[other], settings[other][1])
