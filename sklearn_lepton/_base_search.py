@@ -268,6 +268,7 @@ class BaseOptimizerSearchCV(UpdateMixin, ComparisonMixin, OpenSearchCV):
         def make(seed: int) -> Optimizer:
             shares = (1.0,) if resource is None else resource.shares
             optimizer = self._make_optimizer(space, seed, studies, shares)
+            optimizer.goes_on = resource is not None and resource.goes_on
             optimizer.tell(earlier)
             optimizer.enqueue(settings)
             return optimizer

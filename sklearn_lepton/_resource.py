@@ -39,7 +39,11 @@ class Resource(ABC):
         The same as shares of the most.
     constants : list of object
         What fits have in common beside what they share in any search.
+    goes_on : bool
+        Whether a trial that has more goes on from the fits of the same setting with less.
     """
+
+    goes_on = False
 
     def __init__(self, name: str, least: int, most: int) -> None:
         self.name = name
@@ -89,9 +93,9 @@ class Parameter(Resource):
         self, name: str, least: int, most: int, estimator: Any, tuned: Container[str]
     ) -> None:
         super().__init__(name, least, most)
-        goes_on = continues(estimator, name, tuned) and len(self.levels) > 1
-        self._adds = goes_on and adds(estimator, name)
-        self._folder = FittedFolder() if goes_on else None
+        self.goes_on = continues(estimator, name, tuned) and len(self.levels) > 1
+        self._adds = self.goes_on and adds(estimator, name)
+        self._folder = FittedFolder() if self.goes_on else None
 
     def setting(self, trial: Trial) -> dict[str, Any]:
         """Return the parameters of a trial, the resource among them."""

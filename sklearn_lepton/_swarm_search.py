@@ -85,10 +85,10 @@ class SwarmSearchCV(BaseOptimizerSearchCV):
         run are NaN in ``cv_results_``.
     resource : str or None, default=None
         ``"n_samples"`` or the name of an integer parameter, such as ``"n_estimators"``:
-        settings are tried with little of it first, and the best third goes on to three
-        times as much. Only trials with `max_resource` can be the best.
+        settings are tried with little of it first, where that tells what they score with
+        all, and the promising ones go on. Only trials with `max_resource` can be the best.
     min_resource : int or "auto", default="auto"
-        The least resource, which new settings have. Auto is a ninth of the most, of samples
+        The least resource that a setting is tried with. Auto is a ninth of the most, of samples
         enough for each class.
     max_resource : int or "auto", default="auto"
         The most. Auto is all samples of a split's training part, or the estimator's own

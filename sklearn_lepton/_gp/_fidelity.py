@@ -4,8 +4,17 @@ The points get one more column, the share of the resource on a logarithmic scale
 for all of it and 0 for a twenty-seventh. Its length-scale says how much scores with little of
 it tell of those with all. Whoever asks the model asks for the full resource.
 
+How much to give a setting is decided by what a plan promises for its cost, both of them expected:
+all of the resource at once, or first a look with less of it, after which only what still promises
+enough for the rest of the cost gets all.
+
 References
 ----------
+M. L. Weitzman, Optimal search for the best alternative, Econometrica 47(3), 1979.
+
+Q. Xie, R. Astudillo, P. I. Frazier, Z. Scully, A. Terenin, Cost-aware Bayesian optimization via the
+Pandora's box Gittins index, NeurIPS 2024, arXiv:2406.20062.
+
 A. Klein, S. Falkner, S. Bartels, P. Hennig, F. Hutter, Fast Bayesian optimization of machine
 learning hyperparameters on large datasets, AISTATS 2017, arXiv:1605.07079.
 """
@@ -13,13 +22,21 @@ learning hyperparameters on large datasets, AISTATS 2017, arXiv:1605.07079.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
+from scipy.special import logsumexp
 
+from sklearn_lepton._gp._acquisition import log_expected_improvement
 from sklearn_lepton._gp._kernel import FloatArray
 from sklearn_lepton._gp._mixture import Mixture
+from sklearn_lepton._gp._regression import GaussianProcess
 
 _LOG_UNIT = np.log(27.0)
+# What a look may show, in standard deviations, from the best to the worst, and how likely it is.
+_OUTCOMES = np.linspace(8.0, -4.0, 61)
+_CHANCES = np.exp(-0.5 * _OUTCOMES**2)
+_CHANCES /= _CHANCES.sum()
 
 
 def with_resource(X: FloatArray, shares: Sequence[float]) -> FloatArray:
@@ -53,10 +70,10 @@ class FullMixture(Mixture):
 
     @property
     def incumbent(self) -> float:
-        """Greatest posterior mean at full resource at a point tried or in flight."""
+        """Greatest posterior mean at a point tried, or in flight, with all of the resource."""
         X, _ = self.process.observed
-        points = np.unique(X[:, :-1], axis=0)
-        return float(self.process.predict(at_full(points))[0].max())
+        full = X[X[:, -1] == 1.0]
+        return float(self.process.predict(full if len(full) else at_full(X[:, :-1]))[0].max())
 
     def log_improvement(self, Xs: FloatArray, best: float) -> FloatArray:
         """Logarithm of the expected improvement; see `Mixture.log_improvement`."""
@@ -72,3 +89,49 @@ class FullMixture(Mixture):
     def predict(self, Xs: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Mean and deviation of what would be observed; see `Mixture.predict`."""
         return super().predict(at_full(Xs))
+
+
+@dataclass(frozen=True)
+class Look:
+    """A plan: to look at a setting with less of the resource first.
+
+    Attributes
+    ----------
+    share : float in (0, 1)
+        Of the resource, for the look.
+    cost, rest : float, > 0
+        Of the look, and of a trial at full resource after it; a new one costs 1.
+    """
+
+    share: float
+    cost: float
+    rest: float
+
+    def gain(self, process: GaussianProcess, point: FloatArray, best: float) -> float:
+        """Compare the improvement per cost with what a new full trial promises.
+
+        Parameters
+        ----------
+        process : GaussianProcess
+        point : ndarray of shape (d,)
+        best : float
+            Value to improve on, in units of ``process.y``.
+
+        Returns
+        -------
+        gain : float
+            Logarithm of the ratio, if the setting goes on after the best outcomes of the look,
+            as many as make it greatest.
+        """
+        full = at_full(point[None])
+        mean, std = process.predict(full)
+        seen = process.condition(with_resource(point[None], [self.share])[0])
+        _, left = seen.predict(full)
+        shown = np.sqrt(np.maximum(std**2 - left**2, 0.0))
+        promised = log_expected_improvement(
+            mean + shown * _OUTCOMES, np.broadcast_to(left, _OUTCOMES.shape), best
+        )
+        promised += np.log(_CHANCES)
+        rates = np.cumsum(np.exp(promised - logsumexp(promised)))
+        rates /= self.cost + self.rest * np.cumsum(_CHANCES)
+        return float(np.log(rates.max()))

@@ -67,9 +67,11 @@ class Optimizer(ABC):
         does not know are left out of a trial, those that it lacks are filled
         in. Their best settings are tried first, after those enqueued.
     resources : sequence of float, default=(1.0,)
-        Ascending shares of the full resource, the last 1.0. New settings are proposed with
-        the first of them; of those told with a share, the best third goes on to the next,
-        as a new trial at the same point. The first setting, and those enqueued, have all.
+        Ascending shares of the full resource, the last 1.0. New settings start with the first
+        of them and may go on to more, as a new trial at the same point: a model decides which
+        and to how much, and may give a new one more at once; without a model, of those told
+        with a share the best third goes on to the next. The first setting, and those
+        enqueued, have all.
 
     Attributes
     ----------
@@ -84,6 +86,8 @@ class Optimizer(ABC):
     budget : int or None
         Number of trials there will be, if known: the last of them have the full resource,
         of settings of which as much is expected as of those that had it, or else new ones.
+    goes_on : bool
+        Whether a setting that gets more of a resource costs only what is added.
     """
 
     # Whether the middle of the space, a good guess, is the first point of the design.
@@ -110,10 +114,12 @@ class Optimizer(ABC):
         self.n_initial_points = int(n_initial_points)
         self.resources = check_resources(resources)
         self.budget: int | None = None
+        self.goes_on = False
         self._studies = read_prior(prior, self.space)
         self._older_best = list(best_of(self._studies, self.space))
         self._trials: dict[int, Trial] = {}
         self._seen: dict[tuple[float, ...], int] = {}
+        self._derived: dict[str, Any] = {}  # from the trials, until there is another
         self._queue: deque[dict[str, Any]] = deque()
         self._sobol = np.empty((0, self.space.n_dims))
         # The first sequence of a process reads tables, in compiled code that drops a Ctrl-C: now,
@@ -122,7 +128,7 @@ class Optimizer(ABC):
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave out what the trials and the seed tell."""
-        derived = {"_seen": {}, "_sobol": np.empty((0, self.space.n_dims))}
+        derived = {"_seen": {}, "_derived": {}, "_sobol": np.empty((0, self.space.n_dims))}
         return self.__dict__ | derived
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -239,6 +245,7 @@ class Optimizer(ABC):
         if trial.number not in self._trials:  # else the point is known, being the same
             self._see(trial)
         self._trials[trial.number] = trial
+        self._derived.clear()
 
     def _see(self, trial: Trial) -> None:
         self._seen.setdefault(self._snap(trial.point), trial.number)
@@ -256,9 +263,9 @@ class Optimizer(ABC):
                 return Trial(number, point, params)
         resource: float | None = None
         if self._has_rungs:
-            again, resource = self._next_rung(number)
-            if again is not None:
-                return again
+            further, resource = self._next_rung(number)
+            if further is not None:
+                return further
         for point in self._older_best:
             if point not in self._seen:
                 return Trial(number, point, self.space.from_point(point), resource=resource)
@@ -273,14 +280,18 @@ class Optimizer(ABC):
         point = self._snap(proposed)
         if point in self._seen:
             point = self._nearest_unseen(np.array(point), rng)
-        return Trial(number, point, self.space.from_point(point), meta, resource=resource)
+        trial = Trial(number, point, self.space.from_point(point), meta, resource=resource)
+        return trial if resource is None else self._weighed(trial)
 
     @property
     def _has_rungs(self) -> bool:
         return len(self.resources) > 1
 
     def _ladder(self) -> Ladder:
-        return Ladder.of(self.trials, self.resources)
+        if "ladder" not in self._derived:
+            self._derived["ladder"] = Ladder.of(self.trials, self.resources)
+        ladder: Ladder = self._derived["ladder"]
+        return ladder
 
     def _next_rung(self, number: int) -> tuple[Trial | None, float | None]:
         """Return the trial of a setting that goes on, or the resource of a new one."""
@@ -289,19 +300,33 @@ class Optimizer(ABC):
             return None, None
         is_last = self.budget is not None and self.budget - len(self._trials) <= self._n_last
         if not is_last and (anchor := ladder.anchor()) is not None:
-            return _again(anchor, number, low), low
+            return again(anchor, number, low), low
         if is_last:
             scored, tried = ladder.scored(), ladder.full_points
             hopes = dict(zip((t.number for t in scored), self._hopes(scored), strict=True))
             least = np.median([hopes[t.number] for t in scored if t.point in tried] or [-np.inf])
             climbers = [t for t in scored if t.point not in tried and hopes[t.number] >= least]
             best = max(climbers, key=lambda t: (hopes[t.number], -t.number), default=None)
-            return None if best is None else _again(best, number, None), None
+            return None if best is None else again(best, number, None), None
+        if self._weighs and not self._is_spent:
+            return None, low
         promotion = ladder.promotion(is_last_call=self._is_spent)
         if promotion is None:
             return None, low
         trial, rung = promotion
-        return _again(trial, number, None if rung == ladder.top else self.resources[rung]), low
+        return again(trial, number, self._resource(rung)), low
+
+    def _resource(self, rung: int) -> float | None:
+        return None if rung == len(self.resources) - 1 else self.resources[rung]
+
+    @property
+    def _weighs(self) -> bool:
+        """Whether a model decides how much of the resource a setting gets, not its rank."""
+        return False
+
+    def _weighed(self, trial: Trial) -> Trial:
+        """Return a new trial, with as much of the resource as it deserves, or one that goes on."""
+        return trial
 
     @property
     def _n_last(self) -> int:
@@ -419,7 +444,7 @@ def expected_scores(told: Sequence[Trial]) -> FloatArray:
     return np.where(np.isnan(scores), worst, scores)
 
 
-def _again(trial: Trial, number: int, resource: float | None) -> Trial:
+def again(trial: Trial, number: int, resource: float | None) -> Trial:
     """Return a new trial of the same setting."""
     meta = {"promoted": trial.number}
     return Trial(number, trial.point, trial.params, meta, resource=resource)

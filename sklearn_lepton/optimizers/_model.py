@@ -1,22 +1,24 @@
 """What optimizers with a model share: fitting it, asking it, choosing by it."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from sklearn_lepton._dimension import FloatArray
-from sklearn_lepton._gp._fidelity import FullMixture, at_full, with_resource
+from sklearn_lepton._gp._fidelity import FullMixture, Look, at_full, with_resource
 from sklearn_lepton._gp._mixture import Mixture
 from sklearn_lepton._gp._regression import MOST_STEPS, GaussianProcess, fit
 from sklearn_lepton._gp._studies import MOST_STUDIES, RelatedProcess, Study, fit_related, helps
 from sklearn_lepton._trial import Trial
-from sklearn_lepton.optimizers._base import Optimizer, check_flag, expected_scores
+from sklearn_lepton.optimizers._base import Optimizer, again, check_flag, expected_scores
 from sklearn_lepton.optimizers._cost import Costs, check_seconds
 from sklearn_lepton.optimizers._prior import are_apart
 
 _TRIALS_PER_FIT = 100
+_N_WEIGHED = 5  # settings: the others promise less
 N_ANYWHERE = 32  # points drawn at random that are screened beside an algorithm's own
 
 
@@ -111,13 +113,32 @@ class ModelOptimizer(Optimizer):
         self, points: FloatArray, scores: FloatArray, rng: np.random.Generator, *, clip: bool = True
     ) -> tuple[Mixture, dict[str, Any]]:
         """Return the model, with what is to be remembered of it."""
+        process, meta = self._fit_process(points, scores, clip=clip)
+        kind = FullMixture if self._has_rungs else Mixture
+        model = kind.of(process, rng, self._pending_points())
+        if clip:
+            self._derived["model"] = model, meta
+        return model, meta
+
+    def _fit_process(
+        self, points: FloatArray, scores: FloatArray, *, clip: bool = True
+    ) -> tuple[GaussianProcess, dict[str, Any]]:
+        """Return the process, once for the trials that there are."""
+        key = f"process, clip={clip}"
+        if key not in self._derived:
+            self._derived[key] = self._new_process(points, scores, clip=clip)
+        process, meta = self._derived[key]
+        return process, meta
+
+    def _new_process(
+        self, points: FloatArray, scores: FloatArray, *, clip: bool
+    ) -> tuple[GaussianProcess, dict[str, Any]]:
         options: dict[str, Any] = {"categorical": self.space.is_categorical, "clip": clip}
-        kind = Mixture
         if not self._has_rungs:
             told = self._told()
         else:
             told = sorted(self._ladder().told(), key=lambda trial: trial.number)
-            kind, points, scores = FullMixture, self._lifted(told), expected_scores(told)
+            points, scores = self._lifted(told), expected_scores(told)
             options |= {
                 "categorical": np.append(self.space.is_categorical, False),
                 "has_resource": True,
@@ -138,7 +159,50 @@ class ModelOptimizer(Optimizer):
                 points, scores, (theta, related), options, is_related=is_related
             )
         meta = {"theta": np.round(process.theta, 4).tolist(), "n_fitted": len(points)}
-        return kind.of(process, rng, self._pending_points()), meta if is_due else {}
+        return process, meta if is_due else {}
+
+    @property
+    def _weighs(self) -> bool:
+        """See `Optimizer`: without screening there is no model to decide."""
+        return bool(getattr(self, "screening", True))
+
+    def _weighed(self, trial: Trial) -> Trial:
+        """Weigh what a new setting and those that had less promise for their cost.
+
+        Each may get all of the resource at once, or a look with more than it had first; see
+        `sklearn_lepton._gp._fidelity`. Costs are shares of the resource, so that a search
+        with a seed does not depend on the clock; with ``cost_aware`` those of a place, too.
+        """
+        if not self._weighs or self._n_settings < self._n_designed():
+            return trial
+        if "model" not in self._derived:
+            self._fit(*self._observations(), np.random.default_rng([self.seed, trial.number]))
+        model, meta = self._derived["model"]
+        settings = [(trial, -1), *self._ladder().climbers()]
+        points = np.array([setting.point for setting, _ in settings])
+        value = self._priced(model).log_improvement(points, model.incumbent)
+        rate, row, level = -np.inf, 0, 0
+        for other in dict.fromkeys([0, *np.argsort(-value, kind="stable")[:_N_WEIGHED].tolist()]):
+            gain, its_level = self._best_plan(model, points[other], settings[other][1])
+            if value[other] + gain > rate:
+                rate, row, level = value[other] + gain, other, its_level
+        if row == 0:
+            return replace(trial, resource=self._resource(level))
+        chosen = again(settings[row][0], trial.number, self._resource(level))
+        return replace(chosen, meta={**chosen.meta, **meta})
+
+    def _best_plan(self, model: Mixture, point: FloatArray, rung: int) -> tuple[float, int]:
+        """Return what the best plan adds to the log improvement of a setting, and its next rung.
+
+        The rung given is the one where it is, -1 if it is new.
+        """
+        shares, top = self.resources, len(self.resources) - 1
+        had = shares[rung] if self.goes_on and rung >= 0 else 0.0
+        plans = [(-float(np.log(1.0 - had)), top)]
+        for level in range(rung + 1, top):
+            look = Look(shares[level], shares[level] - had, 1.0 - shares[level] * self.goes_on)
+            plans.append((look.gain(model.process, point, model.incumbent), level))
+        return max(plans, key=lambda plan: plan[0])
 
     def _lifted(self, trials: Sequence[Trial]) -> FloatArray:
         """Return the points of trials with their resource."""
@@ -155,8 +219,8 @@ class ModelOptimizer(Optimizer):
         """Say what the model expects of settings at full resource."""
         if not trials or not getattr(self, "screening", True):
             return super()._hopes(trials)
-        model, _ = self._fit(*self._observations(), np.random.default_rng(self.seed))
-        mean, _ = model.process.predict(at_full(np.array([trial.point for trial in trials])))
+        process, _ = self._fit_process(*self._observations())
+        mean, _ = process.predict(at_full(np.array([trial.point for trial in trials])))
         return mean.tolist()  # type: ignore[no-any-return]
 
     def _fit_all(
@@ -181,7 +245,9 @@ class ModelOptimizer(Optimizer):
     def _priced(self, model: Mixture) -> Mixture:
         """Return the model with a price on its improvements, if costs count and are known."""
         told = [t for t in self.trials if t.status != "pending"] if self.cost_aware else []
-        costs = Costs.of(told, self.space.is_categorical)
+        if "costs" not in self._derived:
+            self._derived["costs"] = Costs.of(told, self.space.is_categorical)
+        costs: Costs | None = self._derived["costs"]
         if costs is None:
             return model
         return costs.price(
@@ -219,8 +285,8 @@ class ModelOptimizer(Optimizer):
         told = self._told()
         if not is_led or self._n_settings >= n_designed or (told and self.best is None):
             return n_designed
-        model, _ = self._fit(*self._observations(), np.random.default_rng(self.seed))
-        return 0 if isinstance(model.process, RelatedProcess) else n_designed
+        process, _ = self._fit_process(*self._observations())
+        return 0 if isinstance(process, RelatedProcess) else n_designed
 
     def _is_apart(self, points: FloatArray) -> npt.NDArray[np.bool_]:
         """Tell which points may be tried: with older studies the first ones lie apart.

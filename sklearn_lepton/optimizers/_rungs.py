@@ -1,7 +1,8 @@
 """Rungs: which setting goes on to more of a resource, told by the trials alone.
 
-Settings start on the lowest rung, with the least resource. Of those told on a rung the best
-third goes on to the next, without waiting for the others: asynchronous successive halving.
+Where no model decides, settings start on the lowest rung, with the least resource. Of those
+told on a rung the best third goes on to the next, without waiting for the others: asynchronous
+successive halving.
 Once a finite space has no more settings, a third is rounded up, so that one arrives at the top.
 
 Within a rung scores are compared as they are. Those of different rungs are brought to one scale
@@ -113,6 +114,15 @@ class Ladder:
                 if max(known) == rung:
                     return known[rung], rung + 1
         return None
+
+    def climbers(self) -> list[tuple[Trial, int]]:
+        """Return the highest trial of each setting that a model may let go on, and its rung.
+
+        What was pruned was not among the best of its rung, but may be more with more.
+        """
+        tops = [(known[max(known)], max(known)) for known in self.settings]
+        told = {"complete", "pruned"}
+        return [(t, rung) for t, rung in tops if rung < self.top and t.status in told]
 
     def scored(self) -> list[Trial]:
         """Return, of each setting that has a score, its highest trial, its score shifted."""

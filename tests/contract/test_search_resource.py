@@ -323,6 +323,8 @@ def test_a_warm_start_goes_on(make, rows):
         assert fits == [(amount - before, amount)] * 2
         n_continued += before > 0
     assert n_continued >= 4
+    assert search.optimizer_.goes_on
+    assert not make(n_iter=2).fit(*rows).optimizer_.goes_on
     assert search.best_params_["epochs"] == 27
 
 

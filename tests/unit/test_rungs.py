@@ -6,6 +6,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from sklearn_lepton._gp._fidelity import Look, with_resource
+from sklearn_lepton._gp._regression import GaussianProcess
 from sklearn_lepton._trial import Trial
 from sklearn_lepton.optimizers import BayesOptimizer, RandomOptimizer
 from sklearn_lepton.optimizers._rungs import Ladder, check_resources
@@ -110,6 +112,19 @@ def test_a_setting_is_one_trial_with_its_highest_score():
     assert [t.status for t in merged] == ["complete", "pending", "failed"]
 
 
+def test_climbers_had_less_than_all_and_were_told():
+    known = ladder(
+        trial(0, 0.1, SHARES[0], 0.1),
+        trial(1, 0.1, SHARES[1], 0.2),
+        trial(2, 0.2, SHARES[0], status="pruned"),
+        trial(3, 0.3, SHARES[0], 0.1),
+        trial(4, 0.3, SHARES[1]),
+        trial(5, 0.4, SHARES[0], status="failed"),
+        trial(6, 0.5, 1.0, 0.5),
+    )
+    assert [(t.number, rung) for t, rung in known.climbers()] == [(1, 1), (2, 0)]
+
+
 @pytest.mark.parametrize("bad", [(), (0.5,), (1.0, 0.5), (0.0, 1.0), (0.5, 0.5, 1.0), "1", 1.0])
 def test_bad_shares(bad):
     with pytest.raises(ValueError, match="resources must be ascending shares .* got"):
@@ -160,6 +175,51 @@ def test_the_last_of_a_budget_have_all():
     assert [t.is_full for t in trials[-3:]] == [True] * 3
     assert len({t.point for t in trials if t.is_full}) == sum(t.is_full for t in trials)
     assert abs(optimizer.best.params["x"] - 0.7) < 0.05
+
+
+def crossing(t):
+    x, w = t.params["x"], 1.5 * (1.0 - (t.resource or 1.0))
+    return (1.0 - w) * -abs(x - 0.8) + w * -abs(x - 0.1)
+
+
+def ranking(t):
+    return -abs(t.params["x"] - 0.7) - 0.3 * (1.0 - (t.resource or 1.0))
+
+
+def test_new_settings_have_all_where_little_tells_nothing():
+    optimizer = BayesOptimizer(SPACE, resources=SHARES, seed=0)
+    trials = run(optimizer, 25, crossing)
+    assert [t.resource for t in trials[1:6]] == [SHARES[0]] * 5
+    assert sum(t.is_full and "promoted" not in t.meta for t in trials[10:]) >= 8
+    assert abs(optimizer.best.params["x"] - 0.8) < 0.05
+
+
+def test_little_is_enough_where_it_tells_all():
+    optimizer = BayesOptimizer(SPACE, resources=SHARES, seed=0)
+    trials = run(optimizer, 20, ranking)
+    assert sum(t.resource or 1.0 for t in trials) < 0.6 * len(trials)
+    assert abs(optimizer.best.params["x"] - 0.7) < 0.02
+
+
+def process(length, n=6):
+    """Scores that rise with x, of which those with little tell as much as a length-scale says."""
+    X = with_resource(np.linspace(0, 1, n)[:, None], np.resize(SHARES, n))
+    theta = np.log([0.3, length, 1.0, 1e-6])
+    return GaussianProcess.of(X, np.linspace(-1, 1, n), theta, np.zeros(2, dtype=bool))
+
+
+def test_what_a_look_is_worth():
+    at, best = np.array([0.5]), 1.0
+    plan = Look(SHARES[0], SHARES[0], 1.0)
+    nothing = plan.gain(process(1e-3), at, best)
+    assert nothing == pytest.approx(-np.log1p(SHARES[0]), abs=1e-3)
+    everything = plan.gain(process(1e3), at, best)
+    assert 0.0 < everything < -np.log(SHARES[0])
+    assert nothing < plan.gain(process(1.0), at, best) < everything
+    assert Look(0.5, 0.5, 1.0).gain(process(1e3), at, best) < everything
+    # Nothing is lost where what is looked at goes on.
+    free = Look(SHARES[0], SHARES[0], 1.0 - SHARES[0])
+    assert free.gain(process(1e-3), at, best) == pytest.approx(0.0, abs=1e-3)
 
 
 def test_the_model_is_asked_about_the_full_resource():
