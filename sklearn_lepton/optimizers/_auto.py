@@ -243,6 +243,10 @@ class AutoOptimizer(ModelOptimizer):
         for member in self._team.values():
             member.tell([trial])
 
+    @property
+    def _weighs(self) -> bool:
+        return self.choice.screening
+
     def _n_designed(self) -> int:
         return self._member(self.choice)._n_designed()  # noqa: SLF001 - of the same kin
 

@@ -5,10 +5,10 @@ from typing import Any, Self
 
 import numpy as np
 
+from sklearn_lepton._choice import standard_error
 from sklearn_lepton._dimension import FloatArray
 from sklearn_lepton._source import end_seconds, read_source
 from sklearn_lepton._trial import Trial
-from sklearn_lepton._update import standard_error
 from sklearn_lepton.plotting._axes import (
     BLUE,
     COLOURS,
