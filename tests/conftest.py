@@ -1,6 +1,13 @@
-"""Settings of hypothesis for all tests."""
+"""Settings of hypothesis for all tests, and which of them only `make test` runs."""
 
+import pytest
 from hypothesis import HealthCheck, settings
+
+from sklearn_lepton import AutoSearchCV
+from sklearn_lepton.optimizers import AutoOptimizer
+
+# Behind these stand the others, of which the same is tested.
+CHOOSERS = (AutoSearchCV, AutoOptimizer)
 
 settings.register_profile(
     "lepton",
@@ -10,3 +17,15 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 settings.load_profile("lepton")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    for item in items:
+        params = getattr(item, "callspec", None)
+        if params is not None and any(value in CHOOSERS for value in _types(params)):
+            item.add_marker("thorough")
+
+
+def _types(params):
+    return [value for value in params.params.values() if isinstance(value, type)]
