@@ -1,6 +1,7 @@
 """Model selection: what a search does that is given no estimator but "auto"."""
 
 import copy
+import math
 import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -33,6 +34,11 @@ TASKS = ("auto", "classifier", "regressor")
 _MOST_CLASSES = 20  # integers with more values than these are amounts, not classes
 _ROWS_A_CLASS = 5  # on average, if integers are to be classes
 _SMALL, _LARGE, _HUGE = 500, 10_000, 50_000  # rows, on which the splits depend
+# Rows, times the trees of a round, for each second of max_time: below which there are two times
+# five splits of few rows, five, and three.
+_LEAST_A_SECOND, _FEW_A_SECOND, _MANY_A_SECOND = 2.0, 50.0, 400.0
+_REFIT = 1.3  # times the seconds of a fit, since all rows are more than those of a split
+_REFIT_SHARE = 0.01  # of max_time, for what is neither search nor refit
 _SHARE = 0.2  # of the rows, of the one test part of huge data
 _WHAT = "estimator='classifier' or estimator='regressor' says which it is"
 
@@ -156,7 +162,7 @@ def _looks_like_classes(flat: Any, form: str) -> bool:
     return n_values <= 2 or n_values <= min(_MOST_CLASSES, len(flat) / _ROWS_A_CLASS)
 
 
-def make_splits(task: Task, *, has_groups: bool) -> Any:
+def make_splits(task: Task, *, has_groups: bool, max_time: float | None = None) -> Any:
     """Choose splits: many of small data, where they differ, and few of large, where they cost.
 
     Parameters
@@ -164,6 +170,8 @@ def make_splits(task: Task, *, has_groups: bool) -> Any:
     task : Task
     has_groups : bool
         Whether rows of a group must stay together.
+    max_time : float or None, default=None, seconds
+        With little time there are fewer.
 
     Returns
     -------
@@ -171,17 +179,20 @@ def make_splits(task: Task, *, has_groups: bool) -> Any:
         The same at each call: shuffled, with a fixed seed.
     """
     n, is_stratified = task.n_rows, task.is_classifier and task.n_targets == 1
-    n_splits = max(2, min(5 if n < _LARGE else 3, n // 2))
+    seconds = math.inf if max_time is None else max_time
+    n_fitted = n * max(1, task.n_classes - 1)  # boosting has so many trees more
+    n_splits = 5 if n < _LARGE and n_fitted < _FEW_A_SECOND * seconds else 3
+    n_splits = max(2, min(n_splits, n // 2))
     if is_stratified and not task.is_constant and task.least_class > 1:
         n_splits = max(2, min(n_splits, task.least_class))
     is_stratified &= task.least_class >= n_splits
     if has_groups:
         kind = StratifiedGroupKFold if is_stratified else GroupKFold
         return kind(n_splits, shuffle=True, random_state=0)
-    if n >= _HUGE:
+    if n >= _HUGE or n_fitted > _MANY_A_SECOND * seconds:
         one = StratifiedShuffleSplit if is_stratified else ShuffleSplit
         return one(1, test_size=_SHARE, random_state=0)
-    if n < _SMALL:
+    if n < _SMALL and n_fitted < _LEAST_A_SECOND * seconds:
         many = RepeatedStratifiedKFold if is_stratified else RepeatedKFold
         return many(n_splits=n_splits, n_repeats=2, random_state=0)
     few = StratifiedKFold if is_stratified else KFold
@@ -245,6 +256,16 @@ class ModelsMixin:
             self.__dict__.clear()
             self.__dict__.update(vars(inner) | own)
         return self
+
+    def _seconds_to_refit(self, study: Any) -> float:
+        """Return what of `max_time` is kept for the refit of the best model so far."""
+        search: Any = self
+        best = study.optimizer.best
+        if self._portfolio is None or best is None or search.max_time is None:
+            return 0.0
+        seconds = [float(row["fit_time"]) for row in best.rows if row]
+        refit = _REFIT * float(np.mean(seconds)) if search.refit and seconds else 0.0
+        return refit + _REFIT_SHARE * float(search.max_time)
 
     def _describe_models(self) -> list[str]:
         """Say what was made of the columns, and how the models did; nothing of one estimator."""
@@ -346,10 +367,13 @@ def _resolve(search: Any, X: Any, y: Any, params: Mapping[str, Any]) -> tuple[An
         task = read_task(search.estimator, columns, y, n_rows=n_rows, has_weights=has_weights)
         inner._columns = columns  # noqa: SLF001
         inner._portfolio = make_portfolio(task, is_routed=is_routed)  # noqa: SLF001
-        inner._splits = make_splits(task, has_groups=passed.get("groups") is not None)  # noqa: SLF001
+        inner._splits = make_splits(  # noqa: SLF001
+            task, has_groups=passed.get("groups") is not None, max_time=search.max_time
+        )
     portfolio = inner._portfolio  # noqa: SLF001
     inner.estimator, inner.param_distributions = portfolio.pipeline, portfolio.space
-    inner.racing = search.racing or True
+    if isinstance(search.racing, str) and search.racing == "auto":
+        inner.racing = True
     if portfolio.space == [{}]:
         inner.n_iter = 1
     if inner.cv is None:
