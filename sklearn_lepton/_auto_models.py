@@ -1,45 +1,32 @@
 """Model selection: what a search does that is given no estimator but "auto"."""
 
 import copy
-import math
+import time
 import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from sklearn import get_config
+from sklearn.base import clone
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
-from sklearn.model_selection import (
-    GroupKFold,
-    KFold,
-    RepeatedKFold,
-    RepeatedStratifiedKFold,
-    ShuffleSplit,
-    StratifiedGroupKFold,
-    StratifiedKFold,
-    StratifiedShuffleSplit,
-)
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import type_of_target
 
-from sklearn_lepton._choice import candidates, plain_standard_error, score_of
+from sklearn_lepton._choice import candidates, plain_standard_error, score_of, within_one_se
 from sklearn_lepton._columns import Columns, is_missing, read_columns
 from sklearn_lepton._models import Task
-from sklearn_lepton._portfolio import Portfolio, make_portfolio
+from sklearn_lepton._portfolio import Portfolio, average, make_portfolio, make_splits
 from sklearn_lepton._trial import Trial
 from sklearn_lepton.space import Space
 
 TASKS = ("auto", "classifier", "regressor")
 _MOST_CLASSES = 20  # integers with more values than these are amounts, not classes
 _ROWS_A_CLASS = 5  # on average, if integers are to be classes
-_SMALL, _LARGE, _HUGE = 500, 10_000, 50_000  # rows, on which the splits depend
-# Rows, times the trees of a round, for each second of max_time: below which there are two times
-# five splits of few rows, five, and three.
-_LEAST_A_SECOND, _FEW_A_SECOND, _MANY_A_SECOND = 2.0, 50.0, 400.0
 _REFIT = 1.3  # times the seconds of a fit, since all rows are more than those of a split
-_REFIT_SHARE = 0.01  # of max_time, for what is neither search nor refit
-_SHARE = 0.2  # of the rows, of the one test part of huge data
+_KEPT_SHARE = 0.01  # of max_time, for what is neither search nor refit
+_MOST_MEMBERS = 4  # of an average
 _WHAT = "estimator='classifier' or estimator='regressor' says which it is"
 
 
@@ -162,43 +149,6 @@ def _looks_like_classes(flat: Any, form: str) -> bool:
     return n_values <= 2 or n_values <= min(_MOST_CLASSES, len(flat) / _ROWS_A_CLASS)
 
 
-def make_splits(task: Task, *, has_groups: bool, max_time: float | None = None) -> Any:
-    """Choose splits: many of small data, where they differ, and few of large, where they cost.
-
-    Parameters
-    ----------
-    task : Task
-    has_groups : bool
-        Whether rows of a group must stay together.
-    max_time : float or None, default=None, seconds
-        With little time there are fewer.
-
-    Returns
-    -------
-    cv : splitter
-        The same at each call: shuffled, with a fixed seed.
-    """
-    n, is_stratified = task.n_rows, task.is_classifier and task.n_targets == 1
-    seconds = math.inf if max_time is None else max_time
-    n_fitted = n * max(1, task.n_classes - 1)  # boosting has so many trees more
-    n_splits = 5 if n < _LARGE and n_fitted < _FEW_A_SECOND * seconds else 3
-    n_splits = max(2, min(n_splits, n // 2))
-    if is_stratified and not task.is_constant and task.least_class > 1:
-        n_splits = max(2, min(n_splits, task.least_class))
-    is_stratified &= task.least_class >= n_splits
-    if has_groups:
-        kind = StratifiedGroupKFold if is_stratified else GroupKFold
-        return kind(n_splits, shuffle=True, random_state=0)
-    if n >= _HUGE or n_fitted > _MANY_A_SECOND * seconds:
-        one = StratifiedShuffleSplit if is_stratified else ShuffleSplit
-        return one(1, test_size=_SHARE, random_state=0)
-    if n < _SMALL and n_fitted < _LEAST_A_SECOND * seconds:
-        many = RepeatedStratifiedKFold if is_stratified else RepeatedKFold
-        return many(n_splits=n_splits, n_repeats=2, random_state=0)
-    few = StratifiedKFold if is_stratified else KFold
-    return few(n_splits, shuffle=True, random_state=0)
-
-
 def _has(name: str) -> Any:
     """Make a check that a search has a method: what it has before `fit` follows from the task."""
 
@@ -220,6 +170,7 @@ class ModelsMixin:
     estimator: Any
     _portfolio: Portfolio | None = None
     _columns: Columns | None = None
+    _averages = False
 
     def fit(self, X: Any, y: Any = None, **params: Any) -> Any:
         """Search, and refit the best setting on all data.
@@ -252,20 +203,58 @@ class ModelsMixin:
                 # Of models that the user did not ask for.
                 warnings.simplefilter("ignore", ConvergenceWarning)
                 super(ModelsMixin, inner).fit(X, y, **params)  # type: ignore[misc]
+                if inner._averages:  # noqa: SLF001
+                    inner._average(X, y)  # noqa: SLF001
         finally:
             self.__dict__.clear()
             self.__dict__.update(vars(inner) | own)
         return self
 
-    def _seconds_to_refit(self, study: Any) -> float:
-        """Return what of `max_time` is kept for the refit of the best model so far."""
+    def _must_end_in_time(self) -> bool:
+        """Say whether fits run in a process that can be ended: to start one costs seconds."""
         search: Any = self
-        best = study.optimizer.best
-        if self._portfolio is None or best is None or search.max_time is None:
+        return search.max_time is not None and not (self._portfolio and self._portfolio.is_quick)
+
+    def _seconds_to_refit(self, study: Any) -> float:
+        """Return what of `max_time` is kept for the refit, and for a fit that cannot be ended."""
+        search: Any = self
+        if self._portfolio is None or search.max_time is None:
             return 0.0
-        seconds = [float(row["fit_time"]) for row in best.rows if row]
-        refit = _REFIT * float(np.mean(seconds)) if search.refit and seconds else 0.0
-        return refit + _REFIT_SHARE * float(search.max_time)
+        seconds = float(_KEPT_SHARE * search.max_time)
+        trials = study.optimizer.trials
+        if search.refit:
+            seconds += _REFIT * sum(map(_mean_fit, self._members(trials)))
+        if not self._must_end_in_time():
+            seconds += float(np.mean([_mean_fit(t) for t in trials if t.rows] or [0.0]))
+        return seconds
+
+    def _members(self, trials: Sequence[Trial]) -> list[Trial]:
+        """Return the trials whose predictions are averaged: the best, and as good ones.
+
+        That is the best one of each further model, within a standard error of the best.
+        """
+        ranked = candidates(trials)
+        if not ranked or self._portfolio is None or not self._averages:
+            return ranked[:1]
+        models = {}
+        for trial in within_one_se(ranked):
+            model = trial.params["model"]
+            models.setdefault(type(getattr(model, "regressor", model)), trial)
+        return list(models.values())[:_MOST_MEMBERS]
+
+    def _average(self, X: Any, y: Any) -> None:
+        """Put the average of the best models in the place of the best one."""
+        search: Any = self
+        others = self._members(search.trials_)[1:]
+        if not others or not hasattr(search, "best_estimator_"):
+            return
+        start = time.perf_counter()
+        fitted = [search.best_estimator_]
+        for trial in others:
+            params = {key: clone(value, safe=False) for key, value in trial.params.items()}
+            fitted.append(clone(search.estimator).set_params(**params).fit(X, y))
+        search.best_estimator_ = average(fitted, X, y)
+        search.refit_time_ += time.perf_counter() - start
 
     def _describe_models(self) -> list[str]:
         """Say what was made of the columns, and how the models did; nothing of one estimator."""
@@ -273,7 +262,14 @@ class ModelsMixin:
             return []
         search: Any = self
         models = describe_models(search.trials_, self._portfolio, search.space_)
-        return [self._columns.describe(), models]
+        said = [self._columns.describe(), models]
+        if hasattr(getattr(search, "best_estimator_", None), "named_estimators_"):
+            n = len(search.best_estimator_.estimators_)
+            said.append(
+                f"The prediction is the mean of {n} models, the best one and each further one "
+                "within a standard error of it."
+            )
+        return said
 
     def _stand_in(self) -> Any:
         """Return an estimator that is like those that a task leads to."""
@@ -354,6 +350,11 @@ class ModelsMixin:
         return getattr(super(), method)(X)
 
 
+def _mean_fit(trial: Trial) -> float:
+    """Return the seconds that a fit of a trial took."""
+    return float(np.mean([float(row["fit_time"]) for row in trial.rows if row]))
+
+
 def _resolve(search: Any, X: Any, y: Any, params: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:
     """Make a search of models out of one of a task; also say what its `fit` is passed."""
     passed = dict(params)
@@ -371,6 +372,8 @@ def _resolve(search: Any, X: Any, y: Any, params: Mapping[str, Any]) -> tuple[An
             task, has_groups=passed.get("groups") is not None, max_time=search.max_time
         )
     portfolio = inner._portfolio  # noqa: SLF001
+    is_plain = search.refit is True and search.final_splits is None and not has_weights
+    inner._averages = is_plain and search.max_time is not None and portfolio.is_single  # noqa: SLF001
     inner.estimator, inner.param_distributions = portfolio.pipeline, portfolio.space
     if isinstance(search.racing, str) and search.racing == "auto":
         inner.racing = True

@@ -31,7 +31,8 @@ class AutoSearchCV(ModelsMixin, BaseOptimizerSearchCV):
         models as well, with their preprocessing: for classes or amounts, or,
         with ``"auto"``, for what `y` looks like. Texts, booleans and few
         different integers are classes: two, or up to 20 if there are five
-        times as many rows. ``best_estimator_`` is then a `Pipeline`. Before
+        times as many rows. ``best_estimator_`` is then a `Pipeline`, or with `max_time`
+        a `VotingClassifier` or `VotingRegressor` of several about as good. Before
         `fit` a search for ``"auto"`` is to scikit-learn neither classifier nor
         regressor: name the task for `cross_val_score` to stratify.
     param_distributions : dict, list of dict, Space or "auto", default="auto"

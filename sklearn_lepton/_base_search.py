@@ -326,7 +326,7 @@ class BaseOptimizerSearchCV(UpdateMixin, ComparisonMixin, OpenSearchCV):
 
     def _make_workers(self, parallel: Any) -> Workers:
         """Make workers that can do what is asked of them."""
-        must_end = self.fit_timeout is not None or self.max_time is not None
+        must_end = self.fit_timeout is not None or self._must_end_in_time()
         workers = make_workers(self.n_jobs, parallel, must_end=must_end)
         if self.fit_timeout is not None and not workers.can_end:
             raise ValueError(
@@ -352,6 +352,10 @@ class BaseOptimizerSearchCV(UpdateMixin, ComparisonMixin, OpenSearchCV):
             if names:
                 aids.append(Steps(names, has_processes=workers.can_end))
         return aids
+
+    def _must_end_in_time(self) -> bool:
+        """Say whether fits that run at the end of `max_time` are ended."""
+        return self.max_time is not None
 
     def _seconds_to_refit(self, study: Study) -> float:
         """Return what of `max_time` is kept for the refit: nothing, where models are given."""

@@ -435,10 +435,10 @@ MODELS = (
     discriminants,
     extra_trees,
     vectors,
-    process,
-    network,
     neighbours,
     forest,
+    process,
+    network,
     bayes,
     quadratic,
 )

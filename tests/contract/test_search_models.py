@@ -16,7 +16,7 @@ from sklearn.pipeline import Pipeline
 from sklearn_lepton import AutoSearchCV
 from sklearn_lepton._columns import read_columns
 from sklearn_lepton._models import MODELS, Task
-from sklearn_lepton._portfolio import make_portfolio
+from sklearn_lepton._portfolio import make_portfolio, make_splits
 
 FAST = {"n_iter": 2, "cv": 2, "random_state": 0}
 
@@ -187,6 +187,43 @@ def test_weights_reach_the_models():
         assert search(n_iter=3).fit(X, y, sample_weight=weights).predict(X).all()
         scores = cross_val_score(search(), X, y, params={"sample_weight": weights}, cv=2)
     assert len(scores) == 2
+
+
+def test_racing_is_on_unless_it_is_turned_off():
+    X = np.random.default_rng(0).normal(size=(60, 3))
+    y = X @ [1.0, 2.0, 3.0]
+    raced = search("regressor", n_iter=6, cv=4).fit(X, y)
+    assert "pruned" in {trial.status for trial in raced.trials_}
+    plain = search("regressor", n_iter=6, cv=4, racing=False).fit(X, y)
+    assert {trial.status for trial in plain.trials_} == {"complete"}
+
+
+@pytest.mark.parametrize("task", ["classifier", "regressor"])
+def test_with_a_time_limit_good_models_are_averaged(task):
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame(rng.normal(size=(60, 3)), columns=["a", "b", "c"])
+    y = X["a"] + rng.normal(size=60)
+    y = np.where(y > 0, "up", "down") if task == "classifier" else y
+    scoring = "neg_log_loss" if task == "classifier" else None
+    fitted = search(task, n_iter=5, cv=3, max_time=1e3, scoring=scoring).fit(X, y)
+    average = fitted.best_estimator_
+    assert "is the mean of" in fitted.choice_
+    assert average.estimators_[0].get_params()["model"] is not None
+    method = "predict_proba" if task == "classifier" else "predict"
+    each = [getattr(pipeline, method)(X) for pipeline in average.estimators_]
+    assert len(each) > 1
+    assert np.allclose(getattr(fitted, method)(X), np.mean(each, axis=0))
+    assert fitted.feature_names_in_.tolist() == ["a", "b", "c"]
+    anew = clone(average).fit(X, y)
+    assert np.allclose(getattr(anew, method)(X), getattr(fitted, method)(X))
+    assert pickle.loads(pickle.dumps(fitted)).score(X, y) == fitted.score(X, y)
+    assert type(search(task, n_iter=5, cv=3).fit(X, y).best_estimator_) is Pipeline
+
+
+def test_fewer_splits_where_there_is_little_time():
+    task = Task(True, read_columns(np.zeros((3000, 3))), 3000, 2, 1500)
+    numbers = [make_splits(task, has_groups=False, max_time=s).get_n_splits() for s in (100, 50, 5)]
+    assert numbers == [5, 3, 1]
 
 
 def test_groups_stay_together():
