@@ -14,7 +14,7 @@ from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import type_of_target
 
-from sklearn_lepton._choice import candidates, plain_standard_error, score_of, within_one_se
+from sklearn_lepton._choice import candidates, plain_standard_error, score_of
 from sklearn_lepton._columns import Columns, is_missing, read_columns
 from sklearn_lepton._models import Task
 from sklearn_lepton._portfolio import Portfolio, average, make_portfolio, make_splits
@@ -27,6 +27,7 @@ _ROWS_A_CLASS = 5  # on average, if integers are to be classes
 _REFIT = 1.3  # times the seconds of a fit, since all rows are more than those of a split
 _KEPT_SHARE = 0.01  # of max_time, for what is neither search nor refit
 _MOST_MEMBERS = 4  # of an average
+_CLOSE = 2.0  # standard errors: unlike models that are somewhat worse still make it better
 _WHAT = "estimator='classifier' or estimator='regressor' says which it is"
 
 
@@ -231,13 +232,16 @@ class ModelsMixin:
     def _members(self, trials: Sequence[Trial]) -> list[Trial]:
         """Return the trials whose predictions are averaged: the best, and as good ones.
 
-        That is the best one of each further model, within a standard error of the best.
+        That is the best one of each further model, within two standard errors of the best.
         """
         ranked = candidates(trials)
         if not ranked or self._portfolio is None or not self._averages:
             return ranked[:1]
-        models = {}
-        for trial in within_one_se(ranked):
+        least = score_of(ranked[0]) - _CLOSE * plain_standard_error(ranked[0].split_scores)
+        models: dict[type, Trial] = {}
+        for trial in ranked:
+            if trial is not ranked[0] and not score_of(trial) >= least:
+                break
             model = trial.params["model"]
             models.setdefault(type(getattr(model, "regressor", model)), trial)
         return list(models.values())[:_MOST_MEMBERS]
@@ -267,7 +271,7 @@ class ModelsMixin:
             n = len(search.best_estimator_.estimators_)
             said.append(
                 f"The prediction is the mean of {n} models, the best one and each further one "
-                "within a standard error of it."
+                "within two standard errors of it."
             )
         return said
 

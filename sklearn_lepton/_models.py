@@ -378,7 +378,7 @@ def network(kit: Kit) -> Model | None:
     is_small = kit.task.n_rows < LARGE
     estimator = (MLPClassifier if kit.task.is_classifier else MLPRegressor)(
         early_stopping=not is_small,
-        max_iter=100,
+        max_iter=100 if kit.task.n_rows < 2000 else 40,
         tol=1e-3 if is_small else 1e-4,
         random_state=0,
     )

@@ -27,7 +27,7 @@ from sklearn_lepton._dimension import Categorical
 from sklearn_lepton._models import LARGE, MODELS, Task, boosting, make_kit
 
 _TURN = 5  # models that come before a further setting of the first one
-_QUICK = 500_000  # rows times columns, times the trees of a round
+_QUICK = 200_000  # rows times columns, times the trees of a round
 
 
 _SMALL, _LARGE, _HUGE = 500, 10_000, 50_000  # rows, on which the splits depend
