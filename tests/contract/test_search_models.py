@@ -192,9 +192,9 @@ def test_weights_reach_the_models():
 def test_racing_is_on_unless_it_is_turned_off():
     X = np.random.default_rng(0).normal(size=(60, 3))
     y = X @ [1.0, 2.0, 3.0]
-    raced = search("regressor", n_iter=6, cv=4).fit(X, y)
+    raced = search("regressor", n_iter=4, cv=4).fit(X, y)
     assert "pruned" in {trial.status for trial in raced.trials_}
-    plain = search("regressor", n_iter=6, cv=4, racing=False).fit(X, y)
+    plain = search("regressor", n_iter=4, cv=4, racing=False).fit(X, y)
     assert {trial.status for trial in plain.trials_} == {"complete"}
 
 
@@ -205,7 +205,7 @@ def test_with_a_time_limit_good_models_are_averaged(task):
     y = X["a"] + rng.normal(size=60)
     y = np.where(y > 0, "up", "down") if task == "classifier" else y
     scoring = "neg_log_loss" if task == "classifier" else None
-    fitted = search(task, n_iter=5, cv=3, max_time=1e3, scoring=scoring).fit(X, y)
+    fitted = search(task, n_iter=3, cv=3, max_time=1e3, scoring=scoring).fit(X, y)
     average = fitted.best_estimator_
     assert "is the mean of" in fitted.choice_
     assert average.estimators_[0].get_params()["model"] is not None
@@ -217,7 +217,6 @@ def test_with_a_time_limit_good_models_are_averaged(task):
     anew = clone(average).fit(X, y)
     assert np.allclose(getattr(anew, method)(X), getattr(fitted, method)(X))
     assert pickle.loads(pickle.dumps(fitted)).score(X, y) == fitted.score(X, y)
-    assert type(search(task, n_iter=5, cv=3).fit(X, y).best_estimator_) is Pipeline
 
 
 def test_fewer_splits_where_there_is_little_time():
