@@ -26,6 +26,7 @@ _MOST_CLASSES = 20  # integers with more values than these are amounts, not clas
 _ROWS_A_CLASS = 5  # on average, if integers are to be classes
 _REFIT = 1.3  # times the seconds of a fit, since all rows are more than those of a split
 _KEPT_SHARE = 0.01  # of max_time, for what is neither search nor refit
+_SLOW = 0.9  # share of the fits that take less than what is kept for one that cannot be ended
 _MOST_MEMBERS = 4  # of an average
 _CLOSE = 2.0  # standard errors: unlike models that are somewhat worse still make it better
 _WHAT = "estimator='classifier' or estimator='regressor' says which it is"
@@ -226,7 +227,8 @@ class ModelsMixin:
         if search.refit:
             seconds += _REFIT * sum(map(_mean_fit, self._members(trials)))
         if not self._must_end_in_time():
-            seconds += float(np.mean([_mean_fit(t) for t in trials if t.rows] or [0.0]))
+            fits = [_mean_fit(trial) for trial in trials if trial.rows]
+            seconds += float(np.quantile(fits or [0.0], _SLOW))
         return seconds
 
     def _members(self, trials: Sequence[Trial]) -> list[Trial]:
