@@ -251,11 +251,11 @@ def test_a_search_for_a_task_is_cloned_goes_on_and_is_kept_up(tmp_path):
 
 def test_splits_are_shuffled_and_as_many_as_the_rows_need():
     X, y = load_iris(return_X_y=True)  # sorted by class
-    fitted = search(cv=None).fit(X, y)
+    fitted = search(cv=None, n_iter=1).fit(X, y)
     assert fitted.n_splits_ == 10
     assert fitted.cv is None
     given = StratifiedKFold(3)
-    assert search(cv=given).fit(X, y).n_splits_ == 3
+    assert search(cv=given, n_iter=1).fit(X, y).n_splits_ == 3
 
 
 @pytest.mark.parametrize(
