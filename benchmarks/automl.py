@@ -16,6 +16,7 @@ The gap is how much a loss exceeds the lower one of the two, as a share of it.
 
 import argparse
 import contextlib
+import importlib
 import io
 import json
 import os
@@ -134,6 +135,7 @@ def run_one(name: str, contestant: str, seed: int, seconds: float) -> dict[str, 
     X, X_unseen, y, y_unseen = train_test_split(
         X, y, test_size=0.25, random_state=seed, stratify=stratify
     )
+    importlib.import_module("sklearn_lepton" if contestant == "lepton" else "flaml")
     start = time.perf_counter()
     fitted = CONTESTANTS[contestant](X, y, task, seconds, seed)
     took = time.perf_counter() - start

@@ -1,39 +1,34 @@
 """Model selection: what a search does that is given no estimator but "auto"."""
 
 import copy
+import time
 import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from sklearn import get_config
+from sklearn.base import clone
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
-from sklearn.model_selection import (
-    GroupKFold,
-    KFold,
-    RepeatedKFold,
-    RepeatedStratifiedKFold,
-    ShuffleSplit,
-    StratifiedGroupKFold,
-    StratifiedKFold,
-    StratifiedShuffleSplit,
-)
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import type_of_target
 
 from sklearn_lepton._choice import candidates, plain_standard_error, score_of
 from sklearn_lepton._columns import Columns, is_missing, read_columns
 from sklearn_lepton._models import Task
-from sklearn_lepton._portfolio import Portfolio, make_portfolio
+from sklearn_lepton._portfolio import Portfolio, average, make_portfolio, make_splits
 from sklearn_lepton._trial import Trial
 from sklearn_lepton.space import Space
 
 TASKS = ("auto", "classifier", "regressor")
 _MOST_CLASSES = 20  # integers with more values than these are amounts, not classes
 _ROWS_A_CLASS = 5  # on average, if integers are to be classes
-_SMALL, _LARGE, _HUGE = 500, 10_000, 50_000  # rows, on which the splits depend
-_SHARE = 0.2  # of the rows, of the one test part of huge data
+_REFIT = 1.3  # times the seconds of a fit, since all rows are more than those of a split
+_KEPT_SHARE = 0.01  # of max_time, for what is neither search nor refit
+_SLOW = 0.9  # share of the fits that take less than what is kept for one that cannot be ended
+_MOST_MEMBERS = 4  # of an average
+_CLOSE = 2.0  # standard errors: unlike models that are somewhat worse still make it better
 _WHAT = "estimator='classifier' or estimator='regressor' says which it is"
 
 
@@ -156,38 +151,6 @@ def _looks_like_classes(flat: Any, form: str) -> bool:
     return n_values <= 2 or n_values <= min(_MOST_CLASSES, len(flat) / _ROWS_A_CLASS)
 
 
-def make_splits(task: Task, *, has_groups: bool) -> Any:
-    """Choose splits: many of small data, where they differ, and few of large, where they cost.
-
-    Parameters
-    ----------
-    task : Task
-    has_groups : bool
-        Whether rows of a group must stay together.
-
-    Returns
-    -------
-    cv : splitter
-        The same at each call: shuffled, with a fixed seed.
-    """
-    n, is_stratified = task.n_rows, task.is_classifier and task.n_targets == 1
-    n_splits = max(2, min(5 if n < _LARGE else 3, n // 2))
-    if is_stratified and not task.is_constant and task.least_class > 1:
-        n_splits = max(2, min(n_splits, task.least_class))
-    is_stratified &= task.least_class >= n_splits
-    if has_groups:
-        kind = StratifiedGroupKFold if is_stratified else GroupKFold
-        return kind(n_splits, shuffle=True, random_state=0)
-    if n >= _HUGE:
-        one = StratifiedShuffleSplit if is_stratified else ShuffleSplit
-        return one(1, test_size=_SHARE, random_state=0)
-    if n < _SMALL:
-        many = RepeatedStratifiedKFold if is_stratified else RepeatedKFold
-        return many(n_splits=n_splits, n_repeats=2, random_state=0)
-    few = StratifiedKFold if is_stratified else KFold
-    return few(n_splits, shuffle=True, random_state=0)
-
-
 def _has(name: str) -> Any:
     """Make a check that a search has a method: what it has before `fit` follows from the task."""
 
@@ -209,6 +172,7 @@ class ModelsMixin:
     estimator: Any
     _portfolio: Portfolio | None = None
     _columns: Columns | None = None
+    _averages = False
 
     def fit(self, X: Any, y: Any = None, **params: Any) -> Any:
         """Search, and refit the best setting on all data.
@@ -241,10 +205,62 @@ class ModelsMixin:
                 # Of models that the user did not ask for.
                 warnings.simplefilter("ignore", ConvergenceWarning)
                 super(ModelsMixin, inner).fit(X, y, **params)  # type: ignore[misc]
+                if inner._averages:  # noqa: SLF001
+                    inner._average(X, y)  # noqa: SLF001
         finally:
             self.__dict__.clear()
             self.__dict__.update(vars(inner) | own)
         return self
+
+    def _must_end_in_time(self) -> bool:
+        """Say whether fits run in a process that can be ended: to start one costs seconds."""
+        search: Any = self
+        return search.max_time is not None and not (self._portfolio and self._portfolio.is_quick)
+
+    def _seconds_to_refit(self, study: Any) -> float:
+        """Return what of `max_time` is kept for the refit, and for a fit that cannot be ended."""
+        search: Any = self
+        if self._portfolio is None or search.max_time is None:
+            return 0.0
+        seconds = float(_KEPT_SHARE * search.max_time)
+        trials = study.optimizer.trials
+        if search.refit:
+            seconds += _REFIT * sum(map(_mean_fit, self._members(trials)))
+        if not self._must_end_in_time():
+            fits = [_mean_fit(trial) for trial in trials if trial.rows]
+            seconds += float(np.quantile(fits or [0.0], _SLOW))
+        return seconds
+
+    def _members(self, trials: Sequence[Trial]) -> list[Trial]:
+        """Return the trials whose predictions are averaged: the best, and as good ones.
+
+        That is the best one of each further model, within two standard errors of the best.
+        """
+        ranked = candidates(trials)
+        if not ranked or self._portfolio is None or not self._averages:
+            return ranked[:1]
+        least = score_of(ranked[0]) - _CLOSE * plain_standard_error(ranked[0].split_scores)
+        models: dict[type, Trial] = {}
+        for trial in ranked:
+            if trial is not ranked[0] and not score_of(trial) >= least:
+                break
+            model = trial.params["model"]
+            models.setdefault(type(getattr(model, "regressor", model)), trial)
+        return list(models.values())[:_MOST_MEMBERS]
+
+    def _average(self, X: Any, y: Any) -> None:
+        """Put the average of the best models in the place of the best one."""
+        search: Any = self
+        others = self._members(search.trials_)[1:]
+        if not others or not hasattr(search, "best_estimator_"):
+            return
+        start = time.perf_counter()
+        fitted = [search.best_estimator_]
+        for trial in others:
+            params = {key: clone(value, safe=False) for key, value in trial.params.items()}
+            fitted.append(clone(search.estimator).set_params(**params).fit(X, y))
+        search.best_estimator_ = average(fitted, X, y)
+        search.refit_time_ += time.perf_counter() - start
 
     def _describe_models(self) -> list[str]:
         """Say what was made of the columns, and how the models did; nothing of one estimator."""
@@ -252,7 +268,14 @@ class ModelsMixin:
             return []
         search: Any = self
         models = describe_models(search.trials_, self._portfolio, search.space_)
-        return [self._columns.describe(), models]
+        said = [self._columns.describe(), models]
+        if hasattr(getattr(search, "best_estimator_", None), "named_estimators_"):
+            n = len(search.best_estimator_.estimators_)
+            said.append(
+                f"The prediction is the mean of {n} models, the best one and each further one "
+                "within two standard errors of it."
+            )
+        return said
 
     def _stand_in(self) -> Any:
         """Return an estimator that is like those that a task leads to."""
@@ -333,6 +356,11 @@ class ModelsMixin:
         return getattr(super(), method)(X)
 
 
+def _mean_fit(trial: Trial) -> float:
+    """Return the seconds that a fit of a trial took."""
+    return float(np.mean([float(row["fit_time"]) for row in trial.rows if row]))
+
+
 def _resolve(search: Any, X: Any, y: Any, params: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:
     """Make a search of models out of one of a task; also say what its `fit` is passed."""
     passed = dict(params)
@@ -346,10 +374,15 @@ def _resolve(search: Any, X: Any, y: Any, params: Mapping[str, Any]) -> tuple[An
         task = read_task(search.estimator, columns, y, n_rows=n_rows, has_weights=has_weights)
         inner._columns = columns  # noqa: SLF001
         inner._portfolio = make_portfolio(task, is_routed=is_routed)  # noqa: SLF001
-        inner._splits = make_splits(task, has_groups=passed.get("groups") is not None)  # noqa: SLF001
+        inner._splits = make_splits(  # noqa: SLF001
+            task, has_groups=passed.get("groups") is not None, max_time=search.max_time
+        )
     portfolio = inner._portfolio  # noqa: SLF001
+    is_plain = search.refit is True and search.final_splits is None and not has_weights
+    inner._averages = is_plain and search.max_time is not None and portfolio.is_single  # noqa: SLF001
     inner.estimator, inner.param_distributions = portfolio.pipeline, portfolio.space
-    inner.racing = search.racing or True
+    if isinstance(search.racing, str) and search.racing == "auto":
+        inner.racing = True
     if portfolio.space == [{}]:
         inner.n_iter = 1
     if inner.cv is None:

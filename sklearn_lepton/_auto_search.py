@@ -31,7 +31,8 @@ class AutoSearchCV(ModelsMixin, BaseOptimizerSearchCV):
         models as well, with their preprocessing: for classes or amounts, or,
         with ``"auto"``, for what `y` looks like. Texts, booleans and few
         different integers are classes: two, or up to 20 if there are five
-        times as many rows. ``best_estimator_`` is then a `Pipeline`. Before
+        times as many rows. ``best_estimator_`` is then a `Pipeline`, or with `max_time`
+        a `VotingClassifier` or `VotingRegressor` of several about as good. Before
         `fit` a search for ``"auto"`` is to scikit-learn neither classifier nor
         regressor: name the task for `cross_val_score` to stratify.
     param_distributions : dict, list of dict, Space or "auto", default="auto"
@@ -86,11 +87,12 @@ class AutoSearchCV(ModelsMixin, BaseOptimizerSearchCV):
         Seconds that one fit, with its scoring, may take. Past it the process
         it runs in is ended and its trial has failed. It takes worker
         processes, of which there is then one even with ``n_jobs=1``.
-    racing : bool or float, default=False
+    racing : bool, float or "auto", default="auto"
         Whether a trial is ended after those splits that show that it will not be the best:
         if the chance that it would be, given its scores on them and the best trial's on
         each split, is below this error rate. True is 0.01. Scores on splits that were not
-        run are NaN in ``cv_results_``.
+        run are NaN in ``cv_results_``. Auto is True where models are chosen, too, and False
+        for an estimator of yours.
     resource : str or None, default=None
         ``"n_samples"`` or the name of an integer parameter, such as ``"n_estimators"``:
         settings are tried with little of it first, and the best third goes on to three
@@ -249,7 +251,7 @@ class AutoSearchCV(ModelsMixin, BaseOptimizerSearchCV):
         n_points: int | str = "auto",
         asynchronous: bool = False,
         fit_timeout: float | None = None,
-        racing: bool | float = False,
+        racing: bool | float | str = "auto",
         resource: str | None = None,
         min_resource: int | str = "auto",
         max_resource: int | str = "auto",

@@ -78,7 +78,7 @@ class BaseOptimizerSearchCV(UpdateMixin, ComparisonMixin, OpenSearchCV):
         n_points: int | str = "auto",
         asynchronous: bool = False,
         fit_timeout: float | None = None,
-        racing: bool | float = False,
+        racing: bool | float | str = False,
         resource: str | None = None,
         min_resource: int | str = "auto",
         max_resource: int | str = "auto",
@@ -326,7 +326,7 @@ class BaseOptimizerSearchCV(UpdateMixin, ComparisonMixin, OpenSearchCV):
 
     def _make_workers(self, parallel: Any) -> Workers:
         """Make workers that can do what is asked of them."""
-        must_end = self.fit_timeout is not None or self.max_time is not None
+        must_end = self.fit_timeout is not None or self._must_end_in_time()
         workers = make_workers(self.n_jobs, parallel, must_end=must_end)
         if self.fit_timeout is not None and not workers.can_end:
             raise ValueError(
@@ -334,8 +334,9 @@ class BaseOptimizerSearchCV(UpdateMixin, ComparisonMixin, OpenSearchCV):
                 f"joblib's active backend does not give ({type(workers).__name__}): use the "
                 "backend 'loky', which is the default, 'dask' or 'ray', or set fit_timeout=None."
             )
-        for name in ("asynchronous", "racing"):
-            if getattr(self, name) and not np.isfinite(workers.n_slots):
+        is_racing = error_rate(self.racing) is not None
+        for name, is_on in (("asynchronous", self.asynchronous), ("racing", is_racing)):
+            if is_on and not np.isfinite(workers.n_slots):
                 raise ValueError(
                     f"{name}={getattr(self, name)} needs workers that take single fits, which "
                     "joblib's active backend does not give: use the backend 'loky', which is the "
@@ -352,10 +353,21 @@ class BaseOptimizerSearchCV(UpdateMixin, ComparisonMixin, OpenSearchCV):
                 aids.append(Steps(names, has_processes=workers.can_end))
         return aids
 
+    def _must_end_in_time(self) -> bool:
+        """Say whether fits that run at the end of `max_time` are ended."""
+        return self.max_time is not None
+
+    def _seconds_to_refit(self, study: Study) -> float:
+        """Return what of `max_time` is kept for the refit: nothing, where models are given."""
+        del study
+        return 0.0
+
     def _n_at_once(self, workers: Workers) -> int:
         """Return the number of trials at once."""
         if isinstance(self.n_points, str):
-            return -(-workers.n_workers // (1 if self.racing else self.n_splits_))
+            return -(
+                -workers.n_workers // (self.n_splits_ if error_rate(self.racing) is None else 1)
+            )
         return int(self.n_points)
 
     def _conduct(
@@ -384,6 +396,7 @@ class BaseOptimizerSearchCV(UpdateMixin, ComparisonMixin, OpenSearchCV):
             fit_timeout=self.fit_timeout,
             racing=error_rate(self.racing),
             deadline=deadline,
+            reserve=lambda: self._seconds_to_refit(study),
         )
         callbacks = callbacks_of(self)
         reason: str | None = None

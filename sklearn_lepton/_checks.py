@@ -37,8 +37,9 @@ def check_parameters(search: Any) -> None:
         ),
         "racing": (
             isinstance(search.racing, bool | np.bool_)
+            or (isinstance(search.racing, str) and search.racing == "auto")
             or (is_real(search.racing) and 0 < search.racing < 1),
-            "True, False or an error rate between 0 and 1",
+            "True, False or an error rate between 0 and 1, or 'auto'",
         ),
         "cost_aware": (
             isinstance(search.cost_aware, bool | np.bool_)

@@ -356,13 +356,13 @@ class Categorical(Dimension):
         """Compare the choices, their order and whether it counts."""
         if not isinstance(other, Categorical):
             return False
-        pairs = list(zip(self.categories, other.categories, strict=False))
+        if len(self.categories) != len(other.categories):
+            return False
+        pairs = list(zip(self.categories, other.categories, strict=True))
         kinds = [{type(left), type(right)} for left, right in pairs]
         if any(len(kind) > 1 and Opaque not in kind for kind in kinds):
             return False
-        if all(left is right for left, right in pairs) and len(self.categories) == len(
-            other.categories
-        ):
+        if all(left is right for left, right in pairs):
             return self.ordered == other.ordered
         # As text, where 1 and 1.0 differ and estimators are what they say they are.
         return json.dumps(self.to_json()) == json.dumps(other.to_json())

@@ -4,7 +4,7 @@ import heapq
 import math
 import time
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass
@@ -61,6 +61,8 @@ class SplitEvaluator:
         Error rate at which a trial is ended that its first splits show not to be the best;
         None runs all splits. A fit whose trial may be ended before is run only where a worker
         would wait otherwise.
+    reserve : callable
+        Returns how many seconds before `deadline` all is ended, of what is known by then.
     """
 
     def __init__(
@@ -75,6 +77,7 @@ class SplitEvaluator:
         fit_timeout: float | None,
         deadline: float | None,
         racing: float | None = None,
+        reserve: Callable[[], float] = float,
     ) -> None:
         self._fits = fits
         self._workers = workers
@@ -85,6 +88,7 @@ class SplitEvaluator:
         self._fit_timeout = fit_timeout
         self._deadline = deadline
         self._racing = racing
+        self._reserve = reserve
         self._races: dict[float | None, tuple[int, Race]] = {}
         self._more = True
         self._is_open = False
@@ -101,7 +105,12 @@ class SplitEvaluator:
     @property
     def is_late(self) -> bool:
         """Whether the deadline has passed."""
-        return self._deadline is not None and time.monotonic() >= self._deadline
+        return self._time_left() <= 0.0
+
+    def _time_left(self) -> float:
+        if self._deadline is None:
+            return math.inf
+        return self._deadline - self._reserve() - time.monotonic()
 
     def free(self) -> int:
         """Return how many trials can be submitted now."""
@@ -346,7 +355,7 @@ class SplitEvaluator:
         """Return how long to wait for a fit before looking at the clock."""
         waits = []
         if self._deadline is not None:
-            waits.append(self._deadline - time.monotonic())
+            waits.append(self._time_left())
         if self._fit_timeout is not None:
             seconds = [self._workers.seconds(f) for f in self._running if not f.done()]
             begun = [self._fit_timeout - s for s in seconds if s > 0.0]

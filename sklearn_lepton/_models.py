@@ -247,9 +247,11 @@ def boosting(kit: Kit) -> Model | None:
     if not task.is_single or task.columns.is_sparse:
         return None
     kind = HistGradientBoostingClassifier if task.is_classifier else HistGradientBoostingRegressor
+    # A round has a tree for each class: of many classes there are fewer rounds of larger steps.
+    share = (2.0 / max(2, task.n_classes)) ** 0.5
     space: dict[str, Any] = {
-        "learning_rate": Real(0.01, 0.3, log=True),
-        "max_iter": Integer(25, 400, log=True),
+        "learning_rate": Real(0.02, 0.3, log=True),
+        "max_iter": Integer(20, max(60, int(400 * share)), log=True),
         "max_leaf_nodes": Integer(3, 63, log=True),
         "min_samples_leaf": Integer(2, max(3, min(100, task.n_rows // 5)), log=True),
         "l2_regularization": Real(1e-3, 100.0, log=True),
@@ -260,10 +262,11 @@ def boosting(kit: Kit) -> Model | None:
         space["categorical_features"] = [None, list(range(len(task.columns.categories)))]
         shared["categorical_features"] = None
     names = [*list(space)[:3], "l2_regularization", "max_features"]
-    table = [(0.05, 120, 6, 1.0, 0.5), (0.1, 100, 31, 1e-3, 1.0), (0.05, 300, 16, 10.0, 0.7)]
+    table = [(0.1, 60, 8, 1.0, 0.7), (0.1, 100, 31, 1e-3, 1.0), (0.05, 250, 12, 10.0, 0.5)]
     starts = [shared | dict(zip(names, row, strict=True)) for row in table]
-    if task.n_rows >= LARGE:
-        starts = [starts[1], starts[2], starts[0]]
+    for start in starts:
+        start["learning_rate"] = min(0.3, start["learning_rate"] / share)
+        start["max_iter"] = max(20, int(start["max_iter"] * share))
     estimator = kind(early_stopping=False, random_state=0)
     return kit.model("gradient boosting", estimator, space, *starts)
 
@@ -375,7 +378,7 @@ def network(kit: Kit) -> Model | None:
     is_small = kit.task.n_rows < LARGE
     estimator = (MLPClassifier if kit.task.is_classifier else MLPRegressor)(
         early_stopping=not is_small,
-        max_iter=100,
+        max_iter=100 if kit.task.n_rows < 2000 else 40,
         tol=1e-3 if is_small else 1e-4,
         random_state=0,
     )
@@ -432,10 +435,10 @@ MODELS = (
     discriminants,
     extra_trees,
     vectors,
-    process,
-    network,
     neighbours,
     forest,
+    process,
+    network,
     bayes,
     quadratic,
 )

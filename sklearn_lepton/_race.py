@@ -139,8 +139,10 @@ class Race:
         return float(self._best.mean() + gain), std * float(np.sqrt(dof / (dof - 2.0)))
 
 
-def error_rate(racing: bool | float) -> float | None:
+def error_rate(racing: bool | float | str) -> float | None:
     """Return the error rate that a search's ``racing`` stands for, None for no racing."""
+    if isinstance(racing, str):  # "auto", of a search that was given an estimator
+        return None
     if isinstance(racing, bool | np.bool_):
         return _DEFAULT_RATE if racing else None
     return float(racing)

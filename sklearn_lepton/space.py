@@ -438,8 +438,9 @@ class Space:
 
 def _interchangeable(left: Dimension, right: Dimension) -> bool:
     """Say whether two branches can share a dimension and still get the very values they gave."""
-    if isinstance(left, Categorical) and isinstance(right, Categorical) and left == right:
-        return all(map(same, left.categories, right.categories))
+    if isinstance(left, Categorical) and isinstance(right, Categorical):
+        # The quick way first: `==` takes the texts of estimators.
+        return all(map(same, left.categories, right.categories)) and left == right
     return left == right
 
 

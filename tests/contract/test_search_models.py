@@ -16,7 +16,7 @@ from sklearn.pipeline import Pipeline
 from sklearn_lepton import AutoSearchCV
 from sklearn_lepton._columns import read_columns
 from sklearn_lepton._models import MODELS, Task
-from sklearn_lepton._portfolio import make_portfolio
+from sklearn_lepton._portfolio import make_portfolio, make_splits
 
 FAST = {"n_iter": 2, "cv": 2, "random_state": 0}
 
@@ -189,6 +189,42 @@ def test_weights_reach_the_models():
     assert len(scores) == 2
 
 
+def test_racing_is_on_unless_it_is_turned_off():
+    X = np.random.default_rng(0).normal(size=(60, 3))
+    y = X @ [1.0, 2.0, 3.0]
+    raced = search("regressor", n_iter=4, cv=4).fit(X, y)
+    assert "pruned" in {trial.status for trial in raced.trials_}
+    plain = search("regressor", n_iter=4, cv=4, racing=False).fit(X, y)
+    assert {trial.status for trial in plain.trials_} == {"complete"}
+
+
+@pytest.mark.parametrize("task", ["classifier", "regressor"])
+def test_with_a_time_limit_good_models_are_averaged(task):
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame(rng.normal(size=(60, 3)), columns=["a", "b", "c"])
+    y = X["a"] + rng.normal(size=60)
+    y = np.where(y > 0, "up", "down") if task == "classifier" else y
+    scoring = "neg_log_loss" if task == "classifier" else None
+    fitted = search(task, n_iter=3, cv=3, max_time=1e3, scoring=scoring).fit(X, y)
+    average = fitted.best_estimator_
+    assert "is the mean of" in fitted.choice_
+    assert average.estimators_[0].get_params()["model"] is not None
+    method = "predict_proba" if task == "classifier" else "predict"
+    each = [getattr(pipeline, method)(X) for pipeline in average.estimators_]
+    assert len(each) > 1
+    assert np.allclose(getattr(fitted, method)(X), np.mean(each, axis=0))
+    assert fitted.feature_names_in_.tolist() == ["a", "b", "c"]
+    anew = clone(average).fit(X, y)
+    assert np.allclose(getattr(anew, method)(X), getattr(fitted, method)(X))
+    assert pickle.loads(pickle.dumps(fitted)).score(X, y) == fitted.score(X, y)
+
+
+def test_fewer_splits_where_there_is_little_time():
+    task = Task(True, read_columns(np.zeros((3000, 3))), 3000, 2, 1500)
+    numbers = [make_splits(task, has_groups=False, max_time=s).get_n_splits() for s in (100, 50, 5)]
+    assert numbers == [5, 3, 1]
+
+
 def test_groups_stay_together():
     X, groups = np.random.default_rng(0).normal(size=(40, 2)), np.repeat(np.arange(8), 5)
     fitted = search("regressor", cv=None).fit(X, X[:, 0], groups=groups)
@@ -215,11 +251,11 @@ def test_a_search_for_a_task_is_cloned_goes_on_and_is_kept_up(tmp_path):
 
 def test_splits_are_shuffled_and_as_many_as_the_rows_need():
     X, y = load_iris(return_X_y=True)  # sorted by class
-    fitted = search(cv=None).fit(X, y)
+    fitted = search(cv=None, n_iter=1).fit(X, y)
     assert fitted.n_splits_ == 10
     assert fitted.cv is None
     given = StratifiedKFold(3)
-    assert search(cv=given).fit(X, y).n_splits_ == 3
+    assert search(cv=given, n_iter=1).fit(X, y).n_splits_ == 3
 
 
 @pytest.mark.parametrize(

@@ -351,6 +351,14 @@ def test_past_the_deadline_nothing_starts_and_nothing_is_waited_for():
     assert evaluator.collect(more=True) == []
 
 
+def test_what_is_kept_for_later_is_taken_off_the_deadline():
+    kept = [0.0]
+    evaluator, _workers, _ = make(1, deadline=time.monotonic() + 100.0, reserve=lambda: kept[0])
+    assert not evaluator.is_late
+    kept[0] = 101.0
+    assert evaluator.is_late
+
+
 def test_the_deadline_ends_the_waiting():
     evaluator, workers, _ = make(1, n_points=2, deadline=time.monotonic() + 0.05)
     evaluator.submit(ask(2))
