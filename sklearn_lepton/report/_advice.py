@@ -9,8 +9,8 @@ from sklearn_lepton._choice import score_of
 from sklearn_lepton._html import code, say
 from sklearn_lepton._trial import Trial
 from sklearn_lepton.plotting._scale import Scale
-from sklearn_lepton.report._findings import Findings, failure_of, last_line
-from sklearn_lepton.space import Categorical, Integer
+from sklearn_lepton.report._findings import Findings, failure_of, last_line, shares_of
+from sklearn_lepton.space import Categorical, Integer, Real
 
 _EDGE = 0.02  # of a range
 _LITTLE = 0.05  # share of the variance that a parameter without effect may have at most
@@ -163,21 +163,29 @@ def edge_of(scale: Scale, trial: Trial) -> str | None:
     Returns
     -------
     end : {"low", "high"} or None
-        None also where there is no order, or too few values to speak of an end.
+        None also where there is no order, too few values to speak of an end, or a bound that
+        most parameters cannot pass: 0 and 1 of fractions, the least of counts.
     """
     dimension = scale.dimension
     if not scale.name or dimension.is_categorical or dimension.n_values < 4:
         return None
     if not (hasattr(dimension, "low") or isinstance(dimension, Categorical)):
         return None  # a distribution says how probable its ends are
-    unit = trial.point[scale.column]
-    width = _EDGE
+    unit, width = trial.point[scale.column], _EDGE
     if isinstance(dimension, Integer | Categorical):
         ends = dimension.snap(np.array([0.0, 1.0]))
         width = max(_EDGE, float(ends[0]), float(1.0 - ends[1]))
-    if unit <= width:
-        return "low"
-    return "high" if unit >= 1.0 - width else None
+    end = "low" if unit <= width else "high" if unit >= 1.0 - width else None
+    return None if end is None or _is_natural(dimension, end) else end
+
+
+def _is_natural(dimension: Any, end: str) -> bool:
+    """Say whether a bound is one that most parameters of the kind cannot pass."""
+    if isinstance(dimension, Integer):
+        return end == "low" and dimension.low in {0, 1}
+    if isinstance(dimension, Real) and not dimension.log:
+        return (dimension.low == 0.0) if end == "low" else (dimension.high == 1.0)
+    return False
 
 
 def without_effect(findings: Findings) -> list[tuple[str, float]]:
@@ -190,19 +198,23 @@ def without_effect(findings: Findings) -> list[tuple[str, float]]:
     Returns
     -------
     found : list of (name, most)
-        Those whose share of the variance, interactions included, is consistent with 0.
+        Those whose share of the variance, interactions included, is consistent with 0, over the
+        whole space and with the worse half of the scores taken for equal.
     """
     if findings.importance is None or len(findings.ranked) < _LEAST_TRIALS:
         return []
-    shares, errors = findings.shares()
-    if not np.any(shares > 0):
-        return []
+    most: dict[str, float] = {}
+    # Over the whole space and among its better half: what makes the best ones differ may not
+    # show beside what makes the worst ones fail.
+    for found in (findings.importance, findings.importance_of_better):
+        shares, errors = shares_of(found)
+        if not np.any(shares > 0):
+            return []
+        for name, share, error in zip(found.names, shares, errors, strict=True):
+            is_none = share <= 2 * error + 0.005 and share + 2 * error < _LITTLE
+            most[name] = max(most.get(name, 0.0), share + 2 * error if is_none else 1.0)
     varied = {scale.name for scale in findings.scales}
-    return [
-        (name, float(share + 2 * error))
-        for name, share, error in zip(findings.importance.names, shares, errors, strict=True)
-        if name in varied and share <= 2 * error + 0.005 and share + 2 * error < _LITTLE
-    ]
+    return [(name, share) for name, share in most.items() if name in varied and share < _LITTLE]
 
 
 def _of_idle(idle: list[tuple[str, float]]) -> list[Note]:
@@ -212,8 +224,8 @@ def _of_idle(idle: list[tuple[str, float]]) -> list[Note]:
     most = f"{100 * max(share for _, share in idle):.1f} %"
     each, them = ("each explains", "them") if len(idle) > 1 else ("it explains", "it")
     text = (
-        f"No effect of {names} is seen: {each} at most {most} of the score's variance over the "
-        f"space. Fix {them}, and the search has fewer parameters to learn about."
+        f"No effect of {names} is seen: {each} at most {most} of the score's variance, also "
+        f"among the better half. Fix {them}, and the search has fewer parameters to learn about."
     )
     return [Note("idea", text)]
 
@@ -268,7 +280,7 @@ def budget(findings: Findings) -> list[dict[str, Any]]:
     close = {trial.number for trial in findings.close}
     labels = {
         "close": "not told from the best",
-        "other": "worse",
+        "other": "worse" if close else "complete",
         "part": "less of the resource",
         "pruned": "pruned",
         "failed": "failed",

@@ -2,7 +2,7 @@
 
 import ast
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -96,27 +96,21 @@ class Findings:
             return None
 
     @cached_property
+    def importance_of_better(self) -> Any:
+        """The same with the worse half of the scores taken for equal."""
+        return parameter_importance(self.source, quantile=0.5)
+
+    @cached_property
     def scales(self) -> list[Scale]:
         """The axes of at most 20 parameters, those that matter most first."""
         scales = scales_of(self.source.space)
         if self.importance is not None:
-            share = dict(zip(self.importance.names, self.shares()[0].tolist(), strict=True))
+            share = dict(
+                zip(self.importance.names, shares_of(self.importance)[0].tolist(), strict=True)
+            )
             first = self.importance.names[0]
             scales.sort(key=lambda scale: -share.get(scale.name or first, 0.0))
         return scales[:_MOST_SCALES]
-
-    def shares(self) -> tuple[Any, Any]:
-        """Return the share of each parameter, half of its interactions included, with errors.
-
-        Returns
-        -------
-        shares, errors : ndarray of shape (n_names,)
-            In the order of the names of `importance`.
-        """
-        found = self.importance
-        each = found.importances + found.interactions.sum(axis=2) / 2
-        shares = found.importances_mean + found.interactions_mean.sum(axis=1) / 2
-        return shares, np.sqrt(np.mean((each - shares) ** 2, axis=0))
 
     def scales_of_best(self) -> list[Scale]:
         """Return the axes of those parameters that the best trial has."""
@@ -146,6 +140,23 @@ def read_findings(search: Any, space: Any = None) -> Findings:
         # One model for all pictures.
         source = replace(source, optimizer=source.modeller())
     return Findings(source, search)
+
+
+def shares_of(found: Any) -> tuple[Any, Any]:
+    """Return the share of each parameter, half of its interactions included, with errors.
+
+    Parameters
+    ----------
+    found : Bunch
+        Of `parameter_importance`.
+
+    Returns
+    -------
+    shares, errors : ndarray of shape (n_names,)
+    """
+    each = found.importances + found.interactions.sum(axis=2) / 2
+    shares = found.importances_mean + found.interactions_mean.sum(axis=1) / 2
+    return shares, np.sqrt(np.mean((each - shares) ** 2, axis=0))
 
 
 def last_line(text: str) -> str:
@@ -197,8 +208,3 @@ def _literal(value: Any) -> str:
 
 def _one_line(text: str) -> str:
     return " ".join(text.split())
-
-
-def seconds_near(trials: Sequence[Trial]) -> float:
-    """Return the seconds that trials took together."""
-    return float(sum(trial.seconds for trial in trials))

@@ -45,6 +45,7 @@ def page_data(findings: Findings) -> dict[str, Any]:
     data: dict[str, Any] = {
         "scoreName": findings.source.score_name,
         "limits": numbers(score_limits(scores)),
+        "minimized": findings.is_minimized,
         "best": None if best is None else row_of.get(best.number),
         "untuned": None if untuned is None else row_of[untuned.number],
         "close": [row_of[trial.number] for trial in findings.close],

@@ -229,7 +229,8 @@ def _about(findings: Findings, best: Trial) -> list[str]:
     """Say how good the best trial is."""
     about = [f"Trial {best.number}"]
     if best.score is not None:
-        about.append(f"mean {escape(findings.source.score_name)} {best.score:.6g}")
+        mean = "mean " * (findings.n_splits > 1)
+        about.append(f"{mean}{escape(findings.source.score_name)} {best.score:.6g}")
     if findings.n_splits > 1:
         about.append(
             f"standard error {findings.error:.2g} over {findings.n_splits} splits, corrected for "
@@ -238,11 +239,13 @@ def _about(findings: Findings, best: Trial) -> list[str]:
     chosen = getattr(findings.search, "best_score_", None)
     if best.score is not None and chosen is not None and abs(chosen - best.score) > 1e-12:
         about.append(f"<b>{chosen:.6g} on the final splits</b>")
-    if math.isfinite(findings.optimism):
+    if findings.optimism > 0:
         about.append(
-            f"about {findings.optimism:.2g} of it is luck: the best of {len(findings.ranked)} means "
-            "is in part the luckiest"
+            f"about {findings.optimism:.2g} of it is luck, as the best of {len(findings.ranked)} "
+            "means is in part the luckiest"
         )
+    elif math.isfinite(findings.optimism):
+        about.append("by the splits, no part of it is luck")
     return about
 
 

@@ -89,6 +89,16 @@ function ticksOf(scale, most) {
   return decades.filter((_, k) => k % step === 0).map((k) => [10 ** k, show(Number(`1e${k}`))]);
 }
 
+// Whether names of choices have to be written at an angle to fit beside each other.
+function isTurned(axis, room) {
+  if (!axis.labels) return false;
+  const found = ticksOf(axis, Math.max(2, Math.floor(room / 16)));
+  const widest = Math.max(...found.map(([, text]) => Math.min(text.length, 16)));
+  return widest * 6.6 > room / found.length;
+}
+
+let nClips = 0;
+
 // A picture with two axes; `points` are what the pointer finds.
 class Plot {
   constructor(host, { height, margin, label, width }) {
@@ -121,8 +131,7 @@ class Plot {
     }
     const room = right - left;
     const found = ticksOf(x, x.labels ? Math.max(2, Math.floor(room / 16)) : Math.max(2, Math.floor(room / 58)));
-    const widest = Math.max(0, ...found.map(([, text]) => Math.min(text.length, 16)));
-    const turned = x.labels && widest * 6.2 > room / Math.max(found.length, 1);
+    const turned = isTurned(x, room);
     for (const [value, text] of found) {
       const at = x.at(value);
       draw(group, "line", { class: "axis", x1: at, x2: at, y1: bottom, y2: bottom + 4 });
@@ -139,6 +148,14 @@ class Plot {
       }, short(names[1], Math.floor((bottom - top) / 6.4)));
       draw(held, "title", {}, names[1]);
     }
+  }
+
+  // A group of which only what lies between the axes is seen.
+  clipped() {
+    const { left, right, top, bottom } = this.inner;
+    const id = `clip${nClips++}`;
+    draw(draw(this.svg, "clipPath", { id }), "rect", { x: left, y: top, width: right - left, height: bottom - top });
+    return draw(this.svg, "g", { "clip-path": `url(#${id})` });
   }
 
   name(text, x, y, room) {
@@ -287,6 +304,7 @@ function describe(row) {
   const score = trials.score[row];
   const error = trials.error[row] ? ` ± ${Number(trials.error[row].toPrecision(2))}` : "";
   if (score !== null) say(trials.status[row] === "pruned" ? "expected" : data.scoreName, show(score) + error);
+  if (data.minimized && score !== null) say("value", show(-score));
   say("status", trials.status[row]);
   say("seconds", show(trials.seconds[row]));
   if (trials.resource) say("resource", show(trials.resource[row]));

@@ -49,7 +49,7 @@ function drawConvergence(host, held) {
     buttons.forEach((button, k) => button.setAttribute("aria-pressed", String(["trial", "seconds"][k] === kind)));
     if (plot) plots.splice(plots.indexOf(plot), 1);
     canvas.replaceChildren();
-    plot = new Plot(canvas, { height: 300, margin: [10, 12, 40, 62], label: `Best score so far by ${kind}` });
+    plot = new Plot(canvas, { height: 300, margin: [10, 16, 40, 62], label: `Best score so far by ${kind}` });
     const { left, right, top, bottom } = plot.inner;
     const places = kind === "trial" ? trials.number.map((n) => n + 1) : held.seconds;
     const last = Math.max(...places, 1e-9);
@@ -64,7 +64,7 @@ function drawConvergence(host, held) {
         list.push(`${from.toFixed(1)} ${y.at(value).toFixed(1)}`, `${to.toFixed(1)} ${y.at(value).toFixed(1)}`);
       }
     });
-    if (errors.some(Boolean)) draw(plot.svg, "path", { class: "band", d: `M${upper.join("L")}L${lower.reverse().join("L")}Z` });
+    if (errors.some(Boolean)) draw(plot.clipped(), "path", { class: "band", d: `M${upper.join("L")}L${lower.reverse().join("L")}Z` });
     if (held.untuned !== null) draw(plot.svg, "path", { class: "untuned", d: `M${left} ${y.at(held.untuned)}H${right}` });
     scatter(plot, x, y, places);
     draw(plot.svg, "path", { class: "mean", d: `M${line.join("L")}` });
@@ -80,34 +80,35 @@ function drawParameters(host, panels) {
   const grid = make("div", { class: "grid" }, host);
   for (const panel of panels) {
     const cell = make("div", {}, grid);
-    const turned = panel.labels && panel.labels.length > 2;
-    const plot = new Plot(cell, { height: turned ? 235 : 205, margin: [8, 10, turned ? 70 : 40, 52], label: `Score against ${panel.label}` });
+    const turned = isTurned(panel, cell.clientWidth - 68);
+    const plot = new Plot(cell, { height: turned ? 235 : 205, margin: [8, 16, turned ? 70 : 40, 52], label: `Score against ${panel.label}` });
     const { left, right, top, bottom } = plot.inner;
     const x = makeScale(panel.limits, [left, right], panel);
     const y = makeScale(data.limits, [bottom, top]);
     plot.axes(x, y, [panel.label, ""]);
-    const clip = (value) => y.at(Math.min(Math.max(value, data.limits[0]), data.limits[1]));
-    const ends = panel.mean.map((mean, k) => [clip(mean - 1.645 * panel.std[k]), clip(mean + 1.645 * panel.std[k])]);
+    const within = plot.clipped();
+    const ends = panel.mean.map((mean, k) => [y.at(mean - 1.645 * panel.std[k]), y.at(mean + 1.645 * panel.std[k])]);
     const room = panel.labels ? (right - left) / panel.labels.length : 0;
     if (panel.labels) {
       panel.grid.forEach((place, k) => {
         const half = Math.min(0.36 * room, 26);
-        draw(plot.svg, "rect", { class: "band", x: x.at(place) - half, y: ends[k][1], width: 2 * half, height: Math.max(ends[k][0] - ends[k][1], 1) });
+        draw(within, "rect", { class: "band", x: x.at(place) - half, y: ends[k][1], width: 2 * half, height: Math.max(ends[k][0] - ends[k][1], 1) });
       });
     } else {
       const upper = panel.grid.map((place, k) => `${x.at(place).toFixed(1)} ${ends[k][1].toFixed(1)}`);
       const lower = panel.grid.map((place, k) => `${x.at(place).toFixed(1)} ${ends[k][0].toFixed(1)}`).reverse();
-      draw(plot.svg, "path", { class: "band", d: `M${upper.join("L")}L${lower.join("L")}Z` });
+      draw(within, "path", { class: "band", d: `M${upper.join("L")}L${lower.join("L")}Z` });
     }
     scatter(plot, x, y, panel.values, 0.44 * room);
+    const above = plot.clipped();
     if (panel.labels) {
       panel.grid.forEach((place, k) => {
         const half = Math.min(0.36 * room, 26);
-        draw(plot.svg, "path", { class: "mean", d: `M${x.at(place) - half} ${clip(panel.mean[k])}h${2 * half}` });
+        draw(above, "path", { class: "mean", d: `M${x.at(place) - half} ${y.at(panel.mean[k])}h${2 * half}` });
       });
     } else {
-      const line = panel.grid.map((place, k) => `${x.at(place).toFixed(1)} ${clip(panel.mean[k]).toFixed(1)}`);
-      draw(plot.svg, "path", { class: "mean", d: `M${line.join("L")}` });
+      const line = panel.grid.map((place, k) => `${x.at(place).toFixed(1)} ${y.at(panel.mean[k]).toFixed(1)}`);
+      draw(above, "path", { class: "mean", d: `M${line.join("L")}` });
     }
   }
   legend(host, [["mean", "expected"], ["band", "90 % of trials"], ...statusLegend(), ["star", "best"]]);
@@ -149,8 +150,8 @@ function borders(scale, places, limits) {
 }
 
 function drawMap(host, held) {
-  const turned = held.x.labels && held.x.labels.length > 2;
-  const plot = new Plot(host, { height: 360, margin: [10, 12, turned ? 76 : 42, 82], label: `Expected score by ${held.x.label} and ${held.y.label}` });
+  const turned = isTurned(held.x, host.clientWidth - 100);
+  const plot = new Plot(host, { height: turned ? 380 : 346, margin: [10, 18, turned ? 76 : 42, 82], label: `Expected score by ${held.x.label} and ${held.y.label}` });
   const { left, right, top, bottom } = plot.inner;
   const x = makeScale(held.x.limits, [left, right], held.x);
   const y = makeScale(held.y.limits, [bottom, top], held.y);
@@ -163,12 +164,14 @@ function drawMap(host, held) {
   plot.axes(x, y, [held.x.label, held.y.label], false);
   const wide = (axis, from, to) => (axis.labels ? (0.6 * Math.abs(to - from)) / axis.labels.length : 0);
   const [dx, dy] = [wide(held.x, left, right), wide(held.y, bottom, top)];
-  held.x.values.forEach((value, row) => {
-    if (value === null || held.y.values[row] === null) return;
+  const rows = [...trials.number.keys()].filter((row) => row !== data.best);
+  for (const row of data.best === null ? rows : [...rows, data.best]) {
+    const value = held.x.values[row];
+    if (value === null || held.y.values[row] === null) continue;
     const [px, py] = [x.at(value) + dx * aside(row), y.at(held.y.values[row]) + dy * aside(row, 1)];
     const kind = row === data.best ? "star" : kindOf(row) === "lost" ? "lost" : "on-map";
     plot.mark(row, px, py, kind);
-  });
+  }
   colourBar(host, held.limits, data.scoreName);
   legend(host, [["on-map", "trial"], ...statusLegend().filter(([kind]) => kind === "lost"), ["star", "best"]]);
 }
@@ -219,7 +222,9 @@ function drawCoordinates(host, axes) {
       draw(plot.svg, "text", { x: px + 5, y: py + 4 }, said);
     }
     const room = Math.max(12, Math.floor(step / 6.6) - 1);
-    const label = draw(plot.svg, "text", { class: "name", x: px - 12, y: k % 2 ? 34 : 16 }, short(axis.label, Math.min(2 * room, 34)));
+    const isLast = k && k === axes.length - 1;
+    const place = isLast ? { x: width - 2, "text-anchor": "end" } : { x: px - 12 };
+    const label = draw(plot.svg, "text", { class: "name", ...place, y: k % 2 ? 34 : 16 }, short(axis.label, Math.min(2 * room, 34)));
     draw(label, "title", {}, axis.label);
   });
   plot.highlight = (row) => {

@@ -9,6 +9,7 @@ function heads() {
     { name: "trial", of: (row) => trials.number[row] },
     { name: "status", of: (row) => trials.status[row] },
     { name: data.scoreName, of: (row) => trials.score[row] },
+    ...(data.minimized ? [{ name: "value", of: (row) => (trials.score[row] === null ? null : -trials.score[row]) }] : []),
     { name: "± error", of: (row) => trials.error[row] || null },
     { name: "seconds", of: (row) => trials.seconds[row] },
   ];
