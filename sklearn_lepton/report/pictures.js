@@ -3,20 +3,24 @@
 const viridis = ["#440154", "#482475", "#414487", "#355f8d", "#2a788e", "#21918c", "#22a884", "#44bf70", "#7ad151",
   "#bddf26", "#fde725"].map((text) => [1, 3, 5].map((k) => parseInt(text.slice(k, k + 2), 16)));
 
-function colour(value, limits) {
-  const share = limits[1] > limits[0] ? (value - limits[0]) / (limits[1] - limits[0]) : 1;
-  const place = Math.min(Math.max(share, 0), 1) * (viridis.length - 1);
+// On a dark page dark lines could not be seen: there the colours of lines start later.
+const dark = matchMedia("(prefers-color-scheme: dark)");
+
+function colour(value, limits, from = 0) {
+  const whole = limits[1] > limits[0] ? (value - limits[0]) / (limits[1] - limits[0]) : 1;
+  const share = from + (1 - from) * Math.min(Math.max(whole, 0), 1);
+  const place = share * (viridis.length - 1);
   const k = Math.min(Math.floor(place), viridis.length - 2);
   const mixed = viridis[k].map((part, c) => Math.round(part + (viridis[k + 1][c] - part) * (place - k)));
   return `rgb(${mixed.join(",")})`;
 }
 
-function colourBar(host, limits, text) {
+function colourBar(host, limits, text, from) {
   const held = make("div", { class: "legend" }, host);
   make("span", {}, held, `${text}: ${show(limits[0])}`);
   const svg = draw(held, "svg", { viewBox: "0 0 120 12", "aria-hidden": "true", style: "width:120px" });
   for (let k = 0; k < 40; k += 1) {
-    draw(svg, "rect", { x: k * 3, y: 1, width: 3.3, height: 10, fill: colour(k, [0, 39]) });
+    draw(svg, "rect", { x: k * 3, y: 1, width: 3.3, height: 10, fill: colour(k, [0, 39], from) });
   }
   make("span", {}, held, show(limits[1]));
 }
@@ -116,7 +120,7 @@ function drawParameters(host, panels) {
 
 function drawImportance(host, held) {
   const width = Math.max(host.clientWidth, 180);
-  const names = Math.min(0.45 * width, 260, 12 + 6.6 * Math.max(...held.bars.map(([name]) => name.length)));
+  const names = Math.min(0.45 * width, 260, 14 + 7.2 * Math.max(...held.bars.map(([name]) => name.length)));
   const plot = new Plot(host, { height: 24 * held.bars.length + 46, margin: [4, 16, 40, names], label: "Importance of parameters" });
   const { left, right, top, bottom } = plot.inner;
   const most = Math.max(...held.bars.map(([, share, error]) => Math.min(share + 2 * error, 1)), 0.01);
@@ -127,7 +131,7 @@ function drawImportance(host, held) {
   }
   held.bars.forEach(([name, share, error, pair], k) => {
     const y = top + 24 * k + 12;
-    const label = draw(plot.svg, "text", { class: "name", x: left - 8, y: y + 4, "text-anchor": "end" }, short(name, Math.floor((left - 8) / 6.4)));
+    const label = draw(plot.svg, "text", { class: "name", x: left - 8, y: y + 4, "text-anchor": "end" }, short(name, Math.floor((left - 10) / 7.2)));
     const said = `${name}: ${(100 * share).toFixed(1)} ± ${(100 * error).toFixed(1)} %`;
     draw(label, "title", {}, said);
     const bar = draw(plot.svg, "rect", { class: pair ? "both" : "alone", x: left, y: y - 8, width: Math.max(x.at(share) - left, 0.5), height: 16 });
@@ -189,6 +193,7 @@ function drawCoordinates(host, axes) {
     return bottom - (bottom - top) * Math.min(Math.max(unit + jitter, 0), 1);
   };
   const paths = new Map();
+  const from = dark.matches ? 0.3 : 0;
   const ranked = [...trials.number.keys()].sort((a, b) => (trials.score[a] ?? -Infinity) - (trials.score[b] ?? -Infinity));
   ranked.forEach((row, rank) => {
     let path = "";
@@ -208,7 +213,7 @@ function drawCoordinates(host, axes) {
     const share = (rank / Math.max(nTrials - 1, 1)) ** 2;
     const isLost = trials.score[row] === null;
     const look = isLost ? { class: "line lost" } : {
-      class: "line", stroke: colour(trials.score[row], data.limits), "stroke-width": 0.7 + 1.5 * share, "stroke-opacity": 0.25 + 0.75 * share,
+      class: "line", stroke: colour(trials.score[row], data.limits, from), "stroke-width": 0.7 + 1.5 * share, "stroke-opacity": 0.35 + 0.65 * share,
     };
     draw(plot.svg, "path", { ...look, d: path, "data-row": row });
   });
@@ -231,7 +236,7 @@ function drawCoordinates(host, axes) {
     if (plot.over) plot.over.remove();
     plot.over = row !== null && paths.has(row) ? draw(plot.svg, "path", { class: "line ring", d: paths.get(row) }) : null;
   };
-  colourBar(host, data.limits, data.scoreName);
+  colourBar(host, data.limits, data.scoreName, from);
 }
 
 function drawTimeline(host, held) {

@@ -162,6 +162,7 @@ makeTable(document.getElementById("table"));
 const copy = document.getElementById("copy");
 if (copy) copy.addEventListener("click", copyCode);
 drawAll();
+dark.addEventListener("change", drawAll);
 let waiting = 0;
 let drawnFor = document.body.clientWidth;
 window.addEventListener("resize", () => {
