@@ -40,6 +40,7 @@ from sklearn_lepton._workers import make_workers
 from sklearn_lepton.exceptions import SearchInterruptedWarning, SpaceExhaustedWarning
 from sklearn_lepton.optimizers._auto import AutoOptimizer
 from sklearn_lepton.optimizers._base import Optimizer
+from sklearn_lepton.report._write import ReportMixin
 from sklearn_lepton.space import Space
 
 _LEFT_BY_FIT = (
@@ -52,10 +53,11 @@ _LEFT_BY_FIT = (
     "_choice",
     "_studies",
     "_resource",
+    "_data_shape",
 )
 
 
-class BaseOptimizerSearchCV(UpdateMixin, ComparisonMixin, OpenSearchCV):
+class BaseOptimizerSearchCV(UpdateMixin, ComparisonMixin, ReportMixin, OpenSearchCV):
     """What the searches share: everything but the optimizer."""
 
     @abstractmethod
@@ -185,6 +187,7 @@ class BaseOptimizerSearchCV(UpdateMixin, ComparisonMixin, OpenSearchCV):
             self.space_, self.optimizer_ = optimizer.space, optimizer
             self._fingerprint, self._studies = splits.fingerprint, studies
             self._resource = None if resource is None else resource.describe()
+            self._data_shape = getattr(running.X, "shape", None)
             self.stop_reason_: str | None = reason
             if fits is not None and choice is not None and optimizer.best is not None:
                 # On its way out with an error, here or in the refit: keep what has been paid for.

@@ -13,6 +13,9 @@ from sklearn_lepton.space import Space
 _LONGEST = 60  # characters of a value
 _MOST_CHOICES = 8
 _WIDTH, _HEIGHT, _EDGE = 360, 120, 8
+_CONTROL = dict.fromkeys(
+    [*range(9), 11, 12, *range(14, 32), 127], "\ufffd"
+)  # no page may have them
 # Colours are those of the page around, so that it suits light and dark ones.
 _STYLE = """<style>
 .sklearn-lepton {font: 13px/1.4 system-ui, sans-serif; color: inherit; margin: 0.6em 0}
@@ -53,7 +56,7 @@ def describe_search(search: Any) -> str:
     title = f"Space of {n_params} parameter{'s' * (n_params != 1)}"
     return (
         f'{_STYLE}<div class="sklearn-lepton">{found}<details{is_open}><summary>{title}</summary>'
-        f"{_space_table(space)}</details></div>"
+        f"{space_table(space)}</details></div>"
     )
 
 
@@ -63,29 +66,29 @@ def _found(search: Any, trials: Sequence[Trial]) -> str:
     counts = [f"{len(trials)} trials"]
     counts += [f"{n} {what}" for n, what in ((n_failed, "failed"), (n_pruned, "pruned")) if n]
     stop = getattr(search, "stop_reason_", None)
-    end = f", ended by <code>{_escape(stop)}</code>" if stop else ""
+    end = f", ended by <code>{escape(stop)}</code>" if stop else ""
     head = f"<p>{', '.join(counts)}{end}</p>"
     index = getattr(search, "best_index_", None)
-    table = ""
+    held = ""
     if index is not None and index < len(trials):
         best = trials[index]
-        rows = [(_code(name), _code(_say(value))) for name, value in best.params.items()]
+        rows = [(code(name), code(say(value))) for name, value in best.params.items()]
         score = getattr(search, "best_score_", best.score)
         caption = f"Best: trial {best.number}"
         if score is not None:
             caption += f", score {score:.5g}"
-        table = f"<div><b>{caption}</b>{_table((), rows)}</div>"
-    return f'{head}<div class="found">{table}{_convergence(trials)}</div>'
+        held = f"<div><b>{caption}</b>{table((), rows)}</div>"
+    return f'{head}<div class="found">{held}{_convergence(trials)}</div>'
 
 
-def _space_table(space: Space) -> str:
+def space_table(space: Space) -> str:
     many = len(space.branches) > 1
     rows = []
     for number, branch in enumerate(space.branches):
         for name, column in branch.items():
-            row = (_code(name), *map(_escape, _describe(space.dimensions[column])))
+            row = (code(name), *map(escape, _describe(space.dimensions[column])))
             rows.append((*row, str(number)) if many else row)
-    return _table(("parameter", "kind", "range", "scale", *(["branch"] * many)), rows)
+    return table(("parameter", "kind", "range", "scale", *(["branch"] * many)), rows)
 
 
 def _describe(dimension: Dimension) -> tuple[str, str, str]:
@@ -95,7 +98,7 @@ def _describe(dimension: Dimension) -> tuple[str, str, str]:
         scale = "logarithmic" if dimension.log else "linear"
         return kind, f"{dimension.low:.6g} to {dimension.high:.6g}", scale
     if isinstance(dimension, Categorical):
-        choices = [_say(value) for value in dimension.categories[:_MOST_CHOICES]]
+        choices = [say(value) for value in dimension.categories[:_MOST_CHOICES]]
         more = len(dimension.categories) - len(choices)
         text = ", ".join(choices) + (f" and {more} more" if more else "")
         return ("ordered" if dimension.ordered else "categorical"), text, ""
@@ -140,14 +143,14 @@ def _convergence(trials: Sequence[Trial]) -> str:
     )
 
 
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """Make a table of cells that are escaped already."""
     top = "".join(f"<th>{cell}</th>" for cell in head)
     body = "".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>" for row in rows)
     return f"<table>{f'<thead><tr>{top}</tr></thead>' if top else ''}<tbody>{body}</tbody></table>"
 
 
-def _say(value: Any) -> str:
+def say(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:.6g}"
     if isinstance(value, Mapping):
@@ -160,9 +163,9 @@ def _cut(text: str) -> str:
     return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
 
 
-def _escape(text: Any) -> str:
-    return html.escape(str(text))
+def escape(text: Any) -> str:
+    return html.escape(str(text).translate(_CONTROL))
 
 
-def _code(text: str) -> str:
-    return f"<code>{_escape(text)}</code>"
+def code(text: str) -> str:
+    return f"<code>{escape(text)}</code>"

@@ -1,8 +1,8 @@
 """What displays and importances are made of: the trials of a search, wherever they come from."""
 
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -34,6 +34,8 @@ class Source:
         Number of the trial that had the estimator's own parameters.
     score_name : str
         That of the metric, if it has one.
+    header : dict
+        The first line of the journal, if they come from one.
     """
 
     trials: list[Trial]
@@ -41,6 +43,7 @@ class Source:
     optimizer: Optimizer | None = None
     untuned: int | None = None
     score_name: str = "score"
+    header: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def best(self) -> Trial | None:
@@ -175,7 +178,8 @@ def _from_journal(path: str | os.PathLike[str], space: Any) -> Source:
         replay.apply(record)
     scoring, metric = study.get("scoring"), study.get("metric")
     name = metric or (scoring if isinstance(scoring, str) else "score")
-    return _made([replay.trials[n] for n in sorted(replay.trials)], Space(space), score_name=name)
+    trials = [replay.trials[n] for n in sorted(replay.trials)]
+    return _made(trials, Space(space), score_name=name, header=replay.header or {})
 
 
 def _made(trials: Sequence[Trial], space: Space | None, **known: Any) -> Source:

@@ -22,10 +22,11 @@ from sklearn_lepton.exceptions import SearchInterruptedWarning, SpaceExhaustedWa
 from sklearn_lepton.optimizers._base import Optimizer
 from sklearn_lepton.optimizers._grid import GridOptimizer
 from sklearn_lepton.optimizers._registry import optimizer_class
+from sklearn_lepton.report._write import ReportMixin
 from sklearn_lepton.space import Space
 
 
-class TuneResult:
+class TuneResult(ReportMixin):
     """What `tune` has found; callbacks see it grow.
 
     The attributes that a fitted search has, too, have the same names, so that whatever reads a

@@ -65,7 +65,7 @@ class ParallelCoordinatesDisplay:
         scores: FloatArray,
         score_name: str = "score",
     ) -> None:
-        self._scales = scales
+        self.scales = scales
         self.names = [scale.label for scale in scales]
         self.units = units
         self.scores = scores
@@ -153,9 +153,9 @@ class ParallelCoordinatesDisplay:
         )
         self.lines_.set_clim(low, high)
         ax.add_collection(self.lines_)
-        for place, scale in zip(places, self._scales, strict=True):
+        for place, scale in zip(places, self.scales, strict=True):
             ax.axvline(place, color="0.25", lw=0.9, zorder=3)
-            for unit, text in _ticks(scale):
+            for unit, text in axis_ticks(scale):
                 ax.annotate(
                     text,
                     (place, unit),
@@ -183,11 +183,11 @@ class ParallelCoordinatesDisplay:
     def _steps_aside(self) -> FloatArray:
         """Return small steps, the same each time, that keep lines through a choice apart."""
         rows = np.mod(np.arange(len(self.units)) * 0.618034, 1.0) - 0.5
-        widths = [0.0 if s.labels is None else 0.5 / len(s.labels) for s in self._scales]
+        widths = [0.0 if s.labels is None else 0.5 / len(s.labels) for s in self.scales]
         return np.outer(rows, widths)
 
 
-def _ticks(scale: Scale) -> list[tuple[float, str]]:
+def axis_ticks(scale: Scale) -> list[tuple[float, str]]:
     """Return places from 0 to 1 on an axis and what is written there."""
     if scale.labels is not None:
         n_labels = len(scale.labels)

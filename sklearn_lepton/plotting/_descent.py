@@ -84,7 +84,7 @@ class SwarmDisplay:
         scores: FloatArray,
         best: int | None,
     ) -> None:
-        self._scales = scales
+        self.scales = scales
         self.names = [scale.label for scale in scales]
         self.values = values
         self.paths = paths
@@ -171,7 +171,7 @@ class SwarmDisplay:
                 label="best",
             )
         ax.scatter([], [], s=44, color=GREY, edgecolor="black", lw=0.7, label="last of a particle")
-        for which, scale in zip("xy", self._scales, strict=True):
+        for which, scale in zip("xy", self.scales, strict=True):
             scale.draw(ax, which)
         ax.legend(
             frameon=False,
@@ -208,7 +208,7 @@ class SwarmDisplay:
     def _spread_out(self) -> FloatArray:
         """Return the values, those of choices moved apart a little."""
         values = self.values.copy()
-        for column, scale in enumerate(self._scales):
+        for column, scale in enumerate(self.scales):
             if scale.labels is not None:
                 step = (0.7548777, 0.5698403)[column]
                 values[:, column] += 0.5 * (np.mod(np.arange(len(values)) * step, 1.0) - 0.5)

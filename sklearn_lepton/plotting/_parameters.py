@@ -91,7 +91,7 @@ class ParameterDisplay:
         kind: str,
         score_name: str = "score",
     ) -> None:
-        self._scales = scales
+        self.scales = scales
         self.names = [scale.label for scale in scales]
         self.grids = grids
         self.means = means
@@ -190,7 +190,7 @@ class ParameterDisplay:
         return self
 
     def _draw(self, ax: Any, row: int, limits: tuple[float, float]) -> None:
-        scale, grid = self._scales[row], self.grids[row]
+        scale, grid = self.scales[row], self.grids[row]
         mean, half = self.means[row], _BAND * self.stds[row]
         known = np.isfinite(self.values[row])
         scored = known & np.isfinite(self.scores)
@@ -280,7 +280,7 @@ class MapDisplay:
         best: int | None,
         score_name: str = "score",
     ) -> None:
-        self._scales = scales
+        self.scales = scales
         self.names = [scale.label for scale in scales]
         self.maps = maps
         self.values = values
@@ -354,8 +354,8 @@ class MapDisplay:
                 axes.set_axis_off()
                 continue
             drawn = self._draw(axes, (column, row + 1), levels)
-            self._scales[column].draw(axes, "x", with_label=row == n_rows - 1)
-            self._scales[row + 1].draw(axes, "y", with_label=column == 0)
+            self.scales[column].draw(axes, "x", with_label=row == n_rows - 1)
+            self.scales[row + 1].draw(axes, "y", with_label=column == 0)
             axes.tick_params(labelbottom=row == n_rows - 1, labelleft=column == 0)
         places = self.axes_.ravel().tolist()
         self.figure_.colorbar(
@@ -368,7 +368,7 @@ class MapDisplay:
 
     def _draw(self, ax: Any, pair: tuple[int, int], levels: FloatArray) -> Any:
         held = self.maps[pair]
-        x, y = (self._scales[position] for position in pair)
+        x, y = (self.scales[position] for position in pair)
         mean = np.ma.masked_invalid(np.maximum(held["mean"], levels[0]))
         if x.labels is None and y.labels is None and min(mean.shape) > 1:
             drawn = ax.contourf(held["x"], held["y"], mean, levels=levels, cmap=COLOUR_MAP)

@@ -1,0 +1,210 @@
+"""What a report knows of a search before a page is made of it."""
+
+import ast
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from sklearn_lepton._choice import candidates, standard_error
+from sklearn_lepton._honest import indistinguishable, optimism
+from sklearn_lepton._source import Source, read_source
+from sklearn_lepton._trial import Trial
+from sklearn_lepton._values import Opaque, plain
+from sklearn_lepton.importance import parameter_importance
+from sklearn_lepton.plotting._scale import Scale, scales_of
+
+_MOST_SCALES = 20
+
+
+@dataclass(frozen=True)
+class Findings:
+    """A search as a report sees it.
+
+    Attributes
+    ----------
+    source : Source
+    search : object
+        What was given: a fitted search, a result, a path, an optimizer or trials.
+    """
+
+    source: Source
+    search: Any
+
+    @property
+    def trials(self) -> list[Trial]:
+        """The finished trials, in the order of their numbers."""
+        return self.source.trials
+
+    @cached_property
+    def best(self) -> Trial | None:
+        """The trial that the search has chosen; the best one where it does not say."""
+        index = getattr(self.search, "best_index_", None)
+        trials = getattr(self.search, "trials_", [])
+        if index is not None and index < len(trials):
+            return trials[index]  # type: ignore[no-any-return]
+        return self.source.best
+
+    @cached_property
+    def ranked(self) -> list[Trial]:
+        """The trials that can be chosen, the best first."""
+        return candidates(self.trials)
+
+    @cached_property
+    def close(self) -> list[Trial]:
+        """Those that the splits cannot tell from the best; empty where a split is all there is."""
+        return indistinguishable(self.trials) if self.n_splits > 1 else []
+
+    @cached_property
+    def optimism(self) -> float:
+        """How much too good the best score is; NaN if unknown."""
+        return optimism(self.trials) if self.n_splits > 1 else math.nan
+
+    @property
+    def n_splits(self) -> int:
+        """Number of splits of the trials that can be chosen; 0 if they do not tell."""
+        counts = {len(trial.split_scores) for trial in self.ranked}
+        return counts.pop() if len(counts) == 1 else 0
+
+    @cached_property
+    def untuned(self) -> Trial | None:
+        """The trial with the estimator's own parameters, if it has a score."""
+        number = self.source.untuned
+        found = [t for t in self.trials if t.number == number and t.score is not None]
+        return found[0] if found else None
+
+    @property
+    def error(self) -> float:
+        """Standard error of the best score over the splits; 0.0 if unknown."""
+        return 0.0 if self.best is None else standard_error(self.best.split_scores)
+
+    @property
+    def is_minimized(self) -> bool:
+        """Whether the scores are the values of a function times -1."""
+        study = self.source.header.get("study", {})
+        return bool(getattr(self.search, "minimize", False) or study.get("minimize", False))
+
+    @cached_property
+    def importance(self) -> Any:
+        """What `parameter_importance` says; None if the trials are too few."""
+        try:
+            return parameter_importance(self.source)
+        except ValueError:
+            return None
+
+    @cached_property
+    def importance_of_better(self) -> Any:
+        """The same with the worse half of the scores taken for equal."""
+        return parameter_importance(self.source, quantile=0.5)
+
+    @cached_property
+    def scales(self) -> list[Scale]:
+        """The axes of at most 20 parameters, those that matter most first."""
+        scales = scales_of(self.source.space)
+        if self.importance is not None:
+            share = dict(
+                zip(self.importance.names, shares_of(self.importance)[0].tolist(), strict=True)
+            )
+            first = self.importance.names[0]
+            scales.sort(key=lambda scale: -share.get(scale.name or first, 0.0))
+        return scales[:_MOST_SCALES]
+
+    def scales_of_best(self) -> list[Scale]:
+        """Return the axes of those parameters that the best trial has."""
+        best = self.source.best
+        if best is None:
+            return []
+        is_active = self.source.space.is_active(np.array([best.point]))[0]
+        return [scale for scale in self.scales if is_active[scale.column]]
+
+
+def read_findings(search: Any, space: Any = None) -> Findings:
+    """Read what a report is made of.
+
+    Parameters
+    ----------
+    search : search, TuneResult, Optimizer, path of a journal or sequence of Trial
+    space : Space, dict, list of dict or None, default=None
+        Needed with a sequence of trials.
+
+    Returns
+    -------
+    findings : Findings
+    """
+    source = read_source(search, space)
+    n_scored = sum(trial.score is not None for trial in source.trials)
+    if n_scored >= 4 and source.best is not None:
+        # One model for all pictures.
+        source = replace(source, optimizer=source.modeller())
+    return Findings(source, search)
+
+
+def shares_of(found: Any) -> tuple[Any, Any]:
+    """Return the share of each parameter, half of its interactions included, with errors.
+
+    Parameters
+    ----------
+    found : Bunch
+        Of `parameter_importance`.
+
+    Returns
+    -------
+    shares, errors : ndarray of shape (n_names,)
+    """
+    each = found.importances + found.interactions.sum(axis=2) / 2
+    shares = found.importances_mean + found.interactions_mean.sum(axis=1) / 2
+    return shares, np.sqrt(np.mean((each - shares) ** 2, axis=0))
+
+
+def last_line(text: str) -> str:
+    """Return the last line of a traceback that says something."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return lines[-1] if lines else "no reason was given"
+
+
+def failure_of(trial: Trial) -> str:
+    """Return the traceback of a trial that failed, or what is known instead."""
+    for row in trial.rows:
+        if row.get("fit_error"):
+            return str(row["fit_error"])
+    if trial.status != "failed":
+        return ""
+    return "The score was not finite." if trial.rows else "No reason was given."
+
+
+def to_code(params: Mapping[str, Any], call: str | None) -> str:
+    """Write parameters as Python to paste.
+
+    Parameters
+    ----------
+    params : dict
+    call : str or None
+        What is done with them, in the last line.
+
+    Returns
+    -------
+    code : str
+    """
+    lines = [f"    {name!r}: {_literal(value)}" for name, value in params.items()]
+    return "\n".join(["params = {", *lines, "}", *([call] if call else [])])
+
+
+def _literal(value: Any) -> str:
+    value = plain(value)
+    if isinstance(value, float) and not math.isfinite(value):
+        return f'float("{value!r}"),'
+    text = repr(value)
+    if isinstance(value, Opaque):
+        return f"...,  # {_one_line(value.text)}"
+    try:
+        ast.parse(text, mode="eval")
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return f"...,  # {_one_line(text)}"
+    return f"{text},"
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())

@@ -1,0 +1,416 @@
+"""Reports: what stands on the page, that nothing breaks out of it, and what a browser shows."""
+
+import html.parser
+import json
+import math
+import re
+import shutil
+import subprocess
+import sys
+import warnings
+
+import numpy as np
+import pytest
+import subjects
+from sklearn.datasets import load_iris
+from sklearn.exceptions import NotFittedError
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import SVC
+from sklearn.tree import DecisionTreeClassifier
+
+from sklearn_lepton import BayesSearchCV, SwarmSearchCV, tune
+from sklearn_lepton.exceptions import JournalMismatchError
+from sklearn_lepton.optimizers import BayesOptimizer, RandomOptimizer
+from sklearn_lepton.report import write_report
+
+PICTURES = {"convergence", "parameters", "importance", "map", "coordinates", "timeline"}
+NASTY = (
+    "</script><script>alert(1)</script><img src=//e.example/x onerror='alert(\"2\")'>"
+    "\u2028é\ud800\0"
+)
+X, y = load_iris(return_X_y=True)
+
+
+class Page(html.parser.HTMLParser):
+    """The parts of a page, as a browser would see them."""
+
+    def __init__(self, path):
+        super().__init__()
+        self.tags, self.scripts, self.words, self._inside = [], [], [], ""
+        self.source = path.read_text(encoding="utf-8")
+        self.feed(self.source)
+        self.text = " ".join(" ".join(self.words).split())
+        self.data = json.loads(self.scripts[0])
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+        self._inside = tag
+        if tag == "script":
+            self.scripts.append("")
+
+    def handle_endtag(self, tag):
+        self._inside = ""
+
+    def handle_data(self, data):
+        if self._inside == "script":
+            self.scripts[-1] += data
+        elif self._inside != "style":
+            self.words.append(data)
+
+
+def told(entries=subjects.MIXED, n_trials=24, kind=RandomOptimizer, n_splits=3):
+    """Make an optimizer with complete, failed and pruned trials."""
+    rng = np.random.default_rng(0)
+    optimizer = kind(entries, seed=0)
+    while len(optimizer.trials) < n_trials:
+        for trial in optimizer.ask(4):
+            values = [v for v in trial.params.values() if isinstance(v, float) and v > 0]
+            score = -sum(abs(math.log10(v)) for v in values)
+            splits = (score + 0.1 * rng.standard_normal(n_splits)).tolist()
+            row = {"start_time": 1e9 + trial.number, "fit_time": 0.5, "score_time": 0.1}
+            rows = [row | {"worker": k % 2} for k in range(n_splits)]
+            done = trial.complete(np.mean(splits), split_scores=splits, rows=rows, seconds=1.5)
+            if trial.number % 8 == 5:
+                error = f"Traceback\n  File 'a'\nValueError: no luck, {NASTY}"
+                done = trial.fail(rows=[rows[0] | {"fit_error": error}, {}, {}])
+            elif trial.number % 8 == 6:
+                done = trial.prune((score, 0.1), split_scores=[score, *[math.nan] * (n_splits - 1)])
+            optimizer.tell([done])
+    return optimizer
+
+
+@pytest.fixture(scope="module")
+def search(tmp_path_factory):
+    """A search with a journal, in a space with branches, some of whose trials fail."""
+    journal = tmp_path_factory.mktemp("report") / "study.jsonl"
+    space = [
+        {
+            "clf": [SVC()],
+            "clf__C": (1e-2, 1e2, "log-uniform"),
+            "clf__kernel": ["rbf", "linear", NASTY],
+        },
+        {"clf": [DecisionTreeClassifier(random_state=0)], "clf__max_depth": (1, 9, "int")},
+    ]
+    pipeline = Pipeline([("scale", StandardScaler()), ("clf", SVC())])
+    search = BayesSearchCV(pipeline, space, n_iter=16, cv=3, random_state=0, journal=journal)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of fits that failed
+        search.fit(X, y)
+    assert {"complete", "failed"} == {trial.status for trial in search.trials_}
+    return search
+
+
+@pytest.fixture(scope="module")
+def page(search, tmp_path_factory):
+    return Page(search.report(tmp_path_factory.mktemp("report") / "report.html"))
+
+
+# What stands on it.
+
+
+def test_the_page_says_what_was_asked_and_found(search, page):
+    for text in (
+        "BayesSearchCV of Pipeline",
+        "150 rows, 4 columns",
+        "n_iter=16",
+        "3, by cv=3",
+        f"{search.optimizer_.seed}",
+        "scikit-learn",
+        "logarithmic",
+        "estimator.set_params(**params)",
+        f"{search.best_score_:.5g}",
+        f"Trial {search.best_index_};",
+        "standard error",
+        "Where the budget went",
+        "trials failed",
+    ):
+        assert text in page.text
+
+
+def test_all_pictures_have_their_arrays(search, page):
+    assert set(page.data["pictures"]) == PICTURES
+    assert not page.data["missing"]
+    [log] = [p for p in page.data["pictures"]["parameters"] if p["label"] == "clf__C"]
+    assert log["log"]
+    rows = [t.params.get("clf__C") for t in search.trials_]
+    assert log["values"] == [None if v is None else pytest.approx(v, rel=1e-5) for v in rows]
+    assert page.data["best"] == search.best_index_
+
+
+def test_the_table_has_all_trials_with_their_values(search, page):
+    trials = page.data["trials"]
+    assert trials["number"] == [t.number for t in search.trials_]
+    assert trials["status"] == [t.status for t in search.trials_]
+    expected = [
+        None if t.score is None else pytest.approx(t.score, rel=1e-5) for t in search.trials_
+    ]
+    assert trials["score"] == expected
+    assert {c["name"] for c in page.data["columns"]} == {
+        "clf", "clf__C", "clf__kernel", "clf__max_depth",
+    }  # fmt: skip
+    for row, trial in enumerate(search.trials_):
+        why = trials["why"][row]
+        assert (why is None) == (trial.status != "failed")
+        if why is not None:
+            last, full = page.data["reasons"][why]
+            assert "\n" not in last
+            assert full.startswith("Traceback")
+
+
+def test_the_code_gives_the_best_parameters(search, page):
+    [code] = re.findall(r"params = \{.*?\n\}", page.source, re.DOTALL)
+    names = {"SVC": SVC, "DecisionTreeClassifier": DecisionTreeClassifier}
+    exec(html.unescape(code), names)
+    assert repr(names["params"]) == repr(dict(search.best_params_))
+
+
+def test_values_that_are_no_code_are_named_in_comments(tmp_path):
+    result = tune(lambda p: p["x"], {"x": [0.5, math.inf], "f": [print, test_the_code]}, n_iter=3)
+    page = Page(result.report(tmp_path / "a.html"))
+    [code] = re.findall(r"params = \{.*?\n\}", page.source, re.DOTALL)
+    compile(html.unescape(code), "report", "exec")
+
+
+def test_the_code():
+    """A function to be tuned."""
+
+
+# That nothing breaks out.
+
+
+def test_what_values_and_errors_hold_stays_text(search, page, tmp_path):
+    of_optimizer = Page(
+        write_report(told({"x": (0.1, 1.0, "uniform"), NASTY: [NASTY, "b"]}), tmp_path / "a.html")
+    )
+    for held in (page, of_optimizer):
+        assert [tag for tag, _ in held.tags].count("script") == 2
+        assert not [tag for tag, _ in held.tags if tag == "img"]
+        assert not [name for _, attrs in held.tags for name in attrs if name.startswith("on")]
+    assert any(
+        "alert(1)" in text for c in of_optimizer.data["columns"] for text in c.get("texts", ())
+    )
+    assert any("alert(1)" in full for _, full in of_optimizer.data["reasons"])
+    title = Page(search.report(tmp_path / "b.html", title="<b>&"))
+    assert "<title>&lt;b&gt;&amp;</title>" in title.source
+
+
+def test_nothing_is_loaded(page):
+    for _, attrs in page.tags:
+        for name in ("src", "href", "data", "action", "poster", "srcset"):
+            assert (attrs.get(name) or "#").startswith(("#", "data:,"))
+    style = re.search(r"<style>(.*?)</style>", page.source, re.DOTALL)[1]
+    assert "url(" not in style
+    assert "@import" not in style
+    assert "innerHTML" not in page.scripts[1]
+    [policy] = [
+        a["content"] for t, a in page.tags if a.get("http-equiv") == "Content-Security-Policy"
+    ]
+    assert policy.startswith("default-src 'none';")
+
+
+def test_matplotlib_and_pandas_are_not_needed(monkeypatch, tmp_path):
+    for name in ("matplotlib", "matplotlib.pyplot", "pandas"):
+        monkeypatch.setitem(sys.modules, name, None)
+    page = Page(write_report(told(), tmp_path / "a.html"))
+    assert set(page.data["pictures"]) == PICTURES
+
+
+def test_500_trials_of_20_parameters_take_less_than_2_mb(tmp_path):
+    entries = {
+        f"preprocess__numeric__step_{k}__alpha": (1e-5, 10.0, "log-uniform") for k in range(18)
+    }
+    entries |= {"kind": [f"a category {k}" for k in range(12)], "flag": [None, True]}
+    path = write_report(told(entries, 500, n_splits=5), tmp_path / "a.html")
+    assert 100_000 < path.stat().st_size < 2_000_000
+
+
+# Where the trials come from.
+
+
+def test_every_search_has_it(search_class, probe, numbered, tmp_path):
+    search = search_class(probe, {"x": (0.0, 1.0, "uniform")}, n_iter=6, cv=2, random_state=0).fit(
+        *numbered
+    )
+    assert search.report(tmp_path / "a.html") == tmp_path / "a.html"
+    page = Page(tmp_path / "a.html")
+    assert f"{search_class.__name__} of Probe" in page.text
+    assert "map" in page.data["missing"]  # there is one parameter
+
+
+def test_a_journal_alone_is_enough(search, page, tmp_path):
+    from_journal = Page(write_report(search.journal, tmp_path / "a.html"))
+    assert set(from_journal.data["pictures"]) == PICTURES
+    assert from_journal.data["trials"] == page.data["trials"]
+    for text in ("Search of Pipeline", "150 rows, 4 columns", f"Trial {search.best_index_};"):
+        assert text in from_journal.text
+
+
+def test_a_function_to_minimize(tmp_path):
+    def loss(params):
+        if params["x"] > 0.9:
+            raise ValueError("too large")
+        return params["x"] + 2.0
+
+    journal = tmp_path / "a.jsonl"
+    space = {"x": (0.0, 1.0, "uniform"), "n": (1, 100, "log-int")}
+    result = tune(loss, space, n_iter=20, minimize=True, random_state=1, journal=journal)
+    for path in (result.report(tmp_path / "a.html"), write_report(journal, tmp_path / "b.html")):
+        page = Page(path)
+        assert f"least value {result.best_value_:.5g}" in page.text
+        assert "function(params)" in page.text
+        assert "how lucky the best one is cannot be told" in page.text
+        assert page.data["minimized"]
+
+
+def test_trials_with_less_of_a_resource_and_pruned_ones(tmp_path):
+    tree = DecisionTreeClassifier(random_state=0)
+    space = {"max_depth": (1, 9, "int"), "min_samples_leaf": (1, 20, "log-int")}
+    options = {"n_iter": 20, "cv": 3, "random_state": 0}
+    search = SwarmSearchCV(tree, space, resource="n_samples", **options).fit(X, y)
+    page = Page(search.report(tmp_path / "a.html"))
+    shares = page.data["trials"]["resource"]
+    assert min(shares) < 1 == max(shares)
+    assert "less of the resource" in page.text
+    page = Page(write_report(told(), tmp_path / "b.html", space=None))
+    assert {"complete", "failed", "pruned"} == set(page.data["trials"]["status"])
+    assert "pruned" in page.text
+
+
+@pytest.mark.parametrize("n_trials", [1, 3])
+def test_few_trials_leave_pictures_out_and_say_why(n_trials, tmp_path):
+    optimizer = RandomOptimizer({"x": (0.0, 1.0, "uniform"), "y": (0.0, 1.0, "uniform")}, seed=0)
+    optimizer.tell([t.complete(t.params["x"]) for t in optimizer.ask(n_trials)])
+    page = Page(write_report(optimizer, tmp_path / "a.html"))
+    assert {"importance", "parameters", "map", "timeline"} == set(page.data["missing"])
+    assert set(page.data["pictures"]) == {"convergence", "coordinates"}
+
+
+def test_a_search_in_which_all_failed(probe, numbered, tmp_path):
+    search = BayesSearchCV(
+        probe.set_params(outcome="raise"), {"x": (0.0, 1.0, "uniform")}, n_iter=3, cv=2
+    )
+    with pytest.raises(ValueError, match="no luck"):
+        search.fit(*numbered)
+    page = Page(search.report(tmp_path / "a.html"))
+    assert "there is no result" in page.text
+    assert "3 of 3 trials failed" in page.text
+    assert "convergence" in page.data["missing"]
+
+
+def test_bad_input_is_refused_before_anything_is_written(search, tmp_path):
+    with pytest.raises(FileNotFoundError, match="make it first"):
+        search.report(tmp_path / "no" / "a.html")
+    with pytest.raises(NotFittedError, match="fit"):
+        write_report(BayesSearchCV(SVC()), tmp_path / "a.html")
+    with pytest.raises(TypeError, match="a fitted search"):
+        write_report(3, tmp_path / "a.html")
+    (tmp_path / "b").write_text("no journal")
+    with pytest.raises(JournalMismatchError):
+        write_report(tmp_path / "b", tmp_path / "a.html")
+    assert not (tmp_path / "a.html").exists()
+
+
+# What it advises.
+
+
+def scored(score, n_trials=40, entries=None):
+    """Make an optimizer with trials scored on three splits with a little noise."""
+    entries = entries or {
+        "a": (1e-3, 1e3, "log-uniform"), "b": (0.0, 1.0, "uniform"), "n": (1, 50, "int"),
+    }  # fmt: skip
+    rng = np.random.default_rng(0)
+    optimizer = RandomOptimizer(entries, seed=0)
+    for trial in optimizer.ask(n_trials):
+        value = score(trial.params, trial.number)
+        splits = (value + 0.01 * rng.standard_normal(3)).tolist()
+        optimizer.tell([trial.complete(np.mean(splits), split_scores=splits, seconds=1.0)])
+    return optimizer
+
+
+def advice_on(search, tmp_path):
+    return Page(write_report(search, tmp_path / "a.html")).text
+
+
+def test_a_parameter_at_the_end_of_its_range_is_to_be_let_go_on(tmp_path):
+    optimizer = scored(lambda p, _: math.log10(p["a"]))
+    optimizer.enqueue([{"a": 1000.0, "b": 0.5, "n": 7}])
+    [trial] = optimizer.ask()
+    optimizer.tell([trial.complete(4.0, split_scores=[3.9, 4.0, 4.1])])
+    assert "a is 1000 in the best trial, at an end of its range" in advice_on(optimizer, tmp_path)
+
+
+def test_natural_ends_are_left_alone(tmp_path):
+    text = advice_on(scored(lambda p, _: -p["n"] - p["b"], 200), tmp_path)
+    assert "at an end of its range" not in text
+
+
+def test_a_parameter_without_effect_is_to_be_fixed(tmp_path):
+    text = advice_on(scored(lambda p, _: math.log10(p["a"]) + p["b"] * 3, 80), tmp_path)
+    assert "No effect of n is seen" in text
+
+
+def test_no_advice_to_fix_what_matters(tmp_path):
+    text = advice_on(
+        scored(lambda p, _: math.log10(p["a"]) / 6 + p["b"] + p["n"] / 50, 60), tmp_path
+    )
+    assert "No effect of" not in text
+
+
+def test_it_says_whether_it_still_became_better(tmp_path):
+    assert "more trials are likely to help" in advice_on(scored(lambda _, k: k), tmp_path)
+    assert "n_iter_no_change=15" in advice_on(scored(lambda _, k: min(k, 9) - 0.3 * k), tmp_path)
+
+
+def test_a_best_trial_that_is_none_is_told(tmp_path):
+    text = advice_on(scored(lambda _, k: 5.0 * (k == 7)), tmp_path)
+    assert "The splits tell the best trial from all others." in text
+    text = advice_on(scored(lambda _, k: 0.0), tmp_path)
+    assert re.search(r"These splits cannot tell \d+ of 39 other trials", text)
+    untuned = BayesSearchCV(SVC(), {"C": (0.5, 2.0, "uniform")}, n_iter=8, cv=3, random_state=0)
+    assert "untuned estimator" in advice_on(untuned.fit(X, y), tmp_path)
+
+
+# What a browser makes of it.
+
+CHROMIUM = next(
+    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
+)
+FLAGS = [
+    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+    "--enable-logging=stderr", "--virtual-time-budget=5000", "--dump-dom",
+]  # fmt: skip
+
+
+def browse(path, tmp_path, width):
+    """Return the page after its scripts ran, the console and the addresses asked for."""
+    log = tmp_path / "net.json"
+    command = [CHROMIUM, *FLAGS, f"--user-data-dir={tmp_path / 'profile'}", f"--log-net-log={log}"]
+    done = subprocess.run(
+        [*command, f"--window-size={width},900", path.as_uri()],
+        capture_output=True, text=True, timeout=100,
+    )  # fmt: skip
+    console = [line for line in done.stderr.splitlines() if "CONSOLE" in line]
+    asked = set(re.findall(r'"url":"([^"]+)"', log.read_text(encoding="utf-8")))
+    return done.stdout, console, {url for url in asked if url.startswith("http")}
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium")
+@pytest.mark.parametrize("width", [400, 1400])
+def test_a_browser_draws_everything_without_an_error_or_a_request(width, search, tmp_path):
+    optimizer = told({**subjects.MIXED, NASTY: [NASTY, "b"]}, kind=BayesOptimizer)
+    for name, path in {
+        "search": search.report(tmp_path / "search.html"),
+        "told": write_report(optimizer, tmp_path / "told.html"),
+    }.items():
+        dom, console, asked = browse(path, tmp_path / name, width)
+        assert not console
+        assert not {url for url in asked if "e.example" in url}
+        assert set(re.search(r'data-drawn="([^"]*)"', dom)[1].split()) == PICTURES
+        assert dom.count("<svg") > 8
+        assert "NaN" not in re.sub(r"<script.*?</script>", "", dom, flags=re.DOTALL)
+        assert dom.count("<tr data-row") == len(path and Page(path).data["trials"]["number"])
+        assert not re.search(
+            r"<img|onerror=", re.sub(r"<script.*?</script>", "", dom, flags=re.DOTALL)
+        )
