@@ -78,13 +78,13 @@ def test_the_code_of_a_document_runs(path):
 @pytest.mark.documents
 @pytest.mark.parametrize("path", _params(EXAMPLES))
 def test_an_example_runs(path):
-    started = time.monotonic()
+    started = time.process_time()
     try:
         runpy.run_path(str(path), run_name="__main__")
     except ModuleNotFoundError as error:
         _raise_unless_of_an_extra(error)
         pytest.skip(str(error))
-    assert time.monotonic() - started < 100, "an example is to be read, not waited for"
+    assert time.process_time() - started < 60, "an example is to be read, not waited for"
 
 
 @pytest.mark.parametrize("name", MODULES)
