@@ -8,7 +8,7 @@ from sklearn_lepton import SwarmSearchCV
 
 pytestmark = [
     pytest.mark.frameworks,
-    pytest.mark.filterwarnings("ignore::DeprecationWarning:(scikeras|keras|torch)"),
+    cases.OF_KERAS,
 ]
 
 
