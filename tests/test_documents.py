@@ -40,7 +40,7 @@ def _blocks(path):
 
 
 def _params(paths):
-    """Yield them, and mark what needs a framework: those are run where all of them are installed."""
+    """Yield them; what needs a framework is marked, and run where all of them are installed."""
     for path in paths:
         needed = FRAMEWORKS & set(IMPORT.findall(path.read_text(encoding="utf-8")))
         marks = [pytest.mark.frameworks] * bool(needed) + [cases.OF_KERAS] * ("keras" in needed)

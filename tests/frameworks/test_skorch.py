@@ -27,7 +27,7 @@ def data():
 
 
 def few_epochs_first(network, data, **params):
-    """Return a search whose scores tell fits and epochs, and the fits that each trial should have had."""
+    """Return a search with scores of fits and epochs, and the fits that trials should have had."""
     from networks import fits_and_epochs_scorer
 
     net = network(max_epochs=9, warm_start=True, iterator_train__batch_size=100)
