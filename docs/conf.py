@@ -20,17 +20,18 @@ extensions = [
     "sphinx.ext.mathjax",
     "sphinx_gallery.gen_gallery",
 ]
-exclude_patterns = ["_build", "README.md"]
+exclude_patterns = ["_build", "_templates", "README.md"]
 html_title = "sklearn-lepton"
 html_theme = "pydata_sphinx_theme"
 html_static_path = ["_static"]
+templates_path = ["_templates"]
 html_theme_options = {
-    "header_links_before_dropdown": 4,
+    "navbar_center": [],
     "navigation_with_keys": False,
     "show_prev_next": False,
 }
-# The pages are few: the header lists them all.
-html_sidebars = {"**": []}
+# The sidebar lists the pages, which are too many for the header.
+html_sidebars = {"**": ["pages"]}
 
 myst_enable_extensions = ["dollarmath"]
 myst_heading_anchors = 3

@@ -70,9 +70,12 @@ print(f"log loss {-search.best_score_:.3f} with {search.best_params_}")
 # The learning rate decides; trials with few epochs show that as well as those with all.
 
 epochs = search.cv_results_["n_resources"]
-rates = [trial.params["net__model__rate"] for trial in search.trials_]
+rates = np.array([trial.params["net__model__rate"] for trial in search.trials_])
 figure, axis = plt.subplots(figsize=(7, 4), layout="constrained")
-dots = axis.scatter(rates, -search.cv_results_["mean_test_score"], c=epochs, cmap="Blues", vmin=-3)
+for level in np.unique(epochs):
+    rows = epochs == level
+    losses = -search.cv_results_["mean_test_score"][rows]
+    axis.scatter(rates[rows], losses, label=f"{level} epochs" if level > 1 else "1 epoch")
 axis.set(xlabel="learning rate", ylabel="log loss over 2 splits", xscale="log", yscale="log")
-figure.colorbar(dots, label="epochs")
+axis.legend()
 plt.show()

@@ -16,6 +16,10 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
+# Keras' own, wherever it makes arrays of PyTorch's.
+OF_KERAS = pytest.mark.filterwarnings(
+    "ignore:__array__ implementation doesn't accept a copy:DeprecationWarning:keras"
+)
 RATE = (1e-3, 1e-1, "log-uniform")
 REGULARISED = {"clf__C": (1e-3, 1e2, "log-uniform")}
 

@@ -149,6 +149,7 @@ def test_few_rows_many_columns_doubled_names_and_odd_containers():
     assert search().fit(objects, y).predict(objects).shape == (30,)
 
 
+@pytest.mark.frameworks
 def test_frames_of_polars():
     polars = pytest.importorskip("polars")
     frame = polars.DataFrame({

@@ -2,6 +2,7 @@
 
 import pickle
 
+import cases
 import numpy as np
 import pytest
 from sklearn.base import clone
@@ -10,8 +11,7 @@ from sklearn_lepton import BayesSearchCV, SwarmSearchCV
 
 pytestmark = [
     pytest.mark.frameworks,
-    # Of scikeras and Keras on PyTorch, of a threaded BLAS: none is a matter of the search.
-    pytest.mark.filterwarnings("ignore::DeprecationWarning:(scikeras|keras|torch|imblearn)"),
+    cases.OF_KERAS,
 ]
 
 

@@ -3,6 +3,7 @@
 import warnings
 from itertools import product
 
+import cases
 import numpy as np
 import pytest
 import space_subjects
@@ -148,6 +149,7 @@ def test_two_hundred_samples_of_boosters(name):
     check_booster(name, 200)
 
 
+@pytest.mark.frameworks
 @pytest.mark.parametrize("name", ["NeuralNetClassifier", "NeuralNetRegressor"])
 def test_nets_of_skorch(name):
     torch, skorch = pytest.importorskip("torch"), pytest.importorskip("skorch")
@@ -171,6 +173,18 @@ def test_nets_of_skorch(name):
     assert len(search.trials_) == 3
 
 
+@pytest.mark.frameworks
+@cases.OF_KERAS
+def test_nets_of_scikeras():
+    case = cases.keras()
+    space = Space(default_space(case.estimator, case.X, case.y))
+    assert space.complete({}, case.estimator.get_params()) == {"epochs": 2, "batch_size": None}
+    search = BayesSearchCV(case.estimator, n_iter=3, cv=2, random_state=0, error_score="raise")
+    search.fit(case.X, case.y)
+    assert [trial.status for trial in search.trials_] == ["complete"] * 3
+
+
+@pytest.mark.frameworks
 @pytest.mark.parametrize("name", ["SMOTE", "BorderlineSMOTE", "RandomUnderSampler", "ADASYN"])
 def test_samplers_of_imbalanced_learn(name):
     imblearn = pytest.importorskip("imblearn")
