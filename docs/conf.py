@@ -30,6 +30,7 @@ html_theme_options = {
     "navigation_with_keys": False,
     "show_prev_next": False,
 }
+# Pages of names are titled without their module, which the signature names: it would not fit.
 # The sidebar lists the pages, which are too many for the header.
 html_sidebars = {"**": ["pages"]}
 
