@@ -24,6 +24,7 @@ exclude_patterns = ["_build", "_templates", "README.md"]
 html_title = "sklearn-lepton"
 html_theme = "pydata_sphinx_theme"
 html_static_path = ["_static"]
+html_css_files = ["style.css"]
 templates_path = ["_templates"]
 html_theme_options = {
     "navbar_center": [],
