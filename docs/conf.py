@@ -24,12 +24,14 @@ exclude_patterns = ["_build", "_templates", "README.md"]
 html_title = "sklearn-lepton"
 html_theme = "pydata_sphinx_theme"
 html_static_path = ["_static"]
+html_css_files = ["style.css"]
 templates_path = ["_templates"]
 html_theme_options = {
     "navbar_center": [],
     "navigation_with_keys": False,
     "show_prev_next": False,
 }
+# Pages of names are titled without their module, which the signature names: it would not fit.
 # The sidebar lists the pages, which are too many for the header.
 html_sidebars = {"**": ["pages"]}
 

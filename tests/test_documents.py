@@ -40,11 +40,13 @@ def _blocks(path):
 
 
 def _params(paths):
-    """Yield them; what needs a framework is marked, and run where all of them are installed."""
+    """List them; what needs a framework is marked, and run where all of them are installed."""
+    params = []
     for path in paths:
         needed = FRAMEWORKS & set(IMPORT.findall(path.read_text(encoding="utf-8")))
         marks = [pytest.mark.frameworks] * bool(needed) + [cases.OF_KERAS] * ("keras" in needed)
-        yield pytest.param(path, marks=marks, id=_name(path))
+        params.append(pytest.param(path, marks=marks, id=_name(path)))
+    return params
 
 
 def _raise_unless_of_an_extra(error):
