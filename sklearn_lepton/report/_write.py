@@ -250,7 +250,7 @@ def _about(findings: Findings, best: Trial) -> list[str]:
             "means is in part the luckiest"
         )
     elif math.isfinite(findings.optimism):
-        about.append("by the splits, no part of it is luck")
+        about.append("the splits show no optimism")
     return about
 
 
