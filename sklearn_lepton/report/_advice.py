@@ -127,8 +127,9 @@ def _of_failures(findings: Findings) -> list[Note]:
     line, count = max(reasons.items(), key=lambda item: item[1])
     many = len(failed) >= _MANY_FAILED * len(trials)
     text = (
-        f"{len(failed)} of {len(trials)} trials failed, {count} of them with {code(line[:300])}."
-        f"{' Leave out of the space what cannot work.' if many else ''}"
+        f"{len(failed)} of {len(trials)} trials failed"
+        f"{': leave out of the space what cannot work' * many}. The most frequent error, "
+        f"{count} time{'s' * (count > 1)}: {code(line[:300])}"
     )
     return [Note("warning" if many else "idea", text)]
 

@@ -86,7 +86,9 @@ def _of_search(search: Any) -> Rows:
         rows.append(("splits", f"{getattr(search, 'n_splits_', '?')}, by {way}"))
         limits = [f"{n}={given[n]!r}" for n in _LIMITS if given.get(n) is not None]
         rows.append(("budget", code(", ".join(limits))))
-        ways = [f"{n}={given[n]!r}" for n in _WAYS if given.get(n) not in {None, False}]
+        ways = [
+            f"{n}={given[n]!r}" for n in _WAYS if given[n] is not None and given[n] is not False
+        ]
         if ways:
             rows.append(("ways", code(_cut(", ".join(ways)))))
         rows.append(("chosen by", code(f"refit={_cut(repr(given['refit']))}")))

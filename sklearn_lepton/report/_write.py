@@ -167,7 +167,7 @@ def _read(name: str) -> str:
 
 def _embed(data: Any) -> str:
     """Return JSON in which no browser sees an end of the script, or anything but text."""
-    text = json.dumps(data, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
+    text = json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     for sign in "<>&":
         text = text.replace(sign, f"\\u{ord(sign):04x}")
     return text
@@ -198,7 +198,12 @@ def _tiles(findings: Findings) -> str:
     if findings.untuned is not None:
         tiles.append(("untuned", f"{findings.untuned.score:.5g}"))
     if math.isfinite(findings.optimism):
-        tiles.append(("optimism of the best score", f"{findings.optimism:+.2g}"))
+        tiles.append(
+            (
+                "optimism of the best score",
+                f"{findings.optimism:+.2g}" if findings.optimism else "0",
+            )
+        )
     n_bad = {s: sum(t.status == s for t in trials) for s in ("failed", "pruned")}
     bad = ", ".join(f"{n} {status}" for status, n in n_bad.items() if n)
     tiles.append(("trials", f"{len(trials)}{f' <small>{bad}</small>' if bad else ''}"))
@@ -245,7 +250,7 @@ def _about(findings: Findings, best: Trial) -> list[str]:
             "means is in part the luckiest"
         )
     elif math.isfinite(findings.optimism):
-        about.append("by the splits, no part of it is luck")
+        about.append("the splits show no optimism")
     return about
 
 

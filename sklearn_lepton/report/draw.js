@@ -123,7 +123,7 @@ class Plot {
   axes(x, y, names, withLines = true) {
     const { left, right, top, bottom } = this.inner;
     const group = draw(this.svg, "g", {});
-    for (const [value, text] of ticksOf(y, Math.max(2, Math.floor((bottom - top) / 34)))) {
+    for (const [value, text] of ticksOf(y, Math.max(3, Math.floor((bottom - top) / 34)))) {
       const at = y.at(value);
       if (withLines) draw(group, "line", { class: "lines", x1: left, x2: right, y1: at, y2: at });
       else draw(group, "line", { class: "axis", x1: left - 4, x2: left, y1: at, y2: at });

@@ -155,7 +155,7 @@ function borders(scale, places, limits) {
 
 function drawMap(host, held) {
   const turned = isTurned(held.x, host.clientWidth - 100);
-  const plot = new Plot(host, { height: turned ? 380 : 346, margin: [10, 18, turned ? 76 : 42, 82], label: `Expected score by ${held.x.label} and ${held.y.label}` });
+  const plot = new Plot(host, { height: turned ? 380 : 346, margin: [10, 18, turned ? 76 : 42, held.y.labels ? 104 : 82], label: `Expected score by ${held.x.label} and ${held.y.label}` });
   const { left, right, top, bottom } = plot.inner;
   const x = makeScale(held.x.limits, [left, right], held.x);
   const y = makeScale(held.y.limits, [bottom, top], held.y);
