@@ -41,6 +41,8 @@ class AutoSearchCV(ModelsMixin, BaseOptimizerSearchCV):
         also `Real`, `Integer`, `Categorical` and triples such as
         ``(1e-4, 0.1, "log-uniform")``. A list of dicts is one conditional
         space with one budget.
+        ``"auto"`` is the built-in space of the estimator and of those in it, made for
+        the data that `fit` gets; see `default_space`.
     n_iter : int, default=50
         Budget: number of trials, each of which is fitted on every split.
     scoring : str, callable, list, tuple, dict or None, default=None
@@ -57,7 +59,9 @@ class AutoSearchCV(ModelsMixin, BaseOptimizerSearchCV):
     cv : int, cross-validation generator, iterable or None, default=None
         As for `GridSearchCV`. The splits are made once: all trials see the same.
     verbose : int, default=0
-        As for `GridSearchCV`.
+        1 shows one line with the trials done, the best score, what is tried and the time
+        left; in a log a few lines. From 2 on there is a line for each trial, from 3 on also
+        what `RandomizedSearchCV` prints for each fit.
     pre_dispatch : int or str, default="2*n_jobs"
         As for `GridSearchCV`, on backends of joblib that take whole batches;
         elsewhere a fit is dispatched when a worker is free for it.
@@ -95,10 +99,10 @@ class AutoSearchCV(ModelsMixin, BaseOptimizerSearchCV):
         for an estimator of yours.
     resource : str or None, default=None
         ``"n_samples"`` or the name of an integer parameter, such as ``"n_estimators"``:
-        settings are tried with little of it first, and the best third goes on to three
-        times as much. Only trials with `max_resource` can be the best.
+        settings are tried with little of it first, where that tells what they score with
+        all, and the promising ones go on. Only trials with `max_resource` can be the best.
     min_resource : int or "auto", default="auto"
-        The least resource, which new settings have. Auto is a ninth of the most, of samples
+        The least resource that a setting is tried with. Auto is a ninth of the most, of samples
         enough for each class.
     max_resource : int or "auto", default="auto"
         The most. Auto is all samples of a split's training part, or the estimator's own
