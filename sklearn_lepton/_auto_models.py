@@ -155,6 +155,8 @@ def _has(name: str) -> Any:
     """Make a check that a search has a method: what it has before `fit` follows from the task."""
 
     def check(search: Any) -> bool:
+        if not search.refit:
+            raise AttributeError(f"With refit=False there is no estimator for {name}.")
         if hasattr(search, "best_estimator_"):
             getattr(search.best_estimator_, name)
         elif not is_task(search.estimator):

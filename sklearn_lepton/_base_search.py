@@ -211,7 +211,9 @@ class BaseOptimizerSearchCV(UpdateMixin, ComparisonMixin, ReportMixin, OpenSearc
 
     def _finish_callbacks(self, *, has_failed: bool) -> None:
         """Tell the callbacks that the search is over, and which trial is the best."""
-        wanted = [callback for callback in callbacks_of(self) if hasattr(callback, "finish")]
+        # They may be whatever was refused.
+        own = self.callbacks if isinstance(self.callbacks, Sequence) else [self.callbacks]
+        wanted = [callback for callback in own if hasattr(callback, "finish")]
         row = self._chosen_row() if wanted and not has_failed else None
         for callback in wanted:
             callback.finish(self, None if row is None else self.trials_[row])

@@ -10,6 +10,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.svm import SVC
 
 from sklearn_lepton import BayesSearchCV, Integer, SwarmSearchCV
+from sklearn_lepton._study import Study
 from sklearn_lepton.exceptions import SpaceExhaustedWarning
 
 SPACE = {"x": (0.0, 1.0, "uniform")}
@@ -32,9 +33,18 @@ def test_n_iter_is_the_number_of_trials(search_class, probe, log, numbered, n_it
     assert search.stop_reason_ == "n_iter"
 
 
-def batches(capsys):
-    lines = capsys.readouterr().out.splitlines()
-    return [int(line.split("each of ")[1].split()[0]) for line in lines if "Fitting" in line]
+@pytest.fixture
+def batches(monkeypatch):
+    """The numbers of trials that are asked for at a time."""
+    sizes, ask = [], Study.ask
+
+    def counted(study, n_trials):
+        trials = ask(study, n_trials)
+        sizes.extend([len(trials)] * bool(trials))
+        return trials
+
+    monkeypatch.setattr(Study, "ask", counted)
+    return sizes
 
 
 @pytest.mark.parametrize(
@@ -51,7 +61,7 @@ def batches(capsys):
     ],
 )
 def test_n_points_is_the_size_of_a_batch(
-    search_class, probe, numbered, capsys, n_points, n_jobs, cv, expected
+    search_class, probe, numbered, batches, n_points, n_jobs, cv, expected
 ):
     import joblib
 
@@ -64,9 +74,8 @@ def test_n_points_is_the_size_of_a_batch(
             n_points=n_points,
             n_jobs=n_jobs,
             cv=cv,
-            verbose=1,
         )
-    assert batches(capsys) == expected
+    assert batches == expected
 
 
 # -------------------------------------------------------------- the first trials
