@@ -9,6 +9,7 @@ import numpy as np
 from sklearn.exceptions import NotFittedError
 
 from sklearn_lepton._choice import metric_of
+from sklearn_lepton._dimension import FloatArray
 from sklearn_lepton._journal import Journal
 from sklearn_lepton._replay import Replay
 from sklearn_lepton._trial import Trial
@@ -51,6 +52,17 @@ class Source:
         scored = [t for t in self.trials if t.score is not None and t.is_full]
         return max(scored, key=lambda trial: trial.score or 0.0, default=None)
 
+    @property
+    def best_row(self) -> int | None:
+        """Place of the best trial in `trials`."""
+        best = self.best
+        return None if best is None else self.trials.index(best)
+
+    @property
+    def scores(self) -> FloatArray:
+        """Scores (n_trials,): of a pruned trial what is expected of it, of a failed one NaN."""
+        return np.array([expected_score(trial) for trial in self.trials], dtype=float)
+
     def check_scored(self, least: int) -> None:
         """Refuse too few trials to make a model of.
 
@@ -89,6 +101,13 @@ class Source:
         optimizer = BayesOptimizer(self.space, resources=(*shares, 1.0))
         optimizer.tell(t for t in self.trials if with_failed or t.status != "failed")
         return optimizer
+
+
+def expected_score(trial: Trial) -> float:
+    """Return the score of a trial, what is expected of a pruned one, NaN of a failed one."""
+    if trial.score is not None:
+        return trial.score
+    return trial.estimate[0] if trial.estimate else float("nan")
 
 
 def read_source(search: Any, space: Any = None) -> Source:

@@ -123,7 +123,7 @@ class ConvergenceDisplay:
         return cls(
             numbers=np.array([t.number for t in source.trials], dtype=int),
             seconds=end_seconds(source.trials),
-            scores=np.array([expected_score(t) for t in source.trials], dtype=float),
+            scores=source.scores,
             errors=np.array([_error(t) for t in source.trials], dtype=float),
             statuses=[t.status for t in source.trials],
             is_full=np.array([t.is_full for t in source.trials], dtype=bool),
@@ -247,13 +247,6 @@ class ConvergenceDisplay:
                 label="failed",
                 **edge,
             )
-
-
-def expected_score(trial: Trial) -> float:
-    """Return the score of a trial, what is expected of a pruned one, NaN of a failed one."""
-    if trial.score is not None:
-        return trial.score
-    return trial.estimate[0] if trial.estimate else float("nan")
 
 
 def _error(trial: Trial) -> float:

@@ -7,7 +7,6 @@ import numpy as np
 from sklearn_lepton._dimension import FloatArray
 from sklearn_lepton._source import read_source
 from sklearn_lepton.plotting._axes import COLOUR_MAP, ORANGE, one_axes, score_limits, short
-from sklearn_lepton.plotting._convergence import expected_score
 from sklearn_lepton.plotting._scale import Scale, chosen_scales
 
 _TICK_UNITS = (0.0, 0.25, 0.5, 0.75, 1.0)
@@ -107,7 +106,7 @@ class ParallelCoordinatesDisplay:
         return cls(
             scales=scales,
             units=units[:, [scale.column for scale in scales]],
-            scores=np.array([expected_score(trial) for trial in source.trials], dtype=float),
+            scores=source.scores,
             score_name=source.score_name,
         )
 

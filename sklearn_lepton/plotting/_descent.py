@@ -20,7 +20,6 @@ from sklearn_lepton.plotting._axes import (
     one_axes,
     score_limits,
 )
-from sklearn_lepton.plotting._convergence import expected_score
 from sklearn_lepton.plotting._scale import Scale, chosen_scales
 
 _OPERATORS = {
@@ -124,13 +123,12 @@ class SwarmDisplay:
         scales = chosen_scales(source, parameters, 2, in_best_branch=True)[:2]
         if len(scales) < 2:
             raise ValueError("Paths take two parameters that vary: the space has one.")
-        best = source.best
         return cls(
             scales=scales,
             values=np.column_stack([scale.of(source.trials, source.space) for scale in scales]),
             paths=paths,
-            scores=np.array([expected_score(trial) for trial in source.trials], dtype=float),
-            best=None if best is None else source.trials.index(best),
+            scores=source.scores,
+            best=source.best_row,
         )
 
     def plot(self, ax: Any = None, *, n_last: int | None = None) -> Self:
@@ -339,7 +337,7 @@ class LineageDisplay:
                 waiting += parents[number]
         return cls(
             numbers=np.array([trial.number for trial in source.trials], dtype=int),
-            scores=np.array([expected_score(trial) for trial in source.trials], dtype=float),
+            scores=source.scores,
             operators=[str(trial.meta.get("operator", "")) for trial in source.trials],
             edges=edges,
             ancestors=ancestors,

@@ -5,7 +5,7 @@ from typing import Any, Self
 import numpy as np
 
 from sklearn_lepton._dimension import FloatArray
-from sklearn_lepton._source import Source, read_source
+from sklearn_lepton._source import read_source
 from sklearn_lepton.plotting._axes import (
     AMBER,
     BLUE,
@@ -16,7 +16,6 @@ from sklearn_lepton.plotting._axes import (
     many_axes,
     score_limits,
 )
-from sklearn_lepton.plotting._convergence import expected_score
 from sklearn_lepton.plotting._model import map_of, marginals, slices
 from sklearn_lepton.plotting._scale import Scale, chosen_scales
 
@@ -150,8 +149,8 @@ class ParameterDisplay:
             means=[mean for mean, _ in found],
             stds=[std for _, std in found],
             values=[scale.of(source.trials, source.space) for scale in scales],
-            scores=np.array([expected_score(trial) for trial in source.trials], dtype=float),
-            best=_best_row(source),
+            scores=source.scores,
+            best=source.best_row,
             kind=kind,
             score_name=source.score_name,
         )
@@ -320,8 +319,8 @@ class MapDisplay:
             scales=scales,
             maps={(i, j): map_of(source, scales[i], scales[j], size, model) for i, j in pairs},
             values=[scale.of(source.trials, source.space) for scale in scales],
-            scores=np.array([expected_score(trial) for trial in source.trials], dtype=float),
-            best=_best_row(source),
+            scores=source.scores,
+            best=source.best_row,
             score_name=source.score_name,
         )
 
@@ -417,8 +416,3 @@ def _edges(places: FloatArray, scale: Scale) -> FloatArray:
 def _spread(n: int, way: int = 0) -> FloatArray:
     """Return small steps aside, the same each time, for trials with the same choice."""
     return np.asarray(0.44 * (np.mod(np.arange(n) * _STEPS[way], 1.0) - 0.5))
-
-
-def _best_row(source: Source) -> int | None:
-    best = source.best
-    return None if best is None else source.trials.index(best)

@@ -9,7 +9,6 @@ from sklearn_lepton._source import fit_spans, read_source
 from sklearn_lepton.plotting._axes import AMBER, BLUE, ORANGE, SKY, clear, one_axes
 
 _LONGEST_GAP = 60.0  # seconds; a longer one lies between two sessions and is cut out
-_NAMES = {"complete": "complete", "pruned": "pruned", "failed": "failed"}
 
 
 class TimelineDisplay:
@@ -158,8 +157,8 @@ class TimelineDisplay:
         end = float(self.ends.max()) or 1.0
         ax.set(xlabel="seconds", ylim=(len(lanes) - 0.4, -0.6), xlim=(-0.005 * end, 1.005 * end))
         handles = [
-            ax.barh([-9], [0], color=looks[kind][0], label=name)
-            for kind, name in _NAMES.items()
+            ax.barh([-9], [0], color=colours[0], label=kind)
+            for kind, colours in looks.items()
             if kind in self.statuses
         ]
         ax.set_ylim(len(lanes) - 0.4, -0.6)

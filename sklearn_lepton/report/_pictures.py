@@ -8,10 +8,11 @@ import numpy as np
 
 from sklearn_lepton._choice import standard_error
 from sklearn_lepton._html import say
+from sklearn_lepton._source import expected_score
 from sklearn_lepton._trial import Trial
 from sklearn_lepton._values import is_real, plain
 from sklearn_lepton.plotting._axes import score_limits
-from sklearn_lepton.plotting._convergence import ConvergenceDisplay, expected_score
+from sklearn_lepton.plotting._convergence import ConvergenceDisplay
 from sklearn_lepton.plotting._coordinates import ParallelCoordinatesDisplay, axis_ticks
 from sklearn_lepton.plotting._parameters import MapDisplay, ParameterDisplay
 from sklearn_lepton.plotting._scale import Scale
