@@ -13,9 +13,8 @@ from sklearn.base import clone
 from sklearn_lepton._choice import metric_of
 from sklearn_lepton._replay import load_trials
 from sklearn_lepton._trial import Trial
-from sklearn_lepton._values import is_real, is_whole, unknown_name, value_to_json
+from sklearn_lepton._values import check_count, is_real, is_whole, unknown_name, value_to_json
 from sklearn_lepton.default_spaces import default_space
-from sklearn_lepton.optimizers._base import check_count
 from sklearn_lepton.optimizers._prior import translate
 from sklearn_lepton.space import Categorical, Space
 

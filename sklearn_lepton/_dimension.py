@@ -56,6 +56,13 @@ class Dimension(ABC):
         Number of different values; infinite where they are continuous.
     is_categorical : bool
         Whether the values are choices without an order.
+
+    Examples
+    --------
+    >>> from sklearn_lepton.space import Dimension, Real
+    >>> dimension: Dimension = Real(0.0, 4.0)
+    >>> dimension.from_unit(0.25), dimension.to_unit(1.0), dimension.holds(5.0)
+    (1.0, 0.25, False)
     """
 
     is_categorical: bool = False

@@ -34,6 +34,13 @@ class Distribution(Dimension):
     ------
     ValueError
         If the distribution has no finite quantiles.
+
+    Examples
+    --------
+    >>> from scipy.stats import norm
+    >>> from sklearn_lepton.space import Distribution
+    >>> Distribution(norm(loc=3.0)).from_unit(0.5)
+    3.0
     """
 
     def __init__(self, dist: Any) -> None:

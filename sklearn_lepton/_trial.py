@@ -43,6 +43,13 @@ class Trial:
         Share of the full fidelity; None is all.
     estimate : tuple (expected, std) or None, default=None
         Of a pruned trial, what its mean score over all splits would be.
+
+    Examples
+    --------
+    >>> from sklearn_lepton.optimizers import Trial
+    >>> trial = Trial(number=0, point=(0.5,), params={"x": 0.0})
+    >>> trial.complete(0.9).status, trial.status
+    ('complete', 'pending')
     """
 
     number: int

@@ -59,6 +59,15 @@ class TuneResult(ReportMixin):
     stop_reason_ : str or None
         Why it ended: "n_iter", "exhausted", "max_time", "n_iter_no_change", "target_value",
         "callback" or "interrupted"; None as long as it runs.
+
+    Examples
+    --------
+    >>> from sklearn_lepton import tune
+    >>> result = tune(
+    ...     lambda params: (params["x"] - 1) ** 2, {"x": [0, 1, 2]}, n_iter=3, minimize=True
+    ... )
+    >>> result.best_params_, result.best_value_, result.stop_reason_
+    ({'x': 1}, 0.0, 'n_iter')
     """
 
     stop_reason_: str | None = None

@@ -149,3 +149,25 @@ def unknown_name(name: str, known: Sequence[str]) -> str:
     near = difflib.get_close_matches(name.lower(), lower, n=1, cutoff=0.5)
     hint = f" Did you mean {lower[near[0]]!r}?" if near else ""
     return f"Unknown parameter {name!r}.{hint} Allowed are {sorted(known)}."
+
+
+def check_count(name: str, value: Any, *, least: int) -> None:
+    """Refuse what is neither "auto" nor an integer of at least some size."""
+    is_auto = isinstance(value, str) and value == "auto"
+    if not is_auto and not (is_whole(value) and value >= least):
+        msg = f"{name} must be 'auto' or an integer of at least {least}, got {value!r}."
+        raise ValueError(msg)
+
+
+def check_share(name: str, value: Any, *, below: float = np.inf) -> None:
+    """Refuse what is not a number from 0 up to, but not including, some bound."""
+    if not is_real(value) or not 0 <= value < below:
+        msg = f"{name} must be a number in [0, {below:g}), got {value!r}."
+        raise ValueError(msg)
+
+
+def check_flag(name: str, value: Any) -> None:
+    """Refuse what is neither True nor False."""
+    if not isinstance(value, bool | np.bool_):
+        msg = f"{name} must be True or False, got {value!r}."
+        raise ValueError(msg)

@@ -93,6 +93,21 @@ def test_the_examples_of_docstrings_are_true(name):
     assert result.failed == 0
 
 
+def test_every_public_name_has_an_example():
+    public = [name for name in MODULES if "._" not in name]
+    lacking = []
+    for name in ["sklearn_lepton", *public]:
+        module = importlib.import_module(name)
+        objects = {of: getattr(module, of) for of in module.__all__}
+        lacking += [f"{name}.{of}" for of, it in objects.items() if not _shows_its_use(it)]
+    assert len(public) >= 8
+    assert lacking == []
+
+
+def _shows_its_use(thing):
+    return isinstance(thing, str) or ">>> " in (thing.__doc__ or "")
+
+
 @pytest.mark.skipif(
     not sklearn.__version__.startswith("1.9"), reason="the table is that of scikit-learn 1.9"
 )

@@ -12,7 +12,7 @@ from scipy.stats import qmc
 
 from sklearn_lepton._dimension import FloatArray
 from sklearn_lepton._trial import Trial
-from sklearn_lepton._values import is_real, is_whole
+from sklearn_lepton._values import check_count, is_whole
 from sklearn_lepton.optimizers._prior import best_of, read_prior
 from sklearn_lepton.optimizers._rungs import Ladder, check_resources
 from sklearn_lepton.space import Space
@@ -22,28 +22,6 @@ _N_NEIGHBOURS = 64
 _MAX_LISTED = 1024
 # So many trials, and at most one in so many, are left for full resource when the budget ends.
 _MOST_LAST, _ONE_LAST_IN = 5, 12
-
-
-def check_count(name: str, value: Any, *, least: int) -> None:
-    """Refuse what is neither "auto" nor an integer of at least some size."""
-    is_auto = isinstance(value, str) and value == "auto"
-    if not is_auto and not (is_whole(value) and value >= least):
-        msg = f"{name} must be 'auto' or an integer of at least {least}, got {value!r}."
-        raise ValueError(msg)
-
-
-def check_share(name: str, value: Any, *, below: float = np.inf) -> None:
-    """Refuse what is not a number from 0 up to, but not including, some bound."""
-    if not is_real(value) or not 0 <= value < below:
-        msg = f"{name} must be a number in [0, {below:g}), got {value!r}."
-        raise ValueError(msg)
-
-
-def check_flag(name: str, value: Any) -> None:
-    """Refuse what is neither True nor False."""
-    if not isinstance(value, bool | np.bool_):
-        msg = f"{name} must be True or False, got {value!r}."
-        raise ValueError(msg)
 
 
 class Optimizer(ABC):
@@ -88,6 +66,16 @@ class Optimizer(ABC):
         of settings of which as much is expected as of those that had it, or else new ones.
     goes_on : bool
         Whether a setting that gets more of a resource costs only what is added.
+
+    Examples
+    --------
+    >>> from sklearn_lepton.optimizers import BayesOptimizer, Optimizer
+    >>> optimizer: Optimizer = BayesOptimizer({"x": (-5.0, 5.0, "uniform")}, seed=0)
+    >>> for _ in range(10):
+    ...     (trial,) = optimizer.ask(1)
+    ...     optimizer.tell([trial.complete(-(trial.params["x"] ** 2))])
+    >>> abs(optimizer.best.params["x"]) < 1
+    True
     """
 
     # Whether the middle of the space, a good guess, is the first point of the design.

@@ -40,7 +40,7 @@ import numpy as np
 
 from sklearn_lepton._dimension import FloatArray
 from sklearn_lepton._trial import Trial
-from sklearn_lepton.optimizers._base import check_count, check_flag, check_share
+from sklearn_lepton._values import check_count, check_flag, check_share
 from sklearn_lepton.optimizers._litter import IntArray, Litter
 from sklearn_lepton.optimizers._model import N_ANYWHERE, ModelOptimizer
 from sklearn_lepton.optimizers._moves import branch_exploration, land

@@ -13,7 +13,8 @@ from sklearn_lepton._gp._mixture import Mixture
 from sklearn_lepton._gp._regression import MOST_STEPS, GaussianProcess, fit
 from sklearn_lepton._gp._studies import MOST_STUDIES, RelatedProcess, Study, fit_related, helps
 from sklearn_lepton._trial import Trial
-from sklearn_lepton.optimizers._base import Optimizer, again, check_flag, expected_scores
+from sklearn_lepton._values import check_flag
+from sklearn_lepton.optimizers._base import Optimizer, again, expected_scores
 from sklearn_lepton.optimizers._cost import Costs, check_seconds
 from sklearn_lepton.optimizers._prior import are_apart
 

@@ -17,6 +17,7 @@ COLOURS = (BLUE, ORANGE, GREEN, PURPLE, AMBER, SKY, "#000000")
 DASHES = ("-", "--", "-.", ":")
 GREY = "0.55"
 COLOUR_MAP = "viridis"
+_MOST_FITTED = 6  # axes whose labels are measured to place them
 
 
 def pyplot() -> Any:
@@ -53,7 +54,9 @@ def one_axes(ax: Any, size: tuple[float, float]) -> tuple[Any, Any]:
     return ax, ax.get_figure()
 
 
-def many_axes(ax: Any, n_rows: int, n_columns: int, size: tuple[float, float]) -> tuple[Any, Any]:
+def many_axes(
+    ax: Any, n_rows: int, n_columns: int, size: tuple[float, float], *, below: float = 0.6
+) -> tuple[Any, Any]:
     """Return a table of axes with their figure.
 
     Parameters
@@ -63,6 +66,8 @@ def many_axes(ax: Any, n_rows: int, n_columns: int, size: tuple[float, float]) -
     n_rows, n_columns : int
     size : tuple of float
         Width and height of one place, in inches.
+    below : float, default=0.6
+        Inches for what is written below each of many axes.
 
     Returns
     -------
@@ -70,6 +75,8 @@ def many_axes(ax: Any, n_rows: int, n_columns: int, size: tuple[float, float]) -
     figure : matplotlib Figure
     """
     shape = (n_rows, n_columns)
+    if ax is None and n_rows * n_columns > _MOST_FITTED:
+        return _table_of_axes(n_rows, n_columns, size, below)
     if ax is None:
         figure = pyplot().figure(
             figsize=(size[0] * n_columns, size[1] * n_rows), layout="constrained"
@@ -98,6 +105,26 @@ def many_axes(ax: Any, n_rows: int, n_columns: int, size: tuple[float, float]) -
     for row, column in np.ndindex(shape):
         axes[row, column] = figure.add_subplot(places[row, column])
     return axes, figure
+
+
+def _table_of_axes(
+    n_rows: int, n_columns: int, size: tuple[float, float], below: float
+) -> tuple[Any, Any]:
+    """Return many axes with room for labels; to measure them would take as long as drawing."""
+    left, right, above, between = 0.8, 0.15, 0.15, 0.4
+    inner = size[0] - between, size[1] - 0.6
+    width = left + right + n_columns * inner[0] + (n_columns - 1) * between
+    height = above + n_rows * (inner[1] + below)
+    figure = pyplot().figure(figsize=(width, height))
+    grid = {
+        "left": left / width,
+        "right": 1 - right / width,
+        "top": 1 - above / height,
+        "bottom": below / height,
+        "wspace": between / inner[0],
+        "hspace": below / inner[1],
+    }
+    return figure.subplots(n_rows, n_columns, squeeze=False, gridspec_kw=grid), figure
 
 
 def short(name: str, most: int = 28) -> str:

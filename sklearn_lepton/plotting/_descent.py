@@ -185,23 +185,22 @@ class SwarmDisplay:
     def _draw_path(self, path: FloatArray, colour: str) -> None:
         """Draw moves that grow darker with time."""
         path = path[np.isfinite(path).all(axis=1)]
-        n_moves = len(path) - 1
-        for move in range(n_moves):
-            strength = 0.2 + 0.7 * (move + 1) / n_moves
-            self.ax_.annotate(
-                "",
-                path[move + 1],
-                path[move],
-                arrowprops={
-                    "arrowstyle": "->",
-                    "color": colour,
-                    "alpha": strength,
-                    "lw": 1.1,
-                    "shrinkA": 0,
-                    "shrinkB": 0,
-                },
-                zorder=2,
-            )
+        steps = np.diff(path, axis=0)
+        self.ax_.quiver(
+            *path[:-1].T,
+            *steps.T,
+            angles="xy",
+            scale_units="xy",
+            scale=1,
+            units="dots",
+            width=1.6,
+            headwidth=5,
+            headlength=6,
+            headaxislength=5,
+            color=colour,
+            alpha=0.2 + 0.7 * np.arange(1, len(path)) / max(len(steps), 1),
+            zorder=2,
+        )
 
     def _spread_out(self) -> FloatArray:
         """Return the values, those of choices moved apart a little."""

@@ -175,7 +175,9 @@ class ParameterDisplay:
         )
         n_rows = -(-n_drawn // n_columns)
         size = (3.2, 2.7) if n_columns <= 3 else (2.7, 2.4)
-        self.axes_, self.figure_ = many_axes(ax, n_rows, n_columns, size)
+        turned = [max(map(len, s.labels or [""])) for s in self.scales if s.is_crowded]
+        below = 0.6 + 0.06 * max(turned, default=0)
+        self.axes_, self.figure_ = many_axes(ax, n_rows, n_columns, size, below=below)
         limits = score_limits(self.scores)
         for row, axes in enumerate(self.axes_.ravel()):
             if row >= n_drawn:

@@ -17,6 +17,7 @@ from sklearn_lepton.space import Categorical, Integer, Space
 _WIDE = 30.0  # a distribution whose values differ by so much is drawn on a logarithmic scale
 _TAILS = (0.005, 0.995)
 _MOST_TICKS = 12
+_MANY_DECADES = 1e3  # the tens alone tell enough
 _ROOM = 22  # characters that category labels have beside each other
 
 
@@ -59,6 +60,17 @@ class Scale:
             pad = 0.5
             return float(low - pad), float(high + pad)
         return float(low), float(high)
+
+    @property
+    def is_crowded(self) -> bool:
+        """Whether the labels have no room beside each other."""
+        names = () if self.labels is None else self.labels[:: self._step]
+        return sum(map(len, names)) + len(names) > _ROOM
+
+    @property
+    def _step(self) -> int:
+        """One in so many labels is written."""
+        return -(-len(self.labels or "") // _MOST_TICKS)
 
     @property
     def _ends(self) -> tuple[float, float]:
@@ -105,13 +117,13 @@ class Scale:
         axis = getattr(ax, f"{which}axis")
         if self.is_log:
             getattr(ax, f"set_{which}scale")("log")
+            if self.limits[1] > _MANY_DECADES * self.limits[0]:
+                axis.set_ticks([], minor=True)
         getattr(ax, f"set_{which}lim")(*self.limits)
         if self.labels is not None:
-            step = -(-len(self.labels) // _MOST_TICKS)
-            shown = list(range(0, len(self.labels), step))
-            names = [self.labels[k] for k in shown]
-            axis.set_ticks(shown, labels=names)
-            if which == "x" and sum(map(len, names)) + len(names) > _ROOM:
+            shown = range(0, len(self.labels), self._step)
+            axis.set_ticks(list(shown), labels=self.labels[:: self._step])
+            if which == "x" and self.is_crowded:
                 axis.set_tick_params(labelrotation=45)
                 for text in axis.get_ticklabels():
                     text.set(ha="right", rotation_mode="anchor")
