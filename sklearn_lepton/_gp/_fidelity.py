@@ -33,6 +33,7 @@ from sklearn_lepton._gp._mixture import Mixture
 from sklearn_lepton._gp._regression import GaussianProcess
 
 _LOG_UNIT = np.log(27.0)
+_WORTH_A_LOOK = 0.2  # logarithm of a density
 # What a look may show, in standard deviations, from the best to the worst, and how likely it is.
 _OUTCOMES = np.linspace(8.0, -4.0, 61)
 _CHANCES = np.exp(-0.5 * _OUTCOMES**2)
@@ -60,6 +61,38 @@ def with_resource(X: FloatArray, shares: Sequence[float]) -> FloatArray:
 def at_full(X: FloatArray) -> FloatArray:
     """Append the column of the full resource."""
     return np.hstack([X, np.ones((len(X), 1))])
+
+
+def foretells(process: GaussianProcess, own: GaussianProcess) -> bool:
+    """Tell whether scores with less of the resource help to foretell those with all.
+
+    Compared are the densities of the better half of the full scores, each foretold by all others.
+
+    Parameters
+    ----------
+    process : GaussianProcess
+        Fitted to all scores.
+    own : GaussianProcess
+        Fitted to those with all of the resource.
+
+    Returns
+    -------
+    bool
+
+    References
+    ----------
+    Rasmussen and Williams (2006), equations 5.10 to 5.12.
+    """
+    return _foretold(process) >= _foretold(own) + _WORTH_A_LOOK
+
+
+def _foretold(process: GaussianProcess) -> float:
+    X, y = process.observed
+    precision = np.einsum("ij,ij->j", process.L_inverse, process.L_inverse)
+    log_density = 0.5 * (np.log(precision) - process.alpha**2 / precision)
+    full = X[:, -1] == 1.0
+    better = full & (y >= np.median(y[full]))
+    return float(log_density[better].mean() - np.log(process.y_scale))
 
 
 class FullMixture(Mixture):
@@ -91,6 +124,30 @@ class FullMixture(Mixture):
         return super().predict(at_full(Xs))
 
 
+class ObservedMixture(FullMixture):
+    """A mixture that is asked for scores as they will stand in the results, noise and all.
+
+    On a plateau every trial with all of the resource may be the best by its noise, and none is
+    by its mean: there a look, which knows nothing of that noise, is worth less.
+    """
+
+    @property
+    def incumbent(self) -> float:
+        """Greatest score with all of the resource."""
+        X, y = self.process.observed
+        full = X[:, -1] == 1.0
+        return float(y[full].max()) if full.any() else super().incumbent
+
+    @property
+    def has_looks(self) -> bool:
+        """Whether it knows of scores with less than all of the resource."""
+        return bool(np.any(self.process.observed[0][:, -1] < 1.0))
+
+    def log_improvement(self, Xs: FloatArray, best: float) -> FloatArray:
+        """See `Mixture.log_improvement`."""
+        return log_expected_improvement(*self.predict(Xs), best)
+
+
 @dataclass(frozen=True)
 class Look:
     """A plan: to look at a setting with less of the resource first.
@@ -106,6 +163,7 @@ class Look:
     share: float
     cost: float
     rest: float
+    noise: float
 
     def gain(self, process: GaussianProcess, point: FloatArray, best: float) -> float:
         """Compare the improvement per cost with what a new full trial promises.
@@ -125,9 +183,10 @@ class Look:
         """
         full = at_full(point[None])
         mean, std = process.predict(full)
-        seen = process.condition(with_resource(point[None], [self.share])[0])
+        seen = process.condition(with_resource(point[None], [self.share])[0], self.noise)
         _, left = seen.predict(full)
         shown = np.sqrt(np.maximum(std**2 - left**2, 0.0))
+        std, left = (np.sqrt(s**2 + process.nugget) for s in (std, left))
         promised = log_expected_improvement(
             mean + shown * _OUTCOMES, np.broadcast_to(left, _OUTCOMES.shape), best
         )

@@ -206,7 +206,7 @@ class GaussianProcess:
             gradients[:, :, self.encoding.numeric] = slopes
             return mean, std, gradients[0], gradients[1] / -std[:, None]
 
-    def condition(self, x: FloatArray) -> Self:
+    def condition(self, x: FloatArray, extra: float = 0.0) -> Self:
         """Believe the posterior mean at a point (kriging believer), in O(n^2).
 
         The mean stays as it is everywhere, the deviation shrinks around the point.
@@ -215,6 +215,8 @@ class GaussianProcess:
         ----------
         x : ndarray of shape (d,)
             Point whose score is pending.
+        extra : float, default=0.0
+            Noise variance known of it, in addition.
 
         Returns
         -------
@@ -235,7 +237,7 @@ class GaussianProcess:
         L = np.zeros((n + 1, n + 1), order="F")
         L[:n, :n] = self.L
         L[n, :n] = row
-        L[n, n] = np.sqrt(variance + self.nugget)
+        L[n, n] = np.sqrt(variance + self.nugget + extra)
         L_inverse = np.zeros((n + 1, n + 1), order="F")
         L_inverse[:n, :n] = self.L_inverse
         L_inverse[n, :n] = row @ self.L_inverse / -L[n, n]
@@ -250,7 +252,7 @@ class GaussianProcess:
             # The residual of a believed score is 0, so is its weight.
             alpha=np.append(self.alpha, 0.0),
             encoding=Encoding.of(X, self.categorical),
-            extra=np.append(self.extra, 0.0),
+            extra=np.append(self.extra, extra),
         )
 
     def _cross(self, Xs: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:

@@ -140,10 +140,11 @@ def _hashing(data: Data) -> Branch:
     return space
 
 
-# Return how many features RFE keeps; None is half of them.
-_SHARE_SELECTED: Branch = {
-    "n_features_to_select": ladder([0.1, 0.2, 0.3, 0.4, None, 0.6, 0.7, 0.8, 0.9])
-}
+def _share_selected(data: Data) -> Branch:
+    """Return how many features RFE keeps, at least one; None is half of them."""
+    shares = [0.1, 0.2, 0.3, 0.4, None, 0.6, 0.7, 0.8, 0.9]
+    kept = [s for s in shares if s is None or int(s * data.least_columns) > 0]
+    return {"n_features_to_select": ladder(kept)}
 
 
 multiples = [f"{m}*mean" for m in (0.1, 0.3, 0.5, 0.75)]
@@ -212,7 +213,7 @@ TABLE: dict[str, Entry] = {
     "sklearn.SelectFdr": _ALPHA,
     "sklearn.SelectFwe": _ALPHA,
     "sklearn.SelectFromModel": _SELECT_FROM_MODEL,
-    "sklearn.RFE": _SHARE_SELECTED,
+    "sklearn.RFE": _share_selected,
     "sklearn.PCA": _pca,
     "sklearn.IncrementalPCA": _all_or_fewer,
     "sklearn.KernelPCA": _kernel_pca,

@@ -8,7 +8,14 @@ import numpy as np
 import numpy.typing as npt
 
 from sklearn_lepton._dimension import FloatArray
-from sklearn_lepton._gp._fidelity import FullMixture, Look, at_full, with_resource
+from sklearn_lepton._gp._fidelity import (
+    FullMixture,
+    Look,
+    ObservedMixture,
+    at_full,
+    foretells,
+    with_resource,
+)
 from sklearn_lepton._gp._mixture import Mixture
 from sklearn_lepton._gp._regression import MOST_STEPS, GaussianProcess, fit
 from sklearn_lepton._gp._studies import MOST_STUDIES, RelatedProcess, Study, fit_related, helps
@@ -19,6 +26,7 @@ from sklearn_lepton.optimizers._cost import Costs, check_seconds
 from sklearn_lepton.optimizers._prior import are_apart
 
 _TRIALS_PER_FIT = 100
+_ENOUGH_FULL = 6  # trials, for a judgement of what those with less of a resource tell
 _N_WEIGHED = 5  # settings: the others promise less
 N_ANYWHERE = 32  # points drawn at random that are screened beside an algorithm's own
 
@@ -136,16 +144,16 @@ class ModelOptimizer(Optimizer):
     ) -> tuple[GaussianProcess, dict[str, Any]]:
         options: dict[str, Any] = {"categorical": self.space.is_categorical, "clip": clip}
         if not self._has_rungs:
-            told = self._told()
+            told, noise = self._told(), [0.0]
         else:
-            told = sorted(self._ladder().told(), key=lambda trial: trial.number)
+            told, noise = self._ladder().told()
             points, scores = self._lifted(told), expected_scores(told)
             options |= {
                 "categorical": np.append(self.space.is_categorical, False),
                 "has_resource": True,
             }
         stds = [trial.estimate[1] if trial.estimate else 0.0 for trial in told]
-        options["variance"] = np.square(stds)
+        options["variance"] = np.square(stds) + noise
         theta, n_fitted = self._last_theta(0)
         related, n_related = self._last_theta(self._n_studies)
         n_fitted, is_related = max(n_fitted, n_related), n_related >= n_fitted
@@ -155,12 +163,26 @@ class ModelOptimizer(Optimizer):
         process: GaussianProcess
         if not self._studies:
             process = fit(points, scores, theta0=theta, **options)
+            if self._has_rungs:
+                process = self._without_looks(process, points, scores, options)
         else:
             process = self._fit_all(
                 points, scores, (theta, related), options, is_related=is_related
             )
         meta = {"theta": np.round(process.theta, 4).tolist(), "n_fitted": len(points)}
         return process, meta if is_due else {}
+
+    @staticmethod
+    def _without_looks(
+        process: GaussianProcess, points: FloatArray, scores: FloatArray, options: dict[str, Any]
+    ) -> GaussianProcess:
+        """Return a process of the full trials alone, if what had less does not foretell them."""
+        full = points[:, -1] == 1.0
+        if full.sum() < _ENOUGH_FULL or full.all():
+            return process
+        options = options | {"variance": options["variance"][full], "max_iter": MOST_STEPS}
+        own = fit(points[full], scores[full], **options)
+        return process if foretells(process, own) else own
 
     @property
     def _weighs(self) -> bool:
@@ -179,12 +201,14 @@ class ModelOptimizer(Optimizer):
         if "model" not in self._derived:
             self._fit(*self._observations(), np.random.default_rng([self.seed, trial.number]))
         model, meta = self._derived["model"]
+        model = ObservedMixture(model.process, model.forest, model.weight)
         settings = [(trial, -1), *self._ladder().climbers()]
         points = np.array([setting.point for setting, _ in settings])
         value = self._priced(model).log_improvement(points, model.incumbent)
+        may_look = model.has_looks and self._ladder().is_balanced(self.resources)
         rate, row, level = -np.inf, 0, 0
         for other in dict.fromkeys([0, *np.argsort(-value, kind="stable")[:_N_WEIGHED].tolist()]):
-            gain, its_level = self._best_plan(model, points[other], settings[other][1])
+            gain, its_level = self._best_plan(model, points[other], settings[other][1], may_look)
             if value[other] + gain > rate:
                 rate, row, level = value[other] + gain, other, its_level
         if row == 0:
@@ -192,7 +216,9 @@ class ModelOptimizer(Optimizer):
         chosen = again(settings[row][0], trial.number, self._resource(level))
         return replace(chosen, meta={**chosen.meta, **meta})
 
-    def _best_plan(self, model: Mixture, point: FloatArray, rung: int) -> tuple[float, int]:
+    def _best_plan(
+        self, model: ObservedMixture, point: FloatArray, rung: int, may_look: bool
+    ) -> tuple[float, int]:
         """Return what the best plan adds to the log improvement of a setting, and its next rung.
 
         The rung given is the one where it is, -1 if it is new.
@@ -200,8 +226,13 @@ class ModelOptimizer(Optimizer):
         shares, top = self.resources, len(self.resources) - 1
         had = shares[rung] if self.goes_on and rung >= 0 else 0.0
         plans = [(-float(np.log(1.0 - had)), top)]
-        for level in range(rung + 1, top):
-            look = Look(shares[level], shares[level] - had, 1.0 - shares[level] * self.goes_on)
+        for level in range(rung + 1, top) if may_look else ():
+            look = Look(
+                shares[level],
+                shares[level] - had,
+                1.0 - shares[level] * self.goes_on,
+                self._ladder().noise[level] / model.process.y_scale**2,
+            )
             plans.append((look.gain(model.process, point, model.incumbent), level))
         return max(plans, key=lambda plan: plan[0])
 

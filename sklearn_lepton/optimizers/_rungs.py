@@ -30,6 +30,7 @@ FACTOR = 3  # one in so many goes on
 _SAME = 1e-9  # of two shares
 _SLOPES = (0.05, 2.0)
 _PRIOR_PAIRS = 2.0
+_PRIOR_NOISE = 0.56  # of the variance of scores: 1 / r^2 - 1 of a correlation r of 0.8
 
 
 def check_resources(resources: Any) -> tuple[float, ...]:
@@ -115,6 +116,14 @@ class Ladder:
                     return known[rung], rung + 1
         return None
 
+    def is_balanced(self, shares: Sequence[float]) -> bool:
+        """Whether no more of the resource has been spent below the highest rung than on it."""
+        spent = [
+            share * sum(rung in known for known in self.settings)
+            for rung, share in enumerate(shares)
+        ]
+        return sum(spent[:-1]) <= spent[-1]
+
     def climbers(self) -> list[tuple[Trial, int]]:
         """Return the highest trial of each setting that a model may let go on, and its rung.
 
@@ -156,6 +165,33 @@ class Ladder:
             lines[rung] = _line(scores, rows, there) if len(rows) else lines[rung + 1]
         return lines
 
+    @cached_property
+    def noise(self) -> list[float]:
+        """Variance, for each rung, of what stands at the top around what `lines` expects.
+
+        That of the residuals, and as of two settings more with the correlation that is expected.
+        """
+        noise = [0.0] * self.n_rungs
+        for rung in reversed(range(self.top)):
+            line = self.lines[rung]
+            here = [
+                known for known in self.settings if rung in known and known[rung].score is not None
+            ]
+            scores = np.array([known[rung].score for known in here], dtype=np.float64)
+            if not len(scores):
+                continue
+            expected = _PRIOR_NOISE * line[1] ** 2 * float(np.var(_without_hopeless(scores)))
+            total, weight = _PRIOR_PAIRS * expected, _PRIOR_PAIRS
+            for known in here:
+                top = self._highest(known)
+                if top > rung:
+                    gap = _on(self.lines[top], known[top].score or 0.0) - _on(
+                        line, known[rung].score or 0.0
+                    )
+                    total, weight = total + gap**2 + noise[top], weight + 1.0
+            noise[rung] = total / weight
+        return noise
+
     def merged(self) -> list[Trial]:
         """Return one trial a setting: its first, with its score on its highest rung, shifted.
 
@@ -173,14 +209,19 @@ class Ladder:
             merged.append(replace(last, number=first.number, meta=first.meta))
         return merged
 
-    def told(self) -> list[Trial]:
-        """Return all trials that are not pending, their scores shifted."""
-        return [
-            _shifted(trial, self.lines[rung])
+    def told(self) -> tuple[list[Trial], list[float]]:
+        """Return all trials that are not pending, by number, their scores shifted, and the noise.
+
+        The noise is the variance that a score has for being of a lower rung.
+        """
+        told = [
+            (_shifted(trial, self.lines[rung]), self.noise[rung])
             for known in self.settings
             for rung, trial in known.items()
             if trial.status != "pending"
         ]
+        told.sort(key=lambda pair: pair[0].number)
+        return [trial for trial, _ in told], [noise for _, noise in told]
 
     @staticmethod
     def _highest(known: dict[int, Trial]) -> int:
@@ -208,6 +249,10 @@ def _on(line: tuple[float, float], score: float) -> float:
     return offset + slope * score
 
 
+def _without_hopeless(scores: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    return np.maximum(scores, 2.0 * np.median(scores) - scores.max())
+
+
 def _line(
     scores: npt.NDArray[np.float64], rows: npt.NDArray[np.intp], there: npt.NDArray[np.float64]
 ) -> tuple[float, float]:
@@ -218,7 +263,7 @@ def _line(
     """
     unit = max(np.abs(scores).max(), np.abs(there).max(), np.finfo(np.float64).tiny)
     scores, there = scores / unit, there / unit
-    scores = np.maximum(scores, 2.0 * np.median(scores) - scores.max())
+    scores = _without_hopeless(scores)
     x, y = scores[rows], there
     weight = _PRIOR_PAIRS * np.var(scores)
     spread, slope = np.sum((x - x.mean()) ** 2) + weight, 1.0
