@@ -114,9 +114,9 @@ class RelatedProcess(GaussianProcess):
         mean, std, dmean, dstd = super().predict_with_gradient(lifted)
         return mean, std, dmean[:, : Xs.shape[1]], dstd[:, : Xs.shape[1]]
 
-    def condition(self, x: FloatArray) -> Self:
+    def condition(self, x: FloatArray, extra: float = 0.0) -> Self:
         """Believe the posterior mean at a point; see `GaussianProcess.condition`."""
-        return super().condition(lift(x[None], self.n_studies)[0])
+        return super().condition(lift(x[None], self.n_studies)[0], extra)
 
 
 def lift(X: FloatArray, n_studies: int, study: int = -1) -> FloatArray:

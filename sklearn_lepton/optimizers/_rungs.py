@@ -250,7 +250,8 @@ def _on(line: tuple[float, float], score: float) -> float:
 
 
 def _without_hopeless(scores: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    return np.maximum(scores, 2.0 * np.median(scores) - scores.max())
+    kept: npt.NDArray[np.float64] = np.maximum(scores, 2.0 * np.median(scores) - scores.max())
+    return kept
 
 
 def _line(

@@ -112,17 +112,16 @@ def test_the_winner_has_all_of_a_parameter(make_each, rows):
     table = search.cv_results_
     amounts = table["n_resources"]
     assert amounts.dtype.kind == "i"
-    assert set(amounts) == {3, 9, 27}
+    assert {3, 27} <= set(amounts) <= {3, 9, 27}
     assert amounts[0] == amounts[search.best_index_] == search.best_params_["n"] == 27
     assert table["param_n"].tolist() == amounts.tolist() == [p["n"] for p in table["params"]]
     full = table["mean_test_score"][amounts == 27]
     assert search.best_score_ == full.max()
     assert search.best_estimator_.n == 27
     assert Learner().set_params(**search.best_params_).n == 27
-    ranks = table["rank_test_score"]
-    assert max(ranks[amounts == 27]) < min(ranks[amounts == 9])
-    assert max(ranks[amounts == 9]) < min(ranks[amounts == 3])
-    assert sum(amounts) < 0.6 * 27 * 20
+    in_order = amounts[np.argsort(table["rank_test_score"], kind="stable")]
+    assert in_order.tolist() == sorted(amounts, reverse=True)
+    assert sum(amounts) < 0.75 * 27 * 20
 
 
 def test_the_winner_has_all_samples(make_each, rows, log):
