@@ -100,6 +100,10 @@ class ParallelCoordinatesDisplay:
         """
         source = read_source(search, space)
         scales = chosen_scales(source, parameters, max_parameters)
+        if len(scales) < 2:
+            raise ValueError(
+                f"Lines take two parameters that vary, got {[scale.label for scale in scales]}."
+            )
         points = np.array([trial.point for trial in source.trials])
         points = points.reshape(len(source.trials), source.space.n_dims)
         units = np.where(source.space.is_active(points), points, np.nan)

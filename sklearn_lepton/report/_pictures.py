@@ -244,7 +244,9 @@ def _map(findings: Findings) -> Any:
 
 
 def _coordinates(findings: Findings) -> Any:
-    labels = _labels(findings.scales) or None
+    labels = _labels(findings.scales)
+    if len(labels) < 2:
+        raise ValueError("Lines take two parameters that vary.")
     display = ParallelCoordinatesDisplay.from_search(findings.source, parameters=labels)
     return [
         {

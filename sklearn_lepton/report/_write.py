@@ -289,7 +289,7 @@ def _next(findings: Findings) -> str:
     ]
     head = ("", "trials", "share of trials", "share of seconds")
     held = f'{"".join(bars)}<div class="wide">{table(head, rows)}</div>'
-    return f"{notes}<h3>Where the budget went</h3>{held}"
+    return f"{notes}<div class=whole><h3>Where the budget went</h3>{held}</div>"
 
 
 def _figures() -> str:

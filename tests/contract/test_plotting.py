@@ -350,6 +350,8 @@ def test_names_that_do_not_exist_are_refused():
         ParameterDisplay.from_search(optimizer, parameters=["kidn"])
     with pytest.raises(ValueError, match="two parameters that vary"):
         MapDisplay.from_search(optimizer, parameters=["x"])
+    with pytest.raises(ValueError, match="two parameters that vary"):
+        ParallelCoordinatesDisplay.from_search(optimizer, parameters=["x"])
     constant = RandomOptimizer({"x": [1]})
     constant.tell([trial.complete(1.0) for trial in constant.ask()])
     with pytest.raises(ValueError, match="no parameter that varies"):
