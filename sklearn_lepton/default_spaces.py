@@ -12,6 +12,7 @@ from sklearn.utils.multiclass import type_of_target
 
 from sklearn_lepton._dimension import Categorical, Dimension, Integer, Real
 from sklearn_lepton._spaces import _linear, _others, _structures, _transformers, _trees
+from sklearn_lepton._spaces._columns import after, of_columns
 from sklearn_lepton._spaces._data import Branch, Data, Entry
 from sklearn_lepton._values import is_finite, is_real, is_whole, same
 
@@ -27,10 +28,7 @@ _TABLE: dict[str, Entry] = {
 }
 _MOST_BRANCHES = 16
 _MOST_LOOKED_AT = 10_000
-
-# After these steps features have a variance of about 1, as many as before.
-_SCALERS = {"StandardScaler", "RobustScaler", "PowerTransformer", "QuantileTransformer"}
-_SAME_COLUMNS = {*_SCALERS, "MinMaxScaler", "MaxAbsScaler", "Normalizer", "SimpleImputer"}
+_MOST_READ = 2000  # rows whose words are counted
 
 
 def default_space(estimator: Any, X: Any = None, y: Any = None) -> Branch | list[Branch]:
@@ -94,6 +92,7 @@ def _describe(estimator: Any, X: Any, y: Any) -> Data:
         least_columns=n_columns,
         is_sparse=issparse(X),
         variance=_variance(X),
+        rows=X[: min(_MOST_READ, -(-int(shape[0]) // 2))],
         n_classes=0,
         n_targets=1 if y is None or np.ndim(y) < 2 else int(np.shape(y)[1]),
     )
@@ -156,13 +155,13 @@ def _walk(estimator: Any, data: Data, prefix: str) -> Iterator[list[Branch]]:
     is_pipeline = isinstance(getattr(estimator, "steps", None), list)
     change = _INSIDE.get(_kind_of(estimator, _INSIDE), replace)
     inner_data = change(data)
+    columns = {name: selected for name, _, selected in getattr(estimator, "transformers", ())}
     for name, inner in _inner(estimator):
-        is_final = name == "final_estimator"
-        yield from _walk(
-            inner, _of_predictions(data) if is_final else inner_data, f"{prefix}{name}__"
-        )
+        given = of_columns(data, columns[name]) if name in columns else inner_data
+        given = _of_predictions(data) if name == "final_estimator" else given
+        yield from _walk(inner, given, f"{prefix}{name}__")
         if is_pipeline:
-            inner_data = _after(inner, inner_data)
+            inner_data = after(inner, inner_data)
 
 
 def _kind_of(estimator: Any, names: Container[str]) -> str:
@@ -226,14 +225,6 @@ _INSIDE: dict[str, Callable[[Data], Data]] = {
 }
 # A search tunes what is in it; what is frozen stays as it is.
 _CLOSED = {"BaseSearchCV", "FrozenEstimator"}
-
-
-def _after(step: Any, data: Data) -> Data:
-    """Describe what a step of a pipeline makes of the data."""
-    names = {kind.__name__ for kind in type(step).__mro__}
-    if names & _SAME_COLUMNS:
-        return replace(data, variance=1.0 if names & _SCALERS else data.variance)
-    return replace(data, least_columns=1, variance=1.0)
 
 
 def _include(branches: list[Branch], data: Data) -> list[Branch]:

@@ -38,6 +38,8 @@ class Data:
         Whether the features are a sparse matrix.
     variance : float
         Of all features together; 1.0 after steps that scale them.
+    rows : array-like or None
+        Some rows as they are given, at most half of them; None after a step and without data.
     params : mapping
         The estimator's own parameters.
     defaults : mapping
@@ -53,6 +55,7 @@ class Data:
     is_imbalanced: bool = False
     is_sparse: bool = False
     variance: float = 1.0
+    rows: Any = None
     params: Mapping[str, Any] = field(default_factory=dict)
     defaults: Mapping[str, Any] = field(default_factory=dict)
 

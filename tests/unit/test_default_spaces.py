@@ -9,14 +9,20 @@ import pytest
 import space_subjects
 from sklearn.base import BaseEstimator, clone
 from sklearn.cluster import AgglomerativeClustering
-from sklearn.compose import ColumnTransformer, TransformedTargetRegressor
-from sklearn.decomposition import PCA, KernelPCA
+from sklearn.compose import (
+    ColumnTransformer,
+    TransformedTargetRegressor,
+    make_column_selector,
+    make_column_transformer,
+)
+from sklearn.decomposition import PCA, KernelPCA, TruncatedSVD
 from sklearn.ensemble import (
     BaggingClassifier,
     RandomForestClassifier,
     StackingClassifier,
     VotingClassifier,
 )
+from sklearn.feature_extraction.text import HashingVectorizer, TfidfVectorizer
 from sklearn.feature_selection import SelectFromModel
 from sklearn.linear_model import LogisticRegression, Ridge, RidgeClassifier, SGDClassifier
 from sklearn.model_selection import GridSearchCV
@@ -25,8 +31,8 @@ from sklearn.multioutput import MultiOutputClassifier
 from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.neural_network import MLPClassifier
-from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
-from sklearn.preprocessing import FunctionTransformer, StandardScaler
+from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline, make_union
+from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
 from sklearn.svm import SVC, LinearSVC
 
 from sklearn_lepton import BayesSearchCV, Space, default_space
@@ -363,3 +369,64 @@ def test_weights_of_classes_are_tuned_where_they_differ():
 )
 def test_any_data_can_be_described(X):
     assert default_space(make_pipeline(Unknown(), SVC()), X, ([0, 1] * len(X))[: len(X)])
+
+
+def texts():
+    words = [f"word{number}" for number in range(300)]
+    return [" ".join(drawn) for drawn in np.random.default_rng(0).choice(words, (200, 40))]
+
+
+def table():
+    pd = pytest.importorskip("pandas")
+    numbers = {f"x{k}": np.random.default_rng(k).normal(size=200) for k in range(9)}
+    return pd.DataFrame({**numbers, "kind": list("abcd") * 50, "text": texts()})
+
+
+NUMBERS = make_column_selector(dtype_include="number")
+
+
+# Half of the words of half of the texts are 150, the nine numbers stay nine, and so on.
+@pytest.mark.parametrize(
+    ("first", "X", "low", "high"),
+    [
+        (TfidfVectorizer(), texts, 60, 150),
+        (make_union(TfidfVectorizer(), TfidfVectorizer(lowercase=False)), texts, 60, 99),
+        (make_column_transformer((StandardScaler(), NUMBERS)), table, 8, 9),
+        (make_column_transformer(("passthrough", slice(0, 9)), ("drop", ["text"])), table, 8, 9),
+        (
+            make_column_transformer((OneHotEncoder(), ["kind"]), ("passthrough", [0, 1])),
+            table,
+            2,
+            3,
+        ),
+        (make_column_transformer((TfidfVectorizer(), "text"), ("drop", [0])), table, 60, 150),
+    ],
+)
+def test_components_go_as_far_as_steps_before_leave_columns(first, X, low, high):
+    X, y = X(), np.arange(200) % 2
+    pipeline = make_pipeline(first, TruncatedSVD(), GaussianNB())
+    space = Space(default_space(pipeline, X, y))
+    numbers = next(d for n, d in zip(space.names, space.dimensions, strict=True) if "svd" in n)
+    assert low <= max(numbers.categories) <= high
+    for params in samples(space, 10):
+        clone(pipeline).set_params(**params).fit(X[:100], y[:100])
+
+
+def test_what_is_hashed_has_many_columns():
+    pipeline = make_pipeline(HashingVectorizer(n_features=70), TruncatedSVD())
+    assert max(default_space(pipeline, texts())["truncatedsvd__n_components"].categories) > 60
+
+
+def test_what_stands_beside_others_gets_its_own_columns():
+    beside = make_column_transformer((TruncatedSVD(), ["x0", "x1", "x2"]), (PCA(), NUMBERS))
+    space = default_space(beside, table())
+    assert max(space["truncatedsvd__n_components"].categories) == 2
+    assert default_space(beside)["truncatedsvd__n_components"].categories[-1] == 2
+
+
+def test_a_selector_that_fails_is_no_obstacle():
+    def refuse(_):
+        raise RuntimeError
+
+    failing = make_column_transformer((TruncatedSVD(), refuse))
+    assert default_space(failing, table())["truncatedsvd__n_components"].categories[-1] == 2
