@@ -3,11 +3,12 @@
 import pytest
 from hypothesis import HealthCheck, settings
 
-from sklearn_lepton import AutoSearchCV
-from sklearn_lepton.optimizers import AutoOptimizer
+from sklearn_lepton import AutoSearchCV, GeneticSearchCV, SwarmSearchCV
+from sklearn_lepton.optimizers import AutoOptimizer, GeneticOptimizer, SwarmOptimizer
 
-# Behind these stand the others, of which the same is tested.
-CHOOSERS = (AutoSearchCV, AutoOptimizer)
+# Of these what is parametrized by class is tested of the Bayesian ones, too.
+REPEATED = (AutoSearchCV, GeneticSearchCV, SwarmSearchCV)
+REPEATED += (AutoOptimizer, GeneticOptimizer, SwarmOptimizer)
 
 settings.register_profile(
     "lepton",
@@ -23,7 +24,7 @@ settings.load_profile("lepton")
 def pytest_collection_modifyitems(items):
     for item in items:
         params = getattr(item, "callspec", None)
-        if params is not None and any(value in CHOOSERS for value in _types(params)):
+        if params is not None and any(value in REPEATED for value in _types(params)):
             item.add_marker("thorough")
 
 

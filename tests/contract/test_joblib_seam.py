@@ -73,6 +73,7 @@ def test_a_private_executor_tells_how_its_worker_ended():
         assert parallel([]) == []
 
 
+@pytest.mark.thorough
 def test_a_slot_can_be_killed_in_the_moment_after_it_was_given_a_fit(tmp_path, monkeypatch):
     monkeypatch.setenv("JOBLIB_TEMP_FOLDER", str(tmp_path))
     package = Package([], None)

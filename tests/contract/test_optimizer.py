@@ -233,6 +233,7 @@ def test_ten_thousand_choices(kind):
 # --------------------------------------------------------------- tell is enough
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("space", ["mixed", "conditional"])
 def test_replay_at_any_moment_of_an_asynchronous_search(kind, space, seed):
@@ -251,6 +252,7 @@ def test_replay_at_any_moment_of_an_asynchronous_search(kind, space, seed):
         assert summary(replayed.ask(2)) == summary(pickle.loads(pickle.dumps(live)).ask(2))
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("restore", ["pickle", "json"])
 @pytest.mark.parametrize("n_kept", [3, 9, 13])
 def test_a_resumed_search_is_the_uninterrupted_one(kind, n_kept, restore):
@@ -275,6 +277,7 @@ def test_pending_trials_through_json(kind, space):
     assert summary(resumed.ask(2)) == summary(live.ask(2))
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("space", ["mixed", "conditional"])
 def test_the_order_of_any_history_does_not_matter(kind, space):
     known = Space(SPACES[space])
@@ -349,6 +352,7 @@ def make_with_resources(kind, space, seed=0):
     return kind(space, seed=seed, resources=SHARES, **short)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("space", ["mixed", "conditional"])
 def test_replay_with_resources(kind, space):
     live, choose = make_with_resources(kind, SPACES[space], seed=1), random.Random(1)
@@ -376,9 +380,7 @@ def test_a_finite_space_with_resources_comes_to_an_end(kind, space):
     trials = run(optimizer, 100)
     assert optimizer.is_exhausted
     assert optimizer.ask(2) == []
-    assert {trial.point for trial in trials} == {
-        trial.point for trial in trials if trial.resource == 1 / 9
-    }
+    assert len({trial.point for trial in trials}) == optimizer.space.size
     assert len({(trial.point, trial.resource) for trial in trials}) == len(trials)
     assert optimizer.best.is_full
 
@@ -458,6 +460,7 @@ def test_nearly_all_of_a_larger_finite_space(kind):
 # --------------------------------------------------------------- unusual scores
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "scores",
     [

@@ -175,6 +175,7 @@ def test_a_search_that_failed_is_drawn_as_far_as_it_came():
     assert len(display.scores) >= 5
 
 
+@pytest.mark.thorough
 def test_without_matplotlib_the_numbers_are_there_and_plot_says_what_is_missing():
     program = """if True:
         import sys

@@ -216,6 +216,7 @@ def test_matplotlib_and_pandas_are_not_needed(monkeypatch, tmp_path):
     assert set(page.data["pictures"]) == PICTURES
 
 
+@pytest.mark.thorough
 def test_500_trials_of_20_parameters_take_less_than_2_mb(tmp_path):
     entries = {
         f"preprocess__numeric__step_{k}__alpha": (1e-5, 10.0, "log-uniform") for k in range(18)
@@ -398,6 +399,7 @@ def browse(path, folder, width):
     return Page(drawn), console, {url for url in asked if ".google.com/" not in url}
 
 
+@pytest.mark.thorough
 @pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium")
 @pytest.mark.parametrize("width", [400, 1400])
 def test_a_browser_draws_everything_without_an_error_or_a_request(width, search, tmp_path):

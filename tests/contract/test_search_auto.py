@@ -62,6 +62,7 @@ def test_a_space_with_room_for_the_budget_is_walked(probe, numbered):
     assert "by grid" in search.choice_
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("settings", "is_known"),
     [({"max_time": 300}, True), ({"max_time": 300, "cost_aware": False}, False), ({}, False)],

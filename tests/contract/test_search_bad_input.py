@@ -212,6 +212,7 @@ def test_use_after_fit_without_refit(search_class, blobs):
 # ------------------------------------------------------- unusual, but legal input
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "values",
     [

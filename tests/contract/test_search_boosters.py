@@ -261,6 +261,7 @@ def test_a_trial_that_failed_has_no_rounds(thousandths):
     assert search.cv_results_["params"][failed.index(True)] == {"z": 12}
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("backend", ["loky", "threading", "multiprocessing"])
 def test_on_other_workers_it_is_the_same(thousandths, backend):
     alone = make(Booster()).fit(*thousandths)
@@ -475,6 +476,7 @@ def test_a_callback_of_lightgbm_that_stops_is_refused(cancer):
         make_small(lightgbm()).fit(*cancer, callbacks=[library.early_stopping(5)])
 
 
+@pytest.mark.thorough
 def test_a_real_booster_in_processes(cancer):
     library = xgboost
     booster = library(max_depth=2, **{ROUNDS[library]: 100})

@@ -57,6 +57,7 @@ def same_results(search, other):
             np.testing.assert_array_equal(column, other.cv_results_[name])
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("n_jobs", [1, 2])
 def test_a_slow_step_is_fitted_once_a_split_and_the_results_are_the_same(
     folder, tmp_path, blobs, n_jobs
@@ -77,6 +78,7 @@ def test_in_threads(folder, blobs):
     assert n_fits(folder) == 2 + 1
 
 
+@pytest.mark.thorough
 def test_where_fits_may_be_ended(folder, blobs):
     make(pipeline(folder), fit_timeout=60).fit(*blobs)
     assert n_fits(folder) == 2 + 1
@@ -128,6 +130,7 @@ def test_a_slow_step_after_a_cheap_one(folder, blobs):
     assert n_fits(folder) == 2 + 1
 
 
+@pytest.mark.thorough
 def test_settings_are_told_apart(folder, tmp_path, blobs):
     space = {"slow__shift": [0.0, 100.0], **C}
     kept = make(pipeline(folder), space, n_iter=8).fit(*blobs)
@@ -138,6 +141,7 @@ def test_settings_are_told_apart(folder, tmp_path, blobs):
     same_results(kept, make(pipeline(other), space, n_iter=8, cache_steps=False).fit(*blobs))
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("choice", ["passthrough", StandardScaler(), None])
 def test_steps_that_are_replaced(folder, blobs, choice):
     estimator = Pipeline(
@@ -175,6 +179,7 @@ def test_exceptions(folder, blobs, temporary):
         make(estimator, space, n_iter=8, error_score="raise").fit(*blobs)
 
 
+@pytest.mark.thorough
 def test_after_an_error_of_a_callback_nothing_is_left(folder, temporary, blobs):
     def stop(search, trial):
         assert list(temporary.glob("sklearn_lepton-steps-*")) != []

@@ -402,6 +402,7 @@ def test_costs_count_where_time_is_what_ends_the_search(
     assert search.optimizer_.max_seconds == (60.0 if expected and max_time else None)
 
 
+@pytest.mark.thorough
 def test_a_search_without_a_model_does_not_weigh_costs(probe, numbered):
     search = run(SwarmSearchCV, probe, numbered, n_iter=2, max_time=60.0, screening=False)
     assert search.optimizer_.cost_aware is False
@@ -409,6 +410,7 @@ def test_a_search_without_a_model_does_not_weigh_costs(probe, numbered):
         run(SwarmSearchCV, probe, numbered, cost_aware=True, screening=False)
 
 
+@pytest.mark.thorough
 def test_what_is_dear_is_left_until_it_is_worth_it():
     class Sleeper(LogisticRegression):
         """As good with any n, which only costs time."""
@@ -418,7 +420,7 @@ def test_what_is_dear_is_left_until_it_is_worth_it():
             self.n = n
 
         def fit(self, X, y):
-            time.sleep(0.03 * self.n)
+            time.sleep(0.08 * self.n)
             return super().fit(X, y)
 
     rng = np.random.default_rng(0)

@@ -46,6 +46,7 @@ def make(search_class):
     return make_search
 
 
+@pytest.mark.thorough
 @both_modes
 def test_all_at_once(make, asynchronous):
     with warnings.catch_warnings():
@@ -63,6 +64,7 @@ def test_all_at_once(make, asynchronous):
     assert not any(search.cv_results_["rank_test_score"][t.number] == 1 for t in ended)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("search_class", [BayesSearchCV])
 def test_a_journal_keeps_all_of_it(make, tmp_path):
     def stop(search, trial):
@@ -77,6 +79,7 @@ def test_a_journal_keeps_all_of_it(make, tmp_path):
     assert outline(make(journal=path, **settings).fit(*data())) == expected
 
 
+@pytest.mark.thorough
 def test_trials_that_were_ended_or_had_little_are_no_prior(make):
     older = make(final_splits=None).fit(*data())
     newer = make(prior=older, resource=None, racing=False, n_iter=3, final_splits=None)

@@ -63,6 +63,7 @@ def test_a_trial_that_fails_is_never_the_best(search_class, probe, numbered, way
     pickle.loads(pickle.dumps(search))
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("n_points", [1, 2])
 def test_whole_batches_may_fail_even_the_first(search_class, probe, numbered, way, n_points):
@@ -250,6 +251,7 @@ def first_score(estimator, X, y):
     return estimator.score(X)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("way", ["raise", "raise on a split", "nan", "-inf"])
 @pytest.mark.parametrize("n_points", [1, 3])
 @pytest.mark.parametrize("refit", ["first", False, best_first])

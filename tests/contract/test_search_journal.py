@@ -418,6 +418,7 @@ def run_subject(call):
     return json.loads([line for line in run.stdout.splitlines() if line.startswith("{")][-1])
 
 
+@pytest.mark.thorough
 def test_killed_searches_end_as_if_they_had_not_been(tmp_path):
     found = run_subject(f"kill_at_random({str(tmp_path)!r}, 8, s.WAYS)")
     assert found["problems"] == []
@@ -426,6 +427,7 @@ def test_killed_searches_end_as_if_they_had_not_been(tmp_path):
     assert found["repeated"] == 0
 
 
+@pytest.mark.thorough
 def test_two_processes_share_the_trials(tmp_path):
     found = run_subject(f"run_together({str(tmp_path)!r}, 2, n_jobs=1, n_iter=20, seconds=0.005)")
     assert found["codes"] == [0, 0]

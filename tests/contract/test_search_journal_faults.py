@@ -111,6 +111,7 @@ def is_inside_a_line(kept, n_bytes):
     return not (n_bytes == 0 or kept[n_bytes - 1 : n_bytes] == b"\n")
 
 
+@pytest.mark.thorough
 def test_cut_anywhere_it_loads(kept, path):
     for n_bytes in range(len(kept) + 1):
         path.write_bytes(kept[:n_bytes])
@@ -268,6 +269,7 @@ def break_after(monkeypatch, name, n_calls, n_bytes=0):
     monkeypatch.setattr(os, name, broken)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("n_points", [1, 2])
 @pytest.mark.parametrize(("name", "n_bytes"), [("write", 0), ("write", 30), ("fsync", 0)])
 def test_a_full_disk_costs_the_journal_only(

@@ -62,6 +62,7 @@ def every_model(X, y, task):
         yield name, clone(clone(portfolio.pipeline).set_params(**start)).fit(X, y)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("kind", ["classifier", "regressor"])
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 def test_each_model_takes_a_table_with_columns_of_all_kinds_and_rows_unlike_those_seen(kind):
@@ -104,6 +105,7 @@ def test_a_table_gets_a_plain_pipeline_that_predicts_and_says_how_it_was_chosen(
     assert np.array_equal(again.predict(X), fitted.predict(X))
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("y", "kind"),
     [
@@ -161,6 +163,7 @@ def test_frames_of_polars():
     assert search().fit(frame, y).score(frame, y) == 1.0
 
 
+@pytest.mark.thorough
 @pytest.mark.filterwarnings("ignore:The least populated class:UserWarning")
 def test_rare_classes_and_nothing_to_learn():
     X = np.arange(60.0).reshape(30, 2)
@@ -179,6 +182,7 @@ def test_several_targets():
     assert search("classifier").fit(X, X[:, :2] > 0).predict(X).shape == (40, 2)
 
 
+@pytest.mark.thorough
 def test_weights_reach_the_models():
     X = np.linspace(-1, 1, 60)[:, None]
     y, weights = np.arange(60) % 2, np.where(np.arange(60) % 2, 1.0, 0.01)
@@ -190,6 +194,7 @@ def test_weights_reach_the_models():
     assert len(scores) == 2
 
 
+@pytest.mark.thorough
 def test_racing_is_on_unless_it_is_turned_off():
     X = np.random.default_rng(0).normal(size=(60, 3))
     y = X @ [1.0, 2.0, 3.0]
@@ -199,6 +204,7 @@ def test_racing_is_on_unless_it_is_turned_off():
     assert {trial.status for trial in plain.trials_} == {"complete"}
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("task", ["classifier", "regressor"])
 def test_with_a_time_limit_good_models_are_averaged(task):
     rng = np.random.default_rng(0)
@@ -232,6 +238,7 @@ def test_groups_stay_together():
     assert fitted.n_splits_ == 5
 
 
+@pytest.mark.thorough
 def test_a_search_for_a_task_is_cloned_goes_on_and_is_kept_up(tmp_path):
     X, y = load_iris(return_X_y=True)
     given = search(journal=tmp_path / "study.jsonl", racing=False)

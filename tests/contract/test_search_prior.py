@@ -26,6 +26,7 @@ def outline(search):
     return [(t.number, t.point, t.params, t.split_scores) for t in search.trials_]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "kind", ["search", "path", "str", "trials", "list of searches", "loaded trials"]
 )

@@ -112,6 +112,7 @@ def test_failed_trials_are_ended_at_once_and_rank_last(search_class, probe, numb
     assert max(by_status["pruned"]) < min(by_status["failed"])
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("n_jobs", [2, 3])
 def test_the_number_of_workers_changes_nothing(make, n_jobs):
     alone = make(n_points=2, n_iter=10).fit(*data())
@@ -136,6 +137,7 @@ def test_the_error_rate_decides_how_many_are_ended(make):
     assert sum(n_run(loose)) < sum(n_run(strict))
 
 
+@pytest.mark.thorough
 def test_several_metrics(make):
     search = make(scoring=["accuracy", "roc_auc"], refit="roc_auc").fit(*data())
     ended = search.cv_results_["n_splits_run"] < N_SPLITS
@@ -186,6 +188,7 @@ def test_a_false_flag_of_numpy_is_false():
     assert n_run(search) == [3] * 4
 
 
+@pytest.mark.thorough
 def test_with_a_resource_trials_race_with_those_that_have_as_much(make):
     search = make(resource="n_samples", n_iter=40).fit(*data())
     by_resource = {}

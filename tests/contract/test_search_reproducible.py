@@ -30,6 +30,7 @@ def make(search_class, **arguments):
     return search_class(TREE, SPACE, **arguments)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("n_points", ["auto", 1, 4])
 def test_repeated_runs_are_the_same(search_class, blobs, n_points):
     search = make(search_class, n_points=n_points)
@@ -39,6 +40,7 @@ def test_repeated_runs_are_the_same(search_class, blobs, n_points):
     assert outline(make(search_class, n_points=n_points, random_state=8).fit(*blobs)) != first
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("backend", "n_points"),
     [

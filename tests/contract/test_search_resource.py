@@ -281,6 +281,7 @@ def test_a_second_fit_goes_on(make, rows):
 # ------------------------------------------------------------------- in a journal
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("n_points", [1, 3])
 @pytest.mark.parametrize("resource", ["n", "n_samples"])
 def test_a_journal_goes_on_where_it_was_cut(make_each, rows, tmp_path, resource, n_points):
@@ -327,6 +328,7 @@ def test_a_warm_start_goes_on(make, rows):
     assert search.best_params_["epochs"] == 27
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("backend", ["threading", "sequential"])
 def test_trees_are_added_and_are_those_of_a_fit_from_the_start(blobs, backend):
     space = {"max_depth": (1, 5, "int"), "learning_rate": (0.05, 1.0, "log-uniform")}

@@ -23,6 +23,7 @@ def test_silence_is_the_default(search_class, probe, numbered, capfd):
     assert lines_of(search_class(probe, SPACE, n_iter=3, cv=2), numbered, capfd) == []
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "params",
     [

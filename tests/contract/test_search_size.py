@@ -39,6 +39,7 @@ def size(search_class, n_iter, cv, n_rows=100, **arguments):
     return len(pickle.dumps(search.fit(X, np.arange(n_rows) % 2)))
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("cv", "return_train_score"), [(3, False), (5, False), (5, True)])
 def test_a_trial_takes_less_than_two_kilobytes(search_class, cv, return_train_score):
     sizes = [

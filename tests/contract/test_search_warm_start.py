@@ -19,6 +19,7 @@ def outline(search):
     return [(t.number, t.point, t.params, t.split_scores) for t in search.trials_]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("options", [{}, {"screening": False}])
 @pytest.mark.parametrize("n_points", [1, 5])
 def test_two_halves_are_the_whole(search_class, blobs, n_points, options):

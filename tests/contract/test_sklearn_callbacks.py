@@ -127,6 +127,7 @@ def test_a_search_that_fails_altogether_is_balanced(search_class, probe, numbere
     assert begun["search"] == ended["search"] == 1
 
 
+@pytest.mark.thorough
 def test_what_travels_with_a_task_does_not_grow(search_class, probe, numbered):
     sizes = []
 
@@ -239,6 +240,7 @@ def by_value():
     cloudpickle.unregister_pickle_by_value(module)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("backend", ["threading", "loky"])
 def test_workers(search_class, blobs, by_value, tmp_path, backend):
     if backend == "loky" and search_class.__name__ != "BayesSearchCV":

@@ -162,6 +162,7 @@ def test_frame():
 # -------------------------------------------------------------------- in parallel
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("backend", ["threading", "loky"])
 def test_the_same_for_every_number_of_jobs(backend):
     centre = 0.25  # in a closure, which only cloudpickle can send
@@ -238,6 +239,7 @@ def test_numbers_of_other_types(returned):
     assert (type(best), best) == (float, 1.0)
 
 
+@pytest.mark.thorough
 def test_a_call_that_takes_too_long_is_ended():
     def function(params):
         if params["x"] == "slow":
@@ -332,6 +334,7 @@ def test_a_resumed_journal_is_the_uninterrupted_run(tmp_path, optimizer):
     assert done.calls == []
 
 
+@pytest.mark.thorough
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs SIGKILL")
 def test_a_killed_process_loses_nothing_that_was_finished(tmp_path):
     script = tmp_path / "script.py"

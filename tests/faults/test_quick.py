@@ -14,6 +14,7 @@ pytestmark = [
 ]
 
 
+@pytest.mark.thorough
 def test_a_fit_that_kills_its_worker_costs_itself(tmp_path, data):
     search = sabotage.make_search("kill", tmp_path, 5, asynchronous=True).fit(*data)
     [guilty] = sabotage.guilty_trials(search)
@@ -25,6 +26,7 @@ def test_a_fit_that_kills_its_worker_costs_itself(tmp_path, data):
     assert {n for (_, _, how), n in starts.items() if how == "kill"} == {2}
 
 
+@pytest.mark.thorough
 def test_a_fit_that_takes_too_long_is_ended(tmp_path, data):
     search = sabotage.make_search("deaf", tmp_path, 4, fit_timeout=0.5).fit(*data)
     [guilty] = sabotage.guilty_trials(search)
@@ -33,6 +35,7 @@ def test_a_fit_that_takes_too_long_is_ended(tmp_path, data):
     assert [t.status for t in search.trials_ if t is not guilty] == ["complete"] * 3
 
 
+@pytest.mark.thorough
 def test_a_search_ends_on_time(tmp_path, data):
     search = sabotage.make_search("sleep", tmp_path, 4, guilty=(1, 2, 3), max_time=12.0)
     start = time.monotonic()
@@ -42,6 +45,7 @@ def test_a_search_ends_on_time(tmp_path, data):
     assert [trial.params["how"] for trial in search.trials_] == ["ok"]
 
 
+@pytest.mark.thorough
 def test_ctrl_c_ends_with_what_has_finished(tmp_path):
     code = f"import sabotage; sabotage.interrupted_searches({str(tmp_path)!r}, [(2, 0.1, False)])"
     run = subprocess.run(

@@ -40,6 +40,7 @@ def proposers(optimizer):
     return [trial.meta.get("optimizer") for trial in optimizer.trials]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("space", [NUMERIC, MIXED, BRANCHES])
 def test_the_trials_are_those_of_the_one_chosen(space):
     for n_points in (1, 16):

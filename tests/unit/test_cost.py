@@ -89,6 +89,7 @@ def test_what_does_not_come_in_time_is_not_begun():
     assert trial.params["x"] > 0.5
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("space", [NUMERIC, MIXED, BRANCHES])
 @pytest.mark.parametrize("options", [{}, {"cost_aware": False, "max_seconds": 7.0}])
 def test_by_default_seconds_change_nothing(kind, space, options):

@@ -81,6 +81,7 @@ def test_the_defaults_lie_in_the_space(name):
         assert holds(space, estimator.get_params())
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", NAMES)
 def test_samples_can_be_fitted(name):
     check_samples(name, 2, n_rows=30)

@@ -268,6 +268,7 @@ os.kill(os.getpid(), 9)
 """
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("how", ["alone", "fork", "in its turn"])
 def test_a_writer_that_was_killed_is_not_at_work_and_leaves_no_trace(path, make_journal, how):
     command = [sys.executable, "-c", DEATH, str(path), how]

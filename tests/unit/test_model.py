@@ -39,6 +39,7 @@ def test_predict_in_units_of_the_score():
         assert_allclose(one, (mean[1], std[1]))
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("kind", MODELLED)
 @pytest.mark.parametrize("space", [NUMERIC, MIXED, BRANCHES])
 def test_predict_knows_what_it_was_told_better_than_the_rest(kind, space):
@@ -85,6 +86,7 @@ def test_a_space_without_parameters_has_a_model_too():
     assert std > 0
 
 
+@pytest.mark.thorough
 def test_hyperparameters_are_fitted_less_often_once_there_are_many_trials():
     optimizer = BayesOptimizer(NUMERIC, seed=0)
     points = np.random.default_rng(0).random((300, 2))
@@ -228,6 +230,7 @@ def tell_and_ask(seed):
         assert np.all(np.isfinite(optimizer.predict(optimizer.best.params)))
 
 
+@pytest.mark.thorough
 def test_no_history_raises_or_warns():
     for seed in range(300):
         tell_and_ask(seed)

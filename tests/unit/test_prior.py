@@ -160,6 +160,7 @@ def test_a_finite_space_goes_to_its_end(kind):
 # ----------------------------------------------------------------- tell is enough
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("kind", OPTIMIZERS)
 @pytest.mark.parametrize("space", [NUMERIC, MIXED, BRANCHES])
 def test_tell_is_enough(kind, space):
@@ -213,6 +214,7 @@ def test_unusual_scores(kind):
 # ---------------------------------------------------------------- what it is worth
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("kind", MODELLED)
 def test_a_related_study_of_another_magnitude_is_used_at_once(kind):
     target = new_bowl({"x0": 0.4, "x1": 0.37, "x2": 0.31})
@@ -222,6 +224,7 @@ def test_a_related_study_of_another_magnitude_is_used_at_once(kind):
     assert np.median(cold) >= 7
 
 
+@pytest.mark.thorough
 def test_a_misleading_study_loses_its_say_and_costs_little():
     older = [trial.complete(-trial.score) for trial in old_bowl()]
     target = new_bowl({"x0": 0.4, "x1": 0.37, "x2": 0.36})

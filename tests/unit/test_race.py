@@ -108,6 +108,7 @@ def test_one_split_leaves_nothing_to_judge():
     assert race.order == [0]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("noise", [0.01, 0.1])
 def test_trials_are_ended_wrongly_no_more_often_than_stated(noise):
     rate, n_runs, n_wrong, n_all = 0.05, 50, 0, 0

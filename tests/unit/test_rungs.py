@@ -229,6 +229,7 @@ def test_looks_are_believed_if_they_foretell(tells):
     assert not foretells(own, own)
 
 
+@pytest.mark.thorough
 def test_as_much_is_spent_on_full_trials_as_below():
     optimizer = BayesOptimizer(SPACE, resources=SHARES, seed=0)
     trials = run(optimizer, 60, ranking)
