@@ -206,8 +206,9 @@ class ParameterDisplay:
             ax.plot(grid, mean, color=BLUE, lw=1.8, zorder=3)
         shown = np.maximum(self.scores[scored], limits[0])
         is_below = self.scores[scored] < limits[0]
-        ax.scatter(places[~is_below], shown[~is_below], s=9, color=GREY, lw=0, zorder=2)
-        ax.scatter(places[is_below], shown[is_below], s=12, color=GREY, marker="v", lw=0, zorder=2)
+        dots = {"color": GREY, "linestyle": "none", "markeredgewidth": 0, "zorder": 2}
+        ax.plot(places[~is_below], shown[~is_below], marker="o", markersize=3, **dots)
+        ax.plot(places[is_below], shown[is_below], marker="v", markersize=3.5, **dots)
         failed = self.values[row][known & ~np.isfinite(self.scores)]
         ax.scatter(failed, np.full(len(failed), limits[0]), s=22, color=ORANGE, marker="X", lw=0)
         if self.best is not None and scored[self.best]:
@@ -223,6 +224,7 @@ class ParameterDisplay:
             )
         scale.draw(ax)
         ax.set_ylim(*limits)
+        ax.yaxis.get_major_locator().set_params(nbins=5)
         clear(ax)
 
 
