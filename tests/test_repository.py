@@ -137,6 +137,7 @@ def _loaded_by(module):
     return {name.split(".")[0] for name in json.loads(done.stdout)}
 
 
+@pytest.mark.thorough
 def test_the_import_loads_nothing_that_scikit_learn_does_not():
     added = _loaded_by("sklearn_lepton") - _loaded_by("sklearn.model_selection")
     foreign = added - set(sys.stdlib_module_names) - {"sklearn_lepton"}

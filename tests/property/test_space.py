@@ -4,6 +4,7 @@ import json
 import math
 
 import numpy as np
+import pytest
 import strategies
 from hypothesis import assume, given
 from hypothesis import strategies as st
@@ -139,6 +140,7 @@ def test_snap_clips_what_lies_outside_the_cube(data, space):
     assert_array_equal(space.snap([far]), space.snap([np.clip(far, 0, 1)]))
 
 
+@pytest.mark.thorough
 @given(st.data(), strategies.spaces())
 def test_only_the_parameters_of_the_branch_exist(data, space):
     point = data.draw(strategies.points(space))
