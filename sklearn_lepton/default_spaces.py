@@ -92,7 +92,7 @@ def _describe(estimator: Any, X: Any, y: Any) -> Data:
         least_columns=n_columns,
         is_sparse=issparse(X),
         variance=_variance(X),
-        rows=X[: min(_MOST_READ, -(-int(shape[0]) // 2))],
+        rows=None if issparse(X) else X[: min(_MOST_READ, -(-int(shape[0]) // 2))],
         n_classes=0,
         n_targets=1 if y is None or np.ndim(y) < 2 else int(np.shape(y)[1]),
     )

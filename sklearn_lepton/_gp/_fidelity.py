@@ -160,6 +160,8 @@ class Look:
         Of the resource, for the look.
     cost, rest : float, > 0
         Of the look, and of a trial at full resource after it; a new one costs 1.
+    noise : float, >= 0
+        Variance of a score with this share, besides the process's own, in its units.
     """
 
     share: float

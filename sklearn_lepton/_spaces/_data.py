@@ -39,7 +39,8 @@ class Data:
     variance : float
         Of all features together; 1.0 after steps that scale them.
     rows : array-like or None
-        Some rows as they are given, at most half of them; None after a step and without data.
+        Some rows as they are given, at most half of them; None after a step, without data and
+        of a sparse matrix, some kinds of which have no rows to take.
     params : mapping
         The estimator's own parameters.
     defaults : mapping

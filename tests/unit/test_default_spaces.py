@@ -7,6 +7,7 @@ import cases
 import numpy as np
 import pytest
 import space_subjects
+from scipy.sparse import bsr_matrix, coo_matrix
 from sklearn.base import BaseEstimator, clone
 from sklearn.cluster import AgglomerativeClustering
 from sklearn.compose import (
@@ -366,10 +367,18 @@ def test_weights_of_classes_are_tuned_where_they_differ():
 
 
 @pytest.mark.parametrize(
-    "X", [[[0, "a"], [1, "b"]] * 9, ["some words", "more"] * 9, np.full((9, 2), np.nan)]
+    "X",
+    [
+        [[0, "a"], [1, "b"]] * 9,
+        ["some words", "more"] * 9,
+        np.full((9, 2), np.nan),
+        coo_matrix(np.eye(9)),
+        bsr_matrix(np.eye(9)),
+    ],
 )
 def test_any_data_can_be_described(X):
-    assert default_space(make_pipeline(Unknown(), SVC()), X, ([0, 1] * len(X))[: len(X)])
+    n_rows = X.shape[0] if hasattr(X, "shape") else len(X)
+    assert default_space(make_pipeline(Unknown(), SVC()), X, ([0, 1] * n_rows)[:n_rows])
 
 
 def texts():
