@@ -7,7 +7,6 @@ SKLEARN_VERSIONS ?= 1.6 1.7 1.8 1.9
 PYTEST_FLAGS ?=
 
 PY := $(VENV)/bin/python
-XDIST := -n auto --dist worksteal
 
 # Two pytest workers with two BLAS threads each would compete for two cores, and
 # sums that depend on the number of threads are not the same on every machine.
@@ -93,33 +92,33 @@ examples: $(VENV)/.stamp-plot $(VENV)/.stamp-test  ## Run every example but thos
 
 .PHONY: test
 test: $(VENV)/.stamp-test  ## Run the tests, the examples and the code of the documents
-	$(PY) -m pytest $(XDIST) -m "not statistical and not slow and not faults and not frameworks" $(PYTEST_FLAGS)
+	$(PY) -m pytest -m "not statistical and not slow and not faults and not frameworks" $(PYTEST_FLAGS)
 
 .PHONY: statistical slow
 statistical: $(VENV)/.stamp-test  ## Run the tests of how well the optimizers search
-	$(PY) -m pytest $(XDIST) -m statistical --timeout 900 $(PYTEST_FLAGS)
+	$(PY) -m pytest -m statistical --timeout 900 $(PYTEST_FLAGS)
 slow: $(VENV)/.stamp-test  ## Run the long tests: real estimators, memory and speed ceilings
-	$(PY) -m pytest -m slow --timeout 900 $(PYTEST_FLAGS)
+	$(PY) -m pytest -n 0 -m slow --timeout 900 $(PYTEST_FLAGS)
 
 # Keras reads its backend when it is imported; workers have it from this environment.
 .PHONY: test-frameworks
 test-frameworks: .venv-frameworks/.stamp  ## Run the tests and examples of PyTorch, Keras, polars and others
-	KERAS_BACKEND=torch .venv-frameworks/bin/python -m pytest $(XDIST) -m frameworks --timeout 600 $(PYTEST_FLAGS)
+	KERAS_BACKEND=torch .venv-frameworks/bin/python -m pytest -m frameworks --timeout 600 $(PYTEST_FLAGS)
 
 .PHONY: faults
 faults: $(VENV)/.stamp-test  ## Run the tests of workers that die, hang or are interrupted
 	$(PY) -m pip install --quiet --editable ".[dask,ray]"
-	$(PY) -m pytest -m faults --timeout 300 $(PYTEST_FLAGS)
+	$(PY) -m pytest -n 0 -m faults --timeout 300 $(PYTEST_FLAGS)
 
 .PHONY: test-versions
 test-versions: $(SKLEARN_VERSIONS:%=.venv-sk%/.stamp)  ## Run the tests on scikit-learn 1.6, 1.7, 1.8 and 1.9
 	@set -e; for version in $(SKLEARN_VERSIONS); do \
 		echo "== scikit-learn $$version"; \
-		.venv-sk$$version/bin/python -m pytest $(XDIST) $(PYTEST_FLAGS); done
+		.venv-sk$$version/bin/python -m pytest $(PYTEST_FLAGS); done
 
 .PHONY: test-migration
 test-migration: .venv-migration/.stamp  ## Run the code before and after a migration, peers included
-	.venv-migration/bin/python -m pytest -m documents -k migration -W ignore::Warning \
+	.venv-migration/bin/python -m pytest -n 0 -m documents -k migration -W ignore::Warning \
 		tests/test_documents.py $(PYTEST_FLAGS)
 
 # -------------------------------------------------------------------- checks

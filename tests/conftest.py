@@ -1,4 +1,6 @@
-"""Settings of hypothesis for all tests, and which of them only `make test` runs."""
+"""Settings of hypothesis for all tests, which only `make test` runs, and on how many cores."""
+
+import os
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -18,6 +20,16 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 settings.load_profile("lepton")
+
+
+def pytest_xdist_auto_num_workers(config):
+    """Start no workers for files or single tests: to start them takes longer than these do."""
+    if any(".py" in argument for argument in config.args):
+        return 0
+    # Workers with as many BLAS threads as there are cores compete for these.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    return None  # as many as there are cores
 
 
 @pytest.hookimpl(tryfirst=True)
