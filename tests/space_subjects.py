@@ -15,15 +15,17 @@ from sklearn.utils import all_estimators, get_tags
 from sklearn_lepton.default_spaces import _TABLE
 
 SKLEARN = dict(all_estimators())
+# Until scikit-learn 1.7 it was ``base_estimator``.
+CHAINED = next(iter(inspect.signature(SKLEARN["ClassifierChain"]).parameters))
 REQUIRED = {
     "CalibratedClassifierCV": {"estimator": LinearSVC(), "cv": 2},
-    "ClassifierChain": {"estimator": LogisticRegression()},
+    "ClassifierChain": {CHAINED: LogisticRegression()},
     "ElasticNetCV": {"alphas": [0.1, 1.0], "cv": 2},
     "HDBSCAN": {"copy": True},
     "MultiTaskElasticNetCV": {"alphas": [0.1, 1.0], "cv": 2},
     "OutputCodeClassifier": {"estimator": LogisticRegression()},
     "RFE": {"estimator": LogisticRegression()},
-    "RegressorChain": {"estimator": Ridge()},
+    "RegressorChain": {CHAINED: Ridge()},
     "SelectFromModel": {"estimator": DecisionTreeClassifier(random_state=0)},
     "SelfTrainingClassifier": {"estimator": LogisticRegression()},
     "StackingClassifier": {"estimators": [("a", DecisionTreeClassifier())], "cv": 2},
