@@ -16,6 +16,7 @@ from sklearn_lepton._typing import Row
 # Parameters that count what one `fit` adds, where an estimator starts warm; others are totals.
 _ADDED = ("max_iter", "max_epochs", "epochs")
 _TOTALS = "BaseHistGradientBoosting"  # where even ``max_iter`` is a total
+_WITH_STATE = "NeuralNet"  # of skorch, whose optimizer goes on as well
 
 
 def continues(estimator: Any, name: str, tuned: Container[str]) -> bool:
@@ -47,10 +48,23 @@ def continues(estimator: Any, name: str, tuned: Container[str]) -> bool:
 
 def adds(estimator: Any, name: str) -> bool:
     """Say whether each `fit` adds as much as the parameter says to what there is."""
-    prefix, _, last = name.rpartition("__")
+    return name.rpartition("__")[2] in _ADDED and not _is_a(_TOTALS, estimator, name)
+
+
+def is_as_one(estimator: Any, name: str) -> bool:
+    """Say whether a `fit` that goes on comes out like one that was not interrupted.
+
+    Networks and linear models of scikit-learn begin with the moments of their optimizer, their
+    learning rate and the order of the samples anew.
+    """
+    return not adds(estimator, name) or _is_a(_WITH_STATE, estimator, name)
+
+
+def _is_a(kind: str, estimator: Any, name: str) -> bool:
+    """Say whether the owner of a parameter is of a class of some name."""
+    prefix = name.rpartition("__")[0]
     owner = estimator.get_params(deep=True)[prefix] if prefix else estimator
-    is_total = any(kind.__name__ == _TOTALS for kind in type(owner).__mro__)
-    return last in _ADDED and not is_total
+    return any(base.__name__ == kind for base in type(owner).__mro__)
 
 
 class FittedFolder:

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from sklearn.base import is_classifier
 from sklearn.utils.multiclass import type_of_target
 
-from sklearn_lepton._continue import Continued, FittedFolder, adds, continues
+from sklearn_lepton._continue import Continued, FittedFolder, adds, continues, is_as_one
 from sklearn_lepton._trial import Trial
 from sklearn_lepton._typing import Fit
 from sklearn_lepton._values import is_whole, unknown_name
@@ -40,7 +40,7 @@ class Resource(ABC):
     constants : list of object
         What fits have in common beside what they share in any search.
     goes_on : bool
-        Whether a trial that has more goes on from the fits of the same setting with less.
+        Whether a trial with all of it goes on from the fits of the same setting with less.
     """
 
     goes_on = False
@@ -86,16 +86,18 @@ class Resource(ABC):
 class Parameter(Resource):
     """An integer parameter of the estimator, such as the number of trees or of epochs.
 
-    Where the estimator starts warm, a trial goes on from the fit of the same setting with less.
+    Where the estimator starts warm, a trial goes on from the fit of the same setting with less. One
+    with all of it does only if it would come out so from the start, as the refit does.
     """
 
     def __init__(
         self, name: str, least: int, most: int, estimator: Any, tuned: Container[str]
     ) -> None:
         super().__init__(name, least, most)
-        self.goes_on = continues(estimator, name, tuned) and len(self.levels) > 1
-        self._adds = self.goes_on and adds(estimator, name)
-        self._folder = FittedFolder() if self.goes_on else None
+        is_warm = continues(estimator, name, tuned) and len(self.levels) > 1
+        self.goes_on = is_warm and is_as_one(estimator, name)
+        self._adds = is_warm and adds(estimator, name)
+        self._folder = FittedFolder() if is_warm else None
 
     def setting(self, trial: Trial) -> dict[str, Any]:
         """Return the parameters of a trial, the resource among them."""
@@ -105,6 +107,8 @@ class Parameter(Resource):
         """Let fits go on from those of the trial that was promoted, where that can be."""
         folder = self._folder
         if folder is None:
+            return list(fits)
+        if trial.is_full and not self.goes_on:
             return list(fits)
         earlier, continued = trial.meta.get("promoted"), list[Fit]()
         for split, (function, args, kwargs) in enumerate(fits):
