@@ -2,15 +2,15 @@ r"""
 Few epochs first
 ================
 
-You will see a neural network tuned with few epochs at first: what deserves it gets more of them, and
-what does not has cost little.
+You will see a neural network tuned with few epochs at first: what deserves it gets more of them,
+and what does not has cost little.
 """
 
 # %%
-# The resource is ``max_iter``, the number of epochs. With ``warm_start=True`` a setting that goes on
-# to more of them takes over the network it had; one that gets all of them starts over, since that
-# is what the refit repeats. The estimator's own 54 epochs are the most; new settings start with a
-# ninth, six.
+# The resource is ``max_iter``, the number of epochs. With ``warm_start=True`` a setting that goes
+# on to more of them takes over the network it had; one that gets all of them starts over, since
+# that is what the refit repeats. The estimator's own 54 epochs are the most; new settings start
+# with a ninth, six.
 
 import warnings
 
