@@ -121,12 +121,6 @@ class Setting:
         self.cuts, self.models, self.done = task.splits(), dict[int, Any](), 0
         self.X, self.y = task.data()
 
-    def score_from_scratch(self, score: float) -> float:
-        """Return the score that counts of a setting that had some score at full resource."""
-        if self.task.resource != "max_iter":
-            return score
-        return Setting(self.task, self.params, self.seed).score(1.0)
-
     def score(self, share: float) -> float:
         task, scorer, scores = self.task, get_scorer(self.task.scoring), []
         for k, (train, test) in enumerate(self.cuts):
@@ -166,17 +160,15 @@ class Clock:
             self.curve.append((self.spent, best))
 
     def measure(self, setting: Setting, share: float) -> float:
-        start, has_gone_on = time.process_time(), bool(setting.done)
+        start, goes_on = time.process_time(), bool(setting.done)
         try:
             score = setting.score(share)
         except ValueError:
             score = -1e9
-        seconds = time.process_time() - start
-        if share == 1.0:
-            counts = has_gone_on and score > -1e9
-            self.charge(seconds, setting.score_from_scratch(score) if counts else score)
-        else:
-            self.charge(seconds)
+        seconds, counts = time.process_time() - start, score if share == 1.0 else None
+        if counts is not None and goes_on and score > -1e9 and setting.task.resource == "max_iter":
+            counts = Setting(setting.task, setting.params, setting.seed).score(1.0)
+        self.charge(seconds, counts)
         return score
 
 

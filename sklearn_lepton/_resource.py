@@ -94,10 +94,11 @@ class Parameter(Resource):
         self, name: str, least: int, most: int, estimator: Any, tuned: Container[str]
     ) -> None:
         super().__init__(name, least, most)
-        is_warm = continues(estimator, name, tuned) and len(self.levels) > 1
-        self.goes_on = is_warm and is_as_one(estimator, name)
-        self._adds = is_warm and adds(estimator, name)
-        self._folder = FittedFolder() if is_warm else None
+        is_warm = continues(estimator, name, tuned)
+        self.goes_on = is_warm and len(self.levels) > 1 and is_as_one(estimator, name)
+        self._adds = adds(estimator, name)
+        self._warm_levels = self.levels if self.goes_on else self.levels[:-1]
+        self._folder = FittedFolder() if is_warm and len(self._warm_levels) > 1 else None
 
     def setting(self, trial: Trial) -> dict[str, Any]:
         """Return the parameters of a trial, the resource among them."""
@@ -105,10 +106,8 @@ class Parameter(Resource):
 
     def apply(self, trial: Trial, fits: Sequence[Fit]) -> list[Fit]:
         """Let fits go on from those of the trial that was promoted, where that can be."""
-        folder = self._folder
-        if folder is None:
-            return list(fits)
-        if trial.is_full and not self.goes_on:
+        folder, amount = self._folder, self.amount(trial)
+        if folder is None or amount not in self._warm_levels:
             return list(fits)
         earlier, continued = trial.meta.get("promoted"), list[Fit]()
         for split, (function, args, kwargs) in enumerate(fits):
@@ -117,7 +116,7 @@ class Parameter(Resource):
                 self.name,
                 self._adds,
                 source=folder.path(earlier, split) if isinstance(earlier, int) else None,
-                target=None if trial.is_full else folder.path(trial.number, split),
+                target=folder.path(trial.number, split) if amount < self._warm_levels[-1] else None,
             )
             continued.append((goes_on, args, kwargs))
         return continued
