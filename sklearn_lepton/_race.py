@@ -160,17 +160,15 @@ def _relative_variances(gaps: FloatArray, variance: FloatArray) -> FloatArray:
 
 def _most_telling(relative: FloatArray) -> list[int]:
     """Order the splits so that the variance (3) falls fastest."""
-    left, order = list(range(len(relative))), list[int]()
-
-    def variance(split: int) -> tuple[float, int]:
-        rest = [other for other in left if other != split]
-        weight = np.sum(1.0 / relative[[*order, split]])
+    left, order, weight = np.arange(len(relative)), list[int](), 0.0
+    while len(left):
+        own = relative[left]
+        variance = (len(left) - 1) ** 2 / (weight + 1.0 / own) + own.sum() - own
         # Rounded, since sums in another order may differ in their last digit.
-        return round(float(len(rest) ** 2 / weight + relative[rest].sum()), 9), split
-
-    while left:
-        order.append(min(left, key=variance))
-        left.remove(order[-1])
+        place = int(np.argmin(np.round(variance, 9)))
+        weight += 1.0 / float(own[place])
+        order.append(int(left[place]))
+        left = np.delete(left, place)
     return order
 
 

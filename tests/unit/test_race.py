@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from sklearn_lepton._race import Race
+from sklearn_lepton._race import Race, _most_telling
 from sklearn_lepton._trial import Trial
 
 K = 5
@@ -31,6 +31,22 @@ def test_nothing_is_judged_before_three_trials_are_complete(n_complete):
     race = Race(told()[:n_complete], K, 0.05)
     assert race.order == list(range(K))
     assert judge(race, np.full(K, -100.0), 1) is None
+
+
+def test_each_split_in_the_order_leaves_the_least_variance():
+    relative = np.random.default_rng(0).uniform(0.5, 2.0, 9)
+    left, order = list(range(9)), []
+
+    def variance(split):
+        rest = [other for other in left if other != split]
+        weight = np.sum(1.0 / relative[[*order, split]])
+        return len(rest) ** 2 / weight + relative[rest].sum()
+
+    while left:
+        order.append(min(left, key=variance))
+        left.remove(order[-1])
+    assert _most_telling(relative) == order
+    assert _most_telling(np.ones(600)) == list(range(600))
 
 
 def test_pruned_and_failed_trials_are_no_references():
