@@ -51,20 +51,10 @@ def check_choice(search: Any, space: Space) -> None:
         If ``simplest`` or ``final_splits`` is out of range, or does not go with ``refit``.
     """
     simplest, final, refit = search.simplest, search.final_splits, search.refit
+    if isinstance(refit, str) and refit != ONE_SE == refit.lower():
+        raise ValueError(f"refit={refit!r} is no metric: write {ONE_SE!r}.")
     if simplest is not None:
-        if not (isinstance(simplest, str) or callable(simplest)):
-            raise ValueError(
-                "simplest must be None, the name of a parameter or a callable that takes the "
-                f"parameters and returns a number, got {simplest!r}."
-            )
-        if not is_one_se(refit):
-            raise ValueError(
-                f"simplest={simplest!r} chooses within one standard error of the best, for which "
-                f"refit must be {ONE_SE!r}, got {refit!r}: set it, or simplest=None."
-            )
-        if isinstance(simplest, str) and simplest not in set(space.names) - {""}:
-            names = [name for name in space.names if name]
-            raise ValueError(f"simplest names none of the space: {unknown_name(simplest, names)}")
+        _check_simplest(simplest, refit, space)
     if final is None:
         return
     is_count = is_whole(final) and final >= 2
@@ -89,6 +79,24 @@ def check_choice(search: Any, space: Space) -> None:
             f"final_splits={final} shuffles, which cv={search.cv!r} does not allow: give it a "
             "TimeSeriesSplit with other splits."
         )
+
+
+def _check_simplest(simplest: Any, refit: Any, space: Space) -> None:
+    if not (isinstance(simplest, str) or callable(simplest)):
+        raise ValueError(
+            "simplest must be None, the name of a parameter or a callable that takes the "
+            f"parameters and returns a number, got {simplest!r}."
+        )
+    if not is_one_se(refit):
+        raise ValueError(
+            f"simplest={simplest!r} chooses within one standard error of the best, for which "
+            f"refit must be {ONE_SE!r}, got {refit!r}: set it, or simplest=None."
+        )
+    if isinstance(simplest, str) and simplest not in set(space.names) - {""}:
+        names = [name for name in space.names if name]
+        raise ValueError(f"simplest names none of the space: {unknown_name(simplest, names)}")
+    if callable(simplest):
+        _number(simplest, space.from_point([0.5] * space.n_dims))
 
 
 def is_one_se(refit: Any) -> bool:
@@ -236,7 +244,7 @@ def cost_of(simplest: Any, space: Space) -> Cost:
     if simplest is None:
         return mean_seconds
     if callable(simplest):
-        return lambda trial: _number(simplest(dict(trial.params)), trial)
+        return lambda trial: _number(simplest, trial.params)
     dimensions = [d for n, d in zip(space.names, space.dimensions, strict=True) if n == simplest]
     choices = [c for d in dimensions if isinstance(d, Categorical) for c in d.categories]
 
@@ -257,14 +265,22 @@ def cost_of(simplest: Any, space: Space) -> Cost:
 
 
 def mean_seconds(trial: Trial) -> float:
-    """Return the mean time of a trial's fits with their scoring, in seconds."""
-    return float(np.mean([row["fit_time"] + row["score_time"] for row in trial.rows]))
+    """Return the mean time of a trial's fits with their scoring, had nothing been saved."""
+    names = ("fit_time", "score_time", "saved_time")
+    return float(np.mean([sum(row.get(name, 0.0) for name in names) for row in trial.rows]))
 
 
-def _number(value: Any, trial: Trial) -> float:
+def _number(simplest: Callable[..., Any], params: Mapping[str, Any]) -> float:
+    try:
+        value = simplest(dict(params))
+    except Exception as error:
+        raise ValueError(
+            "simplest must return a number for each setting, and raised "
+            f"{type(error).__name__}: {error} for {params!r}."
+        ) from error
     if not is_real(value) or np.isnan(value):
         raise ValueError(
-            f"simplest must return a number for each setting, got {value!r} for {trial.params!r}."
+            f"simplest must return a number for each setting, got {value!r} for {params!r}."
         )
     return float(value)
 

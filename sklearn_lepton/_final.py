@@ -77,8 +77,12 @@ class FinalChoice:
         self._finals: dict[int, Trial] = {}
         self._is_whole = True
         if search.final_splits is not None:
-            cv = _splitter(search, running, study.optimizer.seed)
-            self._splits = FrozenSplits(running._replace(cv=cv), None)
+            try:
+                cv = _splitter(search, running, study.optimizer.seed)
+                self._splits = FrozenSplits(running._replace(cv=cv), None)
+            except ValueError as error:
+                raise ValueError(f"final_splits={search.final_splits!r}: {error}") from error
+            _check_rows(self._splits, running.X)
             if not self._splits.split():
                 raise ValueError(
                     f"final_splits={search.final_splits!r} holds no split; a generator is used up "
@@ -213,6 +217,18 @@ class FinalChoice:
         chosen = choose(ranked, finals, self._cost if is_simple else None)
         row = next(k for k, trial in enumerate(trials) if trial.number == chosen.number)
         return Choice(row, finals[chosen.number].score if finals else None)
+
+
+def _check_rows(splits: FrozenSplits, X: Any) -> None:
+    """Refuse rows that the data do not have."""
+    n_samples = X.shape[0] if hasattr(X, "shape") else len(X)
+    for number, parts in enumerate(splits.split()):
+        for rows in map(np.asarray, parts):
+            if rows.dtype.kind in "iu" and len(rows) and rows.max() >= n_samples:
+                raise ValueError(
+                    f"final_splits: split {number} has row {rows.max()}, but the data have the "
+                    f"rows 0 to {n_samples - 1} only: give splits of these data."
+                )
 
 
 def _splitter(search: Any, running: RunningFit, seed: int) -> Any:

@@ -441,7 +441,12 @@ def test_time_is_kept_for_the_final_fits(make, rows, monkeypatch):
         ({"final_splits": KFold(4)}, "the same splits as cv"),
         ({"refit": "1se", "scoring": ["r2", "neg_max_error"]}, "takes a single metric"),
         ({"refit": "1se", "scoring": {"1se": "r2", "a": "r2"}}, "takes a single metric"),
-        ({"final_splits": N + 1}, "greater than the number of samples"),
+        ({"final_splits": N + 1}, "^final_splits=41: .*greater than the number of samples"),
+        ({"final_splits": GroupKFold(2)}, "final_splits=GroupKFold.*groups"),
+        ({"final_splits": [([0, 1], [2, N])]}, "split 0 has row 40, .* rows 0 to 39 only"),
+        ({"refit": "1SE"}, "refit='1SE' is no metric: write '1se'"),
+        ({"refit": "1se", "simplest": lambda p: p["no"]}, "simplest must .* raised KeyError: 'no'"),
+        ({"refit": "1se", "simplest": str}, "simplest must return a number .* got"),
     ],
 )
 def test_bad_input_is_refused_before_the_first_fit(make, rows, fits, settings, message):
