@@ -5,8 +5,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from sklearn.base import clone
+from sklearn.base import clone, is_classifier
 from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import LabelEncoder
 from sklearn.utils.validation import has_fit_parameter
 
 from sklearn_lepton._fits import RunningFit
@@ -73,7 +74,9 @@ def _library(booster: Any) -> _Library:
 
 
 def takes_eval_set(estimator: Any) -> bool:
-    """Say whether the `fit` of an estimator takes an ``eval_set``."""
+    """Say whether the `fit` of an estimator takes an ``eval_set`` to stop by."""
+    if type(estimator).__name__.startswith("XGBRF"):  # all of its trees are one round
+        return False
     return hasattr(estimator, "fit") and (
         has_fit_parameter(estimator, "eval_set") or has_fit_parameter(estimator, "eval_X")
     )
@@ -148,9 +151,13 @@ def _arm(booster: Any, pipelines: list[Pipeline], X_val: Any, y_val: Any) -> Non
             booster.set_params(**{names[0]: PATIENCE})
         if _library(booster) is _LIBRARIES["xgboost"]:
             params.setdefault("verbose", False)  # else it prints each round
+        # Of lists scikit-learn takes lists, which LightGBM does not have in an eval_set.
+        X_eval, y_eval = (np.asarray(v) if isinstance(v, list) else v for v in (X_eval, y_val))
         if has_fit_parameter(booster, "eval_X"):  # LightGBM from 4.7 on
-            return booster.fit(X, y, eval_X=X_eval, eval_y=y_val, **params)
-        return booster.fit(X, y, eval_set=[(X_eval, y_val)], **params)
+            if is_classifier(booster):  # which numbers the classes of y, but not those of eval_y
+                y_eval = LabelEncoder().fit(y).transform(y_eval)
+            return booster.fit(X, y, eval_X=X_eval, eval_y=y_eval, **params)
+        return booster.fit(X, y, eval_set=[(X_eval, y_eval)], **params)
 
     booster.fit = fit
 

@@ -9,6 +9,7 @@ import pytest
 import sklearn
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.datasets import load_breast_cancer, load_diabetes
+from sklearn.exceptions import FitFailedWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import KFold
 from sklearn.pipeline import Pipeline, make_pipeline
@@ -106,6 +107,26 @@ def test_the_rounds_are_kept_and_their_mean_refits(booster, log, thousandths):
     assert log.fits[-1]["rounds"] == search.best_params_["n_estimators"]
     again = clone(booster).set_params(**search.best_params_)
     assert again.get_params() == search.best_estimator_.get_params()
+
+
+@pytest.mark.parametrize("racing", [False, True])
+def test_a_trial_without_rounds_comes_after_and_before_ones_with_rounds(racing, thousandths):
+    class Trap(Booster):
+        def fit(self, X, y, eval_set=None, sample_weight=None):
+            if self.z > 10:
+                raise ValueError("too much")
+            return super().fit(X, y, eval_set, sample_weight)
+
+    for z in ([1, 2, 11], [11, 2, 1]):
+        given = [{"z": value} for value in z]
+        search = make(Trap(), {"z": z}, n_iter=3, initial_params=given, racing=racing)
+        search.set_params(error_score=-100.0)
+        with pytest.warns(FitFailedWarning, match=f"{1 if racing else 3} fits failed out of .* 9"):
+            search.fit(*thousandths)
+        place = z.index(11)
+        assert [t.status for t in search.trials_].index("failed") == place
+        assert np.isnan(search.cv_results_["mean_n_rounds"]).nonzero()[0].tolist() == [place]
+        assert search.best_params_["z"] == 2
 
 
 def test_rounds_of_the_space_are_the_most_there_may_be(booster, thousandths):
@@ -397,6 +418,30 @@ def test_a_real_booster_stops_by_itself(library, cancer, capfd):
     assert booster.get_params()[name] == 400
     out, err = capfd.readouterr()
     assert out + err == ""
+
+
+@pytest.mark.parametrize("library", [lightgbm, catboost])  # those of XGBoost are 0, 1, ...
+@pytest.mark.parametrize("labels", [["b", "m"], [1, 2], [7, 5]])
+def test_the_classes_may_have_any_name(library, cancer, labels):
+    X, y = cancer
+    booster = library(max_depth=2, **{ROUNDS[library]: 60})
+    expected = make_small(booster).fit(X, y).cv_results_
+    found = make_small(booster).fit(X, np.array(labels)[y]).cv_results_
+    if labels == sorted(labels):
+        np.testing.assert_array_equal(found["mean_n_rounds"], expected["mean_n_rounds"])
+        np.testing.assert_array_equal(found["mean_test_score"], expected["mean_test_score"])
+    assert found["mean_n_rounds"].min() > 5
+    assert found["mean_test_score"].min() > 0.9
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
+@pytest.mark.parametrize("kind", ["Classifier", "Regressor"])
+def test_data_may_be_lists(library, cancer, kind):
+    X, y = cancer
+    booster = library(kind, max_depth=2, **{ROUNDS[library]: 20})
+    expected = make_small(booster).fit(X, y).cv_results_
+    found = make_small(booster).fit(X.tolist(), y.tolist()).cv_results_
+    np.testing.assert_array_equal(found["mean_n_rounds"], expected["mean_n_rounds"])
 
 
 @pytest.mark.parametrize("library", LIBRARIES)
