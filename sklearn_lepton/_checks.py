@@ -116,19 +116,19 @@ def check_names(space: Space, estimator: Any) -> None:
     """Refuse parameters that neither the estimator nor a choice for one of its steps has."""
     for branch in space.branches:
         for name in branch:
-            if _has(estimator, name):
+            if has_parameter(estimator, name):
                 continue
             for other, column in branch.items():
                 dimension = space.dimensions[column]
                 if name.startswith(f"{other}__") and isinstance(dimension, Categorical):
                     inner = name[len(other) + 2 :]
-                    if any(_has(choice, inner) for choice in dimension.categories):
+                    if any(has_parameter(choice, inner) for choice in dimension.categories):
                         break
             else:
                 raise ValueError(unknown_name(name, list(estimator.get_params(deep=True))))
 
 
-def _has(estimator: Any, name: str) -> bool:
+def has_parameter(estimator: Any, name: str) -> bool:
     """Say whether an estimator, or one in it, has a parameter.
 
     CatBoost lists only those that were given, and LightGBM and XGBoost take others than

@@ -3,12 +3,14 @@
 import contextlib
 import os
 import pickle
+import shutil
 import tempfile
 from collections.abc import Callable, Container
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from joblib.externals.loky.backend import resource_tracker
 from joblib.externals.loky.backend.reduction import get_loky_pickler
 
 from sklearn_lepton._typing import Row
@@ -17,6 +19,7 @@ from sklearn_lepton._typing import Row
 _ADDED = ("max_iter", "max_epochs", "epochs")
 _TOTALS = "BaseHistGradientBoosting"  # where even ``max_iter`` is a total
 _WITH_STATE = "NeuralNet"  # of skorch, whose optimizer goes on as well
+_STOPS_ABOVE = 10_000  # samples, with ``early_stopping="auto"``
 
 
 def continues(estimator: Any, name: str, tuned: Container[str]) -> bool:
@@ -51,37 +54,65 @@ def adds(estimator: Any, name: str) -> bool:
     return name.rpartition("__")[2] in _ADDED and not _is_a(_TOTALS, estimator, name)
 
 
-def is_as_one(estimator: Any, name: str) -> bool:
+def is_as_one(estimator: Any, name: str, tuned: Container[str], n_samples: int) -> bool:
     """Say whether a `fit` that goes on comes out like one that was not interrupted.
 
     Networks and linear models of scikit-learn begin with the moments of their optimizer, their
-    learning rate and the order of the samples anew.
+    learning rate and the order of the samples anew; what stops early, with its patience.
+
+    Parameters
+    ----------
+    estimator : estimator object
+    name : str
+    tuned : container of str
+        As those of `continues`.
+    n_samples : int
+        Number of samples of a fit.
+
+    Returns
+    -------
+    bool
     """
-    return not adds(estimator, name) or _is_a(_WITH_STATE, estimator, name)
+    if adds(estimator, name):
+        return _is_a(_WITH_STATE, estimator, name)
+    prefix = name[: -len(name.rpartition("__")[2])]
+    owner = _owner(estimator, name)
+    for flag in ("early_stopping", "n_iter_no_change"):  # the other one counts without the first
+        if hasattr(owner, flag):
+            value = getattr(owner, flag)
+            is_off = value is None or value is False
+            is_off |= value == "auto" and n_samples <= _STOPS_ABOVE
+            return is_off and f"{prefix}{flag}" not in tuned
+    return True
+
+
+def _owner(estimator: Any, name: str) -> Any:
+    """Return whose parameter it is."""
+    prefix = name.rpartition("__")[0]
+    return estimator.get_params(deep=True)[prefix] if prefix else estimator
 
 
 def _is_a(kind: str, estimator: Any, name: str) -> bool:
     """Say whether the owner of a parameter is of a class of some name."""
-    prefix = name.rpartition("__")[0]
-    owner = estimator.get_params(deep=True)[prefix] if prefix else estimator
-    return any(base.__name__ == kind for base in type(owner).__mro__)
+    return any(base.__name__ == kind for base in type(_owner(estimator, name)).__mro__)
 
 
 class FittedFolder:
     """A folder for the fitted estimators of a search, gone when the search is."""
 
     def __init__(self) -> None:
-        self._folder = tempfile.TemporaryDirectory(
-            prefix="sklearn_lepton-", ignore_cleanup_errors=True
-        )
+        place = os.environ.get("JOBLIB_TEMP_FOLDER")
+        self._path = tempfile.mkdtemp(prefix="sklearn_lepton-", dir=place)
+        resource_tracker.register(self._path, "folder")  # which removes it if this is killed
 
     def path(self, number: int, split: int) -> str:
         """Return where the estimator of a trial and split is kept."""
-        return str(Path(self._folder.name) / f"{number}-{split}.pkl")
+        return str(Path(self._path) / f"{number}-{split}.pkl")
 
     def remove(self) -> None:
         """Remove the folder."""
-        self._folder.cleanup()
+        shutil.rmtree(self._path, ignore_errors=True)
+        resource_tracker.unregister(self._path, "folder")
 
 
 @dataclass(frozen=True)
@@ -111,8 +142,8 @@ class Continued:
     def __call__(self, estimator: Any, *args: Any, **kwargs: Any) -> Row:
         """Fit and score; the arguments are those of the function."""
         amount = kwargs["parameters"][self.name]
-        fitted, done = self._load()
-        row: Row | None = None
+        fitted, done, seconds = self._load()
+        row: dict[str, Any] | None = None
         if fitted is not None and done < amount:
             rest = amount - done if self.adds else amount
             warm = kwargs | {"parameters": kwargs["parameters"] | {self.name: rest}}
@@ -121,29 +152,32 @@ class Continued:
                 row = self.function(fitted, *args, **warm)
         if row is None or row["fit_error"] is not None:
             fitted, row = estimator, self.function(estimator, *args, **kwargs)
+        else:
+            row["saved_time"] = seconds
         if self.target is not None and row["fit_error"] is None:
-            self._dump(fitted, amount)
+            self._dump(fitted, amount, row["fit_time"] + row.get("saved_time", 0.0))
         return row
 
-    def _load(self) -> tuple[Any, int]:
-        """Return the fitted estimator with the amount it had, or None."""
+    def _load(self) -> tuple[Any, int, float]:
+        """Return the fitted estimator, or None, with the amount it had and what that took."""
         if self.source is None:
-            return None, 0
+            return None, 0, 0.0
         with contextlib.suppress(Exception):  # what it costs is a fit from the start
             with Path(self.source).open("rb") as file:
                 # Written below, by a worker of this search, in a folder of its own.
-                fitted, done = pickle.load(file)  # noqa: S301
+                fitted, done, seconds = pickle.load(file)  # noqa: S301
             Path(self.source).unlink()  # nobody else goes on from here
-            return fitted, int(done)
-        return None, 0
+            return fitted, int(done), float(seconds)
+        return None, 0, 0.0
 
-    def _dump(self, fitted: Any, amount: int) -> None:
+    def _dump(self, fitted: Any, amount: int, seconds: float) -> None:
         assert self.target is not None  # noqa: S101 - for mypy
         half = f"{self.target}.{os.getpid()}"
         with contextlib.suppress(Exception):
             with Path(half).open("wb") as file:
                 # In a worker, classes of a user's script can be pickled by their code alone.
-                get_loky_pickler()(file, protocol=pickle.HIGHEST_PROTOCOL).dump((fitted, amount))
+                pickler = get_loky_pickler()(file, protocol=pickle.HIGHEST_PROTOCOL)
+                pickler.dump((fitted, amount, seconds))
             Path(half).replace(self.target)
             return
         with contextlib.suppress(OSError):

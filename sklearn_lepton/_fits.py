@@ -17,6 +17,7 @@ OTHER_SPLITS = (
 )
 _SCORER_ERROR = "The scorer raised an error; a warning 'Scoring failed' has its details."
 _FITS_TELL = 3  # the `verbose` from which each fit prints its own line
+_EXTRA = ("n_rounds", "saved_time")  # of some rows only, which scikit-learn knows nothing of
 _OF_ONE_FIT = {"parameters", "split_progress", "candidate_progress", "callback_ctx"}
 
 
@@ -215,7 +216,8 @@ class Fits:
         rows = [row for trial in trials for row in _complete(trial.rows)]
         _unify(rows)
         self._recorder.rows = [
-            {**row, "fit_error": None if row["fit_error"] == _SCORER_ERROR else row["fit_error"]}
+            {name: value for name, value in row.items() if name not in _EXTRA}
+            | {"fit_error": None if row["fit_error"] == _SCORER_ERROR else row["fit_error"]}
             for row in rows
         ]
         verbose, search.verbose = search.verbose, 0  # nothing is fitted any more
@@ -242,7 +244,8 @@ class Fits:
         """Keep of a row what is published, in plain numbers, equal tracebacks only once."""
         self.is_stopped |= row.get("stop", False)
         tidy: dict[str, Any] = {}
-        for name in ("test_scores", "train_scores", "fit_time", "score_time", "start_time"):
+        times = ("fit_time", "score_time", "start_time", "saved_time")
+        for name in ("test_scores", "train_scores", *times):
             value = row.get(name)
             if isinstance(value, dict):
                 tidy[name] = {metric: float(score) for metric, score in value.items()}
@@ -339,6 +342,7 @@ def _complete(rows: Sequence[Row]) -> list[Row]:
     stand_in = dict(run[0]) | {
         name: sum(row[name] for row in run) / len(run) for name in ("fit_time", "score_time")
     }
+    stand_in["fit_error"] = None  # scikit-learn counts those that failed
     return [dict(row or stand_in) for row in rows]
 
 

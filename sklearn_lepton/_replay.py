@@ -166,6 +166,7 @@ class Replay:
     def _check_row(self, row: Record) -> None:
         """Refuse a row of which no results could be made."""
         numbers = [row[name] for name in ("fit_time", "score_time", "start_time", "worker")]
+        numbers.append(row.get("saved_time", 0.0))
         error, metric, scoring = row["fit_error"], self._study["metric"], self._study["scoring"]
         for kind in ["test_scores"] + ["train_scores"] * bool(self._study["return_train_score"]):
             scores = row[kind]

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from sklearn.base import is_classifier
 from sklearn.utils.multiclass import type_of_target
 
+from sklearn_lepton._checks import has_parameter
 from sklearn_lepton._continue import Continued, FittedFolder, adds, continues, is_as_one
 from sklearn_lepton._trial import Trial
 from sklearn_lepton._typing import Fit
@@ -91,11 +92,19 @@ class Parameter(Resource):
     """
 
     def __init__(
-        self, name: str, least: int, most: int, estimator: Any, tuned: Container[str]
+        self,
+        name: str,
+        least: int,
+        most: int,
+        estimator: Any,
+        *,
+        tuned: Container[str],
+        n_samples: int,
     ) -> None:
         super().__init__(name, least, most)
         is_warm = continues(estimator, name, tuned)
-        self.goes_on = is_warm and len(self.levels) > 1 and is_as_one(estimator, name)
+        is_same = is_warm and is_as_one(estimator, name, tuned, n_samples)
+        self.goes_on = is_same and len(self.levels) > 1
         self._adds = adds(estimator, name)
         self._warm_levels = self.levels if self.goes_on else self.levels[:-1]
         self._folder = FittedFolder() if is_warm and len(self._warm_levels) > 1 else None
@@ -209,13 +218,13 @@ def make_resource(
             f"With eval_set_from_split=True boosters find their number of rounds themselves, got "
             f"resource={name!r}: set it to 'n_samples' or None, or eval_set_from_split=False."
         )
-    return _parameter(search, space)
+    return _parameter(search, space, max(len(_indices(train)) for train, _ in splits))
 
 
-def _parameter(search: Any, space: Space) -> Parameter:
+def _parameter(search: Any, space: Space, n_samples: int) -> Parameter:
     name, estimator = search.resource, search.estimator
     params = estimator.get_params(deep=True)
-    if name not in params:
+    if not has_parameter(estimator, name):
         raise ValueError(f"resource: {unknown_name(name, [N_SAMPLES, *params])}")
     for other in space.names:
         if other == name or name.startswith(f"{other}__"):
@@ -223,18 +232,23 @@ def _parameter(search: Any, space: Space) -> Parameter:
                 f"resource={name!r} must not be searched as well, but the space has {other!r}: "
                 "take it out of the space, or choose another resource."
             )
-    most = search.max_resource
+    most, own = search.max_resource, params.get(name)
     if isinstance(most, str):
-        most = params[name]
+        most = own
         if not (is_whole(most) and most >= 1):
             raise ValueError(
                 f"max_resource='auto' is the estimator's own {name}, which must be an integer of "
                 f"at least 1, got {most!r}: give max_resource as an integer, or another resource."
             )
+    elif not (own is None or is_whole(own)):
+        raise ValueError(
+            f"resource must be 'n_samples' or an integer parameter, but {name} is {own!r}: give "
+            "another resource."
+        )
     least = search.min_resource
     least = -(-most // _AUTO_SHARE) if isinstance(least, str) else least
     _check_order(search, least, most)
-    return Parameter(name, int(least), int(most), estimator, space.names)
+    return Parameter(name, int(least), int(most), estimator, tuned=space.names, n_samples=n_samples)
 
 
 def _samples(search: Any, running: Any, splits: Sequence[Any]) -> Samples:

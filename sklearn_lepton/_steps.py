@@ -63,6 +63,26 @@ class _State:
 _states: dict[str, _State] = {}
 
 
+class FitWithSteps:
+    """Run a fit of a pipeline with a `StepMemory`; add "saved_time" to its row.
+
+    Parameters
+    ----------
+    function : callable
+        What would be run without.
+    """
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self._function = function
+
+    def __call__(self, pipeline: Pipeline, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        """Run the fit."""
+        row: dict[str, Any] = self._function(pipeline, *args, **kwargs)
+        if pipeline.memory.saved:
+            row["saved_time"] = row.get("saved_time", 0.0) + pipeline.memory.saved
+        return row
+
+
 class StepMemory:
     """Take the place of a pipeline's `memory` for one fit.
 
@@ -81,6 +101,11 @@ class StepMemory:
         Stands for the rows that the pipeline is fitted on.
     owner : int
         The process of the search.
+
+    Attributes
+    ----------
+    saved : float
+        Seconds that steps would have taken longer.
     """
 
     location = None  # so that the pipeline, which is a clone already, does not clone its steps
@@ -93,6 +118,7 @@ class StepMemory:
         self._names = names
         self._rows = rows
         self._owner = owner
+        self.saved = 0.0
 
     def cache(self, func: Callable[..., Any], **_: Any) -> Callable[..., Any]:
         """Return what the pipeline calls in place of `func`, step by step.
@@ -159,8 +185,10 @@ class StepMemory:
             state.left_out.add(name)
             return None
         state.note(name, seconds)
-        if time.perf_counter() - start > seconds:
+        saved = seconds - (time.perf_counter() - start)
+        if saved < 0:
             state.left_out.add(name)
+        self.saved += saved
         return result
 
     def _store(self, file: Path, name: str, state: _State, result: Any, seconds: float) -> None:
@@ -264,7 +292,7 @@ class Steps:
 
     def prepare(self, fit: Fit) -> Fit:
         """Give the pipeline of a fit, which is a clone for it alone, a memory."""
-        _, (pipeline, *_), kwargs = fit
+        function, (pipeline, *others), kwargs = fit
         if self._path not in _states:
             state = _states[self._path] = _State()
             if self._has_processes:
@@ -277,7 +305,7 @@ class Steps:
             rows=self._hash(kwargs["train"]),
             owner=os.getpid(),
         )
-        return fit
+        return FitWithSteps(function), (pipeline, *others), kwargs
 
     def _hash(self, rows: Any) -> str:
         """Return a hash of rows, which are the same object in all fits on a split."""

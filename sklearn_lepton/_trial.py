@@ -36,7 +36,8 @@ class Trial:
         seconds and the traceback of a fit that failed; also "start_time", in
         seconds since the epoch, and "worker", the number of the one that ran
         it, -1 if none did. With `eval_set_from_split` "n_rounds", how many rounds of
-        a booster were best. Empty for a split that was not run.
+        a booster were best; "saved_time", seconds that a fit would have taken longer
+        without kept steps or a warm start. Empty for a split that was not run.
     seconds : float, default=0.0
         Time that the fits and the scoring took together, in seconds.
     resource : float or None, default=None

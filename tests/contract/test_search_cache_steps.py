@@ -16,6 +16,7 @@ from sklearn.preprocessing import StandardScaler
 from slow_steps import Slow, n_fits
 
 from sklearn_lepton import BayesSearchCV, _steps
+from sklearn_lepton._choice import mean_seconds
 from sklearn_lepton.space import Space
 
 C = {"clf__C": (1e-3, 1e3, "log-uniform")}
@@ -70,6 +71,16 @@ def test_a_slow_step_is_fitted_once_a_split_and_the_results_are_the_same(
     same_results(kept, plain.fit(*blobs))
     assert n_fits(plain_folder) == 4 * 2 + 1
     np.testing.assert_array_equal(kept.predict(blobs[0]), plain.predict(blobs[0]))
+
+
+def test_what_a_trial_costs_minds_no_kept_steps(folder, blobs):
+    search = make(pipeline(folder), refit="1se").fit(*blobs)
+    saved = [row.get("saved_time", 0.0) for trial in search.trials_ for row in trial.rows]
+    assert saved[:2] == [0.0, 0.0]
+    assert min(saved[2:]) > 0.02
+    seconds = [mean_seconds(trial) for trial in search.trials_]
+    assert min(seconds) > 0.05
+    assert "saved_time" not in str(sorted(search.cv_results_))
 
 
 def test_in_threads(folder, blobs):
@@ -298,24 +309,33 @@ KILLED = """
 import sys
 from slow_steps import Slow
 from sklearn.datasets import load_iris
+from sklearn.ensemble import GradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline
-from sklearn_lepton import BayesSearchCV
+from sklearn_lepton import BayesSearchCV, SwarmSearchCV
 
-steps = [("slow", Slow(folder=sys.argv[1])), ("clf", LogisticRegression(max_iter=1000))]
-space = {"clf__C": (1e-3, 1e3, "log-uniform")}
-search = BayesSearchCV(Pipeline(steps), space, n_iter=10**6, n_jobs=int(sys.argv[2]))
+settings = {"n_iter": 10**6, "n_jobs": int(sys.argv[2])}
+if sys.argv[3] == "steps":
+    steps = [("slow", Slow(folder=sys.argv[1])), ("clf", LogisticRegression(max_iter=1000))]
+    space = {"clf__C": (1e-3, 1e3, "log-uniform")}
+    search = BayesSearchCV(Pipeline(steps), space, **settings)
+else:
+    model = GradientBoostingClassifier(warm_start=True)
+    space = {"learning_rate": (1e-3, 1e0, "log-uniform")}
+    search = SwarmSearchCV(model, space, resource="n_estimators", **settings)
 search.fit(*load_iris(return_X_y=True))
 """
 
 
 @pytest.mark.faults
+@pytest.mark.parametrize("kept", ["steps", "warm starts"])
 @pytest.mark.parametrize("n_jobs", [1, 2])
-def test_a_search_that_is_killed_leaves_nothing(folder, temporary, n_jobs):
-    command = [sys.executable, "-c", KILLED, str(folder), str(n_jobs)]
+def test_a_search_that_is_killed_leaves_nothing(folder, temporary, n_jobs, kept):
+    command = [sys.executable, "-c", KILLED, str(folder), str(n_jobs), kept]
     process = subprocess.Popen(command, env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)})
+    name = "sklearn_lepton-steps-*/*" if kept == "steps" else "sklearn_lepton-*/*.pkl"
     try:
-        wait_for(lambda: list(temporary.glob("sklearn_lepton-steps-*/*")))
+        wait_for(lambda: list(temporary.glob(name)))
     finally:
         process.kill()
         process.wait()

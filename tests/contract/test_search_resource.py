@@ -10,13 +10,14 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy.sparse import csr_matrix
-from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.datasets import load_breast_cancer
 from sklearn.ensemble import (
     GradientBoostingClassifier,
     HistGradientBoostingClassifier,
     RandomForestClassifier,
 )
-from sklearn.model_selection import GroupKFold, StratifiedKFold
+from sklearn.model_selection import GroupKFold, StratifiedKFold, cross_val_score
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -321,6 +322,7 @@ def test_a_warm_start_goes_on(make, rows):
         earlier = trial.meta.get("promoted", 0)  # the repetition of the first has less
         before = amounts[earlier] if earlier and not trial.is_full else 0  # as the refit
         assert fits == [(amount - before, amount)] * 2
+        assert ["saved_time" in row for row in trial.rows] == [before > 0] * 2
         n_continued += before > 0
     assert n_continued >= 4
     assert not search.optimizer_.goes_on
@@ -349,6 +351,44 @@ def test_trees_are_added_and_are_those_of_a_fit_from_the_start(blobs, backend):
             found.append(outline(search.fit(*blobs)))
         assert search.optimizer_.goes_on == warm
     assert found[0] == found[1]
+
+
+@pytest.mark.parametrize(
+    ("model", "name"),
+    [
+        (GradientBoostingClassifier(n_iter_no_change=2), "n_estimators"),
+        (HistGradientBoostingClassifier(early_stopping=True, n_iter_no_change=2), "max_iter"),
+    ],
+)
+def test_what_stops_early_has_the_scores_of_a_fit_from_the_start(blobs, model, name):
+    model = clone(model).set_params(random_state=0, warm_start=True)
+    space = {"learning_rate": (0.05, 1.0, "log-uniform")}
+    search = SwarmSearchCV(
+        model, space, n_iter=14, cv=2, random_state=0, screening=False, resource=name
+    ).fit(*blobs)
+    promoted = [t for t in search.trials_ if t.is_full and t.meta.get("promoted")]
+    assert promoted
+    for trial in promoted:
+        anew = cross_val_score(clone(model).set_params(**trial.params), *blobs, cv=2)
+        assert list(trial.split_scores) == anew.tolist()
+
+
+def test_a_parameter_that_only_the_constructor_lists():
+    library = pytest.importorskip("catboost")
+    X, y = load_breast_cancer(return_X_y=True)
+    model = library.CatBoostClassifier(verbose=False, thread_count=1, allow_writing_files=False)
+    search = SwarmSearchCV(
+        model,
+        {"learning_rate": (0.05, 0.5, "log-uniform")},
+        n_iter=4,
+        cv=2,
+        random_state=0,
+        resource="iterations",
+    )
+    with pytest.raises(ValueError, match="own iterations, which must be an integer .* got None"):
+        search.fit(X, y)
+    search.set_params(max_resource=9).fit(X, y)
+    assert search.best_params_["iterations"] == search.best_estimator_.tree_count_ == 9
 
 
 def test_nothing_is_left(make, rows, tmp_path, monkeypatch):
@@ -393,13 +433,19 @@ def test_only_what_is_fitted_in_place_goes_on():
     assert continues(pipe, "learner__epochs", ())
     assert not continues(make_pipeline(warm, StandardScaler()), "learner__epochs", ())
     assert adds(pipe, "learner__epochs")
-    assert not is_as_one(pipe, "learner__epochs")
+    assert not is_as_one(pipe, "learner__epochs", (), 300)
     for ensemble, name in (
         (GradientBoostingClassifier(), "n_estimators"),
         (HistGradientBoostingClassifier(), "max_iter"),
     ):
         assert not adds(ensemble, name)
-        assert is_as_one(ensemble, name)
+        assert is_as_one(ensemble, name, (), 300)
+    stops = make_pipeline(HistGradientBoostingClassifier())
+    name = "histgradientboostingclassifier__max_iter"
+    assert is_as_one(stops, name, (), 10_000)
+    assert not is_as_one(stops, name, (), 10_001)
+    flag = "histgradientboostingclassifier__early_stopping"
+    assert not is_as_one(stops, name, (flag,), 300)
 
 
 # ---------------------------------------------------------------------- bad input
@@ -412,6 +458,8 @@ def test_only_what_is_fitted_in_place_goes_on():
         ({"resource": 3}, "resource must be None, 'n_samples' or the name .* got 3"),
         ({"resource": "x"}, "resource='x' must not be searched as well, but the space has 'x'"),
         ({"resource": "log"}, "max_resource='auto' is the estimator's own log, .* got Log"),
+        ({"resource": "outcome", "max_resource": 30}, "an integer parameter, but outcome is 'ok'"),
+        ({"resource": "warm_start", "max_resource": 30}, "parameter, but warm_start is False"),
         ({"min_resource": 0}, "min_resource must be 'auto' or an integer of at least 1, got 0"),
         ({"max_resource": 2.5}, "max_resource must be 'auto' or an integer .* got 2.5"),
         ({"min_resource": 30}, "min_resource must be at most max_resource, got min_resource=30"),
