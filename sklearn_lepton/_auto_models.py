@@ -12,24 +12,20 @@ from sklearn.base import clone
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.multiclass import type_of_target
 
 from sklearn_lepton._choice import candidates, plain_standard_error, score_of
-from sklearn_lepton._columns import Columns, is_missing, read_columns
-from sklearn_lepton._models import Task
+from sklearn_lepton._columns import Columns, read_columns
 from sklearn_lepton._portfolio import Portfolio, average, make_portfolio, make_splits
+from sklearn_lepton._task import read_task
 from sklearn_lepton._trial import Trial
 from sklearn_lepton.space import Space
 
 TASKS = ("auto", "classifier", "regressor")
-_MOST_CLASSES = 20  # integers with more values than these are amounts, not classes
-_ROWS_A_CLASS = 5  # on average, if integers are to be classes
 _REFIT = 1.3  # times the seconds of a fit, since all rows are more than those of a split
 _KEPT_SHARE = 0.01  # of max_time, for what is neither search nor refit
 _SLOW = 0.9  # share of the fits that take less than what is kept for one that cannot be ended
 _MOST_MEMBERS = 4  # of an average
 _CLOSE = 2.0  # standard errors: unlike models that are somewhat worse still make it better
-_WHAT = "estimator='classifier' or estimator='regressor' says which it is"
 
 
 def is_task(estimator: Any) -> bool:
@@ -61,94 +57,6 @@ def check_task(search: Any) -> None:
                 f"{name}={value!r} needs an estimator of yours, got estimator="
                 f"{search.estimator!r}: leave it out."
             )
-
-
-def read_task(kind: str, columns: Columns, y: Any, *, n_rows: int, has_weights: bool) -> Task:
-    """Find out what is to be learned.
-
-    Parameters
-    ----------
-    kind : {"auto", "classifier", "regressor"}
-    columns : Columns
-        Of the data.
-    y : array-like of shape (n_samples,) or (n_samples, n_outputs)
-        The target.
-    n_rows : int
-    has_weights : bool
-        Whether models must take ``sample_weight``.
-
-    Returns
-    -------
-    task : Task
-
-    Raises
-    ------
-    ValueError
-        If there is no target, or it has missing values or ones of no kind.
-    """
-    if y is None:
-        raise ValueError("Models are chosen by how they predict y, which was not given: pass it.")
-    target = np.asarray(y)
-    flat = target.ravel()
-    missing = sum(map(is_missing, flat.tolist()))
-    if missing:
-        raise ValueError(
-            f"y has {missing} missing value{'s' * (missing > 1)}: leave out the rows without a "
-            "target."
-        )
-    n_targets = 1 if target.ndim < 2 else target.shape[1]
-    form = type_of_target(y)
-    is_classifier = kind == "classifier" or (kind == "auto" and _looks_like_classes(flat, form))
-    if form == "unknown" or (is_classifier and form.startswith("continuous")):
-        raise ValueError(
-            f"y looks like {form!r}, which is no target of a "
-            f"{'classifier' if is_classifier else 'regressor'}: make it strings or integers for "
-            f"classes, or numbers for amounts; {_WHAT}."
-        )
-    if not is_classifier:
-        try:
-            amounts = target.astype(float)
-        except (TypeError, ValueError) as error:
-            raise ValueError(
-                f"y of type {target.dtype} is no target of a regressor: make it numbers, or give "
-                "estimator='classifier'."
-            ) from error
-        spread = amounts.std(axis=0)
-        is_constant = bool(np.all(spread <= 1e-12 * (1.0 + np.abs(amounts.mean(axis=0)))))
-        skewness = 0.0
-        if n_targets == 1 and not is_constant:
-            skewness = float(np.mean(((amounts - amounts.mean()) / spread) ** 3))
-        return Task(
-            False,
-            columns,
-            n_rows,
-            least_class=n_rows,
-            n_targets=n_targets,
-            skewness=abs(skewness),
-            has_weights=has_weights,
-            is_constant=is_constant,
-        )
-    counts = np.unique(flat if n_targets == 1 else target, axis=0, return_counts=True)[1]
-    return Task(
-        True,
-        columns,
-        n_rows,
-        n_classes=len(counts),
-        least_class=int(counts.min()),
-        n_targets=n_targets,
-        has_weights=has_weights,
-        is_constant=len(counts) == 1,
-    )
-
-
-def _looks_like_classes(flat: Any, form: str) -> bool:
-    """Say whether a target is of classes: texts, booleans, or few different integers."""
-    if form.startswith("continuous"):
-        return False
-    if flat.dtype.kind not in "iuf":
-        return True
-    n_values = len(np.unique(flat))
-    return n_values <= 2 or n_values <= min(_MOST_CLASSES, len(flat) / _ROWS_A_CLASS)
 
 
 def _has(name: str) -> Any:

@@ -1,4 +1,4 @@
-"""Columns: what kind each column of the data is, and what makes numbers of it."""
+"""Columns: what kind each column of the data is, and functions that make numbers of it."""
 
 import datetime as dt
 import math
@@ -9,24 +9,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from scipy.sparse import issparse
-from sklearn.compose import ColumnTransformer
-from sklearn.decomposition import TruncatedSVD
-from sklearn.feature_extraction.text import HashingVectorizer
-from sklearn.impute import SimpleImputer
-from sklearn.pipeline import Pipeline
-from sklearn.preprocessing import (
-    FunctionTransformer,
-    MaxAbsScaler,
-    OneHotEncoder,
-    OrdinalEncoder,
-    StandardScaler,
-)
 
-_MOST_CATEGORIES = 60  # columns that one-hot encoding makes of one; the rarest share the last
-_MOST_CODES = 254  # what the bins of a boosted tree have room for
+MOST_CATEGORIES = 60  # columns that one-hot encoding makes of one; the rarest share the last
 _UNIQUE = 0.9  # of the rows: texts with more values name the row, and tell nothing of others
 _WORDS = 3.0  # on average, from which on texts are read word by word
-_N_TOPICS = 8
+N_TOPICS = 8
 _CALENDAR = ("days", "year", "month", "weekday", "hour")
 _MOST_NAMED = 5
 
@@ -182,12 +169,12 @@ def _read_column(column: Any, key: Any, columns: Columns) -> None:
     if n_values > _UNIQUE * len(texts) and n_values > 10 and not is_categorical:
         if np.mean([text.count(" ") + 1 for text in texts]) >= _WORDS:
             columns.texts.append(key)
-            columns.n_made += _N_TOPICS
+            columns.n_made += N_TOPICS
         else:
             columns.dropped.append(f"{key!r} (another value in nearly every row)")
         return
     columns.categories.append(key)
-    columns.n_made += min(n_values, _MOST_CATEGORIES)
+    columns.n_made += min(n_values, MOST_CATEGORIES)
 
 
 def _plain(column: Any) -> Any:
@@ -330,7 +317,8 @@ def to_calendar(X: Any) -> FloatArray:
     return np.column_stack(columns)
 
 
-def _calendar_names(_: Any, names: Sequence[str]) -> list[str]:
+def calendar_names(_: Any, names: Sequence[str]) -> list[str]:
+    """Return the names of what `to_calendar` makes of columns of these names."""
     return [f"{name}_{part}" for name in names for part in _CALENDAR]
 
 
@@ -349,100 +337,3 @@ def to_words(X: Any) -> Any:
     return np.array(
         [text if isinstance(text, str) else "" for text in _texts(_each(X)[0])], dtype=object
     )
-
-
-def untouched() -> FunctionTransformer:
-    """Make the preparation that changes nothing."""
-    return _function(None)
-
-
-def for_trees(columns: Columns) -> Any:
-    """Make the preparation for trees: codes for categories, missing values as they are.
-
-    Parameters
-    ----------
-    columns : Columns
-
-    Returns
-    -------
-    prepare : transformer
-        Not fitted. The columns of categories come first.
-    """
-    if columns.is_sparse or (columns.is_plain and not columns.dropped):
-        return untouched()
-    encoder = OrdinalEncoder(
-        handle_unknown="use_encoded_value",
-        unknown_value=np.nan,
-        encoded_missing_value=np.nan,
-        max_categories=_MOST_CODES,
-    )
-    parts = [
-        ("categories", _then(to_categories, ("encode", encoder)), columns.categories),
-        ("numbers", _numeric(columns), columns.numbers),
-    ]
-    return _transformer([*parts, *_of_the_rest(columns, [])])
-
-
-def for_distances(columns: Columns) -> Any:
-    """Make the preparation for all other models: nothing is missing, and all is of one scale.
-
-    Parameters
-    ----------
-    columns : Columns
-
-    Returns
-    -------
-    prepare : transformer
-        Not fitted; ``numbers__scale`` is its step that scales numbers.
-    """
-    if columns.is_sparse:
-        return MaxAbsScaler()
-    encoder = OneHotEncoder(
-        handle_unknown="infrequent_if_exist",
-        max_categories=_MOST_CATEGORIES,
-        min_frequency=2,
-        sparse_output=False,
-    )
-    scaled = [("impute", _imputer()), ("scale", StandardScaler())]
-    numbers = _then(to_numbers, *scaled) if not columns.is_plain else Pipeline(scaled)
-    parts = [
-        ("numbers", numbers, columns.numbers),
-        ("categories", _then(to_categories, ("encode", encoder)), columns.categories),
-    ]
-    return _transformer([*parts, *_of_the_rest(columns, scaled)])
-
-
-def _imputer() -> SimpleImputer:
-    return SimpleImputer(strategy="median", add_indicator=True, keep_empty_features=True)
-
-
-def _numeric(columns: Columns) -> Any:
-    return "passthrough" if columns.is_plain else _function(to_numbers)
-
-
-def _function(function: Any, names: Any = "one-to-one") -> FunctionTransformer:
-    return FunctionTransformer(function, feature_names_out=names)
-
-
-def _then(function: Any, *steps: tuple[str, Any], names: Any = "one-to-one") -> Pipeline:
-    return Pipeline([("read", _function(function, names)), *steps])
-
-
-def _of_the_rest(columns: Columns, scaled: list[tuple[str, Any]]) -> list[tuple[str, Any, Any]]:
-    """Make what dates and texts need, which is alike for all models."""
-    dates = _then(to_calendar, *scaled, names=_calendar_names)
-    parts = [("dates", dates, columns.dates)]
-    for number, text in enumerate(columns.texts):
-        words = Pipeline([
-            ("read", FunctionTransformer(to_words)),
-            ("count", HashingVectorizer(n_features=4096, alternate_sign=False)),
-            ("reduce", TruncatedSVD(_N_TOPICS, random_state=0)),
-            *scaled,
-        ])  # fmt: skip
-        parts.append((f"text{number}", words, [text]))
-    return parts
-
-
-def _transformer(parts: list[tuple[str, Any, Any]]) -> ColumnTransformer:
-    kept = [part for part in parts if part[2]]
-    return ColumnTransformer(kept, sparse_threshold=0.0)

@@ -36,11 +36,10 @@ from sklearn.preprocessing import (
 )
 from sklearn.svm import SVC, SVR
 
-from sklearn_lepton._columns import Columns
 from sklearn_lepton._dimension import Integer, Real
+from sklearn_lepton._task import Task
 
 _SKEWED = 1.0  # skewness of the target, from which on its transformation is tried
-_IMBALANCED = 0.2  # share of the rarest class, below which weights of classes are tried
 _MOST_SPLINES, _MOST_PRODUCTS = 40, 20  # numbers
 _LEAST_ROWS = 50  # for splines and products
 LARGE = 5000  # rows, from which on dear models get cheaper first settings
@@ -49,55 +48,6 @@ _LEAST_CLASS = {"vectors": 6, "discriminants": 2, "quadratic": 10}
 
 _SCALE = "prepare__numbers__scale"
 _TARGET = "model__transformer"
-
-
-@dataclass(frozen=True)
-class Task:
-    """What is to be learned.
-
-    Attributes
-    ----------
-    is_classifier : bool
-    columns : Columns
-    n_rows : int
-    n_classes : int
-        0 in regression.
-    least_class : int
-        Rows of the rarest class; `n_rows` in regression.
-    n_targets : int
-    skewness : float, >= 0
-        Of the target, in regression.
-    has_weights : bool
-        Whether models must take ``sample_weight``.
-    is_constant : bool
-        Whether there is a single value of the target.
-    """
-
-    is_classifier: bool
-    columns: Columns
-    n_rows: int
-    n_classes: int = 0
-    least_class: int = 0
-    n_targets: int = 1
-    skewness: float = 0.0
-    has_weights: bool = False
-    is_constant: bool = False
-
-    @property
-    def width(self) -> int:
-        """Columns after preparation, at least 1."""
-        return max(self.columns.n_made, 1)
-
-    @property
-    def is_single(self) -> bool:
-        """Whether there is one target."""
-        return self.n_targets == 1
-
-    @property
-    def is_imbalanced(self) -> bool:
-        """Whether weights of classes are worth trying."""
-        share = self.least_class / self.n_rows
-        return self.is_classifier and self.is_single and share < _IMBALANCED
 
 
 class Model(NamedTuple):

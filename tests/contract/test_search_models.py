@@ -15,8 +15,9 @@ from sklearn.pipeline import Pipeline
 
 from sklearn_lepton import AutoSearchCV
 from sklearn_lepton._columns import read_columns
-from sklearn_lepton._models import MODELS, Task
+from sklearn_lepton._models import MODELS
 from sklearn_lepton._portfolio import make_portfolio, make_splits
+from sklearn_lepton._task import Task
 
 FAST = {"n_iter": 2, "cv": 2, "random_state": 0}
 

@@ -1,0 +1,127 @@
+"""Preparation: the transformers that make of columns what models take."""
+
+from typing import Any
+
+import numpy as np
+from sklearn.compose import ColumnTransformer
+from sklearn.decomposition import TruncatedSVD
+from sklearn.feature_extraction.text import HashingVectorizer
+from sklearn.impute import SimpleImputer
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import (
+    FunctionTransformer,
+    MaxAbsScaler,
+    OneHotEncoder,
+    OrdinalEncoder,
+    StandardScaler,
+)
+
+from sklearn_lepton._columns import (
+    MOST_CATEGORIES,
+    N_TOPICS,
+    Columns,
+    calendar_names,
+    to_calendar,
+    to_categories,
+    to_numbers,
+    to_words,
+)
+
+_MOST_CODES = 254  # what the bins of a boosted tree have room for
+
+
+def untouched() -> FunctionTransformer:
+    """Make the preparation that changes nothing."""
+    return _function(None)
+
+
+def for_trees(columns: Columns) -> Any:
+    """Make the preparation for trees: codes for categories, missing values as they are.
+
+    Parameters
+    ----------
+    columns : Columns
+
+    Returns
+    -------
+    prepare : transformer
+        Not fitted. The columns of categories come first.
+    """
+    if columns.is_sparse or (columns.is_plain and not columns.dropped):
+        return untouched()
+    encoder = OrdinalEncoder(
+        handle_unknown="use_encoded_value",
+        unknown_value=np.nan,
+        encoded_missing_value=np.nan,
+        max_categories=_MOST_CODES,
+    )
+    parts = [
+        ("categories", _then(to_categories, ("encode", encoder)), columns.categories),
+        ("numbers", _numeric(columns), columns.numbers),
+    ]
+    return _transformer([*parts, *_of_the_rest(columns, [])])
+
+
+def for_distances(columns: Columns) -> Any:
+    """Make the preparation for all other models: nothing is missing, and all is of one scale.
+
+    Parameters
+    ----------
+    columns : Columns
+
+    Returns
+    -------
+    prepare : transformer
+        Not fitted; ``numbers__scale`` is its step that scales numbers.
+    """
+    if columns.is_sparse:
+        return MaxAbsScaler()
+    encoder = OneHotEncoder(
+        handle_unknown="infrequent_if_exist",
+        max_categories=MOST_CATEGORIES,
+        min_frequency=2,
+        sparse_output=False,
+    )
+    scaled = [("impute", _imputer()), ("scale", StandardScaler())]
+    numbers = _then(to_numbers, *scaled) if not columns.is_plain else Pipeline(scaled)
+    parts = [
+        ("numbers", numbers, columns.numbers),
+        ("categories", _then(to_categories, ("encode", encoder)), columns.categories),
+    ]
+    return _transformer([*parts, *_of_the_rest(columns, scaled)])
+
+
+def _imputer() -> SimpleImputer:
+    return SimpleImputer(strategy="median", add_indicator=True, keep_empty_features=True)
+
+
+def _numeric(columns: Columns) -> Any:
+    return "passthrough" if columns.is_plain else _function(to_numbers)
+
+
+def _function(function: Any, names: Any = "one-to-one") -> FunctionTransformer:
+    return FunctionTransformer(function, feature_names_out=names)
+
+
+def _then(function: Any, *steps: tuple[str, Any], names: Any = "one-to-one") -> Pipeline:
+    return Pipeline([("read", _function(function, names)), *steps])
+
+
+def _of_the_rest(columns: Columns, scaled: list[tuple[str, Any]]) -> list[tuple[str, Any, Any]]:
+    """Make what dates and texts need, which is alike for all models."""
+    dates = _then(to_calendar, *scaled, names=calendar_names)
+    parts = [("dates", dates, columns.dates)]
+    for number, text in enumerate(columns.texts):
+        words = Pipeline([
+            ("read", FunctionTransformer(to_words)),
+            ("count", HashingVectorizer(n_features=4096, alternate_sign=False)),
+            ("reduce", TruncatedSVD(N_TOPICS, random_state=0)),
+            *scaled,
+        ])  # fmt: skip
+        parts.append((f"text{number}", words, [text]))
+    return parts
+
+
+def _transformer(parts: list[tuple[str, Any, Any]]) -> ColumnTransformer:
+    kept = [part for part in parts if part[2]]
+    return ColumnTransformer(kept, sparse_threshold=0.0)

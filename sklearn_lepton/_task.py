@@ -1,0 +1,151 @@
+"""Task: what is to be learned, as the target tells."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from sklearn.utils.multiclass import type_of_target
+
+from sklearn_lepton._columns import Columns, is_missing
+
+_IMBALANCED = 0.2  # share of the rarest class, below which weights of classes are tried
+_MOST_CLASSES = 20  # integers with more values than these are amounts, not classes
+_ROWS_A_CLASS = 5  # on average, if integers are to be classes
+_WHAT = "estimator='classifier' or estimator='regressor' says which it is"
+
+
+@dataclass(frozen=True)
+class Task:
+    """What is to be learned.
+
+    Attributes
+    ----------
+    is_classifier : bool
+    columns : Columns
+    n_rows : int
+    n_classes : int
+        0 in regression.
+    least_class : int
+        Rows of the rarest class; `n_rows` in regression.
+    n_targets : int
+    skewness : float, >= 0
+        Of the target, in regression.
+    has_weights : bool
+        Whether models must take ``sample_weight``.
+    is_constant : bool
+        Whether there is a single value of the target.
+    """
+
+    is_classifier: bool
+    columns: Columns
+    n_rows: int
+    n_classes: int = 0
+    least_class: int = 0
+    n_targets: int = 1
+    skewness: float = 0.0
+    has_weights: bool = False
+    is_constant: bool = False
+
+    @property
+    def width(self) -> int:
+        """Columns after preparation, at least 1."""
+        return max(self.columns.n_made, 1)
+
+    @property
+    def is_single(self) -> bool:
+        """Whether there is one target."""
+        return self.n_targets == 1
+
+    @property
+    def is_imbalanced(self) -> bool:
+        """Whether weights of classes are worth trying."""
+        share = self.least_class / self.n_rows
+        return self.is_classifier and self.is_single and share < _IMBALANCED
+
+
+def read_task(kind: str, columns: Columns, y: Any, *, n_rows: int, has_weights: bool) -> Task:
+    """Find out what is to be learned.
+
+    Parameters
+    ----------
+    kind : {"auto", "classifier", "regressor"}
+    columns : Columns
+        Of the data.
+    y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+        The target.
+    n_rows : int
+    has_weights : bool
+        Whether models must take ``sample_weight``.
+
+    Returns
+    -------
+    task : Task
+
+    Raises
+    ------
+    ValueError
+        If there is no target, or it has missing values or ones of no kind.
+    """
+    if y is None:
+        raise ValueError("Models are chosen by how they predict y, which was not given: pass it.")
+    target = np.asarray(y)
+    flat = target.ravel()
+    missing = sum(map(is_missing, flat.tolist()))
+    if missing:
+        raise ValueError(
+            f"y has {missing} missing value{'s' * (missing > 1)}: leave out the rows without a "
+            "target."
+        )
+    n_targets = 1 if target.ndim < 2 else target.shape[1]
+    form = type_of_target(y)
+    is_classifier = kind == "classifier" or (kind == "auto" and _looks_like_classes(flat, form))
+    if form == "unknown" or (is_classifier and form.startswith("continuous")):
+        raise ValueError(
+            f"y looks like {form!r}, which is no target of a "
+            f"{'classifier' if is_classifier else 'regressor'}: make it strings or integers for "
+            f"classes, or numbers for amounts; {_WHAT}."
+        )
+    if not is_classifier:
+        try:
+            amounts = target.astype(float)
+        except (TypeError, ValueError) as error:
+            raise ValueError(
+                f"y of type {target.dtype} is no target of a regressor: make it numbers, or give "
+                "estimator='classifier'."
+            ) from error
+        spread = amounts.std(axis=0)
+        is_constant = bool(np.all(spread <= 1e-12 * (1.0 + np.abs(amounts.mean(axis=0)))))
+        skewness = 0.0
+        if n_targets == 1 and not is_constant:
+            skewness = float(np.mean(((amounts - amounts.mean()) / spread) ** 3))
+        return Task(
+            False,
+            columns,
+            n_rows,
+            least_class=n_rows,
+            n_targets=n_targets,
+            skewness=abs(skewness),
+            has_weights=has_weights,
+            is_constant=is_constant,
+        )
+    counts = np.unique(flat if n_targets == 1 else target, axis=0, return_counts=True)[1]
+    return Task(
+        True,
+        columns,
+        n_rows,
+        n_classes=len(counts),
+        least_class=int(counts.min()),
+        n_targets=n_targets,
+        has_weights=has_weights,
+        is_constant=len(counts) == 1,
+    )
+
+
+def _looks_like_classes(flat: Any, form: str) -> bool:
+    """Say whether a target is of classes: texts, booleans, or few different integers."""
+    if form.startswith("continuous"):
+        return False
+    if flat.dtype.kind not in "iuf":
+        return True
+    n_values = len(np.unique(flat))
+    return n_values <= 2 or n_values <= min(_MOST_CLASSES, len(flat) / _ROWS_A_CLASS)
