@@ -216,16 +216,23 @@ def _numbers(values: Any) -> FloatArray | None:
     if values.dtype.kind == "m":
         seconds = values / np.timedelta64(1, "s")
         return seconds.astype(float)  # type: ignore[no-any-return]
-    if values.dtype.kind not in "biufO":
+    if values.dtype.kind not in "biufOUS":
         return None
     try:
         if values.dtype.kind == "O":
-            values = [math.nan if is_missing(value) else float(value) for value in values]
+            values = [math.nan if is_missing(value) else _float(value) for value in values]
         numbers = np.array(values, dtype=float)
     except (TypeError, ValueError):
         return None
     numbers[~np.isfinite(numbers)] = math.nan
     return numbers
+
+
+def _float(value: Any) -> float:
+    try:
+        return float(value)
+    except OverflowError:  # an integer that no float can hold
+        return math.inf
 
 
 def _texts(values: Any) -> list[Any]:
@@ -262,7 +269,7 @@ def to_numbers(X: Any) -> FloatArray:
 
 def _number(value: Any) -> float:
     try:
-        number = float(value)
+        number = _float(value)
     except (TypeError, ValueError):
         return math.nan
     return number if math.isfinite(number) else math.nan

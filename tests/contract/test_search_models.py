@@ -152,6 +152,19 @@ def test_few_rows_many_columns_doubled_names_and_odd_containers():
     assert search().fit(objects, y).predict(objects).shape == (30,)
 
 
+def test_texts_of_numbers_and_numbers_that_no_float_can_hold():
+    rows = [[k / 7, "u" if k % 2 else "v"] for k in range(30)]
+    for array in (np.array(rows), np.array(rows).astype("S"), np.array(rows, dtype=object)):
+        columns = read_columns(array)
+        assert (columns.numbers, columns.categories) == ([0], [1])
+    y = np.arange(30) > 14
+    texts = np.array(rows)
+    assert search().fit(texts, y).score(texts, y) > 0.9
+    huge = np.array([[k, 10**400 if k == 9 else k] for k in range(30)], dtype=object)
+    assert read_columns(huge).numbers == [0, 1]
+    assert search().fit(huge, y).score(huge, y) > 0.9
+
+
 @pytest.mark.frameworks
 def test_frames_of_polars():
     polars = pytest.importorskip("polars")
