@@ -267,6 +267,37 @@ def to_numbers(X: Any) -> FloatArray:
     return np.column_stack(columns)
 
 
+def to_finite(X: Any, names: Sequence[str] | None = None) -> Any:
+    """Take infinite numbers as missing, and columns by their names.
+
+    Parameters
+    ----------
+    X : DataFrame or array of shape (n_samples, n_features)
+    names : sequence of str or None, default=None
+        What is wanted of a DataFrame, in this order; None is all as it is.
+
+    Returns
+    -------
+    numbers : DataFrame or array of shape (n_samples, n_features)
+        `X` itself where there is nothing to do, as on the data that was learned from.
+
+    Raises
+    ------
+    ValueError
+        If a column is missing.
+    """
+    if names is not None and hasattr(X, "columns") and list(X.columns) != list(names):
+        if missing := [name for name in names if name not in X.columns]:
+            raise ValueError(f"X has no column {missing[0]!r}, which the model learned from.")
+        X = X[list(names)]
+    values = np.asarray(X)
+    is_float = values.ndim == 2 and values.dtype.kind == "f"
+    if not is_float or not np.isinf(values).any():
+        return X
+    numbers = to_numbers(X)
+    return type(X)(dict(zip(X.columns, numbers.T, strict=True))) if hasattr(X, "columns") else numbers
+
+
 def _number(value: Any) -> float:
     try:
         number = _float(value)

@@ -14,10 +14,10 @@ from sklearn.model_selection import StratifiedKFold, cross_val_score
 from sklearn.pipeline import Pipeline
 
 from sklearn_lepton import AutoSearchCV
-from sklearn_lepton._columns import read_columns
+from sklearn_lepton._columns import read_columns, to_finite
 from sklearn_lepton._models import MODELS
 from sklearn_lepton._portfolio import make_portfolio, make_splits
-from sklearn_lepton._task import Task
+from sklearn_lepton._task import Task, read_task
 
 FAST = {"n_iter": 2, "cv": 2, "random_state": 0}
 
@@ -61,6 +61,14 @@ def every_model(X, y, task):
         model = branch["model"].categories[0]
         start = next(s for s in portfolio.starts if s["model"] is model)
         yield name, clone(clone(portfolio.pipeline).set_params(**start)).fit(X, y)
+
+
+def first_models(X, y):
+    """Fit the first two settings of a classifier: of a linear model, and of trees."""
+    task = read_task("classifier", read_columns(X), y, n_rows=len(X), has_weights=False)
+    portfolio = make_portfolio(task)
+    pipelines = [clone(portfolio.pipeline).set_params(**start) for start in portfolio.starts[:2]]
+    return [clone(pipeline).fit(X, y) for pipeline in pipelines]
 
 
 @pytest.mark.thorough
@@ -165,6 +173,32 @@ def test_texts_of_numbers_and_numbers_that_no_float_can_hold():
     assert search().fit(huge, y).score(huge, y) > 0.9
 
 
+@pytest.mark.parametrize("names", [None, ["a", "b", "c"], [3, 1, 2]])
+@pytest.mark.parametrize("has_empty", [False, True])
+def test_infinite_numbers_are_missing_also_where_training_had_none(names, has_empty):
+    X = np.random.default_rng(0).normal(size=(60, 3))
+    y = X[:, 0] > 0
+    X[:, 2] = np.nan if has_empty else X[:, 2]
+    missing, infinite = X[:3].copy(), X[:3].copy()
+    missing[0, 0], infinite[0, 0] = np.nan, np.inf
+    if names:
+        X, missing, infinite = (pd.DataFrame(each, columns=names) for each in (X, missing, infinite))
+    assert to_finite(X) is X
+    for model in first_models(X, y):
+        model = pickle.loads(pickle.dumps(model))  # noqa: PLW2901
+        assert np.array_equal(model.predict_proba(infinite), model.predict_proba(missing))
+
+
+def test_columns_are_known_by_their_names():
+    X = pd.DataFrame(np.random.default_rng(0).normal(size=(60, 3)), columns=["a", "b", "c"])
+    for model in first_models(X, X["a"] > 0):
+        turned = X[["c", "a", "b"]].assign(more=1.0)
+        assert np.array_equal(model.predict_proba(turned), model.predict_proba(X))
+        assert [name[-1] for name in model[0].get_feature_names_out()] == ["a", "b", "c"]
+        with pytest.raises(ValueError, match="'b'"):
+            model.predict(X[["a", "c"]])
+
+
 @pytest.mark.frameworks
 def test_frames_of_polars():
     polars = pytest.importorskip("polars")
@@ -175,6 +209,12 @@ def test_frames_of_polars():
     })  # fmt: skip
     y = np.array([0, 1, 1] * 10)
     assert search().fit(frame, y).score(frame, y) == 1.0
+    plain = polars.DataFrame({"a": np.arange(30.0), "b": np.ones(30)})
+    infinite = plain.with_columns(a=polars.lit(np.inf))
+    for model in first_models(plain, y):
+        missing = model.predict(plain.with_columns(a=polars.lit(np.nan)))
+        assert np.array_equal(model.predict(infinite), missing)
+        assert np.array_equal(model.predict(plain[["b", "a"]]), model.predict(plain))
 
 
 @pytest.mark.thorough
