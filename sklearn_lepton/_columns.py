@@ -295,7 +295,9 @@ def to_finite(X: Any, names: Sequence[str] | None = None) -> Any:
     if not is_float or not np.isinf(values).any():
         return X
     numbers = to_numbers(X)
-    return type(X)(dict(zip(X.columns, numbers.T, strict=True))) if hasattr(X, "columns") else numbers
+    if hasattr(X, "columns"):
+        return type(X)(dict(zip(X.columns, numbers.T, strict=True)))
+    return numbers
 
 
 def _number(value: Any) -> float:

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 from sklearn.compose import ColumnTransformer
 from sklearn.decomposition import TruncatedSVD
+from sklearn.exceptions import NotFittedError
 from sklearn.feature_extraction.text import HashingVectorizer
 from sklearn.impute import SimpleImputer
 from sklearn.pipeline import Pipeline
@@ -103,11 +104,21 @@ def _reading(columns: Columns) -> Any:
     return to_finite if columns.is_plain else to_numbers
 
 
-def _function(function: Any, names: Any = "one-to-one", **options: Any) -> FunctionTransformer:
+def _same(_: Any, names: Any) -> Any:
+    """Return the names of columns that stay what they are.
+
+    "one-to-one" makes an array of None of it before fit, which `_repr_html_` fails on.
+    """
+    if names is None:
+        raise NotFittedError("Names of columns are known once they were seen: call fit first.")
+    return names
+
+
+def _function(function: Any, names: Any = _same, **options: Any) -> FunctionTransformer:
     return FunctionTransformer(function, feature_names_out=names, **options)
 
 
-def _then(function: Any, *steps: tuple[str, Any], names: Any = "one-to-one") -> Pipeline:
+def _then(function: Any, *steps: tuple[str, Any], names: Any = _same) -> Pipeline:
     return Pipeline([("read", _function(function, names)), *steps])
 
 

@@ -16,7 +16,7 @@ from sklearn.pipeline import Pipeline
 from sklearn_lepton import AutoSearchCV
 from sklearn_lepton._columns import read_columns, to_finite
 from sklearn_lepton._models import MODELS
-from sklearn_lepton._portfolio import make_portfolio, make_splits
+from sklearn_lepton._portfolio import average, make_portfolio, make_splits
 from sklearn_lepton._task import Task, read_task
 
 FAST = {"n_iter": 2, "cv": 2, "random_state": 0}
@@ -182,7 +182,7 @@ def test_infinite_numbers_are_missing_also_where_training_had_none(names, has_em
     missing, infinite = X[:3].copy(), X[:3].copy()
     missing[0, 0], infinite[0, 0] = np.nan, np.inf
     if names:
-        X, missing, infinite = (pd.DataFrame(each, columns=names) for each in (X, missing, infinite))
+        X, missing, infinite = (pd.DataFrame(Z, columns=names) for Z in (X, missing, infinite))
     assert to_finite(X) is X
     for model in first_models(X, y):
         model = pickle.loads(pickle.dumps(model))  # noqa: PLW2901
@@ -197,6 +197,14 @@ def test_columns_are_known_by_their_names():
         assert [name[-1] for name in model[0].get_feature_names_out()] == ["a", "b", "c"]
         with pytest.raises(ValueError, match="'b'"):
             model.predict(X[["a", "c"]])
+
+
+@pytest.mark.parametrize("columns", [["float", "constant"], ["float", "category"]])
+def test_an_average_is_shown(columns):
+    X, numbers = table()
+    X = X[columns].fillna({"float": 0.0})
+    y = numbers > 0
+    assert "HistGradientBoosting" in average(first_models(X, y), X, y)._repr_html_()
 
 
 @pytest.mark.frameworks
