@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from scipy.sparse import issparse
+from sklearn.feature_extraction.text import HashingVectorizer
 
 MOST_CATEGORIES = 60  # columns that one-hot encoding makes of one; the rarest share the last
 _UNIQUE = 0.9  # of the rows: texts with more values name the row, and tell nothing of others
@@ -363,7 +364,7 @@ def calendar_names(_: Any, names: Sequence[str]) -> list[str]:
 
 
 def to_words(X: Any) -> Any:
-    """Return a column of texts as `HashingVectorizer` takes it.
+    """Count the words of a column of texts.
 
     Parameters
     ----------
@@ -371,9 +372,9 @@ def to_words(X: Any) -> Any:
 
     Returns
     -------
-    texts : ndarray of object of shape (n_samples,)
-        Empty where there is none.
+    counts : sparse matrix of shape (n_samples, 4096)
+        Of the words by their hashes, each row of length 1; zeros where there is no text.
     """
-    return np.array(
-        [text if isinstance(text, str) else "" for text in _texts(_each(X)[0])], dtype=object
-    )
+    texts = [text if isinstance(text, str) else "" for text in _texts(_each(X)[0])]
+    # As a step of a pipeline it would have none take `set_output`.
+    return HashingVectorizer(n_features=4096, alternate_sign=False).transform(texts)

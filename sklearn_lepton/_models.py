@@ -37,6 +37,7 @@ from sklearn.preprocessing import (
 from sklearn.svm import SVC, SVR
 
 from sklearn_lepton._dimension import Integer, Real
+from sklearn_lepton._preparation import steady
 from sklearn_lepton._task import Task
 
 _SKEWED = 1.0  # skewness of the target, from which on its transformation is tried
@@ -151,9 +152,9 @@ def make_kit(task: Task) -> Kit:
     -------
     kit : Kit
     """
-    targets: list[Any] = [StandardScaler()]
+    targets: list[Any] = [steady(StandardScaler())]
     if task.skewness > _SKEWED:
-        targets.append(PowerTransformer())
+        targets.append(steady(PowerTransformer()))
     n_numbers = len(task.columns.numbers)
     if task.columns.is_sparse or not n_numbers:
         return Kit(task, targets=targets)
@@ -169,7 +170,7 @@ def make_kit(task: Task) -> Kit:
     if 1 < n_numbers <= _MOST_PRODUCTS and task.n_rows >= _LEAST_ROWS:
         steps = [("before", StandardScaler()), ("products", PolynomialFeatures(include_bias=False))]
         scales["products"] = Pipeline([*steps, ("after", StandardScaler())])
-    return Kit(task, scales, targets)
+    return Kit(task, {name: steady(scale) for name, scale in scales.items()}, targets)
 
 
 _PLAIN = ("standard", "normal")

@@ -6,7 +6,6 @@ import numpy as np
 from sklearn.compose import ColumnTransformer
 from sklearn.decomposition import TruncatedSVD
 from sklearn.exceptions import NotFittedError
-from sklearn.feature_extraction.text import HashingVectorizer
 from sklearn.impute import SimpleImputer
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import (
@@ -32,7 +31,22 @@ from sklearn_lepton._columns import (
 _MOST_CODES = 254  # what the bins of a boosted tree have room for
 
 
-def untouched() -> FunctionTransformer:
+def steady(transformer: Any) -> Any:
+    """Have a transformer give arrays, whatever the user has all transformers give.
+
+    Parameters
+    ----------
+    transformer : transformer
+
+    Returns
+    -------
+    transformer : transformer
+        The same one.
+    """
+    return transformer.set_output(transform="default")
+
+
+def untouched() -> Any:
     """Make the preparation that changes nothing."""
     return _function(None)
 
@@ -81,7 +95,7 @@ def for_distances(columns: Columns) -> Any:
         Not fitted; ``numbers__scale`` is its step that scales numbers.
     """
     if columns.is_sparse:
-        return MaxAbsScaler()
+        return steady(MaxAbsScaler())
     encoder = OneHotEncoder(
         handle_unknown="infrequent_if_exist",
         max_categories=MOST_CATEGORIES,
@@ -114,8 +128,8 @@ def _same(_: Any, names: Any) -> Any:
     return names
 
 
-def _function(function: Any, names: Any = _same, **options: Any) -> FunctionTransformer:
-    return FunctionTransformer(function, feature_names_out=names, **options)
+def _function(function: Any, names: Any = _same, **options: Any) -> Any:
+    return steady(FunctionTransformer(function, feature_names_out=names, **options))
 
 
 def _then(function: Any, *steps: tuple[str, Any], names: Any = _same) -> Pipeline:
@@ -129,7 +143,6 @@ def _of_the_rest(columns: Columns, scaled: list[tuple[str, Any]]) -> list[tuple[
     for number, text in enumerate(columns.texts):
         words = Pipeline([
             ("read", FunctionTransformer(to_words)),
-            ("count", HashingVectorizer(n_features=4096, alternate_sign=False)),
             ("reduce", TruncatedSVD(N_TOPICS, random_state=0)),
             *scaled,
         ])  # fmt: skip
@@ -139,4 +152,4 @@ def _of_the_rest(columns: Columns, scaled: list[tuple[str, Any]]) -> list[tuple[
 
 def _transformer(parts: list[tuple[str, Any, Any]]) -> ColumnTransformer:
     kept = [part for part in parts if part[2]]
-    return ColumnTransformer(kept, sparse_threshold=0.0)
+    return steady(ColumnTransformer(kept, sparse_threshold=0.0))

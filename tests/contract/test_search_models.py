@@ -65,23 +65,27 @@ def every_model(X, y, task):
 
 def first_models(X, y):
     """Fit the first two settings of a classifier: of a linear model, and of trees."""
-    task = read_task("classifier", read_columns(X), y, n_rows=len(X), has_weights=False)
+    task = read_task("classifier", read_columns(X), y, n_rows=X.shape[0], has_weights=False)
     portfolio = make_portfolio(task)
     pipelines = [clone(portfolio.pipeline).set_params(**start) for start in portfolio.starts[:2]]
     return [clone(pipeline).fit(X, y) for pipeline in pipelines]
 
 
 @pytest.mark.thorough
+@pytest.mark.parametrize("output", ["default", "pandas"])
 @pytest.mark.parametrize("kind", ["classifier", "regressor"])
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-def test_each_model_takes_a_table_with_columns_of_all_kinds_and_rows_unlike_those_seen(kind):
+def test_each_model_takes_a_table_with_columns_of_all_kinds_and_rows_unlike_those_seen(
+    kind, output
+):
     X, numbers = table()
     y = numbers > 0 if kind == "classifier" else numbers
     columns = read_columns(X)
     n, is_classes = len(X), kind == "classifier"
     task = Task(is_classes, columns, n, 2 * is_classes, 20, skewness=2.0)
     new = X.assign(string="unseen", category="unseen", mixed=None, float=np.inf, text=None)
-    fitted = dict(every_model(X, y, task))
+    with config_context(transform_output=output):
+        fitted = dict(every_model(X, y, task))
     assert len(fitted) >= 8
     for model in fitted.values():
         assert np.isfinite(model.predict_proba(new) if is_classes else model.predict(new)).all()
@@ -171,6 +175,21 @@ def test_texts_of_numbers_and_numbers_that_no_float_can_hold():
     huge = np.array([[k, 10**400 if k == 9 else k] for k in range(30)], dtype=object)
     assert read_columns(huge).numbers == [0, 1]
     assert search().fit(huge, y).score(huge, y) > 0.9
+
+
+def test_what_transformers_are_to_give_changes_nothing():
+    X, numbers = table()
+    X.index = X.index[::-1]
+    kinds = ["infinite", "category", "date", "text"]
+    for data in (X[kinds], X[["constant"]], csr_matrix(numbers[:, None])):
+        plain = [model.predict_proba(data) for model in first_models(data, numbers > 0)]
+        with config_context(transform_output="pandas"):
+            models = first_models(data, numbers > 0)
+            inside = [model.predict_proba(data) for model in models]
+        assert np.array_equal(inside, plain)
+        assert np.array_equal([model.predict_proba(data) for model in models], plain)
+    with config_context(transform_output="pandas"):
+        assert search("regressor", n_iter=1).fit(X[kinds], numbers).score(X, numbers) > 0.5
 
 
 @pytest.mark.parametrize("names", [None, ["a", "b", "c"], [3, 1, 2]])
