@@ -161,10 +161,12 @@ def make_kit(task: Task) -> Kit:
     n_quantiles = int(min(100, max(5, task.n_rows // 3)))
     scales: dict[str, Any] = {
         "standard": StandardScaler(),
-        "normal": QuantileTransformer(n_quantiles=n_quantiles, output_distribution="normal"),
+        "normal": QuantileTransformer(
+            n_quantiles=n_quantiles, output_distribution="normal", random_state=0
+        ),
     }
     if n_numbers <= _MOST_SPLINES and task.n_rows >= _LEAST_ROWS:
-        rank = QuantileTransformer(n_quantiles=n_quantiles)
+        rank = QuantileTransformer(n_quantiles=n_quantiles, random_state=0)
         spline = SplineTransformer(n_knots=5, include_bias=False)
         scales["splines"] = Pipeline([("rank", rank), ("spline", spline)])
     if 1 < n_numbers <= _MOST_PRODUCTS and task.n_rows >= _LEAST_ROWS:
@@ -255,6 +257,18 @@ def _forest(kit: Kit, name: str, kind: Any) -> Model:
     return kit.model(name, kind(random_state=0), space, start)
 
 
+class SeededSVR(SVR):  # type: ignore[misc]
+    """Support vectors that leave numpy's global generator alone.
+
+    `SVR` draws a seed from it, of which nothing depends, and takes no ``random_state``.
+    """
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Any:
+        """Fit as `SVR` does."""
+        self.random_state = 0
+        return super().fit(X, y, sample_weight)
+
+
 def vectors(kit: Kit) -> Model | None:
     """Make support vectors, calibrated so that they know probabilities."""
     task = kit.task
@@ -269,7 +283,7 @@ def vectors(kit: Kit) -> Model | None:
     if not task.is_classifier:
         space["epsilon"] = Real(1e-3, 0.5, log=True)
         start["epsilon"] = 0.1
-        return kit.model("support vectors", SVR(), space, start, scales=_PLAIN)
+        return kit.model("support vectors", SeededSVR(), space, start, scales=_PLAIN)
     if task.least_class < _LEAST_CLASS["vectors"]:
         return None
     machine = CalibratedClassifierCV(SVC(random_state=0), ensemble=False, cv=3)
@@ -301,7 +315,7 @@ def sparse_linear(kit: Kit) -> Model | None:
     space = {"alpha": Real(1e-4, 1.0, log=True), "l1_ratio": Real(0.05, 1.0)}
     scale = "products" if "products" in kit.scales else "standard"
     start = {"alpha": 0.01, "l1_ratio": 0.9, "scale": scale}
-    estimator = ElasticNet(max_iter=2000)
+    estimator = ElasticNet(max_iter=2000, random_state=0)
     return kit.model("elastic net", estimator, space, start, scales=_LINEAR)
 
 

@@ -15,7 +15,7 @@ from sklearn.pipeline import Pipeline
 
 from sklearn_lepton import AutoSearchCV
 from sklearn_lepton._columns import read_columns, to_finite
-from sklearn_lepton._models import MODELS
+from sklearn_lepton._models import MODELS, make_kit
 from sklearn_lepton._portfolio import average, make_portfolio, make_splits
 from sklearn_lepton._task import Task, read_task
 
@@ -190,6 +190,21 @@ def test_what_transformers_are_to_give_changes_nothing():
         assert np.array_equal([model.predict_proba(data) for model in models], plain)
     with config_context(transform_output="pandas"):
         assert search("regressor", n_iter=1).fit(X[kinds], numbers).score(X, numbers) > 0.5
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_the_global_generator_of_numpy_is_left_alone():
+    X = np.random.default_rng(0).normal(size=(60, 2))
+    before = pickle.dumps(np.random.get_state())
+    for kind, y in (("classifier", X[:, 0] > 0), ("regressor", X[:, 0])):
+        task = read_task(kind, read_columns(X), y, n_rows=60, has_weights=False)
+        for name, _ in every_model(X, y, task):
+            assert pickle.dumps(np.random.get_state()) == before, name
+        for name, scale in make_kit(task).scales.items():
+            scale.fit(np.arange(10_001.0)[:, None])
+            assert pickle.dumps(np.random.get_state()) == before, name
+    search("regressor").fit(X, y)
+    assert pickle.dumps(np.random.get_state()) == before
 
 
 @pytest.mark.parametrize("names", [None, ["a", "b", "c"], [3, 1, 2]])
