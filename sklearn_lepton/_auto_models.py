@@ -271,10 +271,15 @@ def _mean_fit(trial: Trial) -> float:
     return float(np.mean([float(row["fit_time"]) for row in trial.rows if row]))
 
 
+def _count_groups(groups: Any) -> int | None:
+    return None if groups is None else len(set(np.asarray(groups).ravel().tolist()))
+
+
 def _resolve(search: Any, X: Any, y: Any, params: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:
     """Make a search of models out of one of a task; also say what its `fit` is passed."""
     passed = dict(params)
     has_weights = passed.get("sample_weight") is not None
+    n_groups = _count_groups(passed.get("groups"))
     is_routed = get_config()["enable_metadata_routing"]
     inner = copy.copy(search)
     goes_on = "_update" in vars(search) or (search.warm_start and hasattr(search, "trials_"))
@@ -285,7 +290,7 @@ def _resolve(search: Any, X: Any, y: Any, params: Mapping[str, Any]) -> tuple[An
         inner._columns = columns  # noqa: SLF001
         inner._portfolio = make_portfolio(task, is_routed=is_routed)  # noqa: SLF001
         inner._splits = make_splits(  # noqa: SLF001
-            task, has_groups=passed.get("groups") is not None, max_time=search.max_time
+            task, n_groups=n_groups, max_time=search.max_time
         )
     portfolio = inner._portfolio  # noqa: SLF001
     is_plain = search.refit is True and search.final_splits is None and not has_weights
@@ -296,6 +301,11 @@ def _resolve(search: Any, X: Any, y: Any, params: Mapping[str, Any]) -> tuple[An
     if portfolio.space == [{}]:
         inner.n_iter = 1
     if inner.cv is None:
+        if n_groups == 1:
+            raise ValueError(
+                "groups are all the same, and a split needs two at least, since rows of a group "
+                "stay together: leave groups out, or give cv."
+            )
         inner.cv = inner._splits  # noqa: SLF001
     if isinstance(search.initial_params, str) and search.initial_params == "default":
         inner.initial_params = portfolio.starts

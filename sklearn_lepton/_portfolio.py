@@ -113,14 +113,14 @@ def make_portfolio(task: Task, *, is_routed: bool = False) -> Portfolio:
     return Portfolio(pipeline, branches, starts, names, task.is_single, is_quick)
 
 
-def make_splits(task: Task, *, has_groups: bool, max_time: float | None = None) -> Any:
+def make_splits(task: Task, *, n_groups: int | None = None, max_time: float | None = None) -> Any:
     """Choose splits: many of small data, where they differ, and few of large, where they cost.
 
     Parameters
     ----------
     task : Task
-    has_groups : bool
-        Whether rows of a group must stay together.
+    n_groups : int or None, default=None
+        How many groups there are, of which the rows must stay together.
     max_time : float or None, default=None, seconds
         With little time there are fewer.
 
@@ -137,7 +137,8 @@ def make_splits(task: Task, *, has_groups: bool, max_time: float | None = None) 
     if is_stratified and not task.is_constant and task.least_class > 1:
         n_splits = max(2, min(n_splits, task.least_class))
     is_stratified &= task.least_class >= n_splits
-    if has_groups:
+    if n_groups is not None:
+        n_splits = max(2, min(n_splits, n_groups))
         kind = StratifiedGroupKFold if is_stratified else GroupKFold
         return kind(n_splits, shuffle=True, random_state=0)
     if n >= _HUGE or n_fitted > _MANY_A_SECOND * seconds:

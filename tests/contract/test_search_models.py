@@ -324,7 +324,7 @@ def test_with_a_time_limit_good_models_are_averaged(task):
 
 def test_fewer_splits_where_there_is_little_time():
     task = Task(True, read_columns(np.zeros((3000, 3))), 3000, 2, 1500)
-    numbers = [make_splits(task, has_groups=False, max_time=s).get_n_splits() for s in (100, 50, 5)]
+    numbers = [make_splits(task, max_time=s).get_n_splits() for s in (100, 50, 5)]
     assert numbers == [5, 3, 1]
 
 
@@ -332,6 +332,17 @@ def test_groups_stay_together():
     X, groups = np.random.default_rng(0).normal(size=(40, 2)), np.repeat(np.arange(8), 5)
     fitted = search("regressor", cv=None).fit(X, X[:, 0], groups=groups)
     assert fitted.n_splits_ == 5
+
+
+@pytest.mark.parametrize(("kind", "n_groups"), [("regressor", 4), ("classifier", 3)])
+def test_there_are_no_more_splits_than_groups(kind, n_groups):
+    X = np.random.default_rng(0).normal(size=(40, 2))
+    y = X[:, 0] if kind == "regressor" else X[:, 0] > 0
+    groups = np.array(["a", "b", "c", "d"])[np.arange(40) % n_groups]
+    given = search(kind, cv=None, n_iter=1)
+    assert given.fit(X, y, groups=groups).n_splits_ == n_groups
+    with pytest.raises(ValueError, match="leave groups out, or give cv"):
+        given.fit(X, y, groups=["a"] * 40)
 
 
 @pytest.mark.thorough
