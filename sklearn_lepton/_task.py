@@ -1,5 +1,6 @@
 """Task: what is to be learned, as the target tells."""
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
@@ -106,13 +107,7 @@ def read_task(kind: str, columns: Columns, y: Any, *, n_rows: int, has_weights: 
             f"classes, or numbers for amounts; {_WHAT}."
         )
     if not is_classifier:
-        try:
-            amounts = target.astype(float)
-        except (TypeError, ValueError) as error:
-            raise ValueError(
-                f"y of type {target.dtype} is no target of a regressor: make it numbers, or give "
-                "estimator='classifier'."
-            ) from error
+        amounts = _amounts(target)
         spread = amounts.std(axis=0)
         is_constant = bool(np.all(spread <= 1e-12 * (1.0 + np.abs(amounts.mean(axis=0)))))
         skewness = 0.0
@@ -128,17 +123,35 @@ def read_task(kind: str, columns: Columns, y: Any, *, n_rows: int, has_weights: 
             has_weights=has_weights,
             is_constant=is_constant,
         )
-    counts = np.unique(flat if n_targets == 1 else target, axis=0, return_counts=True)[1]
+    if n_targets == 1:
+        counts = np.unique(flat, return_counts=True)[1].tolist()
+    else:
+        counts = list(Counter(map(tuple, target.tolist())).values())
     return Task(
         True,
         columns,
         n_rows,
         n_classes=len(counts),
-        least_class=int(counts.min()),
+        least_class=min(counts, default=0),
         n_targets=n_targets,
         has_weights=has_weights,
         is_constant=len(counts) == 1,
     )
+
+
+def _amounts(target: Any) -> Any:
+    """Return a target as numbers; texts and dates are none, even those that make numbers."""
+    kind = target.dtype.kind
+    has_texts = kind == "O" and any(isinstance(v, str | bytes) for v in target.ravel().tolist())
+    try:
+        if kind not in "biufO" or has_texts:
+            raise TypeError
+        return target.astype(float)
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"y of type {target.dtype} is no target of a regressor: make it numbers, or give "
+            "estimator='classifier'."
+        ) from error
 
 
 def _looks_like_classes(flat: Any, form: str) -> bool:

@@ -383,6 +383,9 @@ def test_splits_are_shuffled_and_as_many_as_the_rows_need():
         ({}, [0.5, np.nan] * 5, "5 missing values: leave out the rows"),
         ({"estimator": "classifier"}, list(np.linspace(0, 1, 10)), "no target of a classifier"),
         ({"estimator": "regressor"}, ["a", "b"] * 5, "no target of a regressor"),
+        ({"estimator": "regressor"}, ["1.5", "2"] * 5, "make it numbers, or give"),
+        ({"estimator": "regressor"}, np.array(["1", "2"] * 5, dtype=object), "make it numbers"),
+        ({"estimator": "regressor"}, pd.date_range("2020-01-01", periods=10), "make it numbers"),
     ],
 )
 def test_what_is_wrong_is_said_before_anything_is_fitted(given, y, message):
