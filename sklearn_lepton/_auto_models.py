@@ -16,7 +16,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn_lepton._choice import candidates, plain_standard_error, score_of
 from sklearn_lepton._columns import Columns, read_columns
 from sklearn_lepton._portfolio import Portfolio, average, make_portfolio, make_splits
-from sklearn_lepton._task import read_task
+from sklearn_lepton._task import check_scored, read_task
 from sklearn_lepton._trial import Trial
 from sklearn_lepton.space import Space
 
@@ -287,6 +287,8 @@ def _resolve(search: Any, X: Any, y: Any, params: Mapping[str, Any]) -> tuple[An
         columns = read_columns(X)
         n_rows = int(X.shape[0]) if hasattr(X, "shape") else len(X)
         task = read_task(search.estimator, columns, y, n_rows=n_rows, has_weights=has_weights)
+        if search.scoring is None:
+            check_scored(task, y)
         inner._columns = columns  # noqa: SLF001
         inner._portfolio = make_portfolio(task, is_routed=is_routed)  # noqa: SLF001
         inner._splits = make_splits(  # noqa: SLF001

@@ -89,14 +89,15 @@ def read_columns(X: Any) -> Columns:
     Raises
     ------
     ValueError
-        If it is not two-dimensional, has no column or two of the same name.
+        If it is not two-dimensional, has no row, no column, two columns of the same name, or
+        names of which only some are texts.
     """
     if not hasattr(X, "shape"):
         X = np.asarray(X)
-    if len(X.shape) != 2 or X.shape[1] == 0:
+    if len(X.shape) != 2 or 0 in X.shape:
         raise ValueError(
-            "X must have rows and at least one column, got an array of shape "
-            f"{tuple(X.shape)}: make it two-dimensional."
+            "X must be two-dimensional, with at least one row and one column, got one of shape "
+            f"{tuple(X.shape)}: give what there is to learn from."
         )
     n_columns = int(X.shape[1])
     columns = Columns(n_columns=n_columns, n_made=n_columns)
@@ -131,8 +132,13 @@ def _keys(X: Any) -> list[Any]:
         raise ValueError(
             f"Columns of X have the same name: {', '.join(repeated)}: give each one of its own."
         )
-    are_texts = bool(names) and all(isinstance(name, str) for name in names)
-    return names if are_texts else list(range(X.shape[1]))
+    others = [name for name in names if not isinstance(name, str)]
+    if others and len(others) < len(names):
+        raise ValueError(
+            f"Names of columns of X must be all texts or all not, got texts and {others[0]!r}: "
+            "X.columns = X.columns.astype(str) makes texts of all."
+        )
+    return names if names and not others else list(range(X.shape[1]))
 
 
 def _column(X: Any, place: int) -> Any:

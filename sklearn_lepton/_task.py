@@ -1,6 +1,7 @@
 """Task: what is to be learned, as the target tells."""
 
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -139,19 +140,32 @@ def read_task(kind: str, columns: Columns, y: Any, *, n_rows: int, has_weights: 
     )
 
 
+def check_scored(task: Task, y: Any) -> None:
+    """Refuse what the default of `scoring` is not made for.
+
+    Raises
+    ------
+    ValueError
+    """
+    form = type_of_target(y) if task.is_classifier and not task.is_single else ""
+    if form == "multiclass-multioutput":
+        raise ValueError(
+            f"y has {task.n_targets} columns of classes other than 0 and 1, of which scikit-learn "
+            "has no accuracy: give scoring, a function of estimator, X and y, or one column only."
+        )
+
+
 def _amounts(target: Any) -> Any:
     """Return a target as numbers; texts and dates are none, even those that make numbers."""
     kind = target.dtype.kind
     has_texts = kind == "O" and any(isinstance(v, str | bytes) for v in target.ravel().tolist())
-    try:
-        if kind not in "biufO" or has_texts:
-            raise TypeError
-        return target.astype(float)
-    except (TypeError, ValueError) as error:
-        raise ValueError(
-            f"y of type {target.dtype} is no target of a regressor: make it numbers, or give "
-            "estimator='classifier'."
-        ) from error
+    if kind in "biufO" and not has_texts:
+        with suppress(TypeError, ValueError):
+            return target.astype(float)
+    raise ValueError(
+        f"y of type {target.dtype} is no target of a regressor: make it numbers, or give "
+        "estimator='classifier'."
+    )
 
 
 def _looks_like_classes(flat: Any, form: str) -> bool:

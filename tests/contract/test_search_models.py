@@ -272,10 +272,20 @@ def test_rare_classes_and_nothing_to_learn():
     assert search().fit(np.full((30, 2), np.nan), rare).predict(X[:1]) == "a"
 
 
+def share_of_hits(estimator, X, y):
+    return float((estimator.predict(X) == y).mean())
+
+
 def test_several_targets():
     X = np.random.default_rng(0).normal(size=(40, 3))
     assert search("regressor").fit(X, X[:, :2]).predict(X).shape == (40, 2)
     assert search("classifier").fit(X, X[:, :2] > 0).predict(X).shape == (40, 2)
+    for dtype in (object, str, int):
+        y = np.digitize(X[:, :2], [-0.5, 0.5]).astype(str).astype(dtype)
+        with pytest.raises(ValueError, match="2 columns of classes other than 0 and 1"):
+            search("classifier").fit(X, y)
+        fitted = search("classifier", scoring=share_of_hits).fit(X, y)
+        assert fitted.best_score_ > 0.5
 
 
 @pytest.mark.thorough
@@ -391,6 +401,19 @@ def test_splits_are_shuffled_and_as_many_as_the_rows_need():
 def test_what_is_wrong_is_said_before_anything_is_fitted(given, y, message):
     with pytest.raises(ValueError, match=message):
         search(given.pop("estimator", "auto"), **given).fit(np.arange(20.0).reshape(10, 2), y)
+
+
+@pytest.mark.parametrize(
+    ("X", "message"),
+    [
+        (np.empty((0, 2)), r"one row and one column, got one of shape \(0, 2\)"),
+        (pd.DataFrame({"a": []}), r"one row and one column, got one of shape \(0, 1\)"),
+        (pd.DataFrame({"a": [1.0, 2.0], 7: [1.0, 2.0]}), r"got texts and 7: X.columns = "),
+    ],
+)
+def test_what_is_wrong_with_columns_is_said_before_anything_is_fitted(X, message):
+    with pytest.raises(ValueError, match=message):
+        search("classifier").fit(X, np.arange(len(X)))
 
 
 def test_each_model_is_for_some_task():
