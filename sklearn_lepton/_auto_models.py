@@ -16,7 +16,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn_lepton._choice import candidates, plain_standard_error, score_of
 from sklearn_lepton._columns import Columns, read_columns
 from sklearn_lepton._portfolio import Portfolio, average, make_portfolio, make_splits
-from sklearn_lepton._task import check_scored, read_task
+from sklearn_lepton._task import check_scored, flat_target, read_task
 from sklearn_lepton._trial import Trial
 from sklearn_lepton.space import Space
 
@@ -93,7 +93,7 @@ class ModelsMixin:
             The data. Where models are chosen, columns of a DataFrame or of objects may be
             numbers, categories, dates, durations, booleans or texts, with missing values.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs) or None, default=None
-            The target.
+            The target. Where models are chosen, (n_samples, 1) is taken as (n_samples,).
         **params : dict
             Passed on, as by `GridSearchCV`. Where models are chosen: ``sample_weight``, which
             goes to the models, and ``groups``, which goes to the splitter.
@@ -109,6 +109,7 @@ class ModelsMixin:
         search: Any = self
         check_task(search)
         own = search.get_params(deep=False)
+        y = flat_target(y)
         inner, params = _resolve(search, X, y, params)
         try:
             with warnings.catch_warnings():

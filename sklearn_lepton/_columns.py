@@ -109,7 +109,7 @@ def read_columns(X: Any) -> Columns:
         return _read_numbers(X, columns)
     columns.n_made = 0
     for place, key in enumerate(_keys(X)):
-        column = _column(X, place)
+        column = column_of(X, place)
         kind = getattr(column.dtype, "kind", "O") if isinstance(column.dtype, np.dtype) else "O"
         columns.is_plain &= kind in "iuf" and not np.isinf(column).any()
         _read_column(column, key, columns)
@@ -141,7 +141,8 @@ def _keys(X: Any) -> list[Any]:
     return names if names and not others else list(range(X.shape[1]))
 
 
-def _column(X: Any, place: int) -> Any:
+def column_of(X: Any, place: int) -> Any:
+    """Return a column of a DataFrame or an array."""
     if hasattr(X, "iloc"):
         return X.iloc[:, place]
     if hasattr(X, "get_column"):  # polars
@@ -250,7 +251,7 @@ def _each(X: Any) -> list[Any]:
     """Return the columns of what a transformer is given."""
     if not hasattr(X, "shape"):
         X = np.asarray(X)
-    return [_plain(_column(X, place)) for place in range(X.shape[1])]
+    return [_plain(column_of(X, place)) for place in range(X.shape[1])]
 
 
 def to_numbers(X: Any) -> FloatArray:

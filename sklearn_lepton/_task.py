@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from scipy.sparse import issparse
 from sklearn.utils.multiclass import type_of_target
 
-from sklearn_lepton._columns import Columns, is_missing
+from sklearn_lepton._columns import Columns, column_of, is_missing
 
 _IMBALANCED = 0.2  # share of the rarest class, below which weights of classes are tried
 _MOST_CLASSES = 20  # integers with more values than these are amounts, not classes
@@ -63,6 +64,23 @@ class Task:
         """Whether weights of classes are worth trying."""
         share = self.least_class / self.n_rows
         return self.is_classifier and self.is_single and share < _IMBALANCED
+
+
+def flat_target(y: Any) -> Any:
+    """Return a target of one column as that column, and all else as it is.
+
+    Parameters
+    ----------
+    y : array-like of shape (n_samples,) or (n_samples, n_outputs) or None
+
+    Returns
+    -------
+    y : array-like of shape (n_samples,) or (n_samples, n_outputs) or None
+    """
+    shape = np.shape(y)
+    if len(shape) != 2 or shape[1] != 1 or issparse(y):
+        return y
+    return column_of(y if hasattr(y, "shape") else np.asarray(y), 0)
 
 
 def read_task(kind: str, columns: Columns, y: Any, *, n_rows: int, has_weights: bool) -> Task:

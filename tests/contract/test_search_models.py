@@ -272,6 +272,17 @@ def test_rare_classes_and_nothing_to_learn():
     assert search().fit(np.full((30, 2), np.nan), rare).predict(X[:1]) == "a"
 
 
+@pytest.mark.parametrize("kind", ["regressor", "classifier"])
+def test_a_target_of_one_column_is_that_column(kind):
+    X = np.random.default_rng(0).normal(size=(40, 3))
+    y = X[:, 0] if kind == "regressor" else np.where(X[:, 0] > 0, "up", "down")
+    wanted = search(kind).fit(X, y).predict(X)
+    for column in (y[:, None], pd.DataFrame({"y": y}), y[:, None].tolist()):
+        fitted = search(kind).fit(X, column)
+        assert np.array_equal(fitted.predict(X), wanted)
+    assert fitted.update(X, y[:, None]).predict(X).shape == (40,)
+
+
 def share_of_hits(estimator, X, y):
     return float((estimator.predict(X) == y).mean())
 
