@@ -79,24 +79,23 @@ def make_portfolio(task: Task, *, is_routed: bool = False) -> Portfolio:
     portfolio : Portfolio
         Of a constant prediction alone where there is nothing to learn.
     """
+    asks = is_routed and task.has_weights
     if task.is_constant or not task.columns.is_any:
         dummy = DummyClassifier(strategy="prior") if task.is_classifier else DummyRegressor()
-        pipeline = Pipeline(
-            [("prepare", untouched()), ("model", _asking(dummy, is_routed and task.has_weights))]
-        )
-        return Portfolio(pipeline, [{}], [], ["a constant prediction"])
+        pipeline = Pipeline([("prepare", untouched()), ("model", _asking(dummy, asks))])
+        return Portfolio(_asking(pipeline, asks), [{}], [], ["a constant prediction"])
     kit = make_kit(task)
     makers = sorted(MODELS, key=lambda make: task.n_rows < LARGE or make is not boosting)
     models = [model for make in makers if (model := make(kit)) is not None]
     if task.has_weights:
         models = [model for model in models if _takes_weights(model.estimator)]
     preparations = {True: for_trees(task.columns), False: for_distances(task.columns)}
-    if is_routed and task.has_weights:
+    if asks:
         for each in (*preparations.values(), *kit.scales.values()):
             _declining(each)
     branches, queues = [], []
     for model in models:
-        estimator = _asking(model.estimator, is_routed and task.has_weights)
+        estimator = _asking(model.estimator, asks)
         first = {"prepare": preparations[model.is_tree], "model": estimator}
         branches.append({k: Categorical([v]) for k, v in first.items()} | dict(model.space))
         queues.append([first | dict(start) for start in model.starts])
@@ -110,7 +109,8 @@ def make_portfolio(task: Task, *, is_routed: bool = False) -> Portfolio:
     pipeline = Pipeline([(step, starts[0][step]) for step in ("prepare", "model")])
     names = [model.name for model in models]
     is_quick = task.n_rows * task.width * max(1, task.n_classes - 1) < _QUICK
-    return Portfolio(pipeline, branches, starts, names, task.is_single, is_quick)
+    # scikit-learn 1.7 and older look at what the pipeline itself asks for.
+    return Portfolio(_asking(pipeline, asks), branches, starts, names, task.is_single, is_quick)
 
 
 def make_splits(task: Task, *, n_groups: int | None = None, max_time: float | None = None) -> Any:
