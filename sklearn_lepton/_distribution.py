@@ -1,5 +1,6 @@
 """Dimensions whose values come from a distribution."""
 
+import hashlib
 import math
 from collections.abc import Mapping
 from typing import Any
@@ -9,7 +10,13 @@ import numpy.typing as npt
 import scipy.stats
 
 from sklearn_lepton._dimension import Categorical, Dimension, FloatArray, Integer, Real
-from sklearn_lepton._values import is_real, plain, value_from_json, value_to_json
+from sklearn_lepton._values import (
+    is_real,
+    plain,
+    value_from_json,
+    value_to_json,
+    without_address,
+)
 
 # Quantiles beyond these are cut off where a distribution has no bound of its own.
 _TAIL = 1e-6
@@ -17,6 +24,10 @@ _MAX_TABLE = 2**16
 # A table of the lowest values that has less of the probability than this is none.
 _LEAST_TABLE = 0.5
 _N_DRAWS = 1024
+# More of a description, or of one array in it, is replaced by its hash.
+_MOST_CHARACTERS = 200
+_MOST_NUMBERS = 16
+_FAMILIES = (scipy.stats.rv_continuous, scipy.stats.rv_discrete)
 
 
 class Distribution(Dimension):
@@ -143,17 +154,21 @@ class Distribution(Dimension):
 
     def to_json(self) -> dict[str, Any]:
         """Encode name and arguments; only `scipy.stats` distributions can be decoded."""
-        frozen = getattr(self.dist, "dist", None)
-        name = getattr(frozen, "name", None)
-        if name is None or not hasattr(scipy.stats, name):
+        family, args, kwds = _parts(self.dist)
+        name = _name_in_scipy(family)
+        if name is None:
             return {"distribution": None, "opaque": _describe_distribution(self.dist)}
-        args = [value_to_json(value) for value in self.dist.args]
-        kwds = {key: value_to_json(value) for key, value in self.dist.kwds.items()}
-        return {"distribution": name, "args": args, "kwds": kwds}
+        return {
+            "distribution": name,
+            "args": [value_to_json(value) for value in args],
+            "kwds": {key: value_to_json(value) for key, value in kwds.items()},
+        }
 
     def __eq__(self, other: object) -> bool:
-        """Compare by name and arguments."""
-        return isinstance(other, Distribution) and self.to_json() == other.to_json()
+        """Compare by name and arguments, distributions of one's own by what they hold."""
+        if not isinstance(other, Distribution):
+            return False
+        return self.dist is other.dist or self.to_json() == other.to_json()
 
     __hash__ = None  # type: ignore[assignment]
 
@@ -172,7 +187,7 @@ def from_distribution(dist: Any) -> Dimension:
             return Categorical(sorted(drawn))
         except TypeError:
             return Categorical(drawn)
-    family = getattr(getattr(dist, "dist", None), "name", None)
+    family = _name_in_scipy(_parts(dist)[0])
     if family in {"uniform", "loguniform", "reciprocal", "randint"}:
         low, high = (plain(bound) for bound in dist.support())
         if family == "randint" and low <= high:
@@ -194,7 +209,7 @@ def dimension_from_json(name: str, data: Mapping[str, Any]) -> Dimension:
     if "categorical" in data:
         return Categorical(map(value_from_json, data["categorical"]), ordered=data["ordered"])
     family = getattr(scipy.stats, str(data["distribution"]), None)
-    if not isinstance(family, scipy.stats.rv_continuous | scipy.stats.rv_discrete):
+    if not isinstance(family, _FAMILIES):
         msg = f"Parameter {name!r}: {data} is not a distribution of scipy.stats."
         raise ValueError(msg)
     args = [value_from_json(value) for value in data["args"]]
@@ -202,10 +217,62 @@ def dimension_from_json(name: str, data: Mapping[str, Any]) -> Dimension:
     return Distribution(family(*args, **kwds))
 
 
+def _parts(dist: Any) -> tuple[Any, tuple[Any, ...], Mapping[str, Any]]:
+    """Return what a frozen distribution is one of, and its arguments."""
+    family = getattr(dist, "dist", None)
+    return (family, dist.args, dist.kwds) if isinstance(family, _FAMILIES) else (dist, (), {})
+
+
+def _name_in_scipy(family: Any) -> str | None:
+    """Return the name that `scipy.stats` has for it; others may have the same name, or none."""
+    name = getattr(family, "name", None)
+    known = getattr(scipy.stats, name, None) if isinstance(name, str) else None
+    return name if isinstance(family, _FAMILIES) and type(known) is type(family) else None
+
+
 def _describe_distribution(dist: Any) -> str:
-    frozen = getattr(dist, "dist", None)
-    if frozen is None or not frozen.name:
-        return repr(dist)
-    arguments = [repr(plain(value)) for value in dist.args]
-    arguments += [f"{key}={plain(value)!r}" for key, value in dist.kwds.items()]
-    return f"{frozen.name}({', '.join(arguments)})"
+    """Write a distribution, in each process alike, so that others do not read the same."""
+    family, args, kwds = _parts(dist)
+    name, state = _name_in_scipy(family), {}
+    if name is None:
+        text = repr(family)
+        if not isinstance(family, _FAMILIES) and text == without_address(text):
+            return text
+        kind, state = type(family), _state(family)
+        module = "scipy.stats" if kind.__module__.startswith("scipy.stats.") else kind.__module__
+        name = f"{module}.{kind.__qualname__}"
+    items = (state | dict(kwds)).items()
+    content = ", ".join([*map(_write, args), *(f"{key}={_write(value)}" for key, value in items)])
+    if state and len(content) > _MOST_CHARACTERS:
+        content = _hash(content.encode())
+    return f"{name}({content})"
+
+
+def _state(family: Any) -> dict[str, Any]:
+    """Return what a distribution holds, of scipy's kind only what not all of these do."""
+    held = getattr(family, "__dict__", {})
+    if not isinstance(family, _FAMILIES):
+        return dict(held)
+    common = vars(scipy.stats.rv_continuous()).keys() | vars(scipy.stats.rv_discrete()).keys()
+    return {key: held[key] for key in sorted(held.keys() - (common - {"a", "b"}))}
+
+
+def _write(value: Any) -> str:
+    value = plain(value)
+    if hasattr(value, "rvs") and not isinstance(value, type):
+        return _describe_distribution(value)
+    if isinstance(value, np.ndarray):
+        if value.size > _MOST_NUMBERS and not value.dtype.hasobject:
+            return f"{value.dtype.str}{value.shape}:{_hash(value.tobytes())}"
+        value = value.tolist()
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(_write, value))}]"
+    if isinstance(value, Mapping):
+        return f"{{{', '.join(f'{_write(k)}: {_write(v)}' for k, v in value.items())}}}"
+    if callable(value):
+        return str(value_to_json(value)["opaque"])
+    return without_address(repr(value))
+
+
+def _hash(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()[:32]

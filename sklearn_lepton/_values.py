@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-# What the text of an object says of its place in memory is another with each process.
+# It is another with each process.
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 
 
@@ -39,7 +39,12 @@ def value_to_json(value: Any) -> Any:
         return {"opaque": value.text}
     if callable(value) and hasattr(value, "__qualname__"):
         return {"opaque": f"{value.__module__}.{value.__qualname__}"}
-    return {"opaque": _ADDRESS.sub("", repr(value))}
+    return {"opaque": without_address(repr(value))}
+
+
+def without_address(text: str) -> str:
+    """Take out what the text of an object says of its place in memory."""
+    return _ADDRESS.sub("", text)
 
 
 def value_from_json(data: Any) -> Any:

@@ -13,6 +13,7 @@ import journal_subject as subject
 import numpy as np
 import pytest
 import sabotage
+import scipy.stats
 from journal_subject import lock_files, outline, read_lines
 from sklearn.base import clone
 from sklearn.model_selection import GroupKFold, KFold, ShuffleSplit, StratifiedKFold
@@ -327,6 +328,20 @@ def nameless_search(make, k):
     ]
     space = {"x": (0.1, 0.9, "uniform"), "choice": [Nameless(), object(), len, lambda: 0]}
     return make(Nameless(seconds=Zero()), space, scoring=scorers[k])
+
+
+@pytest.mark.parametrize("freeze", [False, True])
+def test_distributions_of_ones_own_are_known_by_what_they_hold(make, numbered, log, path, freeze):
+    def search(values):
+        dist = scipy.stats.rv_discrete(values=(values, [0.2, 0.8]))
+        return make(space={"x": dist() if freeze else dist}, n_iter=2)
+
+    first = search([0.25, 0.75]).fit(*numbered)  # alive, so that others have other places
+    log.fits.clear()
+    assert len(search([0.25, 0.75]).fit(*numbered).trials_) == len(first.trials_)
+    assert len(log.fits) == 1
+    with pytest.raises(JournalMismatchError, match=r"space\.branches\[0\]\.x\.opaque is .*0\.25"):
+        search([0.25, 0.5]).fit(*numbered)
 
 
 class Zero(float):

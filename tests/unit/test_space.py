@@ -477,6 +477,81 @@ def test_distributions_through_json(dist):
     assert Space.from_json(json.loads(json.dumps(space.to_json(), allow_nan=False))) == space
 
 
+class Power(scipy.stats.rv_continuous):
+    """Its values are powers of uniform ones."""
+
+    def __init__(self, power, **kwargs):
+        super().__init__(a=0.0, b=1.0, **kwargs)
+        self.power = power
+
+    def _ppf(self, q):
+        return q**self.power
+
+
+class OtherPower(Power):
+    pass
+
+
+class Square(scipy.stats.rv_continuous):
+    def _ppf(self, q):
+        return q**2
+
+
+class Quantiles(OnlyQuantiles):
+    def __init__(self, inner):
+        self.inner = inner
+
+
+def own_distributions():
+    histogram, finer = ([3, 5, 2], [0.0, 1.0, 2.0, 3.0]), (np.arange(1, 101), np.arange(101.0))
+    changed = np.where(np.arange(100) == 50, 7, finer[0])
+    discrete = scipy.stats.rv_discrete(values=([1, 2, 3], [0.2, 0.3, 0.5]))
+    return [
+        discrete,
+        discrete(loc=1),
+        scipy.stats.rv_discrete(values=([1, 2, 3], [0.5, 0.3, 0.2])),
+        scipy.stats.rv_discrete(values=([10, 20], [0.5, 0.5])),
+        scipy.stats.rv_discrete(values=(range(100), np.full(100, 0.01)), name="poisson"),
+        scipy.stats.rv_histogram(histogram, density=False),
+        scipy.stats.rv_histogram(histogram, density=False)(scale=2.0),
+        scipy.stats.rv_histogram(finer, density=False),
+        scipy.stats.rv_histogram((changed, finer[1]), density=False),
+        Power(2.0),
+        Power(3.0, name="norm"),
+        OtherPower(2.0),
+        Square(a=0.0, b=1.0, name="uniform"),
+        OnlyQuantiles(),
+        Quantiles(scipy.stats.norm(1)),
+        Quantiles(scipy.stats.norm(2)),
+        scipy.stats.norm(),
+    ]
+
+
+@pytest.mark.parametrize("freeze", [False, True])
+def test_distributions_of_ones_own_are_what_they_hold(freeze):
+    lists = [own_distributions(), own_distributions()]
+    if freeze:  # which scipy cannot do where the constructor is another one
+        lists = [
+            [d() if callable(d) and not isinstance(d, Power) else d for d in dists]
+            for dists in lists
+        ]
+    first, again = ([Distribution(dist) for dist in dists] for dists in lists)
+    assert [a.to_json() for a in first] == [b.to_json() for b in again]
+    for row, left in enumerate(first):
+        assert [left == right for right in again] == [row == k for k in range(len(again))]
+        assert " at 0x" not in repr(left)
+        assert len(repr(left)) < 300
+        space = Space([{"m": ["A"], "p": again[row - 1]}, {"m": ["B"], "p": left}])
+        assert space.dimensions[space.branches[1]["p"]] is left
+
+
+def test_unfrozen_distributions_are_those_with_no_arguments():
+    assert dimension(scipy.stats.norm) == dimension(scipy.stats.norm())
+    assert dimension(scipy.stats.uniform) == Real(0, 1)
+    own = Square(a=0.0, b=1.0, name="uniform")
+    assert dimension(own()).from_unit(0.5) == dimension(own).from_unit(0.5) == 0.25
+
+
 def test_what_json_cannot_hold_is_said_when_it_is_read():
     data = json.loads(json.dumps(Space({"width": OnlyQuantiles()}).to_json()))
     with pytest.raises(ValueError, match=r"'width'.*scipy\.stats"):
