@@ -149,7 +149,7 @@ class AutoSearchCV(ModelsMixin, BaseOptimizerSearchCV):
     warm_start : bool, default=False
         Whether `fit` goes on from the trials of the `fit` before, with `n_iter`
         more. Estimator, data, splits and scoring must be the same, of which
-        space and splits are checked.
+        space, splits and scoring are checked.
     prior : path, fitted search, list of Trial, list of these or None, default=None
         Older studies to learn from, of the same or of other data, as journals, fitted
         searches or trials, the latest last; the space may have gained or lost parameters.

@@ -14,6 +14,8 @@ from sklearn_lepton._boosters import Boosters
 from sklearn_lepton._checks import (
     check_names,
     check_parameters,
+    check_scores,
+    describe_scoring,
     describe_study,
     initial_settings,
     make_space,
@@ -186,6 +188,7 @@ class BaseOptimizerSearchCV(UpdateMixin, ComparisonMixin, ReportMixin, OpenSearc
             self.trials_ = study.finished()
             self.space_, self.optimizer_ = optimizer.space, optimizer
             self._fingerprint, self._studies = splits.fingerprint, studies
+            self._scoring = describe_scoring(self)
             self._resource = None if resource is None else resource.describe()
             self._data_shape = getattr(running.X, "shape", None)
             self.stop_reason_: str | None = reason
@@ -322,6 +325,7 @@ class BaseOptimizerSearchCV(UpdateMixin, ComparisonMixin, ReportMixin, OpenSearc
             )
         if len(self.trials_[0].rows) != self.n_splits_:
             raise ValueError(OTHER_SPLITS)
+        check_scores(self, self._scoring)
         if len(self.trials_) >= space.size and self.optimizer_.is_exhausted:
             raise ValueError(
                 f"All {len(self.trials_)} settings of the space have been tried, so that there is "

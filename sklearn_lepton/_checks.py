@@ -38,7 +38,11 @@ def check_parameters(search: Any) -> None:
             isinstance(search.racing, bool | np.bool_)
             or (isinstance(search.racing, str) and search.racing == "auto")
             or (is_real(search.racing) and 0 < search.racing < 1),
-            "True, False or an error rate between 0 and 1, or 'auto'",
+            "True, False, 'auto' or an error rate between 0 and 1",
+        ),
+        "cv": (
+            search.n_splits_ >= 1,
+            "None, a number of folds, or a splitter or list of (train, test) of at least one split",
         ),
         "cost_aware": (
             isinstance(search.cost_aware, bool | np.bool_)
@@ -233,8 +237,10 @@ def _trials_of(study: Any) -> Sequence[Trial]:
     if hasattr(study, "trials_"):
         return study.trials_  # type: ignore[no-any-return]
     if hasattr(study, "cv_results_"):
-        name = study.refit if isinstance(study.refit, str) else "score"
-        scores = study.cv_results_[f"mean_test_{name}"]
+        # What our searches optimise: the metric that refit names, or else the first.
+        means = [name for name in study.cv_results_ if name.startswith("mean_test_")]
+        named = f"mean_test_{study.refit}"
+        scores = study.cv_results_[named if named in means else means[0]]
         return [
             Trial(number, (), params).complete(score)
             for number, (params, score) in enumerate(
@@ -301,10 +307,8 @@ def describe_study(
             "class": _describe(search.estimator),
             "params": _own_params(search.estimator, tuned),
         },
-        "scoring": _describe(search.scoring),
-        "metric": metric_of(search.refit),
+        **describe_scoring(search),
         "error_score": _describe(search.error_score),
-        "return_train_score": bool(search.return_train_score),
         "data": {
             "X": _describe_data(running.X),
             "y": _describe_data(running.y),
@@ -314,6 +318,39 @@ def describe_study(
         "prior": [joblib.hash([(t.point, t.score) for t in study]) for study in studies],
     }
     return study if resource is None else study | {"resource": resource.describe()}
+
+
+def describe_scoring(search: Any) -> dict[str, Any]:
+    """Describe, in JSON types, what the scores of a search are."""
+    return {
+        "scoring": _describe(search.scoring),
+        "metric": metric_of(search.refit),
+        "return_train_score": bool(search.return_train_score),
+    }
+
+
+def check_scores(search: Any, before: Mapping[str, Any]) -> None:
+    """Refuse to go on from trials that have other scores than those to come.
+
+    Parameters
+    ----------
+    search : BaseSearchCV
+    before : dict
+        The `describe_scoring` of those trials' search.
+
+    Raises
+    ------
+    ValueError
+        If the scores are of something else, or train scores come or go.
+    """
+    here = describe_scoring(search)
+    changes = [f"{n} was {before[n]!r}, is {here[n]!r}" for n in here if here[n] != before[n]]
+    if changes:
+        raise ValueError(
+            "With warm_start=True scoring, the metric that refit names and return_train_score must "
+            f"be those of the fit before, but {'; '.join(changes)}: give the same ones, or set "
+            "warm_start=False to start over."
+        )
 
 
 def _own_params(estimator: Any, tuned: set[str]) -> dict[str, Any]:

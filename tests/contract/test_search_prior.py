@@ -55,12 +55,13 @@ def test_a_search_of_scikit_learn_is_a_study(search_class, probe, numbered):
     assert search.trials_[1].params["x"] == pytest.approx(0.72)
 
 
-def test_several_metrics(search_class, probe, numbered):
+@pytest.mark.parametrize(("refit", "best"), [("b", 0.9), (False, 0.2), (lambda results: 1, 0.2)])
+def test_several_metrics(search_class, probe, numbered, refit, best):
     scoring = {"a": lambda e, X, y: -e.x, "b": lambda e, X, y: e.x}
-    grid = GridSearchCV(probe, {"x": [0.2, 0.9]}, cv=2, scoring=scoring, refit="b")
+    grid = GridSearchCV(probe, {"x": [0.2, 0.9]}, cv=2, scoring=scoring, refit=refit)
     grid.fit(*numbered)
     search = search_class(probe, X_ONLY, n_iter=2, cv=2, prior=grid).fit(*numbered)
-    assert search.trials_[1].params["x"] == pytest.approx(0.9)
+    assert search.trials_[1].params["x"] == pytest.approx(best)
 
 
 def test_a_parameter_gained_has_the_value_it_had(search_class, probe, numbered, older):

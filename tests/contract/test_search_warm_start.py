@@ -58,6 +58,8 @@ def test_without_warm_start_it_starts_over(search_class, blobs):
         ({"param_distributions": {"max_depth": (1, 5, "int")}}, "space must be that"),
         ({"cv": KFold(2, shuffle=True)}, "splits must be those"),
         ({"cv": 4}, "splits must be those"),
+        ({"scoring": "neg_log_loss"}, "scoring was None, is 'neg_log_loss'"),
+        ({"scoring": ["accuracy"], "refit": "accuracy"}, "metric was None, is 'accuracy'"),
     ],
 )
 def test_what_does_not_fit_together_is_refused_and_nothing_lost(
@@ -69,6 +71,18 @@ def test_what_does_not_fit_together_is_refused_and_nothing_lost(
         search.set_params(**changed).fit(*blobs)
     assert outline(search) == first
     assert len(search.cv_results_["params"]) == 4
+
+
+def test_train_scores_are_of_all_trials_or_none(search_class, probe, log, numbered):
+    search = search_class(probe, {"x": (0.1, 0.9, "uniform")}, n_iter=2, cv=2, warm_start=True)
+    for name, was in [("mean_train_score", True), ("mean_test_score", False)]:
+        search.set_params(warm_start=False, return_train_score=was).fit(*numbered)
+        search.set_params(warm_start=True).fit(*numbered)
+        n_fits = len(log.fits)
+        with pytest.raises(ValueError, match=f"return_train_score was {was}, is {not was}"):
+            search.set_params(return_train_score=not was).fit(*numbered)
+        assert len(log.fits) == n_fits
+        assert len(search.cv_results_[name]) == 4
 
 
 def test_other_data_are_refused(search_class, blobs):
