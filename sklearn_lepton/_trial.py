@@ -215,3 +215,39 @@ class Trial:
             {key: value_from_json(value) for key, value in row.items()} for row in data["rows"]
         )
         return cls(**values)
+
+
+def check_trial(given: Any) -> Trial:
+    """Return a trial; refuse what is none."""
+    if not isinstance(given, Trial):
+        msg = (
+            f"{given!r} (of type {type(given).__name__}) is no Trial: tell those that ask returned."
+        )
+        raise TypeError(msg)
+    return given
+
+
+def check_point(trial: Trial, known: Trial | None, n_dims: int) -> None:
+    """Refuse a trial at another point than the one known, or at none of a space's unit cube."""
+    if known is not None and known.point == trial.point:
+        return
+    if known is not None:
+        what = "at another point"
+    elif len(trial.point) != n_dims:
+        what = f"of another space, with a point of {len(trial.point)} columns instead of {n_dims}"
+    elif not _is_in_cube(trial.point):
+        what = f"at the point {trial.point!r}, whose numbers do not all lie in [0, 1]"
+    else:
+        return
+    msg = (
+        f"Trial {trial.number} was told {what}: tell the trials that ask returned, or give points "
+        "of the space's to_point and your own numbers that are not taken."
+    )
+    raise ValueError(msg)
+
+
+def _is_in_cube(point: Sequence[float]) -> bool:
+    try:
+        return all(0.0 <= unit <= 1.0 for unit in point)
+    except TypeError:
+        return False

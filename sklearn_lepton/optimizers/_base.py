@@ -11,7 +11,7 @@ import numpy.typing as npt
 from scipy.stats import qmc
 
 from sklearn_lepton._dimension import FloatArray
-from sklearn_lepton._trial import Trial
+from sklearn_lepton._trial import Trial, check_point, check_trial
 from sklearn_lepton._values import check_count, is_whole
 from sklearn_lepton.optimizers._prior import best_of, read_prior
 from sklearn_lepton.optimizers._rungs import Ladder, check_resources
@@ -184,13 +184,21 @@ class Optimizer(ABC):
         Parameters
         ----------
         n_trials : int, default=1
-            How many. Each is proposed in the knowledge of those before it.
+            How many, at least 0. Each is proposed in the knowledge of those before it.
 
         Returns
         -------
         trials : list of Trial
             Fewer than asked for once a finite space is exhausted.
+
+        Raises
+        ------
+        ValueError
+            If it is no such number.
         """
+        if not is_whole(n_trials) or n_trials < 0:
+            msg = f"n_trials must be an integer of at least 0, got {n_trials!r}."
+            raise ValueError(msg)
         asked: list[Trial] = []
         while len(asked) < n_trials:
             trial = self._next_trial()
@@ -211,21 +219,20 @@ class Optimizer(ABC):
 
         Raises
         ------
+        TypeError
+            If they are no trials, or one that is in no list.
         ValueError
-            If a trial has the number of another one that was asked for at
-            another point.
+            If the point of a trial does not lie in the space, or its number is that of one
+            asked for at another point. Nothing is told then.
         """
+        if isinstance(trials, Trial) or not isinstance(trials, Iterable):
+            msg = f"tell takes a list of trials, got {trials!r}: to tell one trial, give [trial]."
+            raise TypeError(msg)
         told: dict[int, Trial] = {}
         for trial in trials:
-            known = told.get(trial.number) or self._trials.get(trial.number)
-            if len(trial.point) != self.space.n_dims or (known and known.point != trial.point):
-                where = "of another space" if known is None else "at another point"
-                msg = (
-                    f"Trial {trial.number} was told {where}: tell the trials that ask returned, "
-                    "or give your own numbers that are not taken."
-                )
-                raise ValueError(msg)
-            told[trial.number] = trial
+            number = check_trial(trial).number
+            check_point(trial, told.get(number) or self._trials.get(number), self.space.n_dims)
+            told[number] = trial
         for trial in told.values():
             self._keep(trial)
 

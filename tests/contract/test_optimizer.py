@@ -601,6 +601,41 @@ def test_a_trial_of_another_space(kind, point):
         make(kind, SPACES["continuous"]).tell([Trial(0, point, {}).complete(1.0)])
 
 
+@pytest.mark.parametrize("unit", [math.nan, math.inf, -1e-9, 1.1, "0.5", None])
+def test_a_point_outside_the_cube_is_refused_and_nothing_told(kind, unit):
+    optimizer = make(kind, SPACES["continuous"])
+    [asked] = optimizer.ask()
+    with pytest.raises(ValueError, match=r"Trial 7 was told at the point .* \[0, 1\].*to_point"):
+        optimizer.tell([asked.complete(1.0), Trial(7, (0.5, unit), {}).complete(1.0)])
+    assert optimizer.trials == [asked]
+
+
+def test_what_is_no_list_of_trials_is_refused(kind):
+    optimizer = make(kind, SPACES["continuous"])
+    [asked] = optimizer.ask()
+    told = asked.complete(1.0)
+    for trials, message in [
+        (told, r"give \[trial\]"),
+        (None, "got None"),
+        (3, "got 3"),
+        ([told, None], "None .* is no Trial"),
+        ([told, (0, 1.0)], r"\(0, 1\.0\) .* is no Trial"),
+        ("ab", "'a' .* is no Trial"),
+    ]:
+        with pytest.raises(TypeError, match=message):
+            optimizer.tell(trials)
+        assert optimizer.trials == [asked]
+
+
+@pytest.mark.parametrize("n_trials", ["3", None, 1.5, -1, math.nan, True])
+def test_what_is_no_number_of_trials_is_refused(kind, n_trials):
+    optimizer = make(kind, SPACES["continuous"])
+    with pytest.raises(ValueError, match=f"n_trials must be an integer .* got {n_trials!r}"):
+        optimizer.ask(n_trials)
+    assert optimizer.trials == []
+    assert len(optimizer.ask(np.int64(2))) == 2
+
+
 # ------------------------------------------------------------------- the queue
 
 
