@@ -151,7 +151,8 @@ class ParallelCoordinatesDisplay:
             array=np.clip(self.scores[order], low, high),
             cmap=COLOUR_MAP,
             linewidths=0.6 + 1.4 * share,
-            alpha=0.2 + 0.8 * share,
+            # matplotlib asks for the least one.
+            alpha=0.2 + 0.8 * share if len(order) else None,
             zorder=2,
         )
         self.lines_.set_clim(low, high)

@@ -1,5 +1,6 @@
 """Displays: what they hold, and what they draw, from every kind of search."""
 
+import io
 import math
 import subprocess
 import sys
@@ -173,6 +174,16 @@ def test_a_search_that_failed_is_drawn_as_far_as_it_came():
         search.fit(X, y)
     display = ConvergenceDisplay.from_search(search).plot()
     assert len(display.scores) >= 5
+
+
+@pytest.mark.parametrize("n_trials", [0, 1, 6])
+@pytest.mark.parametrize("kind", [ConvergenceDisplay, ParallelCoordinatesDisplay])
+def test_a_study_in_which_nothing_succeeded_is_drawn(kind, n_trials):
+    optimizer = RandomOptimizer(subjects.NUMERIC)
+    optimizer.tell([trial.fail(seconds=1.0) for trial in optimizer.ask(n_trials)])
+    display = kind.from_search(optimizer).plot()
+    display.figure_.savefig(io.BytesIO())
+    assert len(display.scores) == n_trials
 
 
 @pytest.mark.thorough
