@@ -4,7 +4,7 @@ import json
 import math
 import operator
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -301,7 +301,12 @@ class Categorical(Dimension):
     """
 
     def __init__(self, categories: Iterable[Any], *, ordered: bool | None = None) -> None:
-        self.categories = distinct([plain(value) for value in categories])
+        self.categories: Sequence[Any]
+        if isinstance(categories, range):  # which may be long, and tells by itself what it holds
+            self.categories = categories
+            ordered = True if ordered is None else ordered
+        else:
+            self.categories = distinct([plain(value) for value in categories])
         if not self.categories:
             msg = "an empty sequence of values: give at least one."
             raise ValueError(msg)
@@ -319,6 +324,10 @@ class Categorical(Dimension):
 
     def _find(self, value: Any, *ways: Callable[[Any, Any], bool]) -> int | None:
         value = plain(value)
+        if isinstance(self.categories, range):
+            is_one = is_finite(value) and (type(value) is int or (alike in ways and value % 1 == 0))
+            held = is_one and int(value) in self.categories
+            return self.categories.index(int(value)) if held else None
         for is_match in ways:
             for position, category in enumerate(self.categories):
                 if is_match(category, value):
@@ -356,7 +365,8 @@ class Categorical(Dimension):
 
     def to_json(self) -> dict[str, Any]:
         """Encode the dimension in JSON types; see `value_to_json`."""
-        values = [value_to_json(value) for value in self.categories]
+        is_range = isinstance(self.categories, range)
+        values = list(self.categories if is_range else map(value_to_json, self.categories))
         return {"categorical": values, "ordered": self.ordered}
 
     def __eq__(self, other: object) -> bool:
@@ -365,6 +375,8 @@ class Categorical(Dimension):
             return False
         if len(self.categories) != len(other.categories):
             return False
+        if isinstance(self.categories, range) and isinstance(other.categories, range):
+            return (self.categories, self.ordered) == (other.categories, other.ordered)
         pairs = list(zip(self.categories, other.categories, strict=True))
         kinds = [{type(left), type(right)} for left, right in pairs]
         if any(len(kind) > 1 and Opaque not in kind for kind in kinds):

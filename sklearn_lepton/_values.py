@@ -133,7 +133,7 @@ def distinct(values: Iterable[Any]) -> list[Any]:
     return kept
 
 
-def is_monotone(values: list[Any]) -> bool:
+def is_monotone(values: Sequence[Any]) -> bool:
     """Say whether all values are finite numbers in ascending or descending order."""
     if not all(map(is_finite, values)):
         return False
@@ -141,7 +141,7 @@ def is_monotone(values: list[Any]) -> bool:
     return all(steps) or not any(steps)
 
 
-def shorten(values: list[Any], n_shown: int = 10) -> str:
+def shorten(values: Sequence[Any], n_shown: int = 10) -> str:
     """Write a list, leaving out all but the first values where there are many."""
     shown = ", ".join(repr(value) for value in values[:n_shown])
     more = f", ... ({len(values)} in all)" if len(values) > n_shown else ""

@@ -71,7 +71,7 @@ def _from_triple(low: Any, high: Any, prior: str) -> Dimension | None:
     return kind(low, high, log=prior.startswith("log"))
 
 
-def _as_choices(values: Any) -> list[Any]:
+def _as_choices(values: Any) -> Sequence[Any]:
     sized = hasattr(values, "__len__") and hasattr(values, "__getitem__")
     if not sized or isinstance(values, str | bytes | Mapping) or hasattr(values, "get_params"):
         msg = (
@@ -83,7 +83,7 @@ def _as_choices(values: Any) -> list[Any]:
     if getattr(values, "ndim", 1) != 1:
         msg = f"an array of {values.ndim} dimensions was given: choices need exactly one."
         raise ValueError(msg)
-    return list(values)
+    return values if isinstance(values, range) else list(values)
 
 
 class Space:
@@ -439,8 +439,8 @@ class Space:
 def _interchangeable(left: Dimension, right: Dimension) -> bool:
     """Say whether two branches can share a dimension and still get the very values they gave."""
     if isinstance(left, Categorical) and isinstance(right, Categorical):
-        # The quick way first: `==` takes the texts of estimators.
-        return all(map(same, left.categories, right.categories)) and left == right
+        is_range = isinstance(left.categories, range)  # else `==` may take texts of estimators
+        return (is_range or all(map(same, left.categories, right.categories))) and left == right
     return left == right
 
 
