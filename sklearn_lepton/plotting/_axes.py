@@ -17,6 +17,7 @@ COLOURS = (BLUE, ORANGE, GREEN, PURPLE, AMBER, SKY, "#000000")
 DASHES = ("-", "--", "-.", ":")
 GREY = "0.55"
 COLOUR_MAP = "viridis"
+LARGEST = 1e300  # of greater ones matplotlib cannot make limits
 _MOST_FITTED = 6  # axes whose labels are measured to place them
 
 
@@ -156,7 +157,7 @@ def score_limits(scores: Any, *others: Any) -> tuple[float, float]:
     low, high : float
     """
     known, more = (
-        values[np.isfinite(values)]
+        np.clip(values[np.isfinite(values)], -LARGEST, LARGEST)
         for values in (
             np.asarray(scores, dtype=float).ravel(),
             np.concatenate([np.empty(0), *[np.ravel(np.asarray(o, dtype=float)) for o in others]]),

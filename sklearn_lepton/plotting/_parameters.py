@@ -413,7 +413,9 @@ def _edges(places: FloatArray, scale: Scale) -> FloatArray:
     if scale.labels is not None:
         return np.arange(len(places) + 1, dtype=np.float64) - 0.5
     low, high = scale.limits
-    inner = np.sqrt(places[1:] * places[:-1]) if scale.is_log else (places[1:] + places[:-1]) / 2
+    # Roots and halves first, since a product or a sum may overflow.
+    parts = np.sqrt(places) if scale.is_log else places / 2
+    inner = parts[1:] * parts[:-1] if scale.is_log else parts[1:] + parts[:-1]
     return np.concatenate([[min(low, places[0])], inner, [max(high, places[-1])]])
 
 

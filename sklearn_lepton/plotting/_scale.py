@@ -11,12 +11,13 @@ from sklearn_lepton._source import Source, told_by
 from sklearn_lepton._trial import Trial
 from sklearn_lepton._values import Opaque, unknown_name
 from sklearn_lepton.importance import parameter_importance
-from sklearn_lepton.plotting._axes import short
+from sklearn_lepton.plotting._axes import LARGEST, short
 from sklearn_lepton.space import Categorical, Integer, Space
 
 _WIDE = 30.0  # a distribution whose values differ by so much is drawn on a logarithmic scale
 _TAILS = (0.005, 0.995)
 _MOST_TICKS = 12
+_TOP = 1e150  # the next tick of a logarithmic axis has to be a number, too
 _MANY_DECADES = 1e3  # the tens alone tell enough
 _ROOM = 22  # characters that category labels have beside each other
 
@@ -55,7 +56,9 @@ class Scale:
         """Least and greatest place."""
         if self.labels is not None:
             return -0.5, len(self.labels) - 0.5
-        low, high = self.places(np.array(self._ends))
+        low, high = np.clip(self.places(np.array(self._ends)), -LARGEST, LARGEST)
+        if self.is_log and low < _TOP:
+            high = min(high, _TOP)
         if isinstance(self.dimension, Integer):
             pad = 0.5
             return float(low - pad), float(high + pad)

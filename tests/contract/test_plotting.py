@@ -186,6 +186,19 @@ def test_a_study_in_which_nothing_succeeded_is_drawn(kind, n_trials):
     assert len(display.scores) == n_trials
 
 
+@pytest.mark.filterwarnings("ignore:overflow:RuntimeWarning")
+@pytest.mark.parametrize(
+    "kind", [ConvergenceDisplay, MapDisplay, ParallelCoordinatesDisplay, ParameterDisplay]
+)
+def test_the_largest_and_least_numbers_are_drawn(kind):
+    widest = {"x": (5e-324, 1e308, "log-uniform"), "k": [1, 2], "y": (-1e308, 1e308, "uniform")}
+    for space, scale in [(widest, 1.0), (subjects.NUMERIC, 1.5e308)]:
+        optimizer = RandomOptimizer(space)
+        trials = optimizer.ask(8)
+        optimizer.tell([t.complete(scale * t.point[0] * (-1) ** t.number) for t in trials])
+        kind.from_search(optimizer).plot().figure_.savefig(io.BytesIO())
+
+
 @pytest.mark.thorough
 def test_without_matplotlib_the_numbers_are_there_and_plot_says_what_is_missing():
     program = """if True:
