@@ -170,7 +170,7 @@ def test_warm_start_goes_on(make):
 
 @pytest.mark.parametrize("racing", [0.0, 1.0, -0.1, "yes", None, np.nan])
 def test_a_bad_error_rate_is_refused(make, racing):
-    with pytest.raises(ValueError, match=r"racing must be True, False or an error rate"):
+    with pytest.raises(ValueError, match=r"racing must be True, False, .auto. or an error rate"):
         make(racing=racing).fit(*data())
 
 

@@ -95,15 +95,16 @@ def test_a_class_of_a_users_script_is_kept_between_fits(tmp_path):
     def function(estimator, **kwargs):
         return {
             "fit_error": None,
+            "fit_time": 0.5,
             "total": estimator.set_params(**kwargs["parameters"]).fit([], []),
         }
 
     first = Continued(function, "epochs", True, source=None, target=target)
     first(kind(), parameters={"epochs": 2, "module__width": 5})
     with open(target, "rb") as file:  # noqa: PTH123
-        fitted, amount = pickle.load(file)
-    assert (fitted.total_, fitted.module__width, amount) == (2, 5, 2)
+        fitted, amount, seconds = pickle.load(file)
+    assert (fitted.total_, fitted.module__width, amount, seconds) == (2, 5, 2, 0.5)
     then = Continued(function, "epochs", True, source=target, target=None)
     row = then(kind(), parameters={"epochs": 6, "module__width": 5})
-    assert (row["total"].total_, row["total"].epochs) == (6, 4)
+    assert (row["total"].total_, row["total"].epochs, row["saved_time"]) == (6, 4, 0.5)
     assert "set_params" not in vars(row["total"])
