@@ -2,7 +2,7 @@
 
 import time
 import traceback
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -45,6 +45,8 @@ class Calls:
         Whether the score is the value with its sign turned.
     error : object
         "raise" where errors are to end the search.
+    has_result : bool
+        Whether a trial of before has one: then the function returns numbers.
     of : Amount or None
         What trials have little of first.
 
@@ -59,11 +61,17 @@ class Calls:
     is_stopped = False
 
     def __init__(
-        self, function: Callable[..., Any], *, minimize: bool, error: Any, of: Amount | None
+        self,
+        function: Callable[..., Any],
+        *,
+        minimize: bool,
+        error: Any,
+        of: Amount | None,
+        has_result: bool,
     ) -> None:
         self._function, self._minimize, self._amount = function, minimize, of
         self._is_raised = error == "raise"
-        self._has_result = False
+        self._has_result = has_result
 
     def record(self, trials: Sequence[Trial]) -> list[list[Fit]]:
         """Return the calls of trials, one each."""
@@ -71,7 +79,7 @@ class Calls:
 
     def _of_trial(self, trial: Trial) -> list[Fit]:
         how = {"minimize": self._minimize, "is_raised": self._is_raised}
-        calls: list[Fit] = [(call, (self._function, dict(trial.params)), how)]
+        calls: list[Fit] = [(call, (self._function, _own(trial.params)), how)]
         return calls if self._amount is None else self._amount.apply(trial, calls)
 
     def constants(self, fits: Iterable[Fit]) -> list[Any]:
@@ -137,6 +145,15 @@ def call(
             raise TypeError(error)
         return _row(np.nan, seconds, error) | {"is_number": False}
     return _row(0.0 - number if minimize else number, seconds, None) | {"is_number": True}
+
+
+def _own(value: Any) -> Any:
+    """Copy what a function may change in place: containers and arrays, whatever is in them."""
+    if isinstance(value, Mapping):
+        return {key: _own(each) for key, each in value.items()}
+    if type(value) in {list, tuple, set}:
+        return type(value)(map(_own, value))
+    return value.copy() if isinstance(value, np.ndarray) else value
 
 
 def _number(value: Any) -> float | None:

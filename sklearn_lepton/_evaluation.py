@@ -2,6 +2,7 @@
 
 import heapq
 import math
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
@@ -362,7 +363,8 @@ class SplitEvaluator:
             waits += begun
             if len(begun) < len(seconds):  # a process is still starting
                 waits.append(0.1)
-        return None if not waits else max(0.0, min(waits)) + 0.001
+        # A greater time is more than a lock can wait.
+        return None if not waits else min(max(0.0, min(waits)) + 0.001, threading.TIMEOUT_MAX)
 
 
 def finish(

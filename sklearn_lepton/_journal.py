@@ -49,7 +49,7 @@ class Journal:
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        self.path = Path(path)
+        self.path = Path(path).absolute()  # whatever folder a fit changes to
         self.owner = secrets.token_hex(4)
         self._end = 0
         self._sum = 0

@@ -5,6 +5,7 @@ taken from it by a `Recorder` in place of its `Parallel`, run by our own workers
 rows are handed back once, at the end.
 """
 
+import copy
 import inspect
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
@@ -61,6 +62,16 @@ def part_of(estimator: Any, X: Any, y: Any, rows: Any, train: Any) -> tuple[Any,
 
 class OpenSearchCV(BaseSearchCV):  # type: ignore[misc]
     """scikit-learn's base class of searches, open where ours take over."""
+
+    prior: Any
+
+    def __sklearn_clone__(self) -> Any:
+        """Clone all but the older studies in `prior`: of fitted searches nothing would be left."""
+        bare = copy.copy(self)
+        bare.prior = None
+        cloned = super(OpenSearchCV, bare).__sklearn_clone__()
+        cloned.prior = self.prior
+        return cloned
 
     @abstractmethod
     def _search(self, running: RunningFit, callback_ctx: Any) -> None:

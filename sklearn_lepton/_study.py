@@ -43,7 +43,9 @@ class Study:
 
     def extend(self, n_more: int) -> None:
         """Allow for more trials."""
-        self.n_trials = int(min(self.n_trials + n_more, self.optimizer.capacity))
+        n_wanted = self.n_trials + n_more
+        self.n_trials = int(min(n_wanted, self.optimizer.capacity))
+        self.is_cut |= self.n_trials < n_wanted
         self.optimizer.budget = self.n_trials
 
     def news(self) -> list[Trial]:

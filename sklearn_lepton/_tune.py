@@ -303,7 +303,13 @@ class _Tuning(BaseOptimizerSearchCV):
         if target_value is not None:
             target = TargetScore(_flipped(target_value, minimize))
             self.callbacks.append(_Callback(target, result, "target_value"))
-        calls = Calls(self.estimator, minimize=bool(minimize), error=self.error_score, of=amount)
+        calls = Calls(
+            self.estimator,
+            minimize=bool(minimize),
+            error=self.error_score,
+            of=amount,
+            has_result=any(trial.status == "complete" for trial in study.finished()),
+        )
         try:
             self._inform(study.optimizer, workers)
             deadline = None if self.max_time is None else time.monotonic() + self.max_time
@@ -316,6 +322,8 @@ class _Tuning(BaseOptimizerSearchCV):
             warnings.warn(msg, SearchInterruptedWarning, stacklevel=3)
         finally:
             study.close()
+            for callback in self.callbacks:
+                callback.finish()
         if result.best_index_ is None:
             raise self._without_result(result.trials_)
         return result
@@ -416,6 +424,12 @@ class _Callback:
     def __call__(self, search: Any, trial: Trial) -> Any:
         del search
         return self._callback(self._result, trial)
+
+    def finish(self) -> None:
+        """Tell a callback that wants to know it that all is over."""
+        if hasattr(self._callback, "finish"):
+            row = self._result.best_index_
+            self._callback.finish(self._result, None if row is None else self._result.trials_[row])
 
 
 def _flipped(number: float, flip: bool) -> float:

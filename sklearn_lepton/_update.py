@@ -1,9 +1,10 @@
 """Update: whether the best settings of before still hold when new data have come."""
 
 import copy
+import inspect
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -59,13 +60,13 @@ class Update:
     ) -> None:
         scored = (t for t in trials if t.score is not None and t.is_full)
         ranked = sorted(scored, key=lambda t: -(t.score or 0.0))
-        others = [trial for trial in ranked if trial.params != best.params]
-        self.settings = [dict(t.params) for t in [best, *others][:_N_RESCORED]]
+        others = [trial for trial in ranked if trial.point != best.point]
+        self._before = [best, *others][:_N_RESCORED]
+        self.settings = [dict(trial.params) for trial in self._before]
         self.holds: bool | None = None
         self.reason = "The search ended before the best settings had been scored anew."
         self.studies = [*studies, *([trials] if len(ranked) >= _LEAST_STUDY else [])]
         self.studies = self.studies[-_MOST_STUDIES:]
-        self._best = best
         self._n_more = n_more
 
     def follow(self, study: Study) -> None:
@@ -75,7 +76,7 @@ class Update:
         first = study.optimizer.trials[: len(self.settings)]
         if len(first) < len(self.settings) or any(t.status == "pending" for t in first):
             return
-        self.holds, self.reason = compare(self._best, first)
+        self.holds, self.reason = compare(self._before, first)
         if not self.holds:
             study.extend(self._n_more)
 
@@ -96,8 +97,8 @@ class Update:
         """
         again = trials[0] if trials else best
         return {
-            "score_before": self._best.score,
-            "std_error_before": standard_error(self._best.split_scores),
+            "score_before": self._before[0].score,
+            "std_error_before": standard_error(self._before[0].split_scores),
             "score_after": again.score,
             "std_error_after": standard_error(again.split_scores),
             "held": bool(self.holds),
@@ -108,39 +109,54 @@ class Update:
         }
 
 
-def compare(before: Trial, rescored: Sequence[Trial]) -> tuple[bool, str]:
+def compare(before: Sequence[Trial], rescored: Sequence[Trial]) -> tuple[bool, str]:
     """Say whether settings hold on new data, and why.
 
     Parameters
     ----------
-    before : Trial
-        The best one, on the data of before.
+    before : sequence of Trial
+        The one that was chosen, then others, on the data of before.
     rescored : sequence of Trial
-        The same setting, then others, on the new data.
+        The same settings on the new data.
 
     Returns
     -------
     holds : bool
     reason : str
     """
-    best, *others = rescored
-    if best.score is None or before.score is None:
+    (chosen, *rivals), (best, *others) = before, rescored
+    if best.score is None or chosen.score is None:
         return False, "The best setting failed on the new data."
-    drop = before.score - best.score
-    error = math.hypot(standard_error(before.split_scores), standard_error(best.split_scores))
+    drop = chosen.score - best.score
+    error = math.hypot(standard_error(chosen.split_scores), standard_error(best.split_scores))
     if drop > error:
         return False, f"The best setting scores {drop:.3g} less; the standard error is {error:.3g}."
-    for other in others:
+    for rival, other in zip(rivals, others, strict=True):
         if other.score is None:
             continue
+        # It was ahead already where something else than the score chose.
+        lead = max(0.0, np.subtract(rival.split_scores, chosen.split_scores).mean())
         gains = np.subtract(other.split_scores, best.split_scores)
         error = standard_error(gains.tolist())
-        if gains.mean() > error:
+        if gains.mean() - lead > error:
             return False, (
                 f"Another setting scores {gains.mean():.3g} more than the best one; the standard "
                 f"error is {error:.3g}."
             )
     return True, "The best setting scores as before, and the others do not overtake it."
+
+
+def _for_partial_fit(learner: Any, params: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what `partial_fit` is to get of what was passed; groups are for the splits."""
+    own = {name: value for name, value in params.items() if name != "groups" and value is not None}
+    takes = inspect.signature(learner.partial_fit).parameters.values()
+    for name in own:
+        if not any(p.name == name or p.kind is p.VAR_KEYWORD for p in takes):
+            raise ValueError(
+                f"partial=True passes {name} to partial_fit, but that of {learner!r} does not take "
+                f"it: leave {name} out, or set partial=False to have the estimator fitted anew."
+            )
+    return own
 
 
 class UpdateMixin:
@@ -176,7 +192,7 @@ class UpdateMixin:
             ``partial_fit`` on `X` and `y`, which are then the new data only, instead of
             being fitted anew.
         **params : dict
-            Passed to `fit`.
+            Passed to `fit`, and but for ``groups`` to ``partial_fit``.
 
         Returns
         -------
@@ -192,7 +208,8 @@ class UpdateMixin:
         NotFittedError
             If there was no `fit`, or it chose no best setting.
         ValueError
-            If a parameter is out of range, or the estimator has no ``partial_fit``.
+            If a parameter is out of range, or the estimator has no ``partial_fit``, or none that
+            takes what is passed.
 
         Notes
         -----
@@ -210,6 +227,7 @@ class UpdateMixin:
                 f"{search.estimator!r} with refit={search.refit!r} does not give: set "
                 "partial=False to have it fitted anew."
             )
+        more = _for_partial_fit(learner, params) if partial else {}
         earlier = getattr(search, "updates_", [])
         update = Update(
             search.trials_,
@@ -228,7 +246,7 @@ class UpdateMixin:
         probe.fit(X, y, **params)
         if partial and update.holds:
             start = time.perf_counter()
-            probe.best_estimator_ = learner.partial_fit(X, y)  # type: ignore[union-attr]
+            probe.best_estimator_ = learner.partial_fit(X, y, **more)  # type: ignore[union-attr]
             probe.refit_time_ = time.perf_counter() - start
             probe.best_index_ = 0
             probe.best_params_ = probe.cv_results_["params"][0]

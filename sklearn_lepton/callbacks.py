@@ -250,10 +250,12 @@ class MLflowLogger:
         active = mlflow.active_run()
         name = self._run_name or type(search).__name__
         self.run_id_ = self._new_run(name, None if active is None else active.info.run_id)
-        own = search.get_params(deep=False)
-        estimator = own.pop("estimator")
-        space = own.pop("param_distributions")
-        params = {"estimator": estimator, **{n: v for n, v in own.items() if n != "callbacks"}}
+        # What `tune` returns has no parameters of its own.
+        own = search.get_params(deep=False) if hasattr(search, "get_params") else {}
+        space = own.pop("param_distributions", None)
+        params = {name: value for name, value in own.items() if name != "callbacks"}
+        if space is None:
+            space = dict(zip(search.space_.names, search.space_.dimensions, strict=True))
         branches = [space] if isinstance(space, Mapping) else space
         if isinstance(branches, list | tuple):
             many = len(branches) > 1

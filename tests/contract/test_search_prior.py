@@ -4,7 +4,9 @@ import pickle
 
 import numpy as np
 import pytest
+from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
 from sklearn.svm import SVC
 from sklearn.tree import DecisionTreeClassifier
 
@@ -47,6 +49,21 @@ def test_a_study_can_be_given_in_each_form(search_class, probe, numbered, older,
     assert found.trials_[1].params["x"] == pytest.approx(search.best_params_["x"])
     reference = search_class(probe, X_ONLY, prior=search, **settings).fit(*numbered)
     assert outline(found) == outline(reference)
+
+
+@pytest.mark.parametrize("is_listed", [False, True])
+def test_a_clone_keeps_a_fitted_search(search_class, probe, numbered, older, is_listed):
+    search, _ = older
+    settings = {"n_iter": 3, "cv": 2, "random_state": 0}
+    prior = [search] if is_listed else search
+    original = search_class(probe, X_ONLY, prior=prior, **settings)
+    again = clone(original)
+    assert again.prior is prior
+    assert again.estimator is not probe
+    assert outline(again.fit(*numbered)) == outline(original.fit(*numbered))
+    assert not hasattr(clone(original), "trials_")
+    within = clone(make_pipeline(original)).fit(*numbered)
+    assert outline(within.steps[0][1]) == outline(original)
 
 
 def test_a_search_of_scikit_learn_is_a_study(search_class, probe, numbered):

@@ -6,6 +6,7 @@ from sklearn.base import BaseEstimator
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import SGDClassifier
 from sklearn.model_selection import KFold, ShuffleSplit
+from sklearn.naive_bayes import GaussianNB
 
 from sklearn_lepton import BayesSearchCV
 from sklearn_lepton._choice import standard_error
@@ -247,17 +248,78 @@ def test_the_standard_error_minds_that_training_sets_overlap():
 
 def test_a_drop_within_the_error_holds_and_beyond_it_does_not():
     before = trial(0.8, 0.9, 1.0)
-    assert compare(before, [trial(0.75, 0.85, 0.95)])[0]
-    assert not compare(before, [trial(0.6, 0.7, 0.8)])[0]
+    assert compare([before], [trial(0.75, 0.85, 0.95)])[0]
+    assert not compare([before], [trial(0.6, 0.7, 0.8)])[0]
 
 
 def test_a_rise_holds():
-    assert compare(trial(0.5, 0.5, 0.6), [trial(0.9, 0.9, 0.9)])[0]
+    assert compare([trial(0.5, 0.5, 0.6)], [trial(0.9, 0.9, 0.9)])[0]
 
 
 def test_another_that_is_better_on_each_split_overtakes():
-    before, best = trial(0.8, 0.9, 1.0), trial(0.8, 0.9, 1.0)
+    best = trial(0.8, 0.9, 1.0)
+    before = [best, trial(0.7, 0.9, 1.0, number=1)]
     holds, reason = compare(before, [best, trial(0.85, 0.95, 1.05, number=1)])
     assert not holds
     assert "Another" in reason
     assert compare(before, [best, trial(0.95, 0.8, 1.0, number=1)])[0]
+
+
+def test_another_that_was_as_much_ahead_before_does_not_overtake():
+    # As with refit="1se", which passes over it.
+    chosen, rival = trial(0.8, 0.9, 1.0), trial(0.85, 0.95, 1.05, number=1)
+    assert compare([chosen, rival], [chosen, rival])[0]
+    assert not compare([chosen, rival], [chosen, trial(0.95, 1.05, 1.15, number=1)])[0]
+
+
+def test_with_the_same_data_what_one_se_has_chosen_holds(search_class, blobs):
+    for seed in range(3):
+        search = search_class(
+            SGDClassifier(random_state=0),
+            {"alpha": (1e-4, 1e-1, "log-uniform")},
+            n_iter=8,
+            refit="1se",
+            simplest="alpha",
+            random_state=seed,
+        )
+        report = search.fit(*blobs).update(*blobs).updates_[-1]
+        assert report["score_before"] == report["score_after"]
+        assert report["held"], report["reason"]
+
+
+def test_choices_may_be_arrays(search_class, blobs):
+    space = {
+        "priors": [np.array([0.3, 0.7]), np.array([0.5, 0.5]), None],
+        "var_smoothing": (1e-9, 1e-1, "log-uniform"),
+    }
+    search = search_class(GaussianNB(), space, n_iter=6, random_state=0).fit(*blobs)
+    assert search.update(*blobs).updates_[-1]["n_trials"] >= 3
+
+
+def test_learning_on_with_weights(search_class, blobs):
+    X, y = blobs
+    seen = []
+
+    class Learner(SGDClassifier):
+        def partial_fit(self, X, y, classes=None, sample_weight=None):
+            seen.append(sample_weight)
+            return super().partial_fit(X, y, classes=classes, sample_weight=sample_weight)
+
+    space = {"alpha": (1e-4, 1e-3, "log-uniform")}
+    search = search_class(Learner(random_state=0), space, n_iter=4, random_state=0)
+    weights = np.linspace(1.0, 2.0, len(y))
+    search.fit(X, y, sample_weight=weights)
+    search.update(X, y, partial=True, sample_weight=weights)
+    assert search.updates_[-1]["held"]
+    [passed] = seen
+    np.testing.assert_array_equal(passed, weights)
+    with pytest.raises(ValueError, match="partial=True passes coef_init to partial_fit"):
+        search.update(X, y, partial=True, coef_init=np.zeros((1, X.shape[1])))
+
+
+def test_that_no_more_could_be_had_is_the_reason_to_stop(search_class):
+    X = np.random.default_rng(0).normal(size=(80, 2))
+    search = search_class(GaussianNB(), {"var_smoothing": [1e-9, 1e-5, 1e-1]}, n_iter=3)
+    search.fit(X, X[:, 0] > 0).update(X, np.arange(80) % 2)
+    assert not search.updates_[-1]["held"]
+    assert search.stop_reason_ == "exhausted"

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import textwrap
 import time
+from contextlib import nullcontext
 from functools import partial
 
 import joblib
@@ -90,6 +91,25 @@ def test_the_function_gets_a_dict_of_its_own_with_plain_values():
     result = tune(function, SPACE, n_iter=4, random_state=0)
     assert [trial.params for trial in result.trials_] == seen
     assert {type(entry) for entry in seen[0].values()} == {float, int, str}
+
+
+def test_what_the_function_does_to_its_values_stays_there():
+    lists, arrays = [[1], [2]], [np.zeros(2), np.ones(2)]
+
+    def function(params):
+        number = params["list"][0] + params["array"][0] + params["deep"]["a"][0]
+        params["list"].append(9)
+        params["array"][:] = 7
+        params["deep"]["a"].clear()
+        return number
+
+    space = {"list": lists, "array": arrays, "deep": [{"a": [3]}]}
+    result = tune(function, space, n_iter=4, random_state=0)
+    assert lists == [[1], [2]]
+    np.testing.assert_array_equal(arrays, [[0, 0], [1, 1]])
+    assert result.best_value_ == 2 + 1 + 3
+    assert result.best_params_["list"] == [2]
+    assert result.best_params_["deep"] == {"a": [3]}
 
 
 def test_minimizing_is_maximizing_the_negative():
@@ -269,6 +289,25 @@ def test_callbacks_see_the_result_grow_and_stop():
     assert (len(result.trials_), result.stop_reason_) == (4, "callback")
 
 
+@pytest.mark.parametrize("error", [None, ZeroDivisionError])
+def test_a_callback_is_told_that_all_is_over(error):
+    class Callback:
+        ends = []  # noqa: RUF012
+
+        def __call__(self, result, trial):
+            if error is not None:
+                raise error
+
+        def finish(self, result, trial):
+            self.ends.append((len(result.trials_), trial.params, result.stop_reason_))
+
+    with nullcontext() if error is None else pytest.raises(error):
+        tune(value, SPACE, n_iter=4, random_state=0, callbacks=Callback())
+    [(n_trials, params, reason)] = Callback.ends
+    assert (n_trials, reason) == ((4, "n_iter") if error is None else (1, None))
+    assert params.keys() == SPACE.keys()
+
+
 def test_a_callback_says_why():
     result = tune(value, SPACE, n_iter=9, callbacks=[TargetScore(-100.0)])
     assert (len(result.trials_), result.stop_reason_) == (1, "target_score")
@@ -336,6 +375,39 @@ def test_a_resumed_journal_is_the_uninterrupted_run(tmp_path, optimizer):
 
 @pytest.mark.thorough
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs SIGKILL")
+def test_what_is_no_number_is_a_failed_trial_in_a_resumed_journal_also(tmp_path):
+    def function(params):
+        return params["x"] if 0.1 < params["x"] < 0.9 else None
+
+    options = {"random_state": 0, "initial_params": {"x": 0.5}}
+    whole = tune(function, {"x": (0.0, 1.0)}, n_iter=12, **options)
+    assert "failed" in {trial.status for trial in whole.trials_}
+    path = tmp_path / "study.jsonl"
+    tune(function, {"x": (0.0, 1.0)}, n_iter=1, journal=path, **options)
+    assert summary(tune(function, {"x": (0.0, 1.0)}, n_iter=12, journal=path, **options)) == (
+        summary(whole)
+    )
+
+
+def test_a_journal_stays_where_it_is_when_the_folder_changes(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "elsewhere").mkdir()
+
+    def function(params):
+        os.chdir(tmp_path / "elsewhere")
+        return value(params)
+
+    result = tune(function, SPACE, n_iter=4, random_state=0, journal="study.jsonl")
+    assert len(load_trials(tmp_path / "study.jsonl")) == len(result.trials_) == 4
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["elsewhere", "study.jsonl"]
+
+
+@pytest.mark.parametrize("seconds", [np.inf, 1e11])
+def test_more_time_than_there_is(seconds):
+    result = tune(value, SPACE, n_iter=3, max_time=seconds, fit_timeout=seconds)
+    assert result.stop_reason_ == "n_iter"
+
+
 def test_a_killed_process_loses_nothing_that_was_finished(tmp_path):
     script = tmp_path / "script.py"
     path = tmp_path / "journal.jsonl"

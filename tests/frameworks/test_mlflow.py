@@ -4,7 +4,7 @@ import pytest
 from sklearn.datasets import load_iris
 from sklearn.neighbors import KNeighborsClassifier
 
-from sklearn_lepton import BayesSearchCV, nested_score
+from sklearn_lepton import BayesSearchCV, nested_score, tune
 from sklearn_lepton.callbacks import MLflowLogger
 
 mlflow = pytest.importorskip("mlflow")
@@ -69,6 +69,18 @@ def test_a_run_of_the_search_and_one_of_each_trial(uri, client):
         assert child.data.metrics["split2_score"] == pytest.approx(trial.split_scores[2])
         assert child.info.status == "FINISHED"
         assert child.info.end_time >= child.info.start_time
+
+
+def test_a_function(uri, client):
+    logger = MLflowLogger("function", tracking_uri=uri)
+    result = tune(
+        lambda params: params["x"], {"x": (0.0, 1.0)}, n_iter=3, random_state=0, callbacks=logger
+    )
+    [parent], children = runs_of(client, "function")
+    assert (parent.info.status, parent.info.run_name) == ("FINISHED", "TuneResult")
+    assert parent.data.params["best.x"] == str(result.best_params_["x"])
+    assert "space.x" in parent.data.params
+    assert len(children) == 3
 
 
 def test_the_model_is_logged_only_where_it_is_asked_for(uri, client, tmp_path):
