@@ -373,20 +373,15 @@ def test_a_resumed_journal_is_the_uninterrupted_run(tmp_path, optimizer):
     assert done.calls == []
 
 
-@pytest.mark.thorough
-@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs SIGKILL")
 def test_what_is_no_number_is_a_failed_trial_in_a_resumed_journal_also(tmp_path):
     def function(params):
         return params["x"] if 0.1 < params["x"] < 0.9 else None
 
-    options = {"random_state": 0, "initial_params": {"x": 0.5}}
-    whole = tune(function, {"x": (0.0, 1.0)}, n_iter=12, **options)
+    run = partial(tune, function, LINE, random_state=0, initial_params={"x": 0.5})
+    whole = run(n_iter=12)
     assert "failed" in {trial.status for trial in whole.trials_}
-    path = tmp_path / "study.jsonl"
-    tune(function, {"x": (0.0, 1.0)}, n_iter=1, journal=path, **options)
-    assert summary(tune(function, {"x": (0.0, 1.0)}, n_iter=12, journal=path, **options)) == (
-        summary(whole)
-    )
+    run(n_iter=1, journal=tmp_path / "study.jsonl")
+    assert summary(run(n_iter=12, journal=tmp_path / "study.jsonl")) == summary(whole)
 
 
 def test_a_journal_stays_where_it_is_when_the_folder_changes(tmp_path, monkeypatch):
@@ -408,6 +403,8 @@ def test_more_time_than_there_is(seconds):
     assert result.stop_reason_ == "n_iter"
 
 
+@pytest.mark.thorough
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs SIGKILL")
 def test_a_killed_process_loses_nothing_that_was_finished(tmp_path):
     script = tmp_path / "script.py"
     path = tmp_path / "journal.jsonl"

@@ -74,7 +74,11 @@ def test_a_run_of_the_search_and_one_of_each_trial(uri, client):
 def test_a_function(uri, client):
     logger = MLflowLogger("function", tracking_uri=uri)
     result = tune(
-        lambda params: params["x"], {"x": (0.0, 1.0)}, n_iter=3, random_state=0, callbacks=logger
+        lambda params: params["x"],
+        {"x": (0.0, 1.0, "uniform")},
+        n_iter=3,
+        random_state=0,
+        callbacks=logger,
     )
     [parent], children = runs_of(client, "function")
     assert (parent.info.status, parent.info.run_name) == ("FINISHED", "TuneResult")
