@@ -116,13 +116,14 @@ class Saboteur(ClassifierMixin, BaseEstimator):
 
 
 class DeadlyScorer:
-    """End each process but its own as soon as it is loaded there."""
+    """End each process but its own as soon as it is loaded there, if it is armed."""
 
-    def __init__(self):
+    def __init__(self, *, is_armed=True):
         self.pid = os.getpid()
+        self.is_armed = is_armed
 
     def __setstate__(self, state):
-        if os.getpid() != state["pid"]:
+        if state["is_armed"] and os.getpid() != state["pid"]:
             os._exit(1)
         self.__dict__.update(state)
 
