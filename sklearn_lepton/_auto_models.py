@@ -18,6 +18,7 @@ from sklearn_lepton._columns import Columns, read_columns
 from sklearn_lepton._portfolio import Portfolio, average, make_portfolio, make_splits
 from sklearn_lepton._task import check_scored, flat_target, read_task
 from sklearn_lepton._trial import Trial
+from sklearn_lepton._values import count_rows
 from sklearn_lepton.space import Space
 
 TASKS = ("auto", "classifier", "regressor")
@@ -286,8 +287,9 @@ def _resolve(search: Any, X: Any, y: Any, params: Mapping[str, Any]) -> tuple[An
     goes_on = "_update" in vars(search) or (search.warm_start and hasattr(search, "trials_"))
     if not goes_on or search._portfolio is None:  # noqa: SLF001
         columns = read_columns(X)
-        n_rows = int(X.shape[0]) if hasattr(X, "shape") else len(X)
-        task = read_task(search.estimator, columns, y, n_rows=n_rows, has_weights=has_weights)
+        task = read_task(
+            search.estimator, columns, y, n_rows=count_rows(X), has_weights=has_weights
+        )
         if search.scoring is None:
             check_scored(task, y)
         inner._columns = columns  # noqa: SLF001

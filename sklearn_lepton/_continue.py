@@ -3,16 +3,14 @@
 import contextlib
 import os
 import pickle
-import shutil
-import tempfile
 from collections.abc import Callable, Container
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from joblib.externals.loky.backend import resource_tracker
 from joblib.externals.loky.backend.reduction import get_loky_pickler
 
+from sklearn_lepton._payload import make_folder, name_folder, place_on_disk, remove_folder
 from sklearn_lepton._typing import Row
 
 # Parameters that count what one `fit` adds, where an estimator starts warm; others are totals.
@@ -101,18 +99,16 @@ class FittedFolder:
     """A folder for the fitted estimators of a search, gone when the search is."""
 
     def __init__(self) -> None:
-        place = os.environ.get("JOBLIB_TEMP_FOLDER")
-        self._path = tempfile.mkdtemp(prefix="sklearn_lepton-", dir=place)
-        resource_tracker.register(self._path, "folder")  # which removes it if this is killed
+        self._path = place_on_disk() / name_folder("fits-")
+        make_folder(self._path)
 
     def path(self, number: int, split: int) -> str:
         """Return where the estimator of a trial and split is kept."""
-        return str(Path(self._path) / f"{number}-{split}.pkl")
+        return str(self._path / f"{number}-{split}.pkl")
 
     def remove(self) -> None:
         """Remove the folder."""
-        shutil.rmtree(self._path, ignore_errors=True)
-        resource_tracker.unregister(self._path, "folder")
+        remove_folder(self._path)
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ from sklearn_lepton._fits import Fits, FrozenSplits, RunningFit
 from sklearn_lepton._study import Study
 from sklearn_lepton._trial import Trial
 from sklearn_lepton._typing import Fit, FitAid, Row, Workers
-from sklearn_lepton._values import is_whole
+from sklearn_lepton._values import count_rows, is_whole
 from sklearn_lepton.exceptions import FinalChoiceWarning, SearchInterruptedWarning
 
 _MOST_LEADERS = 5
@@ -221,7 +221,7 @@ class FinalChoice:
 
 def _check_rows(splits: FrozenSplits, X: Any) -> None:
     """Refuse rows that the data do not have."""
-    n_samples = X.shape[0] if hasattr(X, "shape") else len(X)
+    n_samples = count_rows(X)
     for number, parts in enumerate(splits.split()):
         for rows in map(np.asarray, parts):
             if rows.dtype.kind in "iu" and len(rows) and rows.max() >= n_samples:

@@ -70,10 +70,8 @@ class Folder:
 
     def __init__(self, package: Package) -> None:
         for number, parent in enumerate(places := _places_for_data()):
-            self.path = parent / f"sklearn_lepton-{os.getpid()}-{uuid.uuid4().hex[:8]}"
-            # loky's tracker removes it if this process is killed.
-            resource_tracker.register(str(self.path), "folder")
-            self.path.mkdir(mode=0o700)
+            self.path = parent / name_folder()
+            make_folder(self.path)
             try:
                 self._write(package)
             except BaseException as error:
@@ -102,8 +100,29 @@ class Folder:
 
     def remove(self) -> None:
         """Remove the folder."""
-        shutil.rmtree(self.path, ignore_errors=True)
-        resource_tracker.unregister(str(self.path), "folder")
+        remove_folder(self.path)
+
+
+def name_folder(kind: str = "") -> str:
+    """Return a name that no other folder has, and that says whose it is."""
+    return f"sklearn_lepton-{kind}{os.getpid()}-{uuid.uuid4().hex[:8]}"
+
+
+def place_on_disk() -> Path:
+    """Return where temporary folders are made: joblib's choice, or the system's."""
+    return Path(os.environ.get("JOBLIB_TEMP_FOLDER") or tempfile.gettempdir())
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder that loky's tracker removes if this process is killed."""
+    resource_tracker.register(str(path), "folder")
+    path.mkdir(mode=0o700)
+
+
+def remove_folder(path: Path) -> None:
+    """Remove a folder that `make_folder` has made."""
+    shutil.rmtree(path, ignore_errors=True)
+    resource_tracker.unregister(str(path), "folder")
 
 
 def _places_for_data() -> list[Path]:

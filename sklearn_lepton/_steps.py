@@ -5,7 +5,6 @@ import math
 import os
 import pickle
 import shutil
-import tempfile
 import threading
 import time
 import uuid
@@ -14,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import joblib
-from joblib.externals.loky.backend import resource_tracker
 from sklearn.pipeline import Pipeline
 
+from sklearn_lepton._payload import make_folder, name_folder, place_on_disk, remove_folder
 from sklearn_lepton._trial import Trial
 from sklearn_lepton._typing import Fit
 from sklearn_lepton._values import is_whole
@@ -226,10 +225,8 @@ class StepMemory:
 def _make_folder(path: str, state: _State) -> None:
     with state.lock:
         if not state.is_registered:
-            # loky's tracker removes it if this process is killed.
-            resource_tracker.register(path, "folder")
             state.is_registered = True
-            Path(path).mkdir(mode=0o700)
+            make_folder(Path(path))
 
 
 def _key(key: str, transformer: Any, X: Any) -> str | None:
@@ -284,9 +281,7 @@ class Steps:
 
     def __init__(self, names: tuple[str, ...], *, has_processes: bool) -> None:
         self._names = names
-        place = os.environ.get("JOBLIB_TEMP_FOLDER") or tempfile.gettempdir()
-        folder = f"sklearn_lepton-steps-{os.getpid()}-{uuid.uuid4().hex[:8]}"
-        self._path = str(Path(place) / folder)
+        self._path = str(place_on_disk() / name_folder("steps-"))
         self._hashes: dict[int, tuple[Any, str]] = {}
         self._has_processes = has_processes
 
@@ -321,9 +316,8 @@ class Steps:
     def close(self) -> None:
         """Remove all that was kept."""
         state = _states.pop(self._path, None)
-        shutil.rmtree(self._path, ignore_errors=True)
         if state is not None and state.is_registered:
-            resource_tracker.unregister(self._path, "folder")
+            remove_folder(Path(self._path))
 
 
 def reusable_steps(estimator: Any, space: Space, n_trials: int) -> tuple[str, ...]:

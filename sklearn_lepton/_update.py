@@ -14,7 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 from sklearn_lepton._choice import standard_error
 from sklearn_lepton._study import Study
 from sklearn_lepton._trial import Trial
-from sklearn_lepton._values import is_whole
+from sklearn_lepton._values import count_rows, is_whole
 
 _N_RESCORED = 3
 _LEAST_STUDY = 5  # scored trials; fewer teach nothing
@@ -252,7 +252,6 @@ class UpdateMixin:
             probe.best_params_ = probe.cv_results_["params"][0]
             probe.best_score_ = probe.trials_[0].score
         report = update.report(probe.trials_, probe.trials_[probe.best_index_])
-        n_samples = int(X.shape[0] if hasattr(X, "shape") else len(X))
-        probe.updates_ = [*earlier, {"n_samples": n_samples, **report}]
+        probe.updates_ = [*earlier, {"n_samples": count_rows(X), **report}]
         self.__dict__.update(vars(probe) | own)
         return self

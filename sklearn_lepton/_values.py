@@ -42,6 +42,11 @@ def value_to_json(value: Any) -> Any:
     return {"opaque": without_address(repr(value))}
 
 
+def count_rows(X: Any) -> int:
+    """Return the number of samples of data: a table, an array, a sparse matrix or a list."""
+    return int(X.shape[0]) if hasattr(X, "shape") else len(X)
+
+
 def without_address(text: str) -> str:
     """Take out what the text of an object says of its place in memory."""
     return _ADDRESS.sub("", text)
