@@ -67,7 +67,7 @@ def test_functions_are_short(path):
     long = {
         f"{function.name}, line {function.lineno}": _length(function)
         for function in _functions(tree)
-        if _length(function) > 60
+        if _length(function) > 80
     }
     assert not long
 
