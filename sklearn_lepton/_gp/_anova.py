@@ -26,6 +26,7 @@ arXiv:2002.09309, for the sample paths.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from scipy.linalg.lapack import dpotrs
@@ -84,7 +85,29 @@ def paths(
     return values
 
 
-def basis(places: FloatArray, degree: int, *, is_choice: bool) -> FloatArray:
+class Basis(NamedTuple):
+    """Orthonormal functions of one column.
+
+    Attributes
+    ----------
+    functions : ndarray of shape (N, n_functions)
+        Of mean 0, variance 1 and no correlation in the sample; of no columns where the
+        sample is constant.
+    is_polynomial : bool
+        Whether they are polynomials of ascending degree; else they span all functions of the
+        column's values.
+    """
+
+    functions: FloatArray
+    is_polynomial: bool
+
+    @property
+    def in_pair(self) -> FloatArray:
+        """Those that count in a pair: all, or the polynomials of low degree."""
+        return self.functions[:, :_PAIR_DEGREE] if self.is_polynomial else self.functions
+
+
+def basis(places: FloatArray, degree: int, *, is_choice: bool) -> Basis:
     """Return orthonormal functions of one column over a sample of it.
 
     Parameters
@@ -98,15 +121,14 @@ def basis(places: FloatArray, degree: int, *, is_choice: bool) -> FloatArray:
 
     Returns
     -------
-    ndarray of shape (N, n_functions)
-        Of mean 0, variance 1 and no correlation in the sample; of no columns where the
-        sample is constant.
+    Basis
     """
     rows: FloatArray
     values, index, counts = np.unique(places, return_inverse=True, return_counts=True)
     if len(values) < 2:
-        return np.empty((len(places), 0))
-    if len(values) <= degree + 1 or (is_choice and len(values) <= _MOST_CELLS):
+        return Basis(np.empty((len(places), 0)), is_polynomial=False)
+    has_cells = len(values) <= degree + 1 or (is_choice and len(values) <= _MOST_CELLS)
+    if has_cells:
         rows = np.eye(len(values))
         rows[:, 0] = 1.0
     else:
@@ -114,7 +136,7 @@ def basis(places: FloatArray, degree: int, *, is_choice: bool) -> FloatArray:
     root = np.sqrt(counts / len(places))[:, None]
     Q, R = np.linalg.qr(root * rows)
     is_sound = np.abs(np.diagonal(R)) > 1e-9
-    return np.asarray((Q / root)[:, is_sound][:, 1:][index])
+    return Basis((Q / root)[:, is_sound][:, 1:][index], is_polynomial=not has_cells)
 
 
 def decompose(
@@ -143,10 +165,11 @@ def decompose(
     n, d = points.shape
     values = values - values.mean(axis=1, keepdims=True)
     total = np.mean(values**2, axis=1)
-    blocks = [basis(points[:, c], _DEGREE, is_choice=bool(categorical[c])) for c in range(d)]
+    bases = [basis(points[:, c], _DEGREE, is_choice=bool(categorical[c])) for c in range(d)]
+    blocks = [each.functions for each in bases]
     coefficients, rest = _fit_blocks(values, blocks)
     alone = _energies(coefficients, blocks, np.mean(rest**2, axis=1) / n)
-    small = [block[:, : _size_in_pair(block)] for block in blocks]
+    small = [each.in_pair for each in bases]
     starts = np.cumsum([0, *[block.shape[1] for block in small]])
     B = np.hstack(small) if d else np.empty((n, 0))
     pairs = np.zeros((len(values), d, d))
@@ -157,11 +180,6 @@ def decompose(
                 cell = squared[starts[i] : starts[i + 1], starts[j] : starts[j + 1]]
                 pairs[s, i, j] = pairs[s, j, i] = cell.sum()
     return total, alone, pairs
-
-
-def _size_in_pair(block: FloatArray) -> int:
-    """Return how many functions of a column count in a pair: all of a choice."""
-    return block.shape[1] if block.shape[1] != _DEGREE else _PAIR_DEGREE
 
 
 def _fit_blocks(values: FloatArray, blocks: Sequence[FloatArray]) -> tuple[FloatArray, FloatArray]:

@@ -69,10 +69,24 @@ def test_choices_are_decomposed_whatever_their_order():
 
 
 @pytest.mark.parametrize("is_choice", [True, False])
+@pytest.mark.parametrize("n_values", [12, 13, 14])
+def test_interactions_of_a_column_do_not_depend_on_how_many_values_it_has(n_values, is_choice):
+    points = sample(2)
+    kind = np.floor(points[:, 0] * n_values).astype(int)
+    points[:, 0] = (kind + 0.5) / n_values
+    slopes = np.random.default_rng(0).permutation(n_values) - (n_values - 1) / 2
+    if not is_choice:
+        slopes.sort()
+    values = slopes[kind] * (2 * points[:, 1] - 1)
+    total, _, pairs = decompose(values[None], points, np.array([is_choice, False]))
+    assert pairs[0, 0, 1] / total[0] == pytest.approx(1.0, abs=0.03)
+
+
+@pytest.mark.parametrize("is_choice", [True, False])
 @pytest.mark.parametrize("n_values", [1, 2, 5, 13, 50, 4096])
 def test_a_basis_is_orthonormal_over_its_sample(n_values, is_choice):
     places = (np.floor(sample(1)[:, 0] * n_values) + 0.5) / n_values
-    functions = basis(places, 12, is_choice=is_choice)
+    functions = basis(places, 12, is_choice=is_choice).functions
     assert functions.shape[1] >= min(n_values - 1, 12)
     products = functions.T @ functions / len(places)
     assert products == pytest.approx(np.eye(functions.shape[1]), abs=1e-8)
