@@ -87,6 +87,9 @@ def parameter_importance(
     In a space with branches the variance is first split between branches and within them, and the
     latter among the parameters of each branch, which count as much as their branch is likely.
 
+    Of a parameter with more than 512 choices, or fewer where there are several branches, only
+    what varies smoothly along the list of choices is seen.
+
     References
     ----------
     .. [1] Hutter, F., Hoos, H. and Leyton-Brown, K. (2014). An efficient approach for assessing

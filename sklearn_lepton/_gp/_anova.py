@@ -38,7 +38,7 @@ _N_FEATURES = 384
 _DOF = 5.0  # the spectrum of a Matérn-5/2 is a t distribution
 _DEGREE = 12  # of the polynomials of a column, alone
 _PAIR_DEGREE = 5  # of the polynomials of a column, in a pair
-_MOST_CELLS = 64  # values of a column that have an indicator each
+_POINTS_PER_CELL = 8  # that a choice needs in the sample to have an indicator of its own
 _CHUNK = 2048
 
 
@@ -127,7 +127,9 @@ def basis(places: FloatArray, degree: int, *, is_choice: bool) -> Basis:
     values, index, counts = np.unique(places, return_inverse=True, return_counts=True)
     if len(values) < 2:
         return Basis(np.empty((len(places), 0)), is_polynomial=False)
-    has_cells = len(values) <= degree + 1 or (is_choice and len(values) <= _MOST_CELLS)
+    has_cells = len(values) <= degree + 1 or (
+        is_choice and len(values) * _POINTS_PER_CELL <= len(places)
+    )
     if has_cells:
         rows = np.eye(len(values))
         rows[:, 0] = 1.0
@@ -174,11 +176,14 @@ def decompose(
     B = np.hstack(small) if d else np.empty((n, 0))
     pairs = np.zeros((len(values), d, d))
     for s, residual in enumerate(rest):
-        squared = (B.T @ (residual[:, None] * B) / n) ** 2 - np.mean(residual**2) / n
-        for i in range(d):
+        chance_of_one = np.mean(residual**2) / n
+        for i in range(d - 1):
+            # Not all of B'B: the square of a column of many choices would cost most of it.
+            products = (residual[:, None] * small[i]).T @ B[:, starts[i + 1] :] / n
+            energies = np.sum(products**2 - chance_of_one, axis=0)
             for j in range(i + 1, d):
-                cell = squared[starts[i] : starts[i + 1], starts[j] : starts[j + 1]]
-                pairs[s, i, j] = pairs[s, j, i] = cell.sum()
+                start, stop = starts[j : j + 2] - starts[i + 1]
+                pairs[s, i, j] = pairs[s, j, i] = energies[start:stop].sum()
     return total, alone, pairs
 
 

@@ -69,7 +69,7 @@ def test_choices_are_decomposed_whatever_their_order():
 
 
 @pytest.mark.parametrize("is_choice", [True, False])
-@pytest.mark.parametrize("n_values", [12, 13, 14])
+@pytest.mark.parametrize("n_values", [12, 13, 14, 65, 130])
 def test_interactions_of_a_column_do_not_depend_on_how_many_values_it_has(n_values, is_choice):
     points = sample(2)
     kind = np.floor(points[:, 0] * n_values).astype(int)
@@ -79,7 +79,7 @@ def test_interactions_of_a_column_do_not_depend_on_how_many_values_it_has(n_valu
         slopes.sort()
     values = slopes[kind] * (2 * points[:, 1] - 1)
     total, _, pairs = decompose(values[None], points, np.array([is_choice, False]))
-    assert pairs[0, 0, 1] / total[0] == pytest.approx(1.0, abs=0.03)
+    assert pairs[0, 0, 1] / total[0] == pytest.approx(1.0, abs=0.03 if n_values < 20 else 0.15)
 
 
 @pytest.mark.parametrize("is_choice", [True, False])
