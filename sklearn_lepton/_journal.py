@@ -9,7 +9,8 @@ import json
 import os
 import re
 import secrets
-import sys
+import stat
+import time
 import warnings
 import weakref
 import zlib
@@ -18,18 +19,16 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from sklearn_lepton._locks import is_locked, lock, unlock
 from sklearn_lepton.exceptions import JournalMismatchError, JournalWarning
-
-if sys.platform == "win32":
-    import msvcrt
-else:
-    import fcntl
 
 FORMAT = 1
 _KIND = "sklearn-lepton"
 _START = f'{{"journal": "{_KIND}"'.encode()
 _CHECKED = re.compile(rb'(.*), "check": "([0-9a-f]{8})"\}', re.DOTALL)
 _O_BINARY: int = getattr(os, "O_BINARY", 0)
+_SIGN_OF_LIFE = 60.0  # seconds after which a writer dates its lock file anew
+_MAX_SILENCE = 3600.0  # seconds without a sign of life; only where a lock cannot be looked at
 Record = Mapping[str, Any]
 
 
@@ -57,6 +56,8 @@ class Journal:
         self._identity: tuple[int, int] | None = None
         self._fd = -1
         self._presence: int | None = None
+        self._sign_time = time.monotonic()
+        self._unknown: set[str] = set()
         _journals.add(self)
 
     def create(self) -> None:
@@ -73,47 +74,96 @@ class Journal:
         with self.turn():  # lest another one takes this writer for dead before it has its lock
             fd = os.open(self._presence_of(self.owner), os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
             self._presence = fd
-            _lock(fd, wait=True)
+            self._open_to_readers(fd)
+            lock(fd, self._presence_of(self.owner), wait=True)
             self._sweep()
+
+    def _open_to_readers(self, fd: int) -> None:
+        """Let whoever may read the journal read this lock file, too; only in a `turn`.
+
+        Another user's process could not tell otherwise whether this one is alive.
+        """
+        journal = os.fstat(self._fd)
+        with suppress(OSError, AttributeError):  # Windows has neither
+            os.fchmod(fd, stat.S_IMODE(journal.st_mode) & 0o666)
+            os.fchown(fd, -1, journal.st_gid)
 
     def _sweep(self) -> None:
         """Remove the traces of writers that have died; only in a `turn`."""
         traces = re.compile(re.escape(self.path.name) + r"\.([0-9a-f]{8})\.lock")
         with suppress(OSError):
             for trace in self.path.parent.iterdir():
-                if match := traces.fullmatch(trace.name):
-                    self.is_at_work(match[1])
+                if traces.fullmatch(trace.name):
+                    with suppress(OSError):
+                        self._is_held(trace)
 
     def close(self) -> None:
         """Say that this writer is no longer at work."""
         if self._presence is not None:
+            fd, self._presence = self._presence, None
+            os.close(fd)
             with suppress(OSError):
-                self._presence_of(self.owner).unlink()
-            os.close(self._presence)
-            self._presence = None
+                self._presence_of(self.owner).unlink()  # Windows removes no open file
             with suppress(OSError), self.turn():
                 os.fsync(self._fd)
                 self._sweep()
 
     def is_at_work(self, owner: str) -> bool:
-        """Say whether a writer is alive; of one that is not, remove the traces."""
+        """Return whether a writer is alive; of one that is not, remove the traces.
+
+        Warns
+        -----
+        JournalWarning
+            If this cannot be known, as of another user's process whose lock file cannot be
+            read. It is then taken for dead an hour after its last sign of life: at worst,
+            trials run twice.
+        """
         if owner == self.owner:
             return self._presence is not None
         presence = self._presence_of(owner)
         try:
-            fd = os.open(presence, os.O_RDWR | _O_BINARY)
+            return self._is_held(presence)
+        except OSError as error:
+            reason = error.strerror or error
+        try:
+            silence = time.time() - presence.stat().st_mtime
         except FileNotFoundError:
             return False
-        except OSError:  # of another user, say
-            return True
+        except OSError:
+            silence = 0.0
+        is_alive = silence < _MAX_SILENCE
+        if owner not in self._unknown:
+            self._unknown.add(owner)
+            way_on = (
+                f"it is waited for until {_MAX_SILENCE / 60:.0f} minutes after its last sign of "
+                "life. If it is gone, remove that file."
+                if is_alive
+                else f"its last sign of life is {silence / 60:.0f} minutes old, so that its trials "
+                "are run here."
+            )
+            msg = (
+                f"Another process has trials of the journal {str(self.path)!r}, and whether it is "
+                f"alive cannot be known from its lock file {presence.name!r} ({reason}): {way_on}"
+            )
+            warnings.warn(msg, JournalWarning, stacklevel=2)
+        return is_alive
+
+    def _is_held(self, presence: Path) -> bool:
+        """Return whether a lock file is that of a writer alive; remove it if not.
+
+        Raises
+        ------
+        OSError
+            If this cannot be known.
+        """
         try:
-            if not _lock(fd, wait=False):
+            if is_locked(presence):
                 return True
-            with suppress(OSError):
-                presence.unlink()
+        except FileNotFoundError:
             return False
-        finally:
-            os.close(fd)
+        with suppress(OSError):
+            presence.unlink()
+        return False
 
     def _presence_of(self, owner: str) -> Path:
         return self.path.with_name(f"{self.path.name}.{owner}.lock")
@@ -127,12 +177,23 @@ class Journal:
         """
         self._fd = os.open(self.path, os.O_RDWR | _O_BINARY)
         try:
-            _lock(self._fd, wait=True)
+            lock(self._fd, self.path, wait=True)
+            self._give_sign()
             yield
         finally:
             fd, self._fd = self._fd, -1
-            if fd >= 0:
+            if fd >= 0:  # not in a child forked here
+                with suppress(OSError):
+                    unlock(fd)
                 os.close(fd)
+
+    def _give_sign(self) -> None:
+        """Date this writer's lock file, for those who may not read it."""
+        now = time.monotonic()
+        if self._presence is not None and now - self._sign_time > _SIGN_OF_LIFE:
+            self._sign_time = now
+            with suppress(OSError):
+                os.utime(self._presence_of(self.owner))
 
     def let_go(self) -> None:
         """Close what a forked child has of its parent, whose locks it would keep alive."""
@@ -258,7 +319,7 @@ class Journal:
         """Return all records of a file that is only looked at."""
         with self.path.open("rb") as file:
             with suppress(OSError):  # no lock where it is read only, by some file systems
-                _lock(file.fileno(), wait=True, shared=True)
+                lock(file.fileno(), self.path, wait=True, shared=True)
             records, _ = self._take_lines(file.read())
         return records
 
@@ -311,22 +372,3 @@ def _read_from(fd: int, start: int) -> bytes:
     while chunk := os.read(fd, 1 << 20):
         chunks.append(chunk)
     return b"".join(chunks)
-
-
-def _lock(fd: int, *, wait: bool, shared: bool = False) -> bool:
-    """Lock an open file; the lock ends with it, or with the process."""
-    try:
-        if sys.platform == "win32":
-            # A byte far behind the end, since what is locked there cannot be read.
-            os.lseek(fd, 1 << 40, os.SEEK_SET)
-            msvcrt.locking(fd, msvcrt.LK_LOCK if wait else msvcrt.LK_NBLCK, 1)
-        else:
-            kind = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
-            fcntl.flock(fd, kind if wait else kind | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except OSError:
-        if wait:
-            raise
-        return False
-    return True

@@ -8,12 +8,13 @@ import sys
 import threading
 import time
 import zlib
+from contextlib import closing
 
 import pytest
 import sabotage
 from journal_subject import HEADER, OTHER, STUDY, lock_files, trial_records, write_journal
 
-from sklearn_lepton import load_trials
+from sklearn_lepton import _journal, load_trials
 from sklearn_lepton._journal import Journal, differences
 from sklearn_lepton._replay import open_journal
 from sklearn_lepton.exceptions import JournalMismatchError, JournalWarning
@@ -283,12 +284,77 @@ def test_a_writer_that_was_killed_is_not_at_work_and_leaves_no_trace(path, make_
         assert read(journal) == []
 
 
-def test_a_writer_that_cannot_be_looked_at_is_taken_to_be_at_work(make_journal, path, monkeypatch):
-    journal = make_journal()
+@pytest.fixture
+def other_user(path, monkeypatch):
+    """Make a lock file of a process of another user, who lets nobody open it."""
+    lock_file = path.with_name(f"{path.name}.{OTHER}.lock")
+    lock_file.touch()
+    open_file = os.open
 
-    def refuse(*_):
-        raise PermissionError(errno.EACCES, "of another user")
+    def refuse(name, flags, *args):
+        if str(name) == str(lock_file):
+            raise PermissionError(errno.EACCES, "Permission denied", str(name))
+        return open_file(name, flags, *args)
+
+    monkeypatch.setattr(os, "open", refuse)
+    yield lock_file
+    lock_file.unlink()
+
+
+def test_process_that_cannot_be_looked_at_is_waited_for_with_a_warning(other_user, path):
+    with closing(Journal(path)) as journal:
+        with pytest.warns(JournalWarning, match=rf"{OTHER}\.lock' \(Permission.*until 60 minutes"):
+            assert journal.is_at_work(OTHER)
+        assert journal.is_at_work(OTHER)  # says so once
+        os.utime(other_user, (0, time.time() - 3700))
+        assert not journal.is_at_work(OTHER)
+        assert other_user.exists()
+
+
+def test_process_that_cannot_be_looked_at_is_dead_after_an_hour_of_silence(other_user, path):
+    os.utime(other_user, (0, time.time() - 7210))
+    with (
+        closing(Journal(path)) as journal,
+        pytest.warns(JournalWarning, match="120 minutes old, so that"),
+    ):
+        assert not journal.is_at_work(OTHER)
+
+
+def test_writer_dates_its_lock_file_while_it_works(path, make_journal, monkeypatch):
+    journal = make_journal()
+    [lock_file] = lock_files(path)
+    os.utime(lock_file, (0, 0))
+    read(journal)
+    assert lock_file.stat().st_mtime == 0
+    monkeypatch.setattr(_journal, "_SIGN_OF_LIFE", 0.0)
+    read(journal)
+    assert lock_file.stat().st_mtime > time.time() - 60
+
+
+def test_lock_files_of_others_need_no_permission_to_write(make_journal, monkeypatch):
+    left, right = make_journal(), make_journal()
+    open_file = os.open
+
+    def refuse(name, flags, *args):
+        if str(name).endswith(".lock") and flags & (os.O_WRONLY | os.O_RDWR):
+            raise PermissionError(errno.EACCES, "Permission denied", str(name))
+        return open_file(name, flags, *args)
 
     with monkeypatch.context() as patch:
         patch.setattr(os, "open", refuse)
-        assert journal.is_at_work(OTHER)
+        assert left.is_at_work(right.owner)
+        right.close()
+        assert not left.is_at_work(right.owner)
+
+
+def test_who_may_read_the_journal_may_read_its_lock_files(path):
+    before = os.umask(0o077)
+    try:
+        path.touch()
+        path.chmod(0o664)
+        with closing(Journal(path)) as journal:
+            journal.create()
+            [lock_file] = lock_files(path)
+            assert lock_file.stat().st_mode & 0o777 == 0o664
+    finally:
+        os.umask(before)
