@@ -7,16 +7,18 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from scipy.sparse import issparse
 from sklearn import get_config
 from sklearn.base import clone
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.utils.metaestimators import available_if
 
+from sklearn_lepton._arrays import as_array, shape_of
 from sklearn_lepton._choice import candidates, plain_standard_error, score_of
-from sklearn_lepton._columns import Columns, read_columns
+from sklearn_lepton._columns import Columns, is_missing, read_columns
 from sklearn_lepton._portfolio import Portfolio, average, make_portfolio, make_splits
-from sklearn_lepton._task import check_scored, flat_target, read_task
+from sklearn_lepton._task import check_scored, read_target, read_task
 from sklearn_lepton._trial import Trial
 from sklearn_lepton._values import count_rows
 from sklearn_lepton.space import Space
@@ -110,7 +112,7 @@ class ModelsMixin:
         search: Any = self
         check_task(search)
         own = search.get_params(deep=False)
-        y = flat_target(y)
+        y = read_target(y)
         inner, params = _resolve(search, X, y, params)
         try:
             with warnings.catch_warnings():
@@ -273,15 +275,26 @@ def _mean_fit(trial: Trial) -> float:
     return float(np.mean([float(row["fit_time"]) for row in trial.rows if row]))
 
 
-def _count_groups(groups: Any) -> int | None:
-    return None if groups is None else len(set(np.asarray(groups).ravel().tolist()))
+def _count_groups(groups: Any, cv: Any) -> int | None:
+    """Return the number of groups, missing labels counted as one; None if `cv` may not need it."""
+    if groups is None:
+        return None
+    if len(shape_of(groups)) != 1 or issparse(groups):
+        if cv is not None:  # a splitter of the user's may take other groups
+            return None
+        raise ValueError(
+            f"groups must be a sequence with one label for each row, got {type(groups).__name__} "
+            f"of shape {shape_of(groups)}: give one column of it."
+        )
+    labels = as_array(groups).tolist()
+    return len({None if is_missing(label) else label for label in labels})
 
 
 def _resolve(search: Any, X: Any, y: Any, params: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:
     """Make a search of models out of one of a task; also say what its `fit` is passed."""
     passed = dict(params)
     has_weights = passed.get("sample_weight") is not None
-    n_groups = _count_groups(passed.get("groups"))
+    n_groups = _count_groups(passed.get("groups"), search.cv)
     is_routed = get_config()["enable_metadata_routing"]
     inner = copy.copy(search)
     goes_on = "_update" in vars(search) or (search.warm_start and hasattr(search, "trials_"))

@@ -10,6 +10,7 @@ import numpy as np
 from scipy.sparse import issparse
 from sklearn.base import clone
 
+from sklearn_lepton._arrays import is_masked
 from sklearn_lepton._choice import metric_of
 from sklearn_lepton._replay import load_trials
 from sklearn_lepton._trial import Trial
@@ -402,11 +403,14 @@ def _content(data: Any) -> Any:
         if rows.format not in {"csr", "csc", "bsr"}:
             rows = rows.tocsr()
         return [rows.data, rows.indices, rows.indptr]
+    if is_masked(data):
+        return [np.asarray(data), np.ma.getmaskarray(data)]
     if type(data).__module__.partition(".")[0] == "polars":
         columns = data.get_columns() if hasattr(data, "get_columns") else [data]
         return [(c.name, str(c.dtype), c.is_null().to_numpy(), c.to_numpy()) for c in columns]
     if not hasattr(data, "iloc"):
-        return data
+        is_extension = type(data).__module__.partition(".")[0] == "pandas"
+        return _column_content(data) if is_extension else data
     columns = [data.iloc[:, k] for k in range(data.shape[1])] if data.ndim > 1 else [data]
     if all(isinstance(column.dtype, np.dtype) for column in columns):
         return data
@@ -414,9 +418,10 @@ def _content(data: Any) -> Any:
 
 
 def _column_content(column: Any) -> Any:
-    """Return what stands for a column of pandas."""
+    """Return what stands for a column of pandas, or for one of its arrays, which have no name."""
+    name = getattr(column, "name", None)
     if isinstance(column.dtype, np.dtype):
-        return column.name, column.to_numpy()
+        return name, column.to_numpy()
     categories = getattr(column.dtype, "categories", None)
     kept = None if categories is None else np.asarray(categories, dtype=object)
-    return column.name, str(column.dtype), kept, column.to_numpy(dtype=object)
+    return name, str(column.dtype), kept, np.asarray(column, dtype=object)

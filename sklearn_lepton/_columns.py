@@ -11,6 +11,8 @@ import numpy.typing as npt
 from scipy.sparse import issparse
 from sklearn.feature_extraction.text import HashingVectorizer
 
+from sklearn_lepton._arrays import as_array, is_masked
+
 MOST_CATEGORIES = 60  # columns that one-hot encoding makes of one; the rarest share the last
 _UNIQUE = 0.9  # of the rows: texts with more values name the row, and tell nothing of others
 _WORDS = 3.0  # on average, from which on texts are read word by word
@@ -89,11 +91,10 @@ def read_columns(X: Any) -> Columns:
     Raises
     ------
     ValueError
-        If it is not two-dimensional, has no row, no column, two columns of the same name, or
-        names of which only some are texts.
+        If it is not two-dimensional, has no row, no column, complex numbers, two columns of the
+        same name, or names of which only some are texts.
     """
-    if not hasattr(X, "shape"):
-        X = np.asarray(X)
+    X = _with_columns(X)
     if len(X.shape) != 2 or 0 in X.shape:
         raise ValueError(
             "X must be two-dimensional, with at least one row and one column, got one of shape "
@@ -125,6 +126,11 @@ def _read_numbers(X: Any, columns: Columns) -> Columns:
     return columns
 
 
+def _with_columns(X: Any) -> Any:
+    """Return lists as an array, masked values as missing ones, and other data as they are."""
+    return as_array(X) if is_masked(X) or not hasattr(X, "shape") else X
+
+
 def _keys(X: Any) -> list[Any]:
     """Return what `ColumnTransformer` knows the columns by: names, or places."""
     names = list(getattr(X, "columns", []))
@@ -154,6 +160,11 @@ def _read_column(column: Any, key: Any, columns: Columns) -> None:
     """Put one column where it belongs."""
     is_categorical = str(column.dtype).lower().startswith(("category", "categorical", "enum"))
     values = _plain(column)
+    if values.dtype.kind == "c":
+        raise ValueError(
+            f"Column {key!r} of X has complex numbers: give their real and imaginary parts as two "
+            "columns."
+        )
     if not is_categorical and values.dtype.kind == "M":
         if np.isnat(values).all():
             columns.dropped.append(f"{key!r} (no value)")
@@ -249,8 +260,7 @@ def _texts(values: Any) -> list[Any]:
 
 def _each(X: Any) -> list[Any]:
     """Return the columns of what a transformer is given."""
-    if not hasattr(X, "shape"):
-        X = np.asarray(X)
+    X = _with_columns(X)
     return [_plain(column_of(X, place)) for place in range(X.shape[1])]
 
 
@@ -298,6 +308,8 @@ def to_finite(X: Any, names: Sequence[str] | None = None) -> Any:
         if missing := [name for name in names if name not in X.columns]:
             raise ValueError(f"X has no column {missing[0]!r}, which the model learned from.")
         X = X[list(names)]
+    if is_masked(X):
+        X = as_array(X)
     values = np.asarray(X)
     is_float = values.ndim == 2 and values.dtype.kind == "f"
     if not is_float or not np.isinf(values).any():

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from sklearn.base import is_classifier
 from sklearn.utils.multiclass import type_of_target
 
+from sklearn_lepton._arrays import as_array
 from sklearn_lepton._checks import has_parameter
 from sklearn_lepton._continue import Continued, FittedFolder, adds, continues, is_as_one
 from sklearn_lepton._trial import Trial
@@ -288,7 +289,7 @@ def _labels(estimator: Any, y: Any) -> npt.NDArray[np.intp] | None:
         return None
     if type_of_target(y) not in {"binary", "multiclass"}:
         return None
-    return np.unique(np.asarray(y).ravel(), return_inverse=True)[1]
+    return np.unique(as_array(y).ravel(), return_inverse=True)[1]
 
 
 def _indices(train: Any) -> npt.NDArray[np.intp]:

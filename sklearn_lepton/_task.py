@@ -9,6 +9,7 @@ import numpy as np
 from scipy.sparse import issparse
 from sklearn.utils.multiclass import type_of_target
 
+from sklearn_lepton._arrays import as_array, is_masked
 from sklearn_lepton._columns import Columns, column_of, is_missing
 
 _IMBALANCED = 0.2  # share of the rarest class, below which weights of classes are tried
@@ -66,21 +67,26 @@ class Task:
         return self.is_classifier and self.is_single and share < _IMBALANCED
 
 
-def flat_target(y: Any) -> Any:
-    """Return a target of one column as that column, and all else as it is.
+def read_target(y: Any) -> Any:
+    """Return a target in a form that all models take.
 
     Parameters
     ----------
-    y : array-like of shape (n_samples,) or (n_samples, n_outputs) or None
+    y : array-like or sparse matrix of shape (n_samples,) or (n_samples, n_outputs), or None
 
     Returns
     -------
     y : array-like of shape (n_samples,) or (n_samples, n_outputs) or None
+        Dense. A single column has one dimension; several are a numpy array.
     """
+    if issparse(y) or is_masked(y):  # most models take neither
+        y = as_array(y)
     shape = np.shape(y)
-    if len(shape) != 2 or shape[1] != 1 or issparse(y):
+    if len(shape) != 2:
         return y
-    return column_of(y if hasattr(y, "shape") else np.asarray(y), 0)
+    if shape[1] == 1:
+        return column_of(y if hasattr(y, "shape") else np.asarray(y), 0)
+    return as_array(y)
 
 
 def read_task(kind: str, columns: Columns, y: Any, *, n_rows: int, has_weights: bool) -> Task:
@@ -91,7 +97,7 @@ def read_task(kind: str, columns: Columns, y: Any, *, n_rows: int, has_weights: 
     kind : {"auto", "classifier", "regressor"}
     columns : Columns
         Of the data.
-    y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+    y : array-like or sparse matrix of shape (n_samples,) or (n_samples, n_outputs)
         The target.
     n_rows : int
     has_weights : bool
@@ -108,7 +114,8 @@ def read_task(kind: str, columns: Columns, y: Any, *, n_rows: int, has_weights: 
     """
     if y is None:
         raise ValueError("Models are chosen by how they predict y, which was not given: pass it.")
-    target = np.asarray(y)
+    y = read_target(y)
+    target = as_array(y)
     flat = target.ravel()
     missing = sum(map(is_missing, flat.tolist()))
     if missing:

@@ -10,6 +10,8 @@ from scipy.sparse import issparse
 from sklearn.base import is_classifier
 from sklearn.utils.multiclass import type_of_target
 
+from sklearn_lepton._arrays import as_array, first_rows, shape_of
+from sklearn_lepton._columns import is_missing
 from sklearn_lepton._dimension import Categorical, Dimension, Integer, Real
 from sklearn_lepton._spaces import _linear, _others, _structures, _transformers, _trees
 from sklearn_lepton._spaces._columns import after, of_columns
@@ -84,23 +86,23 @@ def _describe(estimator: Any, X: Any, y: Any) -> Data:
     if X is None:
         has_classes = is_classifier(estimator)
         return Data(n_classes=2 if has_classes else 0)
-    shape = np.shape(X) if not hasattr(X, "shape") else X.shape
-    n_columns = int(shape[1]) if len(shape) > 1 else 1
+    shape = shape_of(X)
+    n_columns = shape[1] if len(shape) > 1 else 1
     data = Data(
-        n_rows=int(shape[0]),
+        n_rows=shape[0],
         n_columns=n_columns,
         least_columns=n_columns,
         is_sparse=issparse(X),
         variance=_variance(X),
-        rows=None if issparse(X) else X[: min(_MOST_READ, -(-int(shape[0]) // 2))],
+        rows=None if issparse(X) else first_rows(X, min(_MOST_READ, -(-shape[0] // 2))),
         n_classes=0,
-        n_targets=1 if y is None or np.ndim(y) < 2 else int(np.shape(y)[1]),
+        n_targets=1 if y is None or len(shape_of(y)) < 2 else shape_of(y)[1],
     )
     if y is None or type_of_target(y) not in {"binary", "multiclass"}:
         return data
     if not is_classifier(estimator):
         return data
-    sizes = np.unique(np.asarray(y), return_counts=True)[1]
+    sizes = np.unique(as_array(y), return_counts=True)[1]
     return replace(
         data,
         n_classes=len(sizes),
@@ -117,7 +119,10 @@ def _variance(X: Any) -> float:
             mean = float(X.mean())
             variance = float(X.multiply(X).mean()) - mean**2
         else:
-            rows = np.asarray(X[:_MOST_LOOKED_AT]).astype(float)
+            rows = as_array(first_rows(X, _MOST_LOOKED_AT))
+            if rows.dtype.kind == "O":
+                rows = np.where(np.frompyfunc(is_missing, 1, 1)(rows).astype(bool), np.nan, rows)
+            rows = rows.astype(float)
             finite = rows[np.isfinite(rows)]
             variance = float(finite.var()) if finite.size else 1.0
     except (TypeError, ValueError):

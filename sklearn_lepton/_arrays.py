@@ -1,0 +1,80 @@
+"""Arrays: what data hold, whichever container scikit-learn is given them in."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy.sparse import issparse
+
+# The numpy type of the values of an extension type of pandas, by its kind.
+_PLAIN_TYPES: dict[str, Any] = {"b": np.bool_, "i": np.int64, "u": np.uint64, "f": np.float64}
+
+
+def as_array(values: Any) -> npt.NDArray[Any]:
+    """Return the values of any container as a dense array.
+
+    Parameters
+    ----------
+    values : array-like, Series, DataFrame, masked array or sparse matrix
+
+    Returns
+    -------
+    array : ndarray
+        Masked values are NaN in numbers, NaT in dates and None elsewhere. Columns of an extension
+        type have the numpy type of the same kind if no value is missing.
+    """
+    if issparse(values):
+        return np.asarray(values.toarray())
+    if is_masked(values):
+        return _without_mask(values)
+    if hasattr(values, "iloc") and values.ndim == 2 and values.shape[1]:
+        if all(isinstance(kind, np.dtype) for kind in values.dtypes):
+            return np.asarray(values)
+        columns = [as_array(values.iloc[:, place]) for place in range(values.shape[1])]
+        return np.column_stack(columns)
+    array = np.asarray(values)
+    kind = getattr(getattr(values, "dtype", None), "kind", "O")
+    # Older versions of pandas make objects of nullable numbers.
+    if array.dtype.kind == "O" and kind in _PLAIN_TYPES:
+        try:
+            return array.astype(_PLAIN_TYPES[kind])
+        except (TypeError, ValueError):  # a missing value
+            return array
+    return array
+
+
+def is_masked(values: Any) -> bool:
+    """Return whether data are a masked array, whose mask ``np.asarray`` drops."""
+    return isinstance(values, np.ma.MaskedArray)
+
+
+def _without_mask(values: Any) -> npt.NDArray[Any]:
+    mask = np.ma.getmaskarray(values)
+    if not mask.any():
+        return np.asarray(values)
+    if values.dtype.kind in "biuf":
+        kept = values.dtype if values.dtype.kind == "f" else float
+        return np.asarray(values.astype(kept).filled(np.nan))
+    if values.dtype.kind in "mM":
+        return np.asarray(values.filled(np.array("NaT", dtype=values.dtype)))
+    objects = np.asarray(values).astype(object)
+    objects[mask] = None
+    return objects
+
+
+def shape_of(X: Any) -> tuple[int, ...]:
+    """Return the shape of data; that of a list of lists of unlike lengths is ``(n_samples,)``."""
+    if hasattr(X, "shape"):
+        return tuple(X.shape)
+    try:
+        return np.shape(X)
+    except ValueError:
+        return (len(X),)
+
+
+def first_rows(X: Any, n_rows: int) -> Any:
+    """Return the first rows of dense data, in the same container.
+
+    A slice of a pandas object may select by the labels of its index instead of by position.
+    """
+    return X.iloc[:n_rows] if hasattr(X, "iloc") else X[:n_rows]
