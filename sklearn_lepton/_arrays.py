@@ -24,7 +24,8 @@ def as_array(values: Any) -> npt.NDArray[Any]:
         type have the numpy type of the same kind if no value is missing.
     """
     if issparse(values):
-        return np.asarray(values.toarray())
+        rows: Any = values
+        return np.asarray(rows.toarray())
     if is_masked(values):
         return _without_mask(values)
     if hasattr(values, "iloc") and values.ndim == 2 and values.shape[1]:
