@@ -15,7 +15,7 @@ from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.utils.metaestimators import available_if
 
 from sklearn_lepton._arrays import as_array, shape_of
-from sklearn_lepton._choice import candidates, plain_standard_error, score_of
+from sklearn_lepton._choice import candidates, plain_standard_error, score_of, standard_error
 from sklearn_lepton._columns import Columns, is_missing, read_columns
 from sklearn_lepton._portfolio import Portfolio, average, make_portfolio, make_splits
 from sklearn_lepton._task import check_scored, read_target, read_task
@@ -148,7 +148,8 @@ class ModelsMixin:
     def _members(self, trials: Sequence[Trial]) -> list[Trial]:
         """Return the trials whose predictions are averaged: the best, and as good ones.
 
-        That is the best one of each further model, within two standard errors of the best.
+        That is the best one of each further model, within two standard errors of the best,
+        taken as if the scores were independent.
         """
         ranked = candidates(trials)
         if not ranked or self._portfolio is None or not self._averages:
@@ -181,7 +182,12 @@ class ModelsMixin:
         if self._portfolio is None or self._columns is None:
             return []
         search: Any = self
-        models = describe_models(search.trials_, self._portfolio, search.space_)
+        models = describe_models(
+            search.trials_,
+            self._portfolio,
+            search.space_,
+            search._split_ratio,  # noqa: SLF001
+        )
         said = [self._columns.describe(), models]
         if hasattr(getattr(search, "best_estimator_", None), "named_estimators_"):
             n = len(search.best_estimator_.estimators_)
@@ -332,7 +338,9 @@ def _resolve(search: Any, X: Any, y: Any, params: Mapping[str, Any]) -> tuple[An
     return inner, passed
 
 
-def describe_models(trials: Sequence[Trial], portfolio: Portfolio, space: Space) -> str:
+def describe_models(
+    trials: Sequence[Trial], portfolio: Portfolio, space: Space, ratio: float | None
+) -> str:
     """Say in words which models were tried, how often, and which was the best by how much.
 
     Parameters
@@ -340,6 +348,8 @@ def describe_models(trials: Sequence[Trial], portfolio: Portfolio, space: Space)
     trials : sequence of Trial
     portfolio : Portfolio
     space : Space
+    ratio : float or None
+        The `split_ratio` of the splits.
 
     Returns
     -------
@@ -372,6 +382,6 @@ def describe_models(trials: Sequence[Trial], portfolio: Portfolio, space: Space)
         text += (
             f" {names[order[0]].capitalize()} is ahead of {names[order[1]]} by "
             f"{score_of(first) - score_of(second):.2g}, with a standard error of "
-            f"{plain_standard_error(gaps):.2g}."
+            f"{standard_error(gaps, ratio):.2g}."
         )
     return text

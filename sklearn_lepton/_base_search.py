@@ -56,6 +56,7 @@ _LEFT_BY_FIT = (
     "_studies",
     "_resource",
     "_data_shape",
+    "_split_ratio",
 )
 
 
@@ -188,6 +189,7 @@ class BaseOptimizerSearchCV(UpdateMixin, ComparisonMixin, ReportMixin, OpenSearc
             self.trials_ = study.finished()
             self.space_, self.optimizer_ = optimizer.space, optimizer
             self._fingerprint, self._studies = splits.fingerprint, studies
+            self._split_ratio = splits.ratio
             self._scoring = describe_scoring(self)
             self._resource = None if resource is None else resource.describe()
             self._data_shape = getattr(running.X, "shape", None)
@@ -300,6 +302,7 @@ class BaseOptimizerSearchCV(UpdateMixin, ComparisonMixin, ReportMixin, OpenSearc
             seed=seed,
             is_seed_given=is_whole(self.random_state),
             space=space,
+            ratio=splits.ratio,
         )
         return SharedStudy(make(replay.seed), n_trials, replay), splits, resource
 
@@ -392,7 +395,12 @@ class BaseOptimizerSearchCV(UpdateMixin, ComparisonMixin, ReportMixin, OpenSearc
         progress, watched = None, study
         if self.verbose > 0:
             progress = Progress(
-                type(self).__name__, study, self.n_splits_, verbose=self.verbose, deadline=deadline
+                type(self).__name__,
+                study,
+                self.n_splits_,
+                verbose=self.verbose,
+                deadline=deadline,
+                ratio=fits.ratio,
             )
             watched = cast("Study", WatchedStudy(study, progress))
         evaluator = SplitEvaluator(
@@ -420,7 +428,7 @@ class BaseOptimizerSearchCV(UpdateMixin, ComparisonMixin, ReportMixin, OpenSearc
                     if isinstance(answer, bool | np.bool_) and answer:
                         reason = reason or getattr(callback, "reason", "callback")
                 if update is not None:
-                    update.follow(study)
+                    update.follow(study, fits.ratio)
                 if fits.is_stopped:
                     reason = reason or "callback"
         return reason or _why_ended(study, update, is_late=evaluator.is_late)

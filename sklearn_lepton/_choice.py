@@ -151,7 +151,29 @@ def plain_standard_error(scores: Sequence[float]) -> float:
     return float(np.std(scores, ddof=1) / len(scores) ** 0.5) if len(scores) > 1 else 0.0
 
 
-def standard_error(scores: Sequence[float], ratio: float | None = None) -> float:
+def split_ratio(splits: Iterable[Sequence[Any]]) -> float:
+    """Return the number of test samples for each training sample, on average over splits.
+
+    Parameters
+    ----------
+    splits : iterable of (train, test)
+        Row numbers or masks of rows.
+
+    Returns
+    -------
+    ratio : float
+        As `standard_error` takes it.
+    """
+    sizes = [(_count_rows(train), _count_rows(test)) for train, test in splits]
+    return float(np.mean([n_test / max(n_train, 1) for n_train, n_test in sizes]))
+
+
+def _count_rows(part: Any) -> int:
+    rows = np.asarray(part)
+    return int(np.count_nonzero(rows)) if rows.dtype == np.bool_ else len(rows)
+
+
+def standard_error(scores: Sequence[float], ratio: float | None) -> float:
     """Return the standard error of a mean score over splits.
 
     Training sets of different splits overlap, so that the scores vary less than independent
@@ -160,9 +182,9 @@ def standard_error(scores: Sequence[float], ratio: float | None = None) -> float
     Parameters
     ----------
     scores : sequence of float of length k
-    ratio : float or None, default=None
-        Samples that a split scores on for each that it learns from; None is 1/(k-1), that
-        of one cross-validation.
+    ratio : float or None
+        The `split_ratio` of the splits. None, if it is unknown, is 1/(k-1), that of one
+        k-fold cross-validation.
 
     Returns
     -------
@@ -291,12 +313,16 @@ def score_of(trial: Trial) -> float:
 
 
 def choose(
-    ranked: Sequence[Trial], finals: Mapping[int, Trial] | None = None, cost: Cost | None = None
+    ranked: Sequence[Trial],
+    finals: Mapping[int, Trial] | None = None,
+    cost: Cost | None = None,
+    *,
+    ratio: float | None = None,
 ) -> Trial:
     """Choose among complete trials.
 
     The best of the search stays the best unless another leader overtakes it on the final
-    splits by more than a standard error of the differences: the greatest of a few means is
+    splits by more than the `standard_error` of the differences: the greatest of a few means is
     mostly the luckiest one, and scores that decided nothing are honest ones.
 
     Parameters
@@ -308,6 +334,8 @@ def choose(
     cost : callable or None, default=None
         What makes a trial simple, where the simplest within one standard error of the best
         is chosen. Only trials in `finals`, if there are any, by their scores there.
+    ratio : float or None, default=None
+        The `split_ratio` of the final splits; None is that of one k-fold cross-validation.
 
     Returns
     -------
@@ -319,7 +347,7 @@ def choose(
         leaders = again = list(ranked)
     elif len(again) > 1:
         first, *others = again
-        better = [trial for trial in others if _overtakes(trial, first)]
+        better = [trial for trial in others if _overtakes(trial, first, ratio)]
         if better:
             first = max(better, key=score_of)
         again = [first, *[trial for trial in again if trial is not first]]
@@ -330,6 +358,6 @@ def choose(
     return simplest_of(close, cost, tolerance=_AS_CHEAP if cost is mean_seconds else 1.0)
 
 
-def _overtakes(trial: Trial, best: Trial) -> bool:
+def _overtakes(trial: Trial, best: Trial, ratio: float | None) -> bool:
     gains = np.subtract(trial.split_scores, best.split_scores)
-    return bool(gains.mean() > plain_standard_error(gains.tolist()))
+    return bool(gains.mean() > standard_error(gains.tolist(), ratio))

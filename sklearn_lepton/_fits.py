@@ -7,6 +7,7 @@ import joblib
 from sklearn.base import clone
 from sklearn.utils.parallel import Parallel
 
+from sklearn_lepton._choice import split_ratio
 from sklearn_lepton._trial import Trial
 from sklearn_lepton._typing import Fit, FitAid, Row
 
@@ -113,6 +114,8 @@ class Fits:
     Attributes
     ----------
     n_splits : int
+    ratio : float
+        The `split_ratio` of the splits.
     is_stopped : bool
         Whether a callback of scikit-learn's asked to stop.
     """
@@ -134,6 +137,7 @@ class Fits:
         self._recorder = running.recorder
         self._check_metrics = check_metrics
         self.n_splits: int = search.n_splits_
+        self.ratio = splits.ratio
         self._splits = splits
         self._resource = resource
         self.is_stopped = False
@@ -382,6 +386,8 @@ class FrozenSplits:
         A hash of the splits.
     is_repeatable : bool
         Whether the splitter would make the same ones again.
+    ratio : float
+        Their `split_ratio`.
 
     Raises
     ------
@@ -404,6 +410,11 @@ class FrozenSplits:
     def is_repeatable(self) -> bool:
         """Whether the splitter would make the same ones again."""
         return bool(joblib.hash(self._make()) == self.fingerprint)
+
+    @property
+    def ratio(self) -> float:
+        """Number of test samples for each training sample, on average."""
+        return split_ratio(self._splits)
 
     def split(self, *_: Any, **__: Any) -> list[Any]:
         """Return the splits, whatever the data."""

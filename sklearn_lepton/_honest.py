@@ -36,7 +36,7 @@ class PairedTest:
 
 def paired_test(
     differences: Sequence[float] | FloatArray,
-    ratio: float | None = None,
+    ratio: float | None,
     confidence: float = 0.95,
 ) -> PairedTest:
     """Test whether the mean of paired differences over splits is zero.
@@ -48,8 +48,8 @@ def paired_test(
     Parameters
     ----------
     differences : sequence of float of length k, at least 2
-    ratio : float or None, default=None
-        Samples that a split scores on for each that it learns from; None is 1/(k-1).
+    ratio : float or None
+        The `split_ratio` of the splits; None is that of one k-fold cross-validation.
     confidence : float, default=0.95
         Of the interval, between 0 and 1.
 
@@ -79,8 +79,9 @@ def optimism(trials: Iterable[Trial]) -> float:
     """Estimate from the trials alone how much too good the best mean score is.
 
     The best of many is in part the luckiest. Each split in turn is left out, the best trial
-    is chosen by the others, and its score is read on the one left out, which had no part in
-    the choice.
+    is chosen by the others, and its score is read on the split left out, which had no part in
+    the choice. Of trials that tie, the mean is read: which of them comes first may depend on
+    the split left out.
 
     Parameters
     ----------
@@ -98,23 +99,28 @@ def optimism(trials: Iterable[Trial]) -> float:
     It is the luck of the splits' test parts alone. That the trials were proposed, and what
     was learnt, on rows of all splits is not in it; `nested_score` has that, too.
 
+    The choice with one split left out is next of kin to the bootstrap of Tsamardinos et al.,
+    who choose by the predictions of resampled rows and score on the other rows.
+
     References
     ----------
-    Tibshirani, R. J. and Tibshirani, R. (2009). A bias correction for the minimum error rate
-    in cross-validation. Annals of Applied Statistics 3.
-    https://doi.org/10.1214/08-AOAS224
+    Tsamardinos, I., Greasidou, E. and Borboudakis, G. (2018). Bootstrapping the out-of-sample
+    predictions for efficient and accurate cross-validation. Machine Learning 107.
+    https://doi.org/10.1007/s10994-018-5714-4
     """
     scores = _scores(candidates(trials))
     if scores.size == 0 or scores.shape[1] < 2:
         return float("nan")
     rest = scores.sum(axis=1, keepdims=True) - scores
-    chosen = rest.argmax(axis=0)
-    read = scores[chosen, np.arange(scores.shape[1])]
+    # Sums of the same scores in another order differ in their last digits.
+    digits = 8 * scores.shape[1] * np.finfo(float).eps * np.abs(scores).max()
+    is_leader = rest >= rest.max(axis=0) - digits
+    read = np.sum(scores * is_leader, axis=0) / np.sum(is_leader, axis=0)
     return float(scores[0].mean() - read.mean())
 
 
 def indistinguishable(
-    trials: Iterable[Trial], level: float = 0.05, ratio: float | None = None
+    trials: Iterable[Trial], ratio: float | None, level: float = 0.05
 ) -> list[Trial]:
     """Return the trials that the splits cannot tell from the best one.
 
@@ -122,12 +128,12 @@ def indistinguishable(
     ----------
     trials : iterable of Trial
         Those that are complete, with the full resource, count.
+    ratio : float or None
+        The `split_ratio` of the splits; None is that of one k-fold cross-validation.
     level : float, default=0.05
         A trial counts as worse if the corrected resampled t-test of its differences from
         the best one, split by split, has a smaller p-value. Nothing is corrected for the
         number of trials.
-    ratio : float or None, default=None
-        Samples that a split scores on for each that it learns from; None is 1/(k-1).
 
     Returns
     -------

@@ -11,7 +11,7 @@ from sklearn.model_selection import TimeSeriesSplit, check_cv, cross_validate
 from sklearn.utils.metadata_routing import get_routing_for_object
 from sklearn.utils.validation import check_is_fitted
 
-from sklearn_lepton._choice import metric_of, shuffled_splitter
+from sklearn_lepton._choice import metric_of, shuffled_splitter, split_ratio
 from sklearn_lepton._honest import Comparison, FloatArray, NestedScore, paired_test
 from sklearn_lepton._values import is_real, is_whole
 
@@ -42,8 +42,8 @@ class _OuterSplits:
 
     @property
     def ratio(self) -> float:
-        """Samples that a split scores on for each that it learns from, on average."""
-        return float(np.mean([len(test) / len(train) for train, test in self.splits]))
+        """The `split_ratio` of the splits."""
+        return split_ratio(self.splits)
 
 
 class _OneSplit(_OuterSplits):

@@ -7,8 +7,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
-
+from sklearn_lepton._choice import standard_error
 from sklearn_lepton._study import Study
 from sklearn_lepton._trial import Trial
 from sklearn_lepton._typing import Row
@@ -36,14 +35,23 @@ class Progress:
         print theirs.
     deadline : float or None, seconds
         When the search ends at the latest, on the clock of `time.monotonic`.
+    ratio : float or None, default=None
+        The `split_ratio` of the splits.
     """
 
     def __init__(
-        self, name: str, study: Study, n_splits: int, *, verbose: int, deadline: float | None
+        self,
+        name: str,
+        study: Study,
+        n_splits: int,
+        *,
+        verbose: int,
+        deadline: float | None,
+        ratio: float | None = None,
     ) -> None:
         self._name, self._study, self._n_splits = name, study, n_splits
         self._per_trial = verbose > 1
-        self._deadline = deadline
+        self._deadline, self._ratio = deadline, ratio
         self._start = time.monotonic()
         self._done = {trial.number for trial in study.finished()}
         self._n_before = len(self._done)
@@ -129,8 +137,9 @@ class Progress:
         """Return the line of a trial."""
         scores = [score for score in trial.split_scores if math.isfinite(score)]
         if trial.score is not None:
-            result = f"{trial.score:.4g} ± {float(np.std(scores)):.2g}" if scores else ""
-            result = result or f"{trial.score:.4g}"
+            result = f"{trial.score:.4g}"
+            if len(scores) > 1:
+                result += f" ± {standard_error(scores, self._ratio):.2g}"
         elif trial.estimate is not None:
             result = f"pruned after {len(scores)} of {self._n_splits} splits"
         else:

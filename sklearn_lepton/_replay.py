@@ -41,6 +41,8 @@ class Replay:
         The first line.
     seed : int
         That of the study's optimizer.
+    ratio : float or None
+        The `split_ratio` of its splits; None in a journal that does not hold it.
     trials : dict of int to Trial
         Every trial asked for, by its number.
     rows : dict of int to dict of int to dict
@@ -65,6 +67,11 @@ class Replay:
         self._study: Record = {}
         self._n_splits = 0
         self._metrics: set[tuple[str, ...] | None] = set()
+
+    @property
+    def ratio(self) -> float | None:
+        """The `split_ratio` of the splits; None in a journal that does not hold it."""
+        return None if self.header is None else self.header.get("ratio")
 
     @property
     def seed(self) -> int:
@@ -94,6 +101,8 @@ class Replay:
         if self.header is None:
             _count(record["seed"])
             self._study, self._n_splits = record["study"], _count(record["study"]["splits"]["n"])
+            if "ratio" in record:  # not in journals of before
+                _check_ratio(record["ratio"])
             self.header = record
             return
         if "asked" in record:
@@ -204,6 +213,7 @@ def open_journal(
     seed: int,
     is_seed_given: bool,
     space: Space,
+    ratio: float | None = None,
 ) -> Replay:
     """Open the journal of a study, or make one.
 
@@ -217,6 +227,8 @@ def open_journal(
     is_seed_given : bool
         Whether a journal with another seed is another study; if not, its seed is taken.
     space : Space
+    ratio : float or None, default=None
+        The `split_ratio` of the splits, which a new journal keeps.
 
     Returns
     -------
@@ -238,7 +250,7 @@ def open_journal(
         with journal.turn():
             records = journal.read()
             if not records:
-                records = [header(here)]
+                records = [header(here | ({} if ratio is None else {"ratio": ratio}))]
                 journal.append(records)
             there = {name: records[0].get(name) for name in here}
             if not is_seed_given:
@@ -270,6 +282,11 @@ def _count(value: Any) -> int:
     if not is_whole(value) or value < 0:
         raise ValueError(f"{brief(value)} counts nothing")
     return int(value)
+
+
+def _check_ratio(value: Any) -> None:
+    if not is_real(value) or not 0 <= value < float("inf"):
+        raise ValueError(f"{brief(value)} is no ratio of test and training samples")
 
 
 def _trial(data: Record, space: Space | None) -> Trial:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from sklearn.exceptions import NotFittedError
 
-from sklearn_lepton._choice import metric_of
+from sklearn_lepton._choice import metric_of, standard_error
 from sklearn_lepton._dimension import FloatArray
 from sklearn_lepton._journal import Journal
 from sklearn_lepton._replay import Replay
@@ -37,6 +37,8 @@ class Source:
         That of the metric, if it has one.
     header : dict
         The first line of the journal, if they come from one.
+    ratio : float or None
+        The `split_ratio` of the splits; None if it is unknown.
     """
 
     trials: list[Trial]
@@ -45,6 +47,7 @@ class Source:
     untuned: int | None = None
     score_name: str = "score"
     header: Mapping[str, Any] = field(default_factory=dict)
+    ratio: float | None = None
 
     @property
     def best(self) -> Trial | None:
@@ -103,6 +106,25 @@ class Source:
         return optimizer
 
 
+def score_error(trial: Trial, ratio: float | None) -> float:
+    """Return the standard error of a trial's score over the splits, 0.0 if there is none.
+
+    Parameters
+    ----------
+    trial : Trial
+    ratio : float or None
+        The `split_ratio` of the splits.
+
+    Returns
+    -------
+    error : float
+        Of a pruned trial the standard deviation of what is expected of it.
+    """
+    if trial.status == "pruned" and trial.estimate:
+        return trial.estimate[1]
+    return standard_error(trial.split_scores, ratio) if trial.status == "complete" else 0.0
+
+
 def expected_score(trial: Trial) -> float:
     """Return the score of a trial, what is expected of a pruned one, NaN of a failed one."""
     if trial.score is not None:
@@ -150,6 +172,7 @@ def read_source(search: Any, space: Any = None) -> Source:
             optimizer=getattr(search, "optimizer_", None),
             untuned=_untuned(search, trials),
             score_name=_score_name(search),
+            ratio=getattr(search, "_split_ratio", None),
         )
     if hasattr(search, "fit"):
         raise NotFittedError(
@@ -198,7 +221,9 @@ def _from_journal(path: str | os.PathLike[str], space: Any) -> Source:
     scoring, metric = study.get("scoring"), study.get("metric")
     name = metric or (scoring if isinstance(scoring, str) else "score")
     trials = [replay.trials[n] for n in sorted(replay.trials)]
-    return _made(trials, Space(space), score_name=name, header=replay.header or {})
+    return _made(
+        trials, Space(space), score_name=name, header=replay.header or {}, ratio=replay.ratio
+    )
 
 
 def _made(trials: Sequence[Trial], space: Space | None, **known: Any) -> Source:

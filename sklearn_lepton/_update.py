@@ -33,6 +33,8 @@ class Update:
         Those of before, of which one at least is complete.
     best : Trial
         The one that was chosen.
+    ratio : float or None
+        The `split_ratio` of the splits of before.
     studies : sequence of sequence of Trial
         What that search had learned from.
     n_more : int
@@ -55,6 +57,7 @@ class Update:
         trials: Sequence[Trial],
         best: Trial,
         *,
+        ratio: float | None,
         studies: Sequence[Sequence[Trial]],
         n_more: int,
     ) -> None:
@@ -62,6 +65,7 @@ class Update:
         ranked = sorted(scored, key=lambda t: -(t.score or 0.0))
         others = [trial for trial in ranked if trial.point != best.point]
         self._before = [best, *others][:_N_RESCORED]
+        self._ratio_before = ratio
         self.settings = [dict(trial.params) for trial in self._before]
         self.holds: bool | None = None
         self.reason = "The search ended before the best settings had been scored anew."
@@ -69,18 +73,25 @@ class Update:
         self.studies = self.studies[-_MOST_STUDIES:]
         self._n_more = n_more
 
-    def follow(self, study: Study) -> None:
-        """Let a study go on where its first trials show that the settings do not hold."""
+    def follow(self, study: Study, ratio: float | None) -> None:
+        """Let a study go on where its first trials show that the settings do not hold.
+
+        Parameters
+        ----------
+        study : Study
+        ratio : float or None
+            The `split_ratio` of its splits.
+        """
         if self.holds is not None:
             return
         first = study.optimizer.trials[: len(self.settings)]
         if len(first) < len(self.settings) or any(t.status == "pending" for t in first):
             return
-        self.holds, self.reason = compare(self._before, first)
+        self.holds, self.reason = compare(self._before, first, (self._ratio_before, ratio))
         if not self.holds:
             study.extend(self._n_more)
 
-    def report(self, trials: Sequence[Trial], best: Trial) -> dict[str, Any]:
+    def report(self, trials: Sequence[Trial], best: Trial, ratio: float | None) -> dict[str, Any]:
         """Say what was decided and what it cost.
 
         Parameters
@@ -89,6 +100,8 @@ class Update:
             All trials on the new data.
         best : Trial
             The one chosen among them.
+        ratio : float or None
+            The `split_ratio` of the splits of the new data.
 
         Returns
         -------
@@ -98,9 +111,9 @@ class Update:
         again = trials[0] if trials else best
         return {
             "score_before": self._before[0].score,
-            "std_error_before": standard_error(self._before[0].split_scores),
+            "std_error_before": standard_error(self._before[0].split_scores, self._ratio_before),
             "score_after": again.score,
-            "std_error_after": standard_error(again.split_scores),
+            "std_error_after": standard_error(again.split_scores, ratio),
             "held": bool(self.holds),
             "reason": self.reason,
             "n_trials": len(trials),
@@ -109,7 +122,11 @@ class Update:
         }
 
 
-def compare(before: Sequence[Trial], rescored: Sequence[Trial]) -> tuple[bool, str]:
+def compare(
+    before: Sequence[Trial],
+    rescored: Sequence[Trial],
+    ratios: tuple[float | None, float | None],
+) -> tuple[bool, str]:
     """Say whether settings hold on new data, and why.
 
     Parameters
@@ -118,6 +135,8 @@ def compare(before: Sequence[Trial], rescored: Sequence[Trial]) -> tuple[bool, s
         The one that was chosen, then others, on the data of before.
     rescored : sequence of Trial
         The same settings on the new data.
+    ratios : tuple of two float or None
+        The `split_ratio` of the splits of before and of those of the new data.
 
     Returns
     -------
@@ -128,7 +147,8 @@ def compare(before: Sequence[Trial], rescored: Sequence[Trial]) -> tuple[bool, s
     if best.score is None or chosen.score is None:
         return False, "The best setting failed on the new data."
     drop = chosen.score - best.score
-    error = math.hypot(standard_error(chosen.split_scores), standard_error(best.split_scores))
+    pairs = zip((chosen, best), ratios, strict=True)
+    error = math.hypot(*(standard_error(trial.split_scores, ratio) for trial, ratio in pairs))
     if drop > error:
         return False, f"The best setting scores {drop:.3g} less; the standard error is {error:.3g}."
     for rival, other in zip(rivals, others, strict=True):
@@ -137,7 +157,7 @@ def compare(before: Sequence[Trial], rescored: Sequence[Trial]) -> tuple[bool, s
         # It was ahead already where something else than the score chose.
         lead = max(0.0, np.subtract(rival.split_scores, chosen.split_scores).mean())
         gains = np.subtract(other.split_scores, best.split_scores)
-        error = standard_error(gains.tolist())
+        error = standard_error(gains.tolist(), ratios[1])
         if gains.mean() - lead > error:
             return False, (
                 f"Another setting scores {gains.mean():.3g} more than the best one; the standard "
@@ -232,6 +252,7 @@ class UpdateMixin:
         update = Update(
             search.trials_,
             search.trials_[search.best_index_],
+            ratio=search._split_ratio,  # noqa: SLF001
             studies=search._studies,  # noqa: SLF001
             n_more=max(1, search.n_iter // 3) if n_iter is None else n_iter,
         )
@@ -251,7 +272,11 @@ class UpdateMixin:
             probe.best_index_ = 0
             probe.best_params_ = probe.cv_results_["params"][0]
             probe.best_score_ = probe.trials_[0].score
-        report = update.report(probe.trials_, probe.trials_[probe.best_index_])
+        report = update.report(
+            probe.trials_,
+            probe.trials_[probe.best_index_],
+            probe._split_ratio,  # noqa: SLF001
+        )
         probe.updates_ = [*earlier, {"n_samples": count_rows(X), **report}]
         self.__dict__.update(vars(probe) | own)
         return self

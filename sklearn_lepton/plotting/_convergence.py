@@ -5,10 +5,8 @@ from typing import Any, Self
 
 import numpy as np
 
-from sklearn_lepton._choice import standard_error
 from sklearn_lepton._dimension import FloatArray
-from sklearn_lepton._source import end_seconds, read_source
-from sklearn_lepton._trial import Trial
+from sklearn_lepton._source import end_seconds, read_source, score_error
 from sklearn_lepton.plotting._axes import (
     BLUE,
     COLOURS,
@@ -39,7 +37,8 @@ class ConvergenceDisplay:
         Their scores: of a pruned trial what is expected of it, of a failed one NaN.
     errors : ndarray of shape (n_trials,)
         Standard errors of the scores over the splits, corrected for training sets that overlap;
-        0 where there is a single split.
+        0 where there is a single split. Of a pruned trial the standard deviation of what is
+        expected of it.
     statuses : list of str of length n_trials
         "complete", "pruned" or "failed".
     is_full : ndarray of bool of shape (n_trials,)
@@ -124,7 +123,7 @@ class ConvergenceDisplay:
             numbers=np.array([t.number for t in source.trials], dtype=int),
             seconds=end_seconds(source.trials),
             scores=source.scores,
-            errors=np.array([_error(t) for t in source.trials], dtype=float),
+            errors=np.array([score_error(t, source.ratio) for t in source.trials], dtype=float),
             statuses=[t.status for t in source.trials],
             is_full=np.array([t.is_full for t in source.trials], dtype=bool),
             untuned_score=untuned[0] if untuned else None,
@@ -247,10 +246,6 @@ class ConvergenceDisplay:
                 label="failed",
                 **edge,
             )
-
-
-def _error(trial: Trial) -> float:
-    return standard_error(trial.split_scores) if trial.status == "complete" else 0.0
 
 
 class ComparisonDisplay:

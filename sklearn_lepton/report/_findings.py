@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from sklearn_lepton._choice import candidates, standard_error
+from sklearn_lepton._choice import candidates
 from sklearn_lepton._honest import indistinguishable, optimism
-from sklearn_lepton._source import Source, read_source
+from sklearn_lepton._source import Source, read_source, score_error
 from sklearn_lepton._trial import Trial
 from sklearn_lepton._values import Opaque, plain
 from sklearn_lepton.importance import parameter_importance
@@ -56,7 +56,7 @@ class Findings:
     @cached_property
     def close(self) -> list[Trial]:
         """Those that the splits cannot tell from the best; empty where a split is all there is."""
-        return indistinguishable(self.trials) if self.n_splits > 1 else []
+        return indistinguishable(self.trials, self.source.ratio) if self.n_splits > 1 else []
 
     @cached_property
     def optimism(self) -> float:
@@ -79,7 +79,7 @@ class Findings:
     @property
     def error(self) -> float:
         """Standard error of the best score over the splits; 0.0 if unknown."""
-        return 0.0 if self.best is None else standard_error(self.best.split_scores)
+        return 0.0 if self.best is None else score_error(self.best, self.source.ratio)
 
     @property
     def is_minimized(self) -> bool:

@@ -6,9 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from sklearn_lepton._choice import standard_error
 from sklearn_lepton._html import say
-from sklearn_lepton._source import expected_score
+from sklearn_lepton._source import expected_score, score_error
 from sklearn_lepton._trial import Trial
 from sklearn_lepton._values import is_real, plain
 from sklearn_lepton.plotting._axes import score_limits
@@ -54,7 +53,7 @@ def page_data(findings: Findings) -> dict[str, Any]:
             "number": [trial.number for trial in trials],
             "status": [trial.status for trial in trials],
             "score": numbers(scores),
-            "error": numbers(map(_error, trials)),
+            "error": numbers(score_error(trial, findings.source.ratio) for trial in trials),
             "seconds": numbers(trial.seconds for trial in trials),
             "resource": _resources(trials),
             "why": why,
@@ -92,12 +91,6 @@ def number(value: Any) -> float | int | None:
 def numbers(values: Any) -> list[float | int | None]:
     """Return numbers as JSON holds them."""
     return [number(value) for value in values]
-
-
-def _error(trial: Trial) -> float:
-    if trial.status == "pruned" and trial.estimate:
-        return trial.estimate[1]
-    return standard_error(trial.split_scores) if trial.status == "complete" else 0.0
 
 
 def _resources(trials: list[Trial]) -> list[float | int | None] | None:

@@ -242,34 +242,47 @@ def trial(*scores, number=0):
 
 def test_the_standard_error_minds_that_training_sets_overlap():
     scores = [0.1, 0.3, 0.2, 0.4]
-    assert standard_error(scores) == pytest.approx(np.std(scores, ddof=1) * np.sqrt(1 / 4 + 1 / 3))
-    assert standard_error([0.3]) == 0.0
+    deviation = np.std(scores, ddof=1)
+    assert standard_error(scores, None) == pytest.approx(deviation * np.sqrt(1 / 4 + 1 / 3))
+    assert standard_error(scores, 0.1) == pytest.approx(deviation * np.sqrt(1 / 4 + 0.1))
+    assert standard_error([0.3], 0.1) == 0.0
+
+
+ONE_FOLD_EACH = (None, None)
 
 
 def test_a_drop_within_the_error_holds_and_beyond_it_does_not():
     before = trial(0.8, 0.9, 1.0)
-    assert compare([before], [trial(0.75, 0.85, 0.95)])[0]
-    assert not compare([before], [trial(0.6, 0.7, 0.8)])[0]
+    assert compare([before], [trial(0.75, 0.85, 0.95)], ONE_FOLD_EACH)[0]
+    assert not compare([before], [trial(0.6, 0.7, 0.8)], ONE_FOLD_EACH)[0]
+
+
+def test_a_drop_is_judged_by_the_sizes_of_the_splits_before_and_now():
+    before, now = trial(0.8, 0.9, 1.0), trial(0.7, 0.8, 0.9)
+    assert compare([before], [now], (None, None))[0]
+    assert not compare([before], [now], (0.1, 0.1))[0]
+    assert compare([before], [now], (0.1, 1.0))[0]
 
 
 def test_a_rise_holds():
-    assert compare([trial(0.5, 0.5, 0.6)], [trial(0.9, 0.9, 0.9)])[0]
+    assert compare([trial(0.5, 0.5, 0.6)], [trial(0.9, 0.9, 0.9)], ONE_FOLD_EACH)[0]
 
 
 def test_another_that_is_better_on_each_split_overtakes():
     best = trial(0.8, 0.9, 1.0)
     before = [best, trial(0.7, 0.9, 1.0, number=1)]
-    holds, reason = compare(before, [best, trial(0.85, 0.95, 1.05, number=1)])
+    holds, reason = compare(before, [best, trial(0.85, 0.95, 1.05, number=1)], ONE_FOLD_EACH)
     assert not holds
     assert "Another" in reason
-    assert compare(before, [best, trial(0.95, 0.8, 1.0, number=1)])[0]
+    assert compare(before, [best, trial(0.95, 0.8, 1.0, number=1)], ONE_FOLD_EACH)[0]
 
 
 def test_another_that_was_as_much_ahead_before_does_not_overtake():
     # As with refit="1se", which passes over it.
     chosen, rival = trial(0.8, 0.9, 1.0), trial(0.85, 0.95, 1.05, number=1)
-    assert compare([chosen, rival], [chosen, rival])[0]
-    assert not compare([chosen, rival], [chosen, trial(0.95, 1.05, 1.15, number=1)])[0]
+    assert compare([chosen, rival], [chosen, rival], ONE_FOLD_EACH)[0]
+    further = trial(0.95, 1.05, 1.15, number=1)
+    assert not compare([chosen, rival], [chosen, further], ONE_FOLD_EACH)[0]
 
 
 def test_with_the_same_data_what_one_se_has_chosen_holds(search_class, blobs):

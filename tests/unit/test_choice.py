@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from sklearn.model_selection import KFold, RepeatedKFold, ShuffleSplit, TimeSeriesSplit
 
 from sklearn_lepton._choice import (
     candidates,
@@ -11,6 +12,8 @@ from sklearn_lepton._choice import (
     metric_of,
     plain_standard_error,
     simplest_of,
+    split_ratio,
+    standard_error,
     within_one_se,
 )
 from sklearn_lepton._trial import Trial
@@ -120,6 +123,30 @@ def test_the_time_of_a_setting_is_that_of_a_fit_with_its_scoring():
     assert cost_of(None, KINDS)(make(0, 0.5, 0.6, seconds=3.0)) == pytest.approx(3.0)
 
 
+@pytest.mark.parametrize(
+    ("splitter", "ratio"),
+    [
+        (KFold(5), 1 / 4),
+        (RepeatedKFold(n_splits=5, n_repeats=3), 1 / 4),
+        (ShuffleSplit(10, test_size=0.2), 1 / 4),
+        (ShuffleSplit(4, test_size=0.1), 1 / 9),
+        (TimeSeriesSplit(4), np.mean([1, 1 / 2, 1 / 3, 1 / 4])),
+    ],
+)
+def test_the_ratio_is_that_of_the_sizes_of_the_splits(splitter, ratio):
+    splits = list(splitter.split(np.zeros(100)))
+    assert split_ratio(splits) == pytest.approx(ratio)
+    masks = [tuple(np.isin(np.arange(100), rows) for rows in split) for split in splits]
+    assert split_ratio(masks) == pytest.approx(ratio)
+
+
+def test_the_standard_error_of_repeated_folds_does_not_fall_with_the_repeats():
+    scores = np.random.default_rng(0).normal(size=50).tolist()
+    plain, error = plain_standard_error(scores), standard_error(scores, 1 / 4)
+    assert error == pytest.approx(np.std(scores, ddof=1) * np.sqrt(1 / 50 + 1 / 4))
+    assert error / plain == pytest.approx(np.sqrt(50 * (1 / 50 + 1 / 4)))
+
+
 # ------------------------------------------------------------------ on final splits
 
 
@@ -130,6 +157,13 @@ def test_the_best_stays_unless_it_is_overtaken_by_more_than_a_standard_error():
     assert choose(RANKED, by_number([first, near, clear])).number == 2
     clearer = make(3, 0.86, 0.90, 0.88, 0.92)
     assert choose(RANKED, by_number([first, clear, clearer])).number == 3
+
+
+def test_repeated_final_splits_overlap_more_than_their_number_tells():
+    first, second = make(1, 0.80, 0.84, 0.82, 0.86), make(3, 0.82, 0.84, 0.82, 0.88)
+    finals = by_number([first, second])
+    assert choose(RANKED, finals, ratio=0.1).number == 3
+    assert choose(RANKED, finals, ratio=1.0).number == 1
 
 
 def test_what_failed_on_the_final_splits_is_not_chosen():

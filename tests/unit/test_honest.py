@@ -40,14 +40,14 @@ def test_without_the_correction_it_is_students():
 def test_interval_and_p_value_agree():
     rng = np.random.default_rng(1)
     for _ in range(50):
-        found = paired_test(rng.normal(0.6, 1.0, 10))
+        found = paired_test(rng.normal(0.6, 1.0, 10), None)
         low, high = found.interval
         assert (found.p_value < 0.05) == (not low <= 0 <= high)
 
 
 @pytest.mark.parametrize(("value", "p_value"), [(0.0, 1.0), (0.1, 0.0), (-0.3, 0.0)])
 def test_equal_differences(value, p_value):
-    found = paired_test([value] * 5)
+    found = paired_test([value] * 5, None)
     assert found.p_value == p_value
     assert found.interval == (found.difference, found.difference)
     assert found.difference == pytest.approx(value)
@@ -57,6 +57,25 @@ def test_optimism_of_a_table_by_hand():
     # By the others, splits 0, 1, 2 would choose trials 1, 0, 0.
     table = [[0.9, 0.5], [0.6, 0.7], [0.6, 0.6]]
     assert optimism(trials_of(table)) == pytest.approx(0.7 - (0.5 + 0.6 + 0.6) / 3)
+
+
+def test_optimism_is_the_mean_over_tied_leaders():
+    # Without split 0 the first two tie; without split 1 or 2 one of them leads.
+    table = [[1.0, 0.0], [0.2, 0.4], [0.2, 0.0]]
+    tied = [[0.3, 0.1], [0.2, 0.3], [0.2, 0.1]]  # of sums that differ in the last digit
+    assert optimism(trials_of(table)) == pytest.approx(1.4 / 3 - (0.5 + 0.2 + 0.2) / 3)
+    assert optimism(trials_of(tied)) == pytest.approx(0.7 / 3 - (0.2 + 0.2 + 0.2) / 3)
+
+
+def test_optimism_is_unbiased_where_scores_tie():
+    rng = np.random.default_rng(0)
+    estimated, true = [], []
+    for _ in range(500):
+        table = rng.binomial(10, 0.7, (5, 30)) / 10
+        estimated.append(optimism(trials_of(table)))
+        true.append(table.mean(axis=0).max() - 0.7)
+    error = np.std(np.subtract(estimated, true)) / np.sqrt(500)
+    assert np.mean(estimated) == pytest.approx(np.mean(true), abs=3 * error)
 
 
 @pytest.mark.parametrize("n_trials", [5, 40])
@@ -89,15 +108,15 @@ def test_only_full_and_complete_trials_count():
         Trial(6, (0.5,), {}).prune((0.0, 1.0), split_scores=[9.0] + [np.nan] * 4),
     ]
     assert optimism([*trials, *others]) == optimism(trials)
-    assert indistinguishable([*trials, *others]) == indistinguishable(trials)
+    assert indistinguishable([*trials, *others], None) == indistinguishable(trials, None)
 
 
 def test_what_the_splits_cannot_tell_from_the_best():
     hardness = np.array([[0.0], [1.0], [-1.0], [0.5], [-0.5]])
     noise = np.array([[0.01], [-0.01], [0.0], [0.01], [-0.01]])
     table = np.hstack([hardness + 1.0, hardness + 0.99 + 2 * noise, hardness + 0.9 + noise])
-    assert [trial.number for trial in indistinguishable(trials_of(table))] == [0, 1]
-    assert [t.number for t in indistinguishable(trials_of(table), level=1e-9)] == [0, 1, 2]
+    assert [trial.number for trial in indistinguishable(trials_of(table), None)] == [0, 1]
+    assert [t.number for t in indistinguishable(trials_of(table), None, level=1e-9)] == [0, 1, 2]
 
 
 def test_equal_trials_are_told_apart_as_seldom_as_it_says():

@@ -126,7 +126,7 @@ def test_a_line_a_trial(clock, terminal):
     for trial in told:
         progress.finished(trial)
     lines = terminal.screen()
-    assert lines[0].startswith("trial 0: 0.5 ± 0.1  2.0 s  x=")
+    assert lines[0].startswith("trial 0: 0.5 ± 0.17  2.0 s  x=")
     assert lines[0].endswith("(best)")
     assert lines[1].startswith("trial 1: pruned after 1 of 2 splits  1.0 s  x=")
     assert lines[2].startswith("trial 2: failed  0.5 s")
