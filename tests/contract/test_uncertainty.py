@@ -50,7 +50,7 @@ def test_one_standard_error_wherever_a_trial_is_shown(rows, tmp_path, capsys, na
     journal = tmp_path / "study.jsonl"
     fitted = search(cv, journal=journal, verbose=2).fit(*rows)
     errors = expected(fitted.trials_, ratio)
-    printed = re.findall(r"^trial \d+: \S+ ± (\S+)", capsys.readouterr().out, flags=re.M)
+    printed = re.findall(r"^trial \d+: \S+ ± (\S+)", capsys.readouterr().out, flags=re.MULTILINE)
     assert [float(text) for text in printed] == pytest.approx(errors, rel=0.05)
     for source in (fitted, journal):
         assert ConvergenceDisplay.from_search(source).errors == pytest.approx(errors)
