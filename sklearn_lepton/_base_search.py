@@ -188,9 +188,8 @@ class BaseOptimizerSearchCV(UpdateMixin, ComparisonMixin, ReportMixin, OpenSearc
                 each.close()
             self.trials_ = study.finished()
             self.space_, self.optimizer_ = optimizer.space, optimizer
-            self._fingerprint, self._studies = splits.fingerprint, studies
-            self._split_ratio = splits.ratio
-            self._scoring = describe_scoring(self)
+            self._fingerprint, self._split_ratio = splits.fingerprint, splits.ratio
+            self._studies, self._scoring = studies, describe_scoring(self)
             self._resource = None if resource is None else resource.describe()
             self._data_shape = getattr(running.X, "shape", None)
             self.stop_reason_: str | None = reason
@@ -394,13 +393,9 @@ class BaseOptimizerSearchCV(UpdateMixin, ComparisonMixin, ReportMixin, OpenSearc
         is_open = self.asynchronous and isinstance(self.n_points, str)
         progress, watched = None, study
         if self.verbose > 0:
+            told: dict[str, Any] = {"deadline": deadline, "ratio": fits.ratio}
             progress = Progress(
-                type(self).__name__,
-                study,
-                self.n_splits_,
-                verbose=self.verbose,
-                deadline=deadline,
-                ratio=fits.ratio,
+                type(self).__name__, study, self.n_splits_, verbose=self.verbose, **told
             )
             watched = cast("Study", WatchedStudy(study, progress))
         evaluator = SplitEvaluator(
