@@ -60,8 +60,8 @@ class AutoSearchCV(ModelsMixin, BaseOptimizerSearchCV):
         As for `GridSearchCV`. The splits are made once: all trials see the same.
     verbose : int, default=0
         1 shows one line with the trials done, the best score, what is tried and the time
-        left; in a log a few lines. From 2 on there is a line for each trial, from 3 on also
-        what `RandomizedSearchCV` prints for each fit.
+        left; in a log a few lines. From 2 on there is a line for each trial, from 3 on one
+        for each fit, too.
     pre_dispatch : int or str, default="2*n_jobs"
         As for `GridSearchCV`, on backends of joblib that take whole batches;
         elsewhere a fit is dispatched when a worker is free for it.

@@ -1,7 +1,6 @@
 """What the searches share: everything but the optimizer."""
 
 import copy
-import warnings
 from abc import abstractmethod
 from collections.abc import Sequence
 from contextlib import ExitStack, closing
@@ -27,6 +26,7 @@ from sklearn_lepton._final import FinalChoice
 from sklearn_lepton._fits import OTHER_SPLITS, Fits, FrozenSplits, RunningFit
 from sklearn_lepton._loop import callbacks_of, run_trials
 from sklearn_lepton._nested import ComparisonMixin
+from sklearn_lepton._output import warn
 from sklearn_lepton._progress import Progress, WatchedStudy
 from sklearn_lepton._race import error_rate
 from sklearn_lepton._replay import open_journal
@@ -180,7 +180,7 @@ class BaseOptimizerSearchCV(UpdateMixin, ComparisonMixin, ReportMixin, OpenSearc
                 raise
             reason = "interrupted"
             msg = "The search was interrupted: it ends with the trials that have finished."
-            warnings.warn(msg, SearchInterruptedWarning, stacklevel=4)
+            warn(msg, SearchInterruptedWarning, stacklevel=4)
         finally:
             study.close()
             opened: list[Any] = [*aids, *filter(None, [resource])]
@@ -292,7 +292,7 @@ class BaseOptimizerSearchCV(UpdateMixin, ComparisonMixin, ReportMixin, OpenSearc
                 f"The space holds {n_new} {'further ' * bool(earlier)}{what}, fewer than "
                 f"n_iter={self.n_iter}: each {each} is tried once."
             )
-            warnings.warn(msg, SpaceExhaustedWarning, stacklevel=5)
+            warn(msg, SpaceExhaustedWarning, stacklevel=5)
         if self.journal is None:
             return study, splits, resource
         replay = open_journal(

@@ -1,7 +1,6 @@
 """The final splits: the leaders of a search are scored anew before the best is chosen."""
 
 import time
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -22,6 +21,8 @@ from sklearn_lepton._choice import (
 )
 from sklearn_lepton._evaluation import SplitEvaluator
 from sklearn_lepton._fits import Fits, FrozenSplits, RunningFit
+from sklearn_lepton._output import warn
+from sklearn_lepton._progress import FIT_LINES, write_fit
 from sklearn_lepton._study import Study
 from sklearn_lepton._trial import Trial
 from sklearn_lepton._typing import Fit, FitAid, Row, Workers
@@ -113,7 +114,7 @@ class FinalChoice:
             finished = self._run(leaders, make_workers(self._running.parallel))
         except KeyboardInterrupt:
             msg = "The final fits were interrupted: the best is chosen by the search's own scores."
-            warnings.warn(msg, SearchInterruptedWarning, stacklevel=5)
+            warn(msg, SearchInterruptedWarning, stacklevel=5)
             return
         except Exception as error:
             if self._search.error_score == "raise":
@@ -122,7 +123,7 @@ class FinalChoice:
                 "The leaders could not be scored on final_splits, so that the best is chosen by "
                 f"the search's own scores. {type(error).__name__}: {error}"
             )
-            warnings.warn(msg, FinalChoiceWarning, stacklevel=5)
+            warn(msg, FinalChoiceWarning, stacklevel=5)
             return
         self._finals = {trial.number: trial for trial in finished}
         self._warn_of_missing(leaders)
@@ -138,7 +139,12 @@ class FinalChoice:
         evaluator = SplitEvaluator(
             fits,
             workers,
-            _FinalLog(self._study, self._splits.fingerprint, fits.n_splits),
+            _FinalLog(
+                self._study,
+                self._splits.fingerprint,
+                fits.n_splits,
+                {t.number: t for t in leaders} if search.verbose >= FIT_LINES else {},
+            ),
             metric=self._metric,
             n_points=len(leaders),
             asynchronous=False,
@@ -162,14 +168,14 @@ class FinalChoice:
                 f"{len(failed)} of {len(leaders)} leaders failed on final_splits and cannot be "
                 f"chosen, trial {failed[0].number} for this reason: {reason}"
             )
-            warnings.warn(msg, FinalChoiceWarning, stacklevel=6)
+            warn(msg, FinalChoiceWarning, stacklevel=6)
         n_missing = len(leaders) - len(self._finals)
         if n_missing:
             msg = (
                 f"{n_missing} of {len(leaders)} leaders could not be scored on final_splits within "
                 f"max_time={self._search.max_time} s and cannot be chosen."
             )
-            warnings.warn(msg, FinalChoiceWarning, stacklevel=6)
+            warn(msg, FinalChoiceWarning, stacklevel=6)
         self._is_whole = leaders[0].number in self._finals
 
     def publish(self, results: dict[str, Any], trials: Sequence[Trial]) -> None:
@@ -273,12 +279,25 @@ class _FinalFits(Fits):
 
 
 class _FinalLog:
-    """The log of the final fits, kept apart from that of the search's own."""
+    """The log of the final fits, kept apart from that of the search's own.
 
-    def __init__(self, study: Study, fingerprint: str, n_splits: int) -> None:
+    Parameters
+    ----------
+    study : Study
+    fingerprint : str
+        Of the final splits.
+    n_splits : int
+    shown : dict of int to Trial
+        The trials whose fits get a line each.
+    """
+
+    def __init__(
+        self, study: Study, fingerprint: str, n_splits: int, shown: Mapping[int, Trial]
+    ) -> None:
         self._study = study
         self._fingerprint = fingerprint
         self._n_splits = n_splits
+        self._shown = shown
 
     def finished(self) -> list[Trial]:
         """Return none: the leaders are not raced."""
@@ -292,3 +311,5 @@ class _FinalLog:
     def note(self, number: int, split: int, row: Row) -> None:
         """Take down the row of a fit that has finished."""
         self._study.note_final(self._fingerprint, number, split, row)
+        if number in self._shown:
+            write_fit("final", self._shown[number], split, self._n_splits, row)

@@ -8,6 +8,7 @@ from sklearn.base import clone
 from sklearn.utils.parallel import Parallel
 
 from sklearn_lepton._choice import split_ratio
+from sklearn_lepton._output import without_broken_stderr
 from sklearn_lepton._trial import Trial
 from sklearn_lepton._typing import Fit, FitAid, Row
 
@@ -17,7 +18,6 @@ OTHER_SPLITS = (
     "warm_start=False to start over."
 )
 _SCORER_ERROR = "The scorer raised an error; a warning 'Scoring failed' has its details."
-_FITS_TELL = 3  # the `verbose` from which each fit prints its own line
 _EXTRA = ("n_rounds", "saved_time")  # of some rows only, which scikit-learn knows nothing of
 _OF_ONE_FIT = {"parameters", "split_progress", "candidate_progress", "callback_ctx"}
 
@@ -176,12 +176,8 @@ class Fits:
                     "cv.split and cv.get_n_splits return inconsistent results. Expected "
                     f"{self.n_splits} splits, got {len(fits) // len(legal)}."
                 )
-        for place, (_, _, kwargs) in enumerate(fits):
-            # Told by verbose=10: its place in the search instead of in the batch.
-            number = legal[place // self.n_splits].number
-            kwargs["candidate_progress"] = (number, self._search.n_iter)
-            if self._search.verbose < _FITS_TELL:
-                kwargs["verbose"] = 0  # what the line of the search tells
+        for _, _, kwargs in fits:
+            kwargs["verbose"] = 0  # the search writes a line for each; here, a print could raise
         of_all = iter(fits)
         return [
             self._of_trial(trial, [next(of_all) for _ in range(self.n_splits)])
@@ -226,11 +222,12 @@ class Fits:
         ]
         verbose, search.verbose = search.verbose, 0  # nothing is fitted any more
         try:
-            results: dict[str, Any] = self._evaluate(
-                [self._setting(trial) for trial in trials],
-                cv=_NoSplits(self.n_splits),
-                **self._columns(trials),
-            )
+            with without_broken_stderr():  # scikit-learn warns of failed fits
+                results: dict[str, Any] = self._evaluate(
+                    [self._setting(trial) for trial in trials],
+                    cv=_NoSplits(self.n_splits),
+                    **self._columns(trials),
+                )
         finally:
             search.verbose = verbose
         for aid in self._aids:

@@ -3,10 +3,12 @@
 import html
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from sklearn_lepton._choice import candidates, score_of
 from sklearn_lepton._dimension import Categorical, Dimension, Integer, Real
+from sklearn_lepton._output import text_of
 from sklearn_lepton._trial import Trial
 from sklearn_lepton.space import Space
 
@@ -43,12 +45,15 @@ def describe_search(search: Any) -> str:
     Returns
     -------
     html : str
-        Empty if its space is none: what is shown never raises.
+        Empty if it cannot be described: what is shown never raises.
     """
-    try:
-        space = getattr(search, "space_", None) or Space(search.param_distributions)
-    except (ValueError, TypeError, AttributeError):
-        return ""
+    with suppress(Exception):
+        return _describe_search(search)
+    return ""
+
+
+def _describe_search(search: Any) -> str:
+    space = getattr(search, "space_", None) or Space(search.param_distributions)
     trials = getattr(search, "trials_", [])
     n_params = len({name for branch in space.branches for name in branch})
     found = _found(search, trials) if trials else ""
@@ -154,8 +159,8 @@ def say(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:.6g}"
     if isinstance(value, Mapping):
-        return _cut(str(dict(value)))
-    return _cut(value if isinstance(value, str) else repr(value))
+        return _cut(text_of(dict(value)))
+    return _cut(value if isinstance(value, str) else text_of(value, repr))
 
 
 def _cut(text: str) -> str:

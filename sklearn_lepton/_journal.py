@@ -11,7 +11,6 @@ import re
 import secrets
 import stat
 import time
-import warnings
 import weakref
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from sklearn_lepton._locks import is_locked, lock, unlock
+from sklearn_lepton._output import warn
 from sklearn_lepton.exceptions import JournalMismatchError, JournalWarning
 
 FORMAT = 1
@@ -145,7 +145,7 @@ class Journal:
                 f"Another process has trials of the journal {str(self.path)!r}, and whether it is "
                 f"alive cannot be known from its lock file {presence.name!r} ({reason}): {way_on}"
             )
-            warnings.warn(msg, JournalWarning, stacklevel=2)
+            warn(msg, JournalWarning, stacklevel=2)
         return is_alive
 
     def _is_held(self, presence: Path) -> bool:
@@ -244,7 +244,7 @@ class Journal:
                 f"is killed while it writes: its {len(rest)} bytes are left out, and what they "
                 "told of is done again."
             )
-            warnings.warn(msg, JournalWarning, stacklevel=2)
+            warn(msg, JournalWarning, stacklevel=2)
         return records, bool(rest)
 
     def _decode(self, line: bytes) -> Record:

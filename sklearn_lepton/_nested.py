@@ -13,6 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from sklearn_lepton._choice import metric_of, shuffled_splitter, split_ratio
 from sklearn_lepton._honest import Comparison, FloatArray, NestedScore, paired_test
+from sklearn_lepton._output import write_line
 from sklearn_lepton._values import is_real, is_whole
 
 
@@ -302,7 +303,7 @@ def _run_searches(
         runs.append(run)
         if verbose:
             of = len(outer.splits)
-            print(f"outer split {number + 1} of {of}: {_scores(run, search)[0]:.4g}", flush=True)  # noqa: T201
+            write_line(f"outer split {number + 1} of {of}: {_scores(run, search)[0]:.4g}")
     return runs
 
 

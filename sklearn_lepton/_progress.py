@@ -5,9 +5,11 @@ import shutil
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from sklearn_lepton._choice import standard_error
+from sklearn_lepton._output import is_terminal, text_of, write, write_line
 from sklearn_lepton._study import Study
 from sklearn_lepton._trial import Trial
 from sklearn_lepton._typing import Row
@@ -15,7 +17,7 @@ from sklearn_lepton._typing import Row
 _PAUSE = 0.1  # seconds between two looks of the line
 _PARTS = 10  # lines in a log
 _LONGEST = 24  # characters of a value
-_FITS_TELL = 3  # the `verbose` from which each fit prints its own line
+FIT_LINES = 3  # the `verbose` from which each fit has a line
 
 
 class Progress:
@@ -31,8 +33,8 @@ class Progress:
         Whose trials they are.
     n_splits : int
     verbose : int
-        From 2 on there is a line for each trial; from 3 on no line changes, since the fits
-        print theirs.
+        From 2 on there is a line for each trial; from 3 on one for each fit, too, and no
+        line changes.
     deadline : float or None, seconds
         When the search ends at the latest, on the clock of `time.monotonic`.
     ratio : float or None, default=None
@@ -58,19 +60,23 @@ class Progress:
         self._running: dict[int, tuple[Trial, set[int]]] = {}
         self._n_own = 0
         self._n_parts = 0
-        self._line: _Line | None = _Line.open() if verbose < _FITS_TELL else None
+        self._per_fit = verbose >= FIT_LINES
+        self._line: _Line | None = None if self._per_fit else _Line.open()
         if self._line is None:
-            _say(f"{name}: {study.n_trials} trials of {n_splits} fits")
+            write_line(f"{name}: {study.n_trials} trials of {n_splits} fits")
 
     def asked(self, trials: Sequence[Trial]) -> None:
         """Take down what is tried now."""
         self._running |= {trial.number: (trial, set()) for trial in trials}
         self._draw()
 
-    def noted(self, number: int, split: int) -> None:
+    def noted(self, number: int, split: int, row: Row) -> None:
         """Take down a fit that has finished."""
         if number in self._running:
-            self._running[number][1].add(split)
+            trial, splits = self._running[number]
+            if self._per_fit:
+                write_fit("CV", trial, split, self._n_splits, row)
+            splits.add(split)
             self._draw()
 
     def finished(self, trial: Trial) -> None:
@@ -81,11 +87,11 @@ class Progress:
         if self._per_trial:
             if self._line is not None:
                 self._line.clear()
-            _say(self._describe(trial))
+            write_line(self._describe(trial))
         elif self._line is None:
             n_parts = len(self._done) * _PARTS // max(self._study.n_trials, 1)
             if n_parts > self._n_parts and len(self._done) < self._study.n_trials:
-                _say(f"{self._name}: {self._state()}")
+                write_line(f"{self._name}: {self._state()}")
             self._n_parts = n_parts
         self._draw()
 
@@ -99,7 +105,7 @@ class Progress:
         best = self._study.optimizer.best
         if best is not None:
             text += f", best {best.score:.4g} (trial {best.number}): {say_params(best.params)}"
-        _say(text)
+        write_line(text)
 
     def seconds_left(self) -> float | None:
         """Estimate how long the search takes from now, at most; None if nothing is known."""
@@ -173,7 +179,7 @@ class WatchedStudy:
     def note(self, number: int, split: int, row: Row) -> None:
         """Take down the row of a fit that has finished."""
         self._study.note(number, split, row)
-        self._progress.noted(number, split)
+        self._progress.noted(number, split, row)
 
 
 class _Line:
@@ -188,10 +194,11 @@ class _Line:
         """Return a line where one can change: in a notebook or a terminal."""
         # Only a notebook has loaded it, and only a kernel's shell has a kernel.
         ipython = sys.modules.get("IPython")
-        shell = None if ipython is None else ipython.get_ipython()
-        if getattr(shell, "kernel", None) is not None:
-            return _NotebookLine(shell)
-        return _Line() if sys.stdout.isatty() else None
+        with suppress(Exception):
+            shell = None if ipython is None else ipython.get_ipython()
+            if getattr(shell, "kernel", None) is not None:
+                return _NotebookLine(shell)
+        return _Line() if is_terminal() else None
 
     def is_due(self) -> bool:
         """Say whether it is time to write again."""
@@ -206,19 +213,14 @@ class _Line:
         width = shutil.get_terminal_size().columns - 1
         if len(text) > width:
             text = text[: max(width - 1, 0)] + "…"[:width]
-        self._write("\r" + text + " " * (self._length - len(text)))
+        write("\r" + text + " " * (self._length - len(text)))
         self._length = len(text)
 
     def clear(self) -> None:
         """Leave the line empty, for others to write there."""
         if self._length:
-            self._write("\r" + " " * self._length + "\r")
+            write("\r" + " " * self._length + "\r")
         self._length, self._next = 0, 0.0
-
-    @staticmethod
-    def _write(text: str) -> None:
-        sys.stdout.write(text)
-        sys.stdout.flush()
 
 
 class _NotebookLine(_Line):
@@ -231,12 +233,13 @@ class _NotebookLine(_Line):
 
     def draw(self, text: str) -> None:
         """Write over what stands there."""
-        self._shell.display_pub.publish(
-            data={"text/plain": text},
-            metadata={},
-            transient={"display_id": f"sklearn-lepton-{id(self)}"},
-            update=self._is_shown,
-        )
+        with suppress(Exception):  # the notebook may be gone
+            self._shell.display_pub.publish(
+                data={"text/plain": text},
+                metadata={},
+                transient={"display_id": f"sklearn-lepton-{id(self)}"},
+                update=self._is_shown,
+            )
         self._is_shown = True
 
     def clear(self) -> None:
@@ -244,6 +247,34 @@ class _NotebookLine(_Line):
         if self._is_shown:
             self.draw("")
         self._next = 0.0
+
+
+def write_fit(kind: str, trial: Trial, split: int, n_splits: int, row: Row) -> None:
+    """Write the line of a fit, much as scikit-learn's searches do.
+
+    Parameters
+    ----------
+    kind : str
+        Of its splits, such as "CV".
+    trial : Trial
+    split : int
+    n_splits : int
+    row : dict
+    """
+    scores = {} if row["fit_error"] else {"test": row["test_scores"]}
+    if scores and "train_scores" in row:
+        scores["train"] = row["train_scores"]
+    result = ", ".join(f"{part} score {_say_scores(value)}" for part, value in scores.items())
+    write_line(
+        f"[{kind} {split + 1}/{n_splits}; trial {trial.number}] {say_params(trial.params)}: "
+        f"{result or 'failed'}  {say_seconds(row['fit_time'] + row['score_time'])}"
+    )
+
+
+def _say_scores(scores: Any) -> str:
+    if isinstance(scores, Mapping):
+        return ", ".join(f"{name} {score:.4g}" for name, score in scores.items())
+    return f"{scores:.4g}"
 
 
 def say_params(params: Mapping[str, Any]) -> str:
@@ -254,7 +285,7 @@ def say_params(params: Mapping[str, Any]) -> str:
 def _say_value(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:.3g}"
-    text = type(value).__name__ if hasattr(value, "get_params") else str(value)
+    text = type(value).__name__ if hasattr(value, "get_params") else text_of(value)
     text = " ".join(text.split())
     return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
 
@@ -281,8 +312,3 @@ def say_seconds(seconds: float) -> str:
         return f"{minutes} min {rest:02d} s"
     hours, minutes = divmod(minutes, 60)
     return f"{hours} h {minutes:02d} min"
-
-
-def _say(text: str) -> None:
-    sys.stdout.write(f"{text}\n")
-    sys.stdout.flush()

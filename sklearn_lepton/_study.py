@@ -1,10 +1,10 @@
 """Study: the trials of a search, in memory or shared with other processes in a journal."""
 
 import time
-import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from sklearn_lepton._journal import Journal, Record
+from sklearn_lepton._output import warn
 from sklearn_lepton._replay import Replay
 from sklearn_lepton._trial import Trial
 from sklearn_lepton._typing import Row
@@ -256,7 +256,7 @@ class SharedStudy(Study):
                 "The search goes on in memory and its result stands, but what comes from now on is "
                 "not in the journal."
             )
-            warnings.warn(msg, JournalWarning, stacklevel=2)
+            warn(msg, JournalWarning, stacklevel=2)
         if not has_acted:
             act()
 

@@ -1,7 +1,6 @@
 """Tune any function: the searches' loop, workers and journal around a call instead of fits."""
 
 import time
-import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -13,6 +12,7 @@ from sklearn_lepton._base_search import BaseOptimizerSearchCV
 from sklearn_lepton._calls import Amount, Calls
 from sklearn_lepton._checks import check_parameters, initial_settings, older_studies
 from sklearn_lepton._evaluation import explain_failures
+from sklearn_lepton._output import warn
 from sklearn_lepton._replay import open_journal, trials_as_frame
 from sklearn_lepton._study import SharedStudy, Study
 from sklearn_lepton._trial import Trial
@@ -319,7 +319,7 @@ class _Tuning(BaseOptimizerSearchCV):
                 raise
             result.stop_reason_ = "interrupted"
             msg = "Tuning was interrupted: it ends with the trials that have finished."
-            warnings.warn(msg, SearchInterruptedWarning, stacklevel=3)
+            warn(msg, SearchInterruptedWarning, stacklevel=3)
         finally:
             study.close()
             for callback in self.callbacks:
@@ -381,7 +381,7 @@ class _Tuning(BaseOptimizerSearchCV):
                 f"The space holds {study.n_trials} settings, fewer than n_iter={self.n_iter}: each "
                 "is tried once."
             )
-            warnings.warn(msg, SpaceExhaustedWarning, stacklevel=4)
+            warn(msg, SpaceExhaustedWarning, stacklevel=4)
         if self.journal is None:
             return study
         header = {

@@ -6,7 +6,7 @@ import types
 
 import pytest
 
-from sklearn_lepton import _progress
+from sklearn_lepton import _output, _progress
 from sklearn_lepton._progress import Progress, WatchedStudy, say_params, say_seconds
 from sklearn_lepton._study import Study
 from sklearn_lepton.optimizers import RandomOptimizer
@@ -48,7 +48,8 @@ def clock(monkeypatch):
 @pytest.fixture
 def terminal(monkeypatch):
     stand_in = types.SimpleNamespace(stdout=Terminal(), modules={})
-    monkeypatch.setattr(_progress, "sys", stand_in)
+    for module in (_progress, _output):
+        monkeypatch.setattr(module, "sys", stand_in)
     monkeypatch.setenv("COLUMNS", "100")
     return stand_in.stdout
 
@@ -219,6 +220,6 @@ def test_a_trial_costs_less_than_a_millisecond(terminal):
     begun = time.perf_counter()
     for trial in asked:
         for split in range(2):
-            progress.noted(trial.number, split)
+            progress.noted(trial.number, split, {"fit_time": 0.0})
         progress.finished(trial)
     assert (time.perf_counter() - begun) / 300 < 0.001
