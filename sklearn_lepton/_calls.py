@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from sklearn_lepton._errors import abridge, describe_value
 from sklearn_lepton._resource import Resource
 from sklearn_lepton._trial import Trial
 from sklearn_lepton._typing import Fit, Row
-from sklearn_lepton._values import is_whole
+from sklearn_lepton._values import as_float, is_finite, is_whole
 
 
 class Amount(Resource):
@@ -20,6 +21,7 @@ class Amount(Resource):
     def of(cls, given: Any) -> "Amount":
         """Read ``resource``, a pair (least, most)."""
         is_pair = isinstance(given, tuple | list) and len(given) == 2 and all(map(is_whole, given))
+        is_pair = is_pair and all(map(is_finite, given))
         if not is_pair or not 1 <= given[0] <= given[1]:
             raise ValueError(
                 "resource must be None or a pair (least, most) of integers, 1 <= least <= most, "
@@ -105,7 +107,7 @@ class Calls:
         """
         if self._is_raised:
             raise RuntimeError(error)
-        return _row(np.nan, seconds, error)
+        return _row(np.nan, seconds, abridge(error))
 
 
 def call(
@@ -134,13 +136,11 @@ def call(
         if is_raised:
             raise
         seconds = time.perf_counter() - start
-        return _row(np.nan, seconds, traceback.format_exc()) | {"is_number": None}
+        return _row(np.nan, seconds, abridge(traceback.format_exc())) | {"is_number": None}
     seconds = time.perf_counter() - start
     number = _number(value)
     if number is None:
-        error = (
-            f"The function must return one number, got {value!r} (of type {type(value).__name__})."
-        )
+        error = f"The function must return one number, got {describe_value(value)}."
         if is_raised:
             raise TypeError(error)
         return _row(np.nan, seconds, error) | {"is_number": False}
@@ -158,11 +158,11 @@ def _own(value: Any) -> Any:
 
 def _number(value: Any) -> float | None:
     """Return a result as a float; None if it is no single number."""
-    if value is None or isinstance(value, str | bytes | bool) or np.ndim(value) > 0:
+    if isinstance(value, bool | np.bool_):
         return None
     try:
-        return float(value)
-    except (TypeError, ValueError, OverflowError):
+        return as_float(value)
+    except (TypeError, ValueError):  # of a class of the user's
         return None
 
 

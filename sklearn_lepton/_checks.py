@@ -1,6 +1,7 @@
 """What is checked and made ready before the first fit."""
 
 import inspect
+import math
 import os
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -14,7 +15,15 @@ from sklearn_lepton._arrays import is_masked
 from sklearn_lepton._choice import metric_of
 from sklearn_lepton._replay import load_trials
 from sklearn_lepton._trial import Trial
-from sklearn_lepton._values import check_count, is_real, is_whole, unknown_name, value_to_json
+from sklearn_lepton._values import (
+    check_count,
+    is_finite,
+    is_number,
+    is_real,
+    is_whole,
+    unknown_name,
+    value_to_json,
+)
 from sklearn_lepton.default_spaces import default_space
 from sklearn_lepton.optimizers._prior import translate
 from sklearn_lepton.space import Categorical, Space
@@ -59,7 +68,7 @@ def check_parameters(search: Any) -> None:
         "warm_start": (isinstance(search.warm_start, bool | np.bool_), "True or False"),
         "tol": (is_real(search.tol) and search.tol >= 0, "a number of at least 0"),
         "target_score": (
-            target is None or (is_real(target) and not np.isnan(target)),
+            target is None or is_number(target),
             "None or a number",
         ),
         "journal": (
@@ -78,7 +87,9 @@ def check_parameters(search: Any) -> None:
 
 
 def _is_time(value: Any) -> bool:
-    return value is None or (is_real(value) and value > 0)
+    """Return whether it is a number of seconds that can be added to those of a clock."""
+    is_limit = is_finite(value) or (is_real(value) and value == math.inf)
+    return value is None or (is_limit and value > 0)
 
 
 def make_space(given: Any, estimator: Any, X: Any, y: Any, *, without: str | None = None) -> Space:

@@ -13,8 +13,9 @@ from sklearn.model_selection import (
     check_cv,
 )
 
+from sklearn_lepton._errors import describe_error
 from sklearn_lepton._trial import Trial
-from sklearn_lepton._values import is_real, is_whole, unknown_name
+from sklearn_lepton._values import as_float, is_number, is_real, is_whole, unknown_name
 from sklearn_lepton.space import Categorical, Space
 
 ONE_SE = "1se"
@@ -275,7 +276,7 @@ def cost_of(simplest: Any, space: Space) -> Cost:
             return float("inf")
         value = trial.params[simplest]
         if all(map(is_real, choices)):
-            return float(value)
+            return as_float(value)
         for dimension in dimensions:
             try:
                 return dimension.to_unit(value) * dimension.n_values
@@ -298,13 +299,13 @@ def _number(simplest: Callable[..., Any], params: Mapping[str, Any]) -> float:
     except Exception as error:
         raise ValueError(
             "simplest must return a number for each setting, and raised "
-            f"{type(error).__name__}: {error} for {params!r}."
+            f"{describe_error(error)} for {params!r}."
         ) from error
-    if not is_real(value) or np.isnan(value):
+    if not is_number(value):
         raise ValueError(
             f"simplest must return a number for each setting, got {value!r} for {params!r}."
         )
-    return float(value)
+    return as_float(value)
 
 
 def score_of(trial: Trial) -> float:

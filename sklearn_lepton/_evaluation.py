@@ -21,6 +21,7 @@ from sklearn_lepton.optimizers._rungs import FACTOR
 
 # So many workers in a row that die before a fit begins are no accident.
 _MAX_STILLBORN = 5
+_MOST_REASONS = 10  # of failures that a message shows
 
 
 @dataclass(slots=True, eq=False)
@@ -422,7 +423,10 @@ def explain_failures(trials: list[Trial], cause: str = "the model is misconfigur
         scores = f"The scores were {list(trial.split_scores)}, which is no finite mean."
         for reason in errors or {scores}:
             reasons[reason] = reasons.get(reason, 0) + 1
-    details = "\n".join(f"{'-' * 80}\n{n} trials:\n{text}" for text, n in reasons.items())
+    shown = sorted(reasons.items(), key=lambda reason: -reason[1])[:_MOST_REASONS]
+    details = "\n".join(f"{'-' * 80}\n{n} trials:\n{text}" for text, n in shown)
+    if len(shown) < len(reasons):
+        details += f"\n{'-' * 80}\nand {len(reasons) - len(shown)} other reasons, in trials_."
     return (
         f"All the {len(trials)} trials failed.\nIt is very likely that {cause}. "
         "To see the first error where it happens, set error_score='raise'.\n\n"

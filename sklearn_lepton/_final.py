@@ -19,6 +19,7 @@ from sklearn_lepton._choice import (
     shuffled_splitter,
     within_one_se,
 )
+from sklearn_lepton._errors import describe_error
 from sklearn_lepton._evaluation import SplitEvaluator
 from sklearn_lepton._fits import Fits, FrozenSplits, RunningFit
 from sklearn_lepton._output import warn
@@ -121,7 +122,7 @@ class FinalChoice:
                 raise
             msg = (
                 "The leaders could not be scored on final_splits, so that the best is chosen by "
-                f"the search's own scores. {type(error).__name__}: {error}"
+                f"the search's own scores. {describe_error(error)}"
             )
             warn(msg, FinalChoiceWarning, stacklevel=5)
             return

@@ -8,9 +8,11 @@ from sklearn.base import clone
 from sklearn.utils.parallel import Parallel
 
 from sklearn_lepton._choice import split_ratio
+from sklearn_lepton._errors import abridge, describe_error, describe_value
 from sklearn_lepton._output import without_broken_stderr
 from sklearn_lepton._trial import Trial
 from sklearn_lepton._typing import Fit, FitAid, Row
+from sklearn_lepton._values import as_float
 
 OTHER_SPLITS = (
     "With warm_start=True the splits must be those of the fit before, which they are not: the data "
@@ -18,6 +20,7 @@ OTHER_SPLITS = (
     "warm_start=False to start over."
 )
 _SCORER_ERROR = "The scorer raised an error; a warning 'Scoring failed' has its details."
+_NO_NUMBER = "The scorer returned no real number: "
 _EXTRA = ("n_rounds", "saved_time")  # of some rows only, which scikit-learn knows nothing of
 _OF_ONE_FIT = {"parameters", "split_progress", "candidate_progress", "callback_ctx"}
 
@@ -217,7 +220,7 @@ class Fits:
         _unify(rows)
         self._recorder.rows = [
             {name: value for name, value in row.items() if name not in _EXTRA}
-            | {"fit_error": None if row["fit_error"] == _SCORER_ERROR else row["fit_error"]}
+            | {"fit_error": None if _is_of_scorer(row["fit_error"]) else row["fit_error"]}
             for row in rows
         ]
         verbose, search.verbose = search.verbose, 0  # nothing is fitted any more
@@ -249,22 +252,31 @@ class Fits:
         for name in ("test_scores", "train_scores", *times):
             value = row.get(name)
             if isinstance(value, dict):
-                tidy[name] = {metric: float(score) for metric, score in value.items()}
+                tidy[name] = {metric: self._as_float(score) for metric, score in value.items()}
             elif value is not None:
-                tidy[name] = float(value)
+                tidy[name] = self._as_float(value)
         if "n_rounds" in row:
             tidy["n_rounds"] = int(row["n_rounds"])
         scores, error = row["test_scores"], row["fit_error"]
         if isinstance(scores, dict) and not self._is_checked:
             self._is_checked = True
             self._check_metrics(scores)
-        if error is None and any(
-            isinstance(score, ErrorScore)
-            for score in (scores.values() if isinstance(scores, dict) else [scores])
-        ):
-            error = _SCORER_ERROR
+        for score in scores.values() if isinstance(scores, dict) else [scores]:
+            if error is None and isinstance(score, ErrorScore):
+                error = _SCORER_ERROR
+            elif error is None and not _is_real_score(score):
+                error = f"{_NO_NUMBER}{describe_value(score)}."
+        error = None if error is None else abridge(error)
         tidy["fit_error"] = None if error is None else self._texts.setdefault(error, error)
         return tidy
+
+    def _as_float(self, value: Any) -> float:
+        """Return a score or a time as a float; NaN for a complex score, which fails its trial."""
+        if _is_real_score(value):
+            return as_float(value)
+        if self._search.error_score == "raise":
+            raise ValueError(f"{_NO_NUMBER}{describe_value(value)}.")
+        return float("nan")
 
     def failed_row(self, error: str, seconds: float) -> Row:
         """Return the row of a fit that did not end by itself.
@@ -287,7 +299,7 @@ class Fits:
         """
         if self._search.error_score == "raise":
             raise RuntimeError(error)
-        score = float(self._search.error_score)
+        score = as_float(self._search.error_score)
         row = {"test_scores": score, "fit_time": seconds, "score_time": 0.0, "fit_error": error}
         if self._search.return_train_score:
             row["train_scores"] = score
@@ -308,8 +320,22 @@ class Fits:
         try:
             clone(self._search.estimator).set_params(**clone(params, safe=False))
         except (ValueError, AttributeError, TypeError) as error:
-            return f"{type(error).__name__}: {error}"
+            return describe_error(error)
         return None
+
+
+def _is_real_score(score: Any) -> bool:
+    """Return whether a score, a number of any type to scikit-learn, is a real one."""
+    try:
+        as_float(score)
+    except TypeError:
+        return False
+    return True
+
+
+def _is_of_scorer(error: str | None) -> bool:
+    """Return whether it is the scorer that failed: to scikit-learn the fit did not."""
+    return error is not None and (error == _SCORER_ERROR or error.startswith(_NO_NUMBER))
 
 
 def constants_of(fits: Iterable[Fit]) -> list[Any]:

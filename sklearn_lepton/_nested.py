@@ -12,6 +12,7 @@ from sklearn.utils.metadata_routing import get_routing_for_object
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_lepton._choice import metric_of, shuffled_splitter, split_ratio
+from sklearn_lepton._errors import describe_error
 from sklearn_lepton._honest import Comparison, FloatArray, NestedScore, paired_test
 from sklearn_lepton._output import write_line
 from sklearn_lepton._values import is_real, is_whole
@@ -210,7 +211,7 @@ class ComparisonMixin:
                 raise
             raise ValueError(
                 f"The untuned estimator {search.estimator!r} cannot be fitted and scored, so that "
-                f"there is nothing to compare with. {type(error).__name__}: {error}"
+                f"there is nothing to compare with. {describe_error(error)}"
             ) from error
         if retune:
             runs = _run_searches(search, X, y, outer, params=params, kind="compare")

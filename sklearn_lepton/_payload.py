@@ -20,6 +20,7 @@ from joblib import parallel_config
 from joblib.externals.loky.backend import resource_tracker
 from joblib.externals.loky.backend.reduction import get_loky_pickler
 
+from sklearn_lepton._errors import abridge
 from sklearn_lepton._typing import Fit, WorkerDied
 
 # Larger arrays are files that all workers of a machine map into their memory.
@@ -252,6 +253,8 @@ def run_fit(fit: Fit, nested: tuple[Any, int | None] | None = None) -> Mapping[s
             row = function(*args, **kwargs)
         except SystemExit as error:  # scikit-learn records every other error of a fit
             raise WorkerDied(f"The fit raised {error!r}.", is_final=True) from error
+    if row.get("fit_error"):  # a long one is not sent
+        row["fit_error"] = abridge(row["fit_error"])
     row["start_time"] = start_time
     row["stop"] = getattr(kwargs.get("callback_ctx"), "is_stopped", False)
     return row  # type: ignore[no-any-return]

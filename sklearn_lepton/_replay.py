@@ -140,6 +140,7 @@ class Replay:
         numbers = [*split_scores, seconds, 0.0 if score is None else score, *(estimate or ())]
         if not all(map(is_real, numbers)):
             raise ValueError("scores and seconds must be numbers")
+        list(map(float, numbers))  # what is too large is an error
         results: dict[str, Any] = {
             "split_scores": split_scores,
             "rows": [rows[k] if k in run else {} for k in range(self._n_splits)],

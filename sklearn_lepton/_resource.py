@@ -15,7 +15,7 @@ from sklearn_lepton._checks import has_parameter
 from sklearn_lepton._continue import Continued, FittedFolder, adds, continues, is_as_one
 from sklearn_lepton._trial import Trial
 from sklearn_lepton._typing import Fit
-from sklearn_lepton._values import is_whole, unknown_name
+from sklearn_lepton._values import is_finite, is_whole, unknown_name
 from sklearn_lepton.optimizers._rungs import FACTOR
 from sklearn_lepton.space import Space
 
@@ -202,7 +202,7 @@ def make_resource(
     for bound in ("min_resource", "max_resource"):
         value = getattr(search, bound)
         is_auto = isinstance(value, str) and value == "auto"
-        if not is_auto and not (is_whole(value) and value >= 1):
+        if not is_auto and not (is_whole(value) and is_finite(value) and value >= 1):
             msg = f"{bound} must be 'auto' or an integer of at least 1, got {value!r}."
             raise ValueError(msg)
     if name is None:

@@ -20,7 +20,7 @@ from sklearn.utils.validation import check_is_fitted
 from sklearn_lepton._choice import ONE_SE, Choice, is_one_se
 from sklearn_lepton._fits import ErrorScore, Recorder, RunningFit
 from sklearn_lepton._html import describe_search
-from sklearn_lepton._values import is_real
+from sklearn_lepton._values import as_float, is_real
 
 try:
     from sklearn.callback import CallbackContext
@@ -277,7 +277,7 @@ def _read_fit(search: Any, evaluate_candidates: Any) -> RunningFit:
     if "n_splits" in names:
         search.n_splits_ = names["n_splits"]
     if is_real(search.error_score):
-        names["fit_and_score_kwargs"]["error_score"] = ErrorScore(search.error_score)
+        names["fit_and_score_kwargs"]["error_score"] = ErrorScore(as_float(search.error_score))
     recorder = Recorder()
     place = evaluate_candidates.__code__.co_freevars.index("parallel")
     evaluate_candidates.__closure__[place].cell_contents = recorder

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from sklearn_lepton._values import value_from_json, value_to_json
+from sklearn_lepton._values import as_float, is_finite, value_from_json, value_to_json
 from sklearn_lepton.space import Space
 
 STATUSES = ("pending", "complete", "failed", "pruned")
@@ -70,13 +70,13 @@ class Trial:
         if self.status not in STATUSES:
             msg = f"status must be one of {STATUSES}, got {self.status!r}."
             raise ValueError(msg)
-        has_score = self.score is not None and math.isfinite(self.score)
+        has_score = self.score is not None and is_finite(self.score)
         if (self.status == "complete") != has_score or (self.score is not None) != has_score:
             msg = f"a trial has a finite score if and only if it is complete, got {self!r}."
             raise ValueError(msg)
         if self.estimate is not None and (
             self.status != "pruned"
-            or not all(map(math.isfinite, self.estimate))
+            or not all(map(is_finite, self.estimate))
             or self.estimate[1] < 0
         ):
             msg = f"only a pruned trial has an estimate, finite with a std >= 0, got {self!r}."
@@ -100,7 +100,8 @@ class Trial:
         Parameters
         ----------
         score : float
-            Greater is better. A score that is not finite makes the trial fail.
+            Greater is better. A score that is not finite, or no float can hold, makes the trial
+            fail.
         split_scores : sequence of float, default=()
             Score on each split.
         rows : sequence of dict, default=()
@@ -111,14 +112,19 @@ class Trial:
         Returns
         -------
         trial : Trial
+
+        Raises
+        ------
+        TypeError
+            If a score is no real number.
         """
-        score = float(score)
+        score = as_float(score)
         is_finite = math.isfinite(score)
         return replace(
             self,
             status="complete" if is_finite else "failed",
             score=score if is_finite else None,
-            split_scores=tuple(map(float, split_scores)),
+            split_scores=tuple(map(as_float, split_scores)),
             rows=tuple(rows),
             seconds=seconds,
         )
@@ -162,7 +168,7 @@ class Trial:
             self,
             status="pruned",
             score=None,
-            split_scores=tuple(map(float, split_scores)),
+            split_scores=tuple(map(as_float, split_scores)),
             rows=tuple(rows),
             seconds=seconds,
             estimate=estimate,

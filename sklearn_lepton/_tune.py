@@ -16,7 +16,7 @@ from sklearn_lepton._output import warn
 from sklearn_lepton._replay import open_journal, trials_as_frame
 from sklearn_lepton._study import SharedStudy, Study
 from sklearn_lepton._trial import Trial
-from sklearn_lepton._values import is_real, is_whole, value_to_json
+from sklearn_lepton._values import is_number, is_real, is_whole, value_to_json
 from sklearn_lepton.callbacks import TargetScore
 from sklearn_lepton.exceptions import SearchInterruptedWarning, SpaceExhaustedWarning
 from sklearn_lepton.optimizers._base import Optimizer
@@ -335,13 +335,16 @@ class _Tuning(BaseOptimizerSearchCV):
     def _check(self, optimizer: Any, minimize: Any, target_value: Any) -> None:
         """Refuse what is out of range before the first call."""
         check_parameters(self)
-        is_nan = is_real(self.error_score) and np.isnan(self.error_score)
-        is_target = is_real(target_value) and not np.isnan(target_value)
+        is_nan = is_real(self.error_score) and not is_number(self.error_score)
         given = self.initial_params
         legal = {
             "function": (self.estimator, callable(self.estimator), "callable with a dict"),
             "minimize": (minimize, isinstance(minimize, bool | np.bool_), "True or False"),
-            "target_value": (target_value, target_value is None or is_target, "None or a number"),
+            "target_value": (
+                target_value,
+                target_value is None or is_number(target_value),
+                "None or a number",
+            ),
             "error_score": (
                 self.error_score,
                 is_nan or self.error_score == "raise",

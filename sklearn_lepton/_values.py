@@ -93,6 +93,40 @@ def is_finite(value: Any) -> bool:
         return False
 
 
+def is_number(value: Any) -> bool:
+    """Return whether a value is a real number and not NaN; infinite numbers are."""
+    return is_real(value) and bool(value == value)  # noqa: PLR0124 - NaN is not
+
+
+def as_float(value: Any) -> float:
+    """Return a single real number as a float: an infinite one if no float holds it.
+
+    Parameters
+    ----------
+    value : int, float, Decimal, Fraction, or a scalar or 0-dimensional array of numpy
+
+    Returns
+    -------
+    number : float
+
+    Raises
+    ------
+    TypeError
+        If it is no real number, or more than one.
+    """
+    # Of these `float` makes a number, or drops the imaginary part.
+    is_other = isinstance(value, str | bytes | bytearray | complex | np.complexfloating)
+    kind = getattr(getattr(value, "dtype", None), "kind", "f")
+    if value is None or is_other or kind in "cmMSUV" or np.ndim(value) > 0:
+        raise TypeError(f"expected a real number, got {type(value).__name__}")
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf if value > 0 else -math.inf
+    except ValueError as error:  # a signaling NaN of a Decimal
+        raise TypeError(f"expected a real number: {error}") from error
+
+
 def same(left: Any, right: Any) -> bool:
     """Say whether one value can stand for the other; 1, 1.0 and True are three values."""
     if left is right:

@@ -15,6 +15,7 @@ import numpy as np
 import sklearn
 
 from sklearn_lepton._trial import Trial
+from sklearn_lepton._values import as_float
 
 __all__ = ["Deadline", "MLflowLogger", "NoImprovement", "TargetScore"]
 
@@ -37,7 +38,7 @@ class Deadline:
     reason = "max_time"
 
     def __init__(self, seconds: float) -> None:
-        self._end = time.monotonic() + seconds
+        self._end = time.monotonic() + as_float(seconds)
 
     def __call__(self, search: Any, trial: Trial | None) -> bool:  # noqa: ARG002
         """Return whether the time has passed."""

@@ -109,7 +109,7 @@ def _reasons(trials: list[Trial]) -> tuple[list[list[str]], list[int | None]]:
         if not text:
             why.append(None)
             continue
-        kept = text if len(text) <= _LONGEST_REASON else f"…{text[-_LONGEST_REASON:]}"
+        kept = abridge(text, _LONGEST_REASON)
         last = last_line(text)[-300:]
         kept = kept if len(reasons) < _MOST_REASONS else last
         if kept not in places:
