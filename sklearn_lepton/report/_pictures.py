@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from sklearn_lepton._errors import abridge
 from sklearn_lepton._html import say
 from sklearn_lepton._source import expected_score, score_error
 from sklearn_lepton._trial import Trial
@@ -18,7 +19,7 @@ from sklearn_lepton.plotting._scale import Scale
 from sklearn_lepton.plotting._timeline import TimelineDisplay
 from sklearn_lepton.report._findings import Findings, failure_of, last_line
 
-_LONGEST_REASON = 4000  # characters of a traceback, from its end
+_LONGEST_REASON = 4000  # characters of a traceback
 _MOST_REASONS = 100  # tracebacks that are kept whole
 _MOST_FITS = 8000  # more are drawn trial by trial
 _LEAST_PAIR = 0.01
