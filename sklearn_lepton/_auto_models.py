@@ -17,6 +17,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn_lepton._arrays import as_array, shape_of
 from sklearn_lepton._choice import candidates, plain_standard_error, score_of, standard_error
 from sklearn_lepton._columns import Columns, is_missing, read_columns
+from sklearn_lepton._frozen import thaw
 from sklearn_lepton._portfolio import Portfolio, average, make_portfolio, make_splits
 from sklearn_lepton._task import check_scored, read_target, read_task
 from sklearn_lepton._trial import Trial
@@ -172,7 +173,7 @@ class ModelsMixin:
         start = time.perf_counter()
         fitted = [search.best_estimator_]
         for trial in others:
-            params = {key: clone(value, safe=False) for key, value in trial.params.items()}
+            params = clone(thaw(trial.params), safe=False)
             fitted.append(clone(search.estimator).set_params(**params).fit(X, y))
         search.best_estimator_ = average(fitted, X, y)
         search.refit_time_ += time.perf_counter() - start

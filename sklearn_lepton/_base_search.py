@@ -220,7 +220,7 @@ class BaseOptimizerSearchCV(UpdateMixin, ComparisonMixin, ReportMixin, OpenSearc
         wanted = [callback for callback in own if hasattr(callback, "finish")]
         row = self._chosen_row() if wanted and not has_failed else None
         for callback in wanted:
-            callback.finish(self, None if row is None else self.trials_[row])
+            callback.finish(self, None if row is None else self.trials_[row].for_callback())
 
     def _inform(self, optimizer: Any, workers: Workers) -> None:
         """Tell the optimizer what it cannot know: trials at once, and what they may cost."""
@@ -417,8 +417,9 @@ class BaseOptimizerSearchCV(UpdateMixin, ComparisonMixin, ReportMixin, OpenSearc
             for trial in trials:
                 if progress is not None:
                     progress.finished(trial)
+                shown = trial.for_callback()
                 for callback in callbacks:
-                    answer = callback(self, trial)
+                    answer = callback(self, shown)
                     # Many a callback returns something; only a true or false is an answer.
                     if isinstance(answer, bool | np.bool_) and answer:
                         reason = reason or getattr(callback, "reason", "callback")

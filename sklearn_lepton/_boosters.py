@@ -11,6 +11,7 @@ from sklearn.preprocessing import LabelEncoder
 from sklearn.utils.validation import has_fit_parameter
 
 from sklearn_lepton._fits import RunningFit
+from sklearn_lepton._frozen import thaw
 from sklearn_lepton._seam import part_of
 from sklearn_lepton._trial import Trial
 from sklearn_lepton._typing import Fit
@@ -270,7 +271,7 @@ class Boosters:
         means = [sum(values) / len(values) if values else math.nan for values in known]
         results["mean_n_rounds"] = np.array(means)
         results["params"] = [
-            dict(trial.params) if math.isnan(mean) else self._params(trial, mean)
+            thaw(trial.params) if math.isnan(mean) else self._params(trial, mean)
             for trial, mean in zip(trials, means, strict=True)
         ]
 
@@ -278,10 +279,10 @@ class Boosters:
         """Leave: nothing is open."""
 
     def _params(self, trial: Trial, mean: float) -> dict[str, Any]:
-        estimator = clone(self._estimator).set_params(**clone(dict(trial.params), safe=False))
+        estimator = clone(self._estimator).set_params(**clone(thaw(trial.params), safe=False))
         _, path, booster = _walk(estimator)
         params = _refit_params(booster, max(1, math.floor(mean + 0.5)))
-        return {**trial.params, **{f"{path}{name}": value for name, value in params.items()}}
+        return {**thaw(trial.params), **{f"{path}{name}": value for name, value in params.items()}}
 
 
 def _last_steps(estimator: Any, space: Space, path: str = "") -> list[Any]:

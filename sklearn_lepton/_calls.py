@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from sklearn_lepton._errors import abridge, describe_value
+from sklearn_lepton._frozen import thaw
 from sklearn_lepton._resource import Resource
 from sklearn_lepton._trial import Trial
 from sklearn_lepton._typing import Fit, Row
@@ -81,7 +82,7 @@ class Calls:
 
     def _of_trial(self, trial: Trial) -> list[Fit]:
         how = {"minimize": self._minimize, "is_raised": self._is_raised}
-        calls: list[Fit] = [(call, (self._function, _own(trial.params)), how)]
+        calls: list[Fit] = [(call, (self._function, _own(thaw(trial.params))), how)]
         return calls if self._amount is None else self._amount.apply(trial, calls)
 
     def constants(self, fits: Iterable[Fit]) -> list[Any]:

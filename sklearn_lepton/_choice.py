@@ -14,6 +14,7 @@ from sklearn.model_selection import (
 )
 
 from sklearn_lepton._errors import describe_error
+from sklearn_lepton._frozen import thaw
 from sklearn_lepton._trial import Trial
 from sklearn_lepton._values import as_float, is_number, is_real, is_whole, unknown_name
 from sklearn_lepton.space import Categorical, Space
@@ -295,7 +296,7 @@ def mean_seconds(trial: Trial) -> float:
 
 def _number(simplest: Callable[..., Any], params: Mapping[str, Any]) -> float:
     try:
-        value = simplest(dict(params))
+        value = simplest(thaw(params))
     except Exception as error:
         raise ValueError(
             "simplest must return a number for each setting, and raised "

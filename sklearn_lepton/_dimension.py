@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from sklearn_lepton._frozen import thaw
 from sklearn_lepton._values import (
     Opaque,
     alike,
@@ -323,14 +324,14 @@ class Categorical(Dimension):
         return not self.ordered
 
     def _find(self, value: Any, *ways: Callable[[Any, Any], bool]) -> int | None:
-        value = plain(value)
+        given, value = value, plain(thaw(value))  # that of a trial is frozen
         if isinstance(self.categories, range):
             is_one = is_finite(value) and (type(value) is int or (alike in ways and value % 1 == 0))
             held = is_one and int(value) in self.categories
             return self.categories.index(int(value)) if held else None
         for is_match in ways:
             for position, category in enumerate(self.categories):
-                if is_match(category, value):
+                if is_match(category, given if is_match is operator.is_ else value):
                     return position
         return None
 

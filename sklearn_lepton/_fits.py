@@ -9,6 +9,7 @@ from sklearn.utils.parallel import Parallel
 
 from sklearn_lepton._choice import split_ratio
 from sklearn_lepton._errors import abridge, describe_error, describe_value
+from sklearn_lepton._frozen import thaw
 from sklearn_lepton._output import without_broken_stderr
 from sklearn_lepton._trial import Trial
 from sklearn_lepton._typing import Fit, FitAid, Row
@@ -197,7 +198,10 @@ class Fits:
         return fits
 
     def _setting(self, trial: Trial) -> Mapping[str, Any]:
-        return trial.params if self._resource is None else self._resource.setting(trial)
+        setting: Mapping[str, Any] = (
+            thaw(trial.params) if self._resource is None else self._resource.setting(trial)
+        )
+        return setting
 
     def constants(self, fits: Iterable[Fit]) -> list[Any]:
         """List what is the same object in all fits, given those of one trial."""
@@ -216,7 +220,7 @@ class Fits:
         results : dict
         """
         search = self._search
-        rows = [row for trial in trials for row in _complete(trial.rows)]
+        rows = [dict(row) for trial in trials for row in _complete(trial.rows)]
         _unify(rows)
         self._recorder.rows = [
             {name: value for name, value in row.items() if name not in _EXTRA}

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from sklearn_lepton._frozen import thaw
 from sklearn_lepton._journal import Journal, Record, brief, differences, header
 from sklearn_lepton._trial import Trial
 from sklearn_lepton._values import is_real, is_whole, value_from_json
@@ -374,7 +375,7 @@ def trials_as_frame(trials: Sequence[Trial]) -> Any:
     rows = [
         {"number": t.number, "status": t.status, "score": t.score, "seconds": t.seconds}
         | ({} if are_full else {"resource": 1.0 if t.resource is None else t.resource})
-        | {f"param_{name}": value for name, value in t.params.items()}
+        | {f"param_{name}": value for name, value in thaw(t.params).items()}
         | {f"split{k}_score": score for k, score in enumerate(t.split_scores)}
         for t in trials
     ]

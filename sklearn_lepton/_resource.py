@@ -13,6 +13,7 @@ from sklearn.utils.multiclass import type_of_target
 from sklearn_lepton._arrays import as_array
 from sklearn_lepton._checks import has_parameter
 from sklearn_lepton._continue import Continued, FittedFolder, adds, continues, is_as_one
+from sklearn_lepton._frozen import thaw
 from sklearn_lepton._trial import Trial
 from sklearn_lepton._typing import Fit
 from sklearn_lepton._values import is_finite, is_whole, unknown_name
@@ -74,7 +75,8 @@ class Resource(ABC):
 
     def setting(self, trial: Trial) -> dict[str, Any]:
         """Return the parameters of a trial as the estimator is to get them."""
-        return dict(trial.params)
+        setting: dict[str, Any] = thaw(trial.params)
+        return setting
 
     @abstractmethod
     def apply(self, trial: Trial, fits: Sequence[Fit]) -> list[Fit]:
@@ -112,7 +114,7 @@ class Parameter(Resource):
 
     def setting(self, trial: Trial) -> dict[str, Any]:
         """Return the parameters of a trial, the resource among them."""
-        return {**trial.params, self.name: self.amount(trial)}
+        return {**thaw(trial.params), self.name: self.amount(trial)}
 
     def apply(self, trial: Trial, fits: Sequence[Fit]) -> list[Fit]:
         """Let fits go on from those of the trial that was promoted, where that can be."""

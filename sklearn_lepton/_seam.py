@@ -19,6 +19,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from sklearn_lepton._choice import ONE_SE, Choice, is_one_se
 from sklearn_lepton._fits import ErrorScore, Recorder, RunningFit
+from sklearn_lepton._frozen import thaw
 from sklearn_lepton._html import describe_search
 from sklearn_lepton._values import as_float, is_real
 
@@ -64,6 +65,7 @@ class OpenSearchCV(BaseSearchCV):  # type: ignore[misc]
     """scikit-learn's base class of searches, open where ours take over."""
 
     prior: Any
+    best_params_: dict[str, Any]
 
     def __sklearn_clone__(self) -> Any:
         """Clone all but the older studies in `prior`: of fitted searches nothing would be left."""
@@ -72,6 +74,31 @@ class OpenSearchCV(BaseSearchCV):  # type: ignore[misc]
         cloned = super(OpenSearchCV, bare).__sklearn_clone__()
         cloned.prior = self.prior
         return cloned
+
+    def fit(self, X: Any, y: Any = None, **params: Any) -> Any:
+        """Search, and refit the best configuration on all data.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            The data.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs) or None, default=None
+            The target.
+        **params : dict
+            Passed on, as by `GridSearchCV`.
+
+        Returns
+        -------
+        self : search
+            Fitted.
+        """
+        try:
+            super().fit(X, y, **params)
+        finally:
+            if "best_params_" in vars(self):
+                # scikit-learn sets the very dict of `cv_results_`.
+                self.best_params_ = thaw(self.best_params_)
+        return self
 
     @abstractmethod
     def _search(self, running: RunningFit, callback_ctx: Any) -> None:

@@ -10,6 +10,7 @@ from sklearn.exceptions import NotFittedError
 
 from sklearn_lepton._choice import metric_of, standard_error
 from sklearn_lepton._dimension import FloatArray
+from sklearn_lepton._frozen import thaw
 from sklearn_lepton._journal import Journal
 from sklearn_lepton._replay import Replay
 from sklearn_lepton._trial import Trial
@@ -193,7 +194,7 @@ def _untuned(search: Any, trials: Sequence[Trial]) -> int | None:
     own, first = search.estimator.get_params(), trials[0]
     is_own = all(
         name in own and (alike(own[name], value) or same(own[name], value))
-        for name, value in first.params.items()
+        for name, value in thaw(first.params).items()
     )
     return first.number if is_own else None
 

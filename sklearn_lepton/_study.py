@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
+from sklearn_lepton._frozen import thaw
 from sklearn_lepton._journal import Journal, Record
 from sklearn_lepton._output import warn
 from sklearn_lepton._replay import Replay
@@ -280,8 +281,8 @@ class SharedStudy(Study):
 
 def _setting(trial: Trial) -> Record:
     """Encode what is asked for."""
-    params = {name: value_to_json(value) for name, value in trial.params.items()}
-    point, meta = list(trial.point), dict(trial.meta)
+    params = {name: value_to_json(value) for name, value in thaw(trial.params).items()}
+    point, meta = list(trial.point), thaw(trial.meta)
     record = {"number": trial.number, "params": params, "point": point, "meta": meta}
     # Journals of searches without a resource stay as they are.
     return record if trial.resource is None else record | {"resource": trial.resource}

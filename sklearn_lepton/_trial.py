@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from sklearn_lepton._frozen import FrozenDict, freeze, has_estimator, own, thaw
 from sklearn_lepton._values import as_float, is_finite, value_from_json, value_to_json
 from sklearn_lepton.space import Space
 
@@ -14,6 +15,10 @@ STATUSES = ("pending", "complete", "failed", "pruned")
 @dataclass(frozen=True, slots=True)
 class Trial:
     """One setting of the parameters, with what became of it.
+
+    Nothing in it can be changed, nested dicts, lists, sets and arrays included; only other
+    objects, such as estimators, are those of the space. A trial can be hashed, and
+    ``dict(trial.params)`` is a dict to change.
 
     Parameters
     ----------
@@ -66,7 +71,12 @@ class Trial:
     estimate: tuple[float, float] | None = None
 
     def __post_init__(self) -> None:
-        """Refuse a status that no optimizer would know what to do with."""
+        """Freeze the containers; refuse a status that no optimizer would know what to do with."""
+        for name in ("params", "meta"):
+            object.__setattr__(self, name, _frozen_dict(getattr(self, name)))
+        for name in ("point", "split_scores", "estimate"):
+            object.__setattr__(self, name, freeze(getattr(self, name)))
+        object.__setattr__(self, "rows", tuple(map(_frozen_dict, self.rows)))
         if self.status not in STATUSES:
             msg = f"status must be one of {STATUSES}, got {self.status!r}."
             raise ValueError(msg)
@@ -81,6 +91,14 @@ class Trial:
         ):
             msg = f"only a pruned trial has an estimate, finite with a std >= 0, got {self!r}."
             raise ValueError(msg)
+
+    def __hash__(self) -> int:
+        """Hash what never changes: parameter values may be of any type."""
+        return hash((self.number, self.point))
+
+    def for_callback(self) -> "Trial":
+        """Return this trial, with copies of the estimators in its parameters."""
+        return replace(self, params=own(self.params)) if has_estimator(self.params) else self
 
     @property
     def is_full(self) -> bool:
@@ -185,9 +203,9 @@ class Trial:
         """
         data = {name: getattr(self, name) for name in self.__slots__}
         data["score"] = value_to_json(self.score)
-        data["point"], data["meta"] = list(self.point), dict(self.meta)
+        data["point"], data["meta"] = list(self.point), thaw(self.meta)
         data["estimate"] = None if self.estimate is None else list(self.estimate)
-        data["params"] = {name: value_to_json(value) for name, value in self.params.items()}
+        data["params"] = {name: value_to_json(value) for name, value in thaw(self.params).items()}
         data["split_scores"] = list(map(value_to_json, self.split_scores))
         data["rows"] = [{k: value_to_json(value) for k, value in r.items()} for r in self.rows]
         return data
@@ -221,6 +239,12 @@ class Trial:
             {key: value_from_json(value) for key, value in row.items()} for row in data["rows"]
         )
         return cls(**values)
+
+
+def _frozen_dict(given: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Freeze a mapping of whatever class."""
+    frozen: Mapping[str, Any] = given if type(given) is FrozenDict else freeze(dict(given))
+    return frozen
 
 
 def check_trial(given: Any) -> Trial:

@@ -12,6 +12,7 @@ from sklearn_lepton._base_search import BaseOptimizerSearchCV
 from sklearn_lepton._calls import Amount, Calls
 from sklearn_lepton._checks import check_parameters, initial_settings, older_studies
 from sklearn_lepton._evaluation import explain_failures
+from sklearn_lepton._frozen import thaw
 from sklearn_lepton._output import warn
 from sklearn_lepton._replay import open_journal, trials_as_frame
 from sklearn_lepton._study import SharedStudy, Study
@@ -96,7 +97,7 @@ class TuneResult(ReportMixin):
     def best_params_(self) -> dict[str, Any] | None:
         """Parameters of the best trial."""
         best = self.optimizer_.best
-        return None if best is None else dict(best.params)
+        return None if best is None else thaw(best.params)
 
     @property
     def best_score_(self) -> float | None:
@@ -432,7 +433,8 @@ class _Callback:
         """Tell a callback that wants to know it that all is over."""
         if hasattr(self._callback, "finish"):
             row = self._result.best_index_
-            self._callback.finish(self._result, None if row is None else self._result.trials_[row])
+            best = None if row is None else self._result.trials_[row].for_callback()
+            self._callback.finish(self._result, best)
 
 
 def _flipped(number: float, flip: bool) -> float:

@@ -12,6 +12,7 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_lepton._choice import standard_error
+from sklearn_lepton._frozen import thaw
 from sklearn_lepton._study import Study
 from sklearn_lepton._trial import Trial
 from sklearn_lepton._values import count_rows, is_whole
@@ -66,7 +67,7 @@ class Update:
         others = [trial for trial in ranked if trial.point != best.point]
         self._before = [best, *others][:_N_RESCORED]
         self._ratio_before = ratio
-        self.settings = [dict(trial.params) for trial in self._before]
+        self.settings = [thaw(trial.params) for trial in self._before]
         self.holds: bool | None = None
         self.reason = "The search ended before the best settings had been scored anew."
         self.studies = [*studies, *([trials] if len(ranked) >= _LEAST_STUDY else [])]
@@ -118,7 +119,7 @@ class Update:
             "reason": self.reason,
             "n_trials": len(trials),
             "best_score": best.score,
-            "best_params": dict(best.params),
+            "best_params": thaw(best.params),
         }
 
 
@@ -270,7 +271,7 @@ class UpdateMixin:
             probe.best_estimator_ = learner.partial_fit(X, y, **more)  # type: ignore[union-attr]
             probe.refit_time_ = time.perf_counter() - start
             probe.best_index_ = 0
-            probe.best_params_ = probe.cv_results_["params"][0]
+            probe.best_params_ = thaw(probe.cv_results_["params"][0])
             probe.best_score_ = probe.trials_[0].score
         report = update.report(
             probe.trials_,

@@ -140,7 +140,16 @@ def same(left: Any, right: Any) -> bool:
     try:
         return bool(left == right)
     except Exception:  # noqa: BLE001 - a user's class may do anything in __eq__
-        return False
+        return _same_items(left, right)
+
+
+def _same_items(left: Any, right: Any) -> bool:
+    """Compare containers of one type item by item, as where arrays are in them."""
+    if isinstance(left, dict):
+        return left.keys() == right.keys() and all(same(left[key], right[key]) for key in left)
+    if isinstance(left, list | tuple):
+        return len(left) == len(right) and all(map(same, left, right))
+    return False
 
 
 def alike(left: Any, right: Any) -> bool:

@@ -360,8 +360,9 @@ def test_private_names_stand_in_one_module(path):
 
 
 def test_fit_is_scikit_learns(search_class):
+    # Ours calls it, and raises afterwards what must not keep it from its end.
     makers = [kind.__name__ for kind in search_class.__mro__ if "fit" in vars(kind)]
-    assert makers in (["BaseSearchCV"], ["ModelsMixin", "BaseSearchCV"])
+    assert [name for name in makers if name != "ModelsMixin"] == ["OpenSearchCV", "BaseSearchCV"]
 
 
 def test_what_a_notebook_shows_can_be_added_to(probe):

@@ -1,5 +1,6 @@
 """Trial: what may become of it, and its JSON."""
 
+import copy
 import dataclasses
 import enum
 import json
@@ -11,6 +12,7 @@ import pytest
 
 from sklearn_lepton._trial import Trial
 from sklearn_lepton._values import value_to_json
+from sklearn_lepton.optimizers import RandomOptimizer
 from sklearn_lepton.space import Space
 
 
@@ -178,7 +180,9 @@ def test_json_gives_back_the_exact_number_that_was_tried():
 def test_json_gives_back_the_very_choice(value):
     space = Space({"x": ["another", value]})
     point = space.to_point({"x": value})
-    assert through_json(Trial(0, point, {"x": value}), space).params["x"] is value
+    given_back = through_json(Trial(0, point, {"x": value}), space).params["x"]
+    is_container = isinstance(value, dict | list | tuple | np.ndarray)  # given back frozen
+    assert np.all(given_back == value) if is_container else given_back is value
 
 
 @pytest.mark.parametrize(
@@ -188,3 +192,94 @@ def test_json_gives_back_the_very_choice(value):
 def test_numpy_scalars_are_plain_in_json(value, encoded):
     assert value_to_json(value) == encoded
     assert type(value_to_json(value)) is type(encoded)
+
+
+# ------------------------------------------------------------------------ immutable
+
+
+def held():
+    """Return a finished trial with every kind of container."""
+    params = {"x": 1, "shape": [4, {"deep": [1]}], "names": {"a", "b"}, "mask": np.zeros(3)}
+    rows = [{"test_scores": {"auc": 0.5}, "fit_error": None}]
+    pending = trial(params=params | {"pair": ([1], 2)}, meta={"theta": [0.1, [0.2]]})
+    return pending.complete(0.5, split_scores=[0.5], rows=rows)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda t: t.params.update(x=2),
+        lambda t: t.params.pop("x"),
+        lambda t: t.params.__setitem__("n_jobs", -1),
+        lambda t: t.params.__delitem__("x"),
+        lambda t: t.params.__ior__({"x": 2}),
+        lambda t: t.params.setdefault("n_jobs", -1),
+        lambda t: t.params["shape"].append(3),
+        lambda t: t.params["shape"].__iadd__([3]),
+        lambda t: t.params["shape"][1].update(deep=0),
+        lambda t: t.params["shape"][1]["deep"].clear(),
+        lambda t: t.params["pair"][0].sort(),
+        lambda t: t.params["names"].add("c"),
+        lambda t: t.params["mask"].__setitem__(0, 1.0),
+        lambda t: t.meta.clear(),
+        lambda t: t.meta["theta"][1].pop(),
+        lambda t: t.rows[0].update(fit_error="none"),
+        lambda t: t.rows[0]["test_scores"].__setitem__("auc", 1.0),
+    ],
+)
+@pytest.mark.parametrize(
+    "how", [lambda t: t, copy.deepcopy, lambda t: pickle.loads(pickle.dumps(t))]
+)
+def test_trial_cannot_be_changed(change, how):
+    kept = how(held())
+    with pytest.raises((TypeError, AttributeError, ValueError)):
+        change(kept)
+    assert kept.to_json() == held().to_json()
+
+
+def test_trial_does_not_follow_what_it_was_made_of():
+    params, meta, row = {"x": [1]}, {"parents": [1]}, {"test_scores": {"auc": 0.5}}
+    kept = trial(params=params, meta=meta, rows=(row,))
+    params["x"].append(2)
+    params["y"] = 3
+    meta["parents"].append(2)
+    row["test_scores"]["auc"] = 1.0
+    assert (kept.params, kept.meta) == ({"x": [1]}, {"parents": [1]})
+    assert kept.rows == ({"test_scores": {"auc": 0.5}},)
+
+
+def test_trials_are_hashable():
+    plain, other = trial(params={"x": [1]}), dataclasses.replace(held(), number=4)
+    assert len({plain, trial(params={"x": [1]}), other}) == 2
+
+
+def test_params_of_a_trial_serve_as_a_dict():
+    params = trial(params={"x": 1, "shape": [4, {"deep": [1]}], "names": {"a"}}).params
+    assert repr(params) == str(params) == "{'x': 1, 'shape': [4, {'deep': [1]}], 'names': {'a'}}"
+    assert isinstance(params, dict)
+    assert dict(**params) == dict(params) == {**params} == params
+    for plain in (dict(params), params.copy(), params | {"x": 1}, {} | params):
+        assert type(plain) is dict
+        plain["x"] = 2
+    assert json.loads(json.dumps(trial(params={"x": [{"y": 1}]}).params)) == {"x": [{"y": 1}]}
+    assert params["x"] == 1
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        [[1, 2], [3]],
+        [{"a": [1]}, {"a": [2]}],
+        [{1, 2}, {3}],
+        [np.zeros(3), np.ones(3)],
+        [(np.zeros(3), 1), (np.ones(3), 1)],
+        [[("step", np.zeros(3))], [("step", np.ones(3))]],
+        [{"w": np.zeros(3)}, {"w": np.ones(3)}],
+    ],
+)
+def test_params_of_a_trial_lie_in_the_space(values):
+    space = Space({"x": values, "y": (0.0, 1.0, "uniform")})
+    for trial in RandomOptimizer(space).ask(4):
+        assert space.to_point(trial.params) == trial.point
+        copied = pickle.loads(pickle.dumps(trial))
+        assert space.to_point(space.complete(copied.params)) == trial.point
