@@ -5,6 +5,7 @@ takes the sum before as its start). A line that was changed, repeated, moved or 
 out is found, whatever it says; a file cut off at the end of a line is a shorter study.
 """
 
+import errno
 import json
 import os
 import re
@@ -13,20 +14,23 @@ import stat
 import time
 import weakref
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from sklearn_lepton._locks import is_locked, lock, unlock
 from sklearn_lepton._output import warn
+from sklearn_lepton._schema import brief
 from sklearn_lepton.exceptions import JournalMismatchError, JournalWarning
 
 FORMAT = 1
 _KIND = "sklearn-lepton"
 _START = f'{{"journal": "{_KIND}"'.encode()
 _CHECKED = re.compile(rb'(.*), "check": "([0-9a-f]{8})"\}', re.DOTALL)
-_O_BINARY: int = getattr(os, "O_BINARY", 0)
+_OPEN_FLAGS: int = getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0)
+_BLOCK = 1 << 20  # bytes
+_MAX_LINE = 1 << 28  # bytes; a sparse file of a few bytes may have a line that fills the memory
 _SIGN_OF_LIFE = 60.0  # seconds after which a writer dates its lock file anew
 _MAX_SILENCE = 3600.0  # seconds without a sign of life; only where a lock cannot be looked at
 Record = Mapping[str, Any]
@@ -55,6 +59,7 @@ class Journal:
         self._n_lines = 0
         self._identity: tuple[int, int] | None = None
         self._fd = -1
+        self._real_path = self.path  # which every process finds, whatever links it follows
         self._presence: int | None = None
         self._sign_time = time.monotonic()
         self._unknown: set[str] = set()
@@ -69,14 +74,28 @@ class Journal:
         ------
         OSError
             If the file or its folder cannot be written.
+        JournalMismatchError
+            If it is no regular file, or has several names.
         """
-        os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | _O_BINARY, 0o666))
+        os.close(_open_regular(self.path, os.O_RDWR | os.O_CREAT))
+        self._real_path = Path(os.path.realpath(self.path))
         with self.turn():  # lest another one takes this writer for dead before it has its lock
+            self._check_single_name()
             fd = os.open(self._presence_of(self.owner), os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
             self._presence = fd
             self._open_to_readers(fd)
             lock(fd, self._presence_of(self.owner), wait=True)
             self._sweep()
+
+    def _check_single_name(self) -> None:
+        """Raise if the file has hard links, by which processes would not find each other."""
+        n_names = os.fstat(self._fd).st_nlink
+        if n_names > 1:
+            raise JournalMismatchError(
+                f"The journal {str(self.path)!r} has {n_names} names (hard links): processes that "
+                "open it by different names would run the same trials. Remove the other names, or "
+                "copy the file and give the copy as journal; symbolic links are fine."
+            )
 
     def _open_to_readers(self, fd: int) -> None:
         """Let whoever may read the journal read this lock file, too; only in a `turn`.
@@ -90,9 +109,9 @@ class Journal:
 
     def _sweep(self) -> None:
         """Remove the traces of writers that have died; only in a `turn`."""
-        traces = re.compile(re.escape(self.path.name) + r"\.([0-9a-f]{8})\.lock")
+        traces = re.compile(re.escape(self._real_path.name) + r"\.([0-9a-f]{8})\.lock")
         with suppress(OSError):
-            for trace in self.path.parent.iterdir():
+            for trace in self._real_path.parent.iterdir():
                 if traces.fullmatch(trace.name):
                     with suppress(OSError):
                         self._is_held(trace)
@@ -166,7 +185,7 @@ class Journal:
         return False
 
     def _presence_of(self, owner: str) -> Path:
-        return self.path.with_name(f"{self.path.name}.{owner}.lock")
+        return self._real_path.with_name(f"{self._real_path.name}.{owner}.lock")
 
     @contextmanager
     def turn(self) -> Iterator[None]:
@@ -175,7 +194,7 @@ class Journal:
         The file is opened anew each time, since only so a network file system shows what
         other machines have written.
         """
-        self._fd = os.open(self.path, os.O_RDWR | _O_BINARY)
+        self._fd = _open_regular(self.path, os.O_RDWR)
         try:
             lock(self._fd, self.path, wait=True)
             self._give_sign()
@@ -217,35 +236,46 @@ class Journal:
         identity = (status.st_dev, status.st_ino)
         # The sum of all that was read or written before stands there, unless it was overwritten.
         known = f'"{self._sum:08x}"}}\n'.encode() if self._n_lines else b""
-        data = _read_from(self._fd, self._end - len(known))
-        if self._identity not in {None, identity} or not data.startswith(known):
+        os.lseek(self._fd, self._end - len(known), os.SEEK_SET)
+        if self._identity not in {None, identity} or os.read(self._fd, len(known)) != known:
             raise JournalMismatchError(
                 f"The journal {str(self.path)!r} was replaced or cut while it was in use."
             )
         self._identity = identity
-        records, torn = self._take_lines(data[len(known) :])
+        records, torn = self._take_lines(_blocks(self._fd))
         if torn:
             os.ftruncate(self._fd, self._end)
         return records
 
-    def _take_lines(self, data: bytes) -> tuple[list[Record], bool]:
+    def _take_lines(self, blocks: Iterable[bytes]) -> tuple[list[Record], bool]:
         """Return the records of whole lines, and whether there is more than these."""
-        *lines, rest = data.split(b"\n")
-        if self._n_lines == 0 and not (lines or rest[: len(_START)] == _START[: len(rest)]):
-            lines, rest = [rest], b""  # whose file this is the first line would tell
-        records = []
-        for line in lines:
-            records.append(self._decode(line))
-            self._end += len(line) + 1
-            self._n_lines += 1
-        if rest:
+        records: list[Record] = []
+        rest: list[bytes] = []
+        n_rest = 0
+        for block in blocks:
+            first, *others = block.split(b"\n")
+            rest.append(first)
+            n_rest += len(first)
+            if not records and self._n_lines == 0 and not _may_start(b"".join(rest)):
+                self._decode(b"".join(rest))  # raises, before the rest of a foreign file is read
+            for line in others:
+                records.append(self._decode(b"".join(rest)))
+                self._end += n_rest + 1
+                self._n_lines += 1
+                rest, n_rest = [line], len(line)
+            if n_rest > _MAX_LINE:
+                raise JournalMismatchError(
+                    f"Line {self._n_lines + 1} of the journal {str(self.path)!r} is longer than "
+                    f"{_MAX_LINE} bytes: no search has written it. The file has been left as it is."
+                )
+        if n_rest:
             msg = (
                 f"The last line of the journal {str(self.path)!r} was cut short, as when a process "
-                f"is killed while it writes: its {len(rest)} bytes are left out, and what they "
-                "told of is done again."
+                f"is killed while it writes: its {n_rest} bytes were ignored, and the affected "
+                "fits will be repeated."
             )
             warn(msg, JournalWarning, stacklevel=2)
-        return records, bool(rest)
+        return records, n_rest > 0
 
     def _decode(self, line: bytes) -> Record:
         name, number = str(self.path), self._n_lines + 1
@@ -269,13 +299,17 @@ class Journal:
             )
         self._sum = zlib.crc32(body, self._sum)
         try:
-            record = json.loads(body)
+            record = json.loads(body, parse_constant=_refuse_constant)
         except (ValueError, RecursionError) as error:
-            raise JournalMismatchError(f"Line {number} of {name!r} is no JSON: {error}") from error
-        if number == 1 and record.get("version") != FORMAT:
             raise JournalMismatchError(
-                f"The journal {name!r} has version {record.get('version')!r}, and this release of "
-                f"sklearn-lepton reads up to version {FORMAT}: it needs a newer one."
+                f"Line {number} of the journal {name!r} is not valid JSON: {error}. The file has "
+                "been left as it is; give another path as journal."
+            ) from error
+        if number == 1 and record.get("version") != FORMAT:
+            version = brief(record.get("version"))
+            raise JournalMismatchError(
+                f"The journal {name!r} has version {version}, and this release of sklearn-lepton "
+                f"reads up to version {FORMAT}: it needs a newer one."
             )
         return record  # type: ignore[no-any-return]
 
@@ -300,6 +334,9 @@ class Journal:
             body = json.dumps(record, allow_nan=False).encode()
             total = zlib.crc32(body, total)
             lines.append(body[:-1] + f', "check": "{total:08x}"}}\n'.encode())
+            if len(lines[-1]) > _MAX_LINE:
+                reason = f"A record has more than {_MAX_LINE} bytes"
+                raise OSError(errno.EFBIG, reason, str(self.path))
         data = b"".join(lines)
         try:
             os.lseek(self._fd, self._end, os.SEEK_SET)
@@ -317,10 +354,13 @@ class Journal:
 
     def load(self) -> list[Record]:
         """Return all records of a file that is only looked at."""
-        with self.path.open("rb") as file:
+        fd = _open_regular(self.path, os.O_RDONLY)
+        try:
             with suppress(OSError):  # no lock where it is read only, by some file systems
-                lock(file.fileno(), self.path, wait=True, shared=True)
-            records, _ = self._take_lines(file.read())
+                lock(fd, self.path, wait=True, shared=True)
+            records, _ = self._take_lines(_blocks(fd))
+        finally:
+            os.close(fd)
         return records
 
 
@@ -358,17 +398,30 @@ def differences(there: Any, here: Any, place: str = "") -> list[str]:
     return [] if same else [f"{place} is {brief(there)} in the journal, {brief(here)} here"]
 
 
-def brief(value: Any) -> str:
-    try:
-        text = json.dumps(value)
-    except RecursionError:
-        text = "what is nested too deeply"
-    return text if len(text) <= 80 else f"{text[:77]}..."
+def _open_regular(path: Path, flags: int) -> int:
+    """Open a file; raise, instead of waiting or reading without end, if it is a pipe or device."""
+    fd = os.open(path, flags | _OPEN_FLAGS, 0o666)
+    mode = os.fstat(fd).st_mode
+    if stat.S_ISREG(mode):
+        return fd
+    os.close(fd)
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    raise JournalMismatchError(
+        f"{str(path)!r} is a pipe, device or socket: give the path of a file as journal."
+    )
 
 
-def _read_from(fd: int, start: int) -> bytes:
-    os.lseek(fd, start, os.SEEK_SET)
-    chunks = []
-    while chunk := os.read(fd, 1 << 20):
-        chunks.append(chunk)
-    return b"".join(chunks)
+def _blocks(fd: int) -> Iterator[bytes]:
+    """Read an open file from its position to its end."""
+    while block := os.read(fd, _BLOCK):
+        yield block
+
+
+def _may_start(start: bytes) -> bool:
+    """Return whether a file that starts so may be a journal."""
+    return start[: len(_START)] == _START[: len(start)]
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is not allowed")

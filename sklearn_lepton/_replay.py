@@ -2,28 +2,26 @@
 
 import json
 import os
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from sklearn_lepton._frozen import thaw
-from sklearn_lepton._journal import Journal, Record, brief, differences, header
+from sklearn_lepton._journal import Journal, Record, differences, header
+from sklearn_lepton._records import (
+    ROW_FIELDS,
+    check_header,
+    check_record,
+    check_space,
+    check_study,
+    kind_of,
+)
+from sklearn_lepton._schema import brief
 from sklearn_lepton._trial import Trial
-from sklearn_lepton._values import is_real, is_whole, value_from_json
+from sklearn_lepton._values import value_from_json
 from sklearn_lepton.exceptions import JournalMismatchError
 from sklearn_lepton.space import Space
 
-_OWNER = re.compile(r"[0-9a-f]{8}")
-# What decoding text that was never ours may raise.
-_BAD_CONTENT = (
-    ValueError,
-    TypeError,
-    LookupError,
-    AttributeError,
-    ArithmeticError,
-    RecursionError,
-)
 _MOST_TOLD = 5  # differences of two studies
 
 
@@ -58,7 +56,7 @@ class Replay:
 
     def __init__(self, journal: Journal, space: Space | None = None) -> None:
         self.journal = journal
-        self._space = space
+        self.space = space
         self.header: Record | None = None
         self.trials: dict[int, Trial] = {}
         self.rows: dict[int, dict[int, Record]] = {}
@@ -86,69 +84,69 @@ class Replay:
         Raises
         ------
         JournalMismatchError
-            If it cannot follow those before it.
+            If it is not valid, or cannot follow those before it.
         """
         try:
-            self._apply(record)
-        except JournalMismatchError:
-            raise
-        except _BAD_CONTENT as error:
+            if self.header is None:
+                check_header(record)
+                self._study, self._n_splits = record["study"], record["study"]["splits"]["n"]
+                self.header = record
+            else:
+                check_record(record)
+                getattr(self, f"_apply_{kind_of(record)}")(record)
+        except ValueError as error:
+            raise invalid(self.journal.path, record, error) from error
+
+    def check(self, record: Record) -> None:
+        """Raise `JournalMismatchError` if a record must not be written, as nobody could read it."""
+        try:
+            check_record(record)
+        except ValueError as error:
             raise JournalMismatchError(
-                f"The journal {str(self.journal.path)!r} was not written by sklearn-lepton: it "
-                f"holds {brief(record)}, which does not fit ({type(error).__name__}: {error})."
+                f"A record cannot be written, {brief(record)}: {error}."
             ) from error
 
-    def _apply(self, record: Record) -> None:
-        if self.header is None:
-            _count(record["seed"])
-            self._study, self._n_splits = record["study"], _count(record["study"]["splits"]["n"])
-            if "ratio" in record:  # not in journals of before
-                _check_ratio(record["ratio"])
-            self.header = record
-            return
-        if "asked" in record:
-            trials = [_trial(data, self._space) for data in record["asked"]]
-            numbers = [trial.number for trial in trials]
-            if len(set(numbers) - self.trials.keys()) < len(numbers):
-                raise ValueError("a trial was asked for twice")
-            self.trials.update(zip(numbers, trials, strict=True))
-            self.rows.update((number, {}) for number in numbers)
-            self.batches.append(numbers)
-            self._own(numbers, record["by"])
-        elif "taken" in record:
-            self._own(record["taken"], record["by"])
-        elif "final" in record:
-            number, split = _count(record["final"]), _count(record["split"])
-            row = self._row(record)
-            if number not in self.trials or not isinstance(record["splits"], str):
-                raise ValueError("there is no such trial")
-            self.finals.setdefault((record["splits"], number), {}).setdefault(split, row)
-        elif "split" in record:
-            number, split = _count(record["trial"]), _count(record["split"])
-            if split >= self._n_splits:
-                raise ValueError("there is no such split")
-            self.rows[number].setdefault(split, self._row(record))
-        else:
-            self._tell(_count(record["told"]), record)
+    def _apply_asked(self, record: Record) -> None:
+        trials = [_trial(data, self.space) for data in record["asked"]]
+        numbers = [trial.number for trial in trials]
+        if len(set(numbers) - self.trials.keys()) < len(numbers):
+            raise ValueError("a trial was asked for twice")
+        self.trials.update(zip(numbers, trials, strict=True))
+        self.rows.update((number, {}) for number in numbers)
+        self.batches.append(numbers)
+        self._own(numbers, record["by"])
 
-    def _tell(self, number: int, record: Record) -> None:
-        rows, trial = self.rows[number], self.trials[number]
-        score, seconds = record["score"], record["seconds"]
+    def _apply_taken(self, record: Record) -> None:
+        self._own(record["taken"], record["by"])
+
+    def _apply_final(self, record: Record) -> None:
+        number = self._known(record["final"])
+        rows = self.finals.setdefault((record["splits"], number), {})
+        rows.setdefault(record["split"], self._row(record))
+
+    def _apply_split(self, record: Record) -> None:
+        number, split = self._known(record["trial"]), record["split"]
+        if split >= self._n_splits:
+            raise ValueError(f"there are {self._n_splits} splits")
+        self.rows[number].setdefault(split, self._row(record))
+
+    def _apply_told(self, record: Record) -> None:
+        number = self._known(record["told"])
+        rows, trial, score = self.rows[number], self.trials[number], record["score"]
         split_scores = list(map(value_from_json, record["split_scores"]))
-        run, estimate = self._run_splits(record), record.get("estimate")
-        if not (run <= rows.keys() and len(split_scores) == self._n_splits):
-            raise ValueError(f"a finished trial has {self._n_splits} splits")
-        numbers = [*split_scores, seconds, 0.0 if score is None else score, *(estimate or ())]
-        if not all(map(is_real, numbers)):
-            raise ValueError("scores and seconds must be numbers")
-        list(map(float, numbers))  # what is too large is an error
+        if len(split_scores) != self._n_splits:  # which bounds all that is made for each split
+            raise ValueError(f"a finished trial has {self._n_splits} split_scores")
+        estimate, run = record.get("estimate"), self._run_splits(record)
+        if not run <= rows.keys():
+            raise ValueError("a finished trial has a row for each of its splits")
         results: dict[str, Any] = {
             "split_scores": split_scores,
             "rows": [rows[k] if k in run else {} for k in range(self._n_splits)],
-            "seconds": seconds,
+            "seconds": record["seconds"],
         }
         if estimate is None:
-            told = trial.complete(float("nan") if score is None else score, **results)
+            score = float("nan") if score is None else value_from_json(score)
+            told = trial.complete(score, **results)
         else:
             expected, std = estimate
             told = trial.prune((expected, std), **results)
@@ -159,9 +157,8 @@ class Replay:
 
     def _run_splits(self, record: Record) -> set[int]:
         """Return the splits that a finished trial was run on: all, unless it says otherwise."""
-        splits = record.get("splits", range(self._n_splits))
-        run = {_count(split) for split in splits}
-        if "splits" in record and not 0 < len(run) == len(splits) < self._n_splits:
+        run = set(record.get("splits", range(self._n_splits)))
+        if "splits" in record and not 0 < len(run) == len(record["splits"]) < self._n_splits:
             raise ValueError("a trial that was ended early has some of the splits")
         if "splits" not in record and record.get("estimate") is not None:
             raise ValueError("a trial with all splits needs no estimate")
@@ -170,42 +167,99 @@ class Replay:
         return run
 
     def _row(self, record: Record) -> Record:
-        row = {name: value_from_json(value) for name, value in record["row"].items()}
-        self._check_row(row)
-        return row
-
-    def _check_row(self, row: Record) -> None:
-        """Refuse a row of which no results could be made."""
-        numbers = [row[name] for name in ("fit_time", "score_time", "start_time", "worker")]
-        numbers.append(row.get("saved_time", 0.0))
-        error, metric, scoring = row["fit_error"], self._study["metric"], self._study["scoring"]
-        for kind in ["test_scores"] + ["train_scores"] * bool(self._study["return_train_score"]):
-            scores = row[kind]
+        """Decode a row; raise if it does not fit the study or the rows before it."""
+        given = record["row"]
+        row = {name: value_from_json(given[name]) for name in given if name in ROW_FIELDS}
+        metric, scoring = self._study["metric"], self._study["scoring"]
+        for kind in ["test_scores"] + ["train_scores"] * self._study["return_train_score"]:
+            scores = row.get(kind)
+            if scores is None:
+                raise ValueError(f"row.{kind} is missing")
             names = tuple(sorted(scores)) if isinstance(scores, dict) else None
-            numbers += [scores] if names is None else scores.values()
-            if names is not None or error is None:  # else it may be one error score for all
+            if names is not None or row["fit_error"] is None:  # else one error score for all
                 self._metrics.add(names)
             if names is not None and not (names and metric in {None, *names}):
-                raise ValueError("a score is missing")
+                raise ValueError(f"row.{kind} lacks the score by which trials are compared")
+        known = self._metrics
         # A callable, which is opaque, may return one score or several.
-        is_several = isinstance(scoring, list | dict) and "opaque" not in scoring
-        if len(self._metrics) > 1 or (is_several and None in self._metrics):
-            raise ValueError("it has other metrics than the study or other rows")
-        if not all(map(is_real, numbers)):
-            raise ValueError("scores and times must be numbers")
-        list(map(float, numbers))  # what is too large is an error
-        if not (error is None or isinstance(error, str)):
-            raise ValueError("fit_error must be None or a text")
-        if _count(row.get("n_rounds", 1)) < 1:
-            raise ValueError("no booster has fewer than one round")
+        if isinstance(scoring, list | dict) and "opaque" not in scoring:
+            known = known | {tuple(sorted(map(str, scoring)))}
+        if len(known) > 1:
+            raise ValueError("row has other metrics than the study or other rows")
+        return row
+
+    def _known(self, number: int) -> int:
+        if number not in self.trials:
+            raise ValueError(f"trial {number} was not asked for")
+        return number
 
     def _own(self, numbers: Sequence[int], owner: str) -> None:
-        if not _OWNER.fullmatch(owner):  # it becomes part of a path
-            raise ValueError("this names no writer")
         for number in numbers:
-            if number not in self.trials:
-                raise ValueError("there is no such trial")
-            self.owner[number] = owner
+            self.owner[self._known(number)] = owner
+
+
+def invalid(path: Path, record: Record, reason: object) -> JournalMismatchError:
+    """Return the error for a record that no search has written."""
+    return JournalMismatchError(
+        f"The journal {str(path)!r} has an invalid record, {brief(record)}: {reason}. It has been "
+        "left as it is; give another path as journal."
+    )
+
+
+def read_study(path: Path, record: Record) -> Record:
+    """Return the study that the first line of a journal describes, for those without a search.
+
+    Raises
+    ------
+    JournalMismatchError
+        If the description is not valid.
+    """
+    try:
+        check_header(record)
+        check_study(record["study"])
+    except ValueError as error:
+        raise invalid(path, record, error) from error
+    study: Record = record["study"]
+    return study
+
+
+def read_space(path: Path, study: Record) -> Space:
+    """Make the space that a journal describes.
+
+    Parameters
+    ----------
+    path : Path
+        That of the journal.
+    study : dict
+        Of its first line.
+
+    Returns
+    -------
+    space : Space
+
+    Raises
+    ------
+    ValueError
+        If it describes none, or one with distributions that are not of scipy.
+    JournalMismatchError
+        If the description is not valid, or is of a space too large to draw.
+    """
+    if "space" not in study:
+        raise ValueError(f"The journal {str(path)!r} holds no space: give it.")
+    space = study["space"]
+    try:
+        check_space(space)
+    except ValueError as error:
+        raise invalid(path, space, f"as a space, {error}") from error
+    if any("opaque" in entry for branch in space["branches"] for entry in branch.values()):
+        raise ValueError(
+            f"The space of the journal {str(path)!r} has a distribution that is not one of "
+            "scipy.stats: give the space."
+        )
+    try:
+        return Space.from_json(space)
+    except (ValueError, TypeError, ArithmeticError, LookupError, AttributeError) as error:
+        raise invalid(path, space, f"as a space, {error}") from error
 
 
 def open_journal(
@@ -280,32 +334,16 @@ def _other_study(path: Path, found: list[str]) -> JournalMismatchError:
     )
 
 
-def _count(value: Any) -> int:
-    if not is_whole(value) or value < 0:
-        raise ValueError(f"{brief(value)} counts nothing")
-    return int(value)
-
-
-def _check_ratio(value: Any) -> None:
-    if not is_real(value) or not 0 <= value < float("inf"):
-        raise ValueError(f"{brief(value)} is no ratio of test and training samples")
-
-
 def _trial(data: Record, space: Space | None) -> Trial:
     """Decode what was asked for."""
-    _count(data["number"])
-    if not all(is_real(unit) and 0 <= unit <= 1 for unit in data["point"]):
-        raise ValueError("its point does not lie in the unit cube")
     resource = data.get("resource")
-    if resource is not None and not (is_real(resource) and 0 < resource <= 1):
-        raise ValueError("its resource is no share")
     if space is not None:
         setting = {name: data[name] for name in ("number", "params", "point")}
         setting |= {"meta": dict(data["meta"]), "split_scores": (), "rows": ()}
         setting["resource"] = resource
+        if len(data["point"]) != space.n_dims:
+            raise ValueError("a point does not lie in the space")
         trial = Trial.from_json(setting, space)
-        if len(trial.point) != space.n_dims:
-            raise ValueError("its point does not lie in the space")
         space.to_point(trial.params)  # raises if a number does not lie in the space
         return trial
     params = {name: value_from_json(value) for name, value in data["params"].items()}

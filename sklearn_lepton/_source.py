@@ -12,7 +12,7 @@ from sklearn_lepton._choice import metric_of, standard_error
 from sklearn_lepton._dimension import FloatArray
 from sklearn_lepton._frozen import thaw
 from sklearn_lepton._journal import Journal
-from sklearn_lepton._replay import Replay
+from sklearn_lepton._replay import Replay, read_space, read_study
 from sklearn_lepton._trial import Trial
 from sklearn_lepton._values import alike, plain, same
 from sklearn_lepton.optimizers._base import Optimizer
@@ -209,21 +209,16 @@ def _score_name(search: Any) -> str:
 
 def _from_journal(path: str | os.PathLike[str], space: Any) -> Source:
     journal = Journal(path)
-    records = list(journal.load())
-    study = records[0].get("study", {}) if records else {}
-    if space is None:
-        try:
-            space = Space.from_json(study["space"])
-        except (KeyError, TypeError) as error:
-            raise ValueError(f"The journal {str(path)!r} holds no space: give it.") from error
-    replay = Replay(journal, Space(space))
+    records = journal.load()
+    study = read_study(journal.path, records[0]) if records else {}
+    replay = Replay(journal, read_space(journal.path, study) if space is None else Space(space))
     for record in records:
         replay.apply(record)
     scoring, metric = study.get("scoring"), study.get("metric")
     name = metric or (scoring if isinstance(scoring, str) else "score")
     trials = [replay.trials[n] for n in sorted(replay.trials)]
     return _made(
-        trials, Space(space), score_name=name, header=replay.header or {}, ratio=replay.ratio
+        trials, replay.space, score_name=name, header=replay.header or {}, ratio=replay.ratio
     )
 
 

@@ -246,6 +246,8 @@ class SharedStudy(Study):
                 with journal.turn():
                     self._follow(journal.read())
                     records, has_acted = act(), True
+                    for record in records:
+                        self._replay.check(record)  # what nobody could read must not be written
                     if records:
                         journal.append(records, sync=sync)
                         for record in records:

@@ -1,0 +1,249 @@
+"""Records: the rules for each line of a journal, and for the study in its first line."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import scipy.stats
+
+from sklearn_lepton._schema import (
+    COUNT,
+    FINITE,
+    FLAG,
+    JSON,
+    NUMBER,
+    TEXT,
+    VALUE,
+    Rule,
+    SchemaError,
+    array_of,
+    brief,
+    fields,
+    is_count,
+    is_finite_number,
+    is_integer,
+    is_number,
+    mapping_of,
+    nullable,
+    scalar,
+)
+
+_MAX_SECONDS = 1e11  # 3000 years; sums, differences and dates of times below it stay finite
+_MAX_THETA = 100.0  # of a hyperparameter's logarithm, whose exponential is taken
+_MAX_WORKER = 2**31
+_MAX_TABLES = 64  # discrete distributions of a space
+_MAX_CELLS = 10**7  # branches times dimensions
+_WRITER = re.compile(r"[0-9a-f]{8}")
+STATUSES = ("complete", "failed", "pruned")
+
+
+def _is_short_time(value: Any) -> bool:
+    return is_finite_number(value) and abs(value) <= _MAX_SECONDS
+
+
+def _is_scores(value: Any) -> bool:
+    """Return whether a value encodes a score, or a score for each of several metrics."""
+    metrics = value.get("dict") if isinstance(value, Mapping) and len(value) == 1 else None
+    if not isinstance(metrics, Mapping):
+        return is_number(value)
+    return all(isinstance(name, str) and is_number(score) for name, score in metrics.items())
+
+
+TIME = scalar("a number of seconds", _is_short_time)
+SCORES = scalar("a score or an object of scores", _is_scores)
+UNIT = scalar("a number from 0 to 1", lambda value: is_finite_number(value) and 0 <= value <= 1)
+SHARE = scalar(
+    "a number above 0 and at most 1", lambda value: is_finite_number(value) and 0 < value <= 1
+)
+POSITIVE_COUNT = scalar("a positive integer", lambda value: is_count(value) and value > 0)
+WORKER = scalar(
+    "the number of a worker", lambda value: is_integer(value) and -1 <= value < _MAX_WORKER
+)
+SEED = scalar("a non-negative integer", lambda value: is_integer(value) and value >= 0)
+# It becomes part of a path.
+WRITER = scalar(
+    "a writer id of eight hexadecimal digits",
+    lambda value: isinstance(value, str) and _WRITER.fullmatch(value) is not None,
+)
+STATUS = scalar("a status of a finished trial", lambda value: value in STATUSES)
+THETA = scalar(
+    "a log hyperparameter", lambda value: is_finite_number(value) and abs(value) <= _MAX_THETA
+)
+RATE = scalar(
+    "a rate or scale", lambda value: is_finite_number(value) and abs(value) <= _MAX_SECONDS
+)
+
+RATIO = scalar(
+    "a ratio of test and training samples",
+    lambda value: is_finite_number(value) and 0 <= value <= _MAX_SECONDS,
+)
+
+# What optimizers read of their own proposals; whatever else is there must be JSON.
+_META = fields(
+    {},
+    {
+        "theta": array_of(THETA),
+        "n_fitted": COUNT,
+        "particle": COUNT,
+        "reseeded": FLAG,
+        "operator": TEXT,
+        "parents": array_of(COUNT),
+        "rates": array_of(RATE),
+        "optimizer": TEXT,
+        "screening": FLAG,
+        "because": TEXT,
+        "promoted": COUNT,
+    },
+)
+
+
+def _check_meta(value: Any) -> None:
+    mapping_of(JSON)(value)
+    _META(value)
+
+
+_ASKED = fields(
+    {"number": COUNT, "params": mapping_of(VALUE), "point": array_of(UNIT), "meta": _check_meta},
+    {"resource": nullable(SHARE)},
+)
+_ROW = fields(
+    {
+        "test_scores": SCORES,
+        "fit_time": TIME,
+        "score_time": TIME,
+        "start_time": TIME,
+        "worker": WORKER,
+        "fit_error": nullable(TEXT),
+    },
+    {"train_scores": SCORES, "saved_time": TIME, "n_rounds": POSITIVE_COUNT},
+)
+ROW_FIELDS = frozenset(
+    {"test_scores", "train_scores", "fit_time", "score_time", "start_time", "saved_time"}
+    | {"worker", "fit_error", "n_rounds"}
+)
+_KINDS: Mapping[str, Rule] = {
+    "asked": fields({"asked": array_of(_ASKED), "by": WRITER}),
+    "taken": fields({"taken": array_of(COUNT), "by": WRITER}),
+    "final": fields({"final": COUNT, "splits": TEXT, "split": COUNT, "row": _ROW}),
+    "split": fields({"trial": COUNT, "split": COUNT, "row": _ROW}),
+    "told": fields(
+        {
+            "told": COUNT,
+            "status": STATUS,
+            "score": nullable(NUMBER),
+            "split_scores": array_of(NUMBER),
+            "seconds": TIME,
+        },
+        {
+            "splits": array_of(COUNT),
+            "estimate": nullable(array_of(FINITE, min_length=2, max_length=2)),
+        },
+    ),
+}
+_HEADER = fields(
+    {
+        "seed": SEED,
+        "study": fields(
+            {
+                "splits": fields({"n": POSITIVE_COUNT}),
+                "metric": nullable(TEXT),
+                "scoring": JSON,
+                "return_train_score": FLAG,
+            }
+        ),
+    },
+    {"ratio": RATIO},  # not in older journals
+)
+
+_DISTRIBUTION = fields({"distribution": TEXT, "args": array_of(NUMBER), "kwds": mapping_of(NUMBER)})
+_DIMENSIONS: Mapping[str, Rule] = {
+    "real": fields({"real": array_of(FINITE, min_length=2, max_length=2), "log": FLAG}),
+    "integer": fields({"integer": array_of(FINITE, min_length=2, max_length=2), "log": FLAG}),
+    "categorical": fields({"categorical": array_of(VALUE, min_length=1), "ordered": FLAG}),
+    "opaque": fields({"opaque": TEXT}),
+    "distribution": _DISTRIBUTION,
+}
+
+
+def _check_dimension(value: Any) -> None:
+    kinds = [kind for kind in _DIMENSIONS if isinstance(value, Mapping) and kind in value]
+    if not kinds:
+        raise SchemaError(f"is {brief(value)}, expected a dimension")
+    _DIMENSIONS[kinds[0]](value)
+
+
+def _check_data(value: Any) -> None:
+    JSON(value)
+    if isinstance(value, Mapping) and value.get("shape") is not None:
+        fields({"type": TEXT})(value)
+        shape = value["shape"]
+        array_of(COUNT)(shape if isinstance(shape, list) else [shape])
+
+
+_SPACE = fields({"branches": array_of(mapping_of(_check_dimension), min_length=1)})
+_STUDY = fields(
+    {},
+    {
+        "estimator": fields({"class": TEXT, "params": mapping_of(JSON)}),
+        "function": VALUE,
+        "minimize": FLAG,
+        "data": mapping_of(_check_data),
+        "resource": JSON,
+        "prior": array_of(JSON),
+    },
+)
+
+
+def kind_of(record: Mapping[str, Any]) -> str:
+    """Return the kind of a record that is not the first of a journal.
+
+    Parameters
+    ----------
+    record : dict
+
+    Returns
+    -------
+    kind : {"asked", "taken", "final", "split", "told"}
+
+    Raises
+    ------
+    SchemaError
+        If it is of no kind.
+    """
+    for kind in _KINDS:
+        if kind in record:
+            return kind
+    raise SchemaError("is of no known kind")
+
+
+def check_record(record: Mapping[str, Any]) -> None:
+    """Raise `SchemaError` if a record that is not the first does not follow its rule."""
+    _KINDS[kind_of(record)](record)
+
+
+def check_header(record: Mapping[str, Any]) -> None:
+    """Raise `SchemaError` if the first record lacks what the others are read by."""
+    _HEADER(record)
+
+
+def check_study(study: Mapping[str, Any]) -> None:
+    """Raise `SchemaError` if a study does not have what a report shows of it.
+
+    Only readers without a search of their own need this: a search compares the study of a
+    journal with its own.
+    """
+    _STUDY(study)
+
+
+def check_space(space: Any) -> None:
+    """Raise `SchemaError` if data is not that of `Space.to_json`, or of a space too large to read.
+
+    A few bytes of a file describe a table of 65,536 values, or a column of a mask.
+    """
+    _SPACE(space)
+    dimensions = [entry for branch in space["branches"] for entry in branch.values()]
+    names = [entry.get("distribution") for entry in dimensions]
+    families = [getattr(scipy.stats, name, None) for name in names if isinstance(name, str)]
+    n_tables = sum(isinstance(family, scipy.stats.rv_discrete) for family in families)
+    if n_tables > _MAX_TABLES or len(space["branches"]) * len(dimensions) > _MAX_CELLS:
+        raise SchemaError("has too many dimensions")
