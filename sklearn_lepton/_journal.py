@@ -120,10 +120,12 @@ class Journal:
         """Say that this writer is no longer at work."""
         if self._presence is not None:
             fd, self._presence = self._presence, None
-            os.close(fd)
+            with suppress(OSError):
+                os.close(fd)
             with suppress(OSError):
                 self._presence_of(self.owner).unlink()  # Windows removes no open file
-            with suppress(OSError), self.turn():
+            # Whatever is there now, closing must not lose the results of a search.
+            with suppress(OSError, JournalMismatchError), self.turn():
                 os.fsync(self._fd)
                 self._sweep()
 

@@ -158,6 +158,15 @@ def is_number(value: Any) -> bool:
     )
 
 
+def is_value(value: Any) -> bool:
+    """Return whether a value is one that `value_to_json` may return."""
+    try:
+        _check_value(value)
+    except SchemaError:
+        return False
+    return True
+
+
 def _check_json(value: Any, depth: int = _MAX_DEPTH) -> None:
     """Raise unless a value consists of JSON types, with finite numbers and bounded nesting."""
     if value is None or isinstance(value, str | bool):
@@ -177,7 +186,7 @@ def _check_json(value: Any, depth: int = _MAX_DEPTH) -> None:
 
 
 def _check_value(value: Any) -> None:
-    """Raise unless a value is one that `value_to_json` may return."""
+    """Raise unless `is_value`."""
     _check_json(value)
     _check_encoded(value)
 

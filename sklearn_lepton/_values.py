@@ -169,15 +169,17 @@ def distinct(values: Iterable[Any]) -> list[Any]:
     """Drop repeated values, keeping the first of each; unhashable ones only where identical."""
     kept: list[Any] = []
     seen: set[Any] = set()
+    places: set[int] = set()  # of the kept values in memory
     for value in values:
         try:
             key = (type(value), value)
             known = key in seen and not isinstance(value, Opaque)
             seen.add(key)
         except TypeError:
-            known = any(value is other for other in kept)
+            known = id(value) in places
         if not known:
             kept.append(value)
+            places.add(id(value))
     return kept
 
 

@@ -154,6 +154,7 @@ class Space:
         names: list[str] = []
         dimensions: list[Dimension] = []
         branches: list[dict[str, int]] = []
+        columns: dict[str, list[int]] = {}
         if len(dicts) > 1:
             names.append("")
             dimensions.append(Categorical(range(len(dicts)), ordered=False))
@@ -164,13 +165,11 @@ class Space:
                     msg = f"Parameter names must be strings, got {name!r}."
                     raise TypeError(msg)
                 dimension = _as_dimension(name, values)
-                shared = [
-                    column
-                    for column, other in enumerate(dimensions)
-                    if names[column] == name and _interchangeable(other, dimension)
-                ]
+                same_name = columns.setdefault(name, [])
+                shared = [k for k in same_name if _interchangeable(dimensions[k], dimension)]
                 branch[name] = shared[0] if shared else len(dimensions)
                 if not shared:
+                    same_name.append(len(dimensions))
                     names.append(name)
                     dimensions.append(dimension)
             branches.append(branch)

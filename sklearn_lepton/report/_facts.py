@@ -11,6 +11,7 @@ import scipy
 import sklearn
 
 from sklearn_lepton._html import code, escape
+from sklearn_lepton._schema import is_value
 from sklearn_lepton._source import end_seconds
 from sklearn_lepton._values import value_from_json
 from sklearn_lepton.report._findings import Findings
@@ -132,7 +133,7 @@ def _of_journal(findings: Findings) -> Rows:
 
 def _plain(data: Any) -> Any:
     """Return what a journal holds as text that names it."""
-    value = value_from_json(data) if not isinstance(data, dict) or len(data) == 1 else data
+    value = value_from_json(data) if is_value(data) else data
     return getattr(value, "text", value)
 
 

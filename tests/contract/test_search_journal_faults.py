@@ -13,6 +13,7 @@ no place to write to                  OSError before anything is fitted
 
 import errno
 import os
+import shutil
 import warnings
 
 import numpy as np
@@ -328,6 +329,8 @@ MISHAPS = {
     "cut": lambda path: os.truncate(path, path.stat().st_size // 2),
     "overwritten": lambda path: path.write_bytes(b"x" * 10_000),
     "added to": lambda path: path.write_bytes(path.read_bytes() + b"\nhello\n"),
+    "a pipe": lambda path: (path.unlink(), os.mkfifo(path)),
+    "without its folder": lambda path: shutil.rmtree(path.parent),
     "a folder": lambda path: (path.unlink(), path.mkdir()),
     "forged": lambda path: add(path, {"taken": [99], "by": "00c0ffee"}),
 }

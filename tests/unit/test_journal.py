@@ -252,6 +252,55 @@ def test_a_writer_is_at_work_until_it_closes(path, make_journal):
     assert not left.is_at_work(OTHER)
 
 
+@pytest.mark.skipif(os.name == "nt", reason="links need rights")
+@pytest.mark.parametrize("kind", ["file", "folder", "relative"])
+def test_writers_find_each_other_by_whatever_name_they_open_the_journal(
+    path, make_journal, kind, tmp_path_factory, monkeypatch
+):
+    left = make_journal()
+    place = tmp_path_factory.mktemp("elsewhere")
+    other = place / "other.jsonl"
+    if kind == "file":
+        other.symlink_to(path)
+    elif kind == "folder":
+        (place / "link").symlink_to(path.parent)
+        other = place / "link" / path.name
+    else:
+        monkeypatch.chdir(path.parent)
+        other = path.name
+    with closing(Journal(other)) as right:
+        right.create()
+        assert len(lock_files(path)) == 2
+        assert left.is_at_work(right.owner)
+        assert right.is_at_work(left.owner)
+    assert not left.is_at_work(right.owner)
+    assert not list(place.glob("*.lock"))
+
+
+def test_symbolic_link_to_no_file_makes_the_file_it_names(path, tmp_path_factory):
+    link = tmp_path_factory.mktemp("elsewhere") / "link.jsonl"
+    link.symlink_to(path)
+    with closing(Journal(link)) as journal:
+        journal.create()
+        assert path.exists()
+        assert len(lock_files(path)) == 1
+    assert not lock_files(path)
+
+
+@pytest.mark.skipif(not hasattr(os, "link"), reason="there are no hard links")
+def test_journal_with_hard_links_is_refused_until_it_has_a_single_name(path, make_journal):
+    first = make_journal()
+    other = path.with_name("other.jsonl")
+    os.link(path, other)
+    for name in (path, other):
+        with pytest.raises(JournalMismatchError, match="2 names .hard links.*copy the file"):
+            Journal(name).create()
+    assert add(first, HEADER) == []  # a process that has it goes on
+    assert load_trials(other) == []
+    other.unlink()
+    assert read(make_journal()) == [HEADER]
+
+
 DEATH = """
 import os, sys
 from sklearn_lepton._journal import Journal
