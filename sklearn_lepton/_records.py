@@ -20,9 +20,9 @@ from sklearn_lepton._schema import (
     brief,
     fields,
     is_count,
+    is_encoded_number,
     is_finite_number,
     is_integer,
-    is_number,
     mapping_of,
     nullable,
     scalar,
@@ -45,8 +45,10 @@ def _is_scores(value: Any) -> bool:
     """Return whether a value encodes a score, or a score for each of several metrics."""
     metrics = value.get("dict") if isinstance(value, Mapping) and len(value) == 1 else None
     if not isinstance(metrics, Mapping):
-        return is_number(value)
-    return all(isinstance(name, str) and is_number(score) for name, score in metrics.items())
+        return is_encoded_number(value)
+    return all(
+        isinstance(name, str) and is_encoded_number(score) for name, score in metrics.items()
+    )
 
 
 TIME = scalar("a number of seconds", _is_short_time)

@@ -148,7 +148,7 @@ def is_count(value: Any) -> bool:
     return is_integer(value) and 0 <= value <= MAX_COUNT
 
 
-def is_number(value: Any) -> bool:
+def is_encoded_number(value: Any) -> bool:
     """Return whether a value encodes a number, NaN and infinity included."""
     return is_finite_number(value) or (
         isinstance(value, dict)
@@ -216,5 +216,5 @@ VALUE: Rule = _check_value
 TEXT = scalar("a text", lambda value: isinstance(value, str))
 FLAG = scalar("true or false", lambda value: isinstance(value, bool))
 COUNT = scalar("a non-negative integer", is_count)
-NUMBER = scalar("a number", is_number)
+NUMBER = scalar("a number", is_encoded_number)
 FINITE = scalar("a finite number", is_finite_number)
