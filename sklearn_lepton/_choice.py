@@ -14,6 +14,7 @@ from sklearn.model_selection import (
 )
 
 from sklearn_lepton._errors import describe_error
+from sklearn_lepton._floats import ignore_float_errors
 from sklearn_lepton._frozen import thaw
 from sklearn_lepton._trial import Trial
 from sklearn_lepton._values import as_float, is_number, is_real, is_whole, unknown_name
@@ -148,11 +149,13 @@ def within_one_se(ranked: Sequence[Trial]) -> list[Trial]:
     return [trial for trial in ranked if trial is best or score_of(trial) >= least]
 
 
+@ignore_float_errors
 def plain_standard_error(scores: Sequence[float]) -> float:
     """Return the standard error of a mean as if the scores were independent; 0.0 of one."""
     return float(np.std(scores, ddof=1) / len(scores) ** 0.5) if len(scores) > 1 else 0.0
 
 
+@ignore_float_errors
 def split_ratio(splits: Iterable[Sequence[Any]]) -> float:
     """Return the number of test samples for each training sample, on average over splits.
 
@@ -175,6 +178,7 @@ def _count_rows(part: Any) -> int:
     return int(np.count_nonzero(rows)) if rows.dtype == np.bool_ else len(rows)
 
 
+@ignore_float_errors
 def standard_error(scores: Sequence[float], ratio: float | None) -> float:
     """Return the standard error of a mean score over splits.
 
@@ -288,6 +292,7 @@ def cost_of(simplest: Any, space: Space) -> Cost:
     return place
 
 
+@ignore_float_errors
 def mean_seconds(trial: Trial) -> float:
     """Return the mean time of a trial's fits with their scoring, had nothing been saved."""
     names = ("fit_time", "score_time", "saved_time")
@@ -360,6 +365,7 @@ def choose(
     return simplest_of(close, cost, tolerance=_AS_CHEAP if cost is mean_seconds else 1.0)
 
 
+@ignore_float_errors
 def _overtakes(trial: Trial, best: Trial, ratio: float | None) -> bool:
     gains = np.subtract(trial.split_scores, best.split_scores)
     return bool(gains.mean() > standard_error(gains.tolist(), ratio))

@@ -12,6 +12,7 @@ from scipy.sparse import issparse
 from sklearn.feature_extraction.text import HashingVectorizer
 
 from sklearn_lepton._arrays import as_array, is_masked
+from sklearn_lepton._floats import ignore_float_errors
 
 MOST_CATEGORIES = 60  # columns that one-hot encoding makes of one; the rarest share the last
 _UNIQUE = 0.9  # of the rows: texts with more values name the row, and tell nothing of others
@@ -77,6 +78,7 @@ class Columns:
         return text
 
 
+@ignore_float_errors
 def read_columns(X: Any) -> Columns:
     """Find out what kind each column is.
 
@@ -264,6 +266,7 @@ def _each(X: Any) -> list[Any]:
     return [_plain(column_of(X, place)) for place in range(X.shape[1])]
 
 
+@ignore_float_errors
 def to_numbers(X: Any) -> FloatArray:
     """Make numbers of booleans, durations, nullable integers and texts of numbers.
 
@@ -285,6 +288,7 @@ def to_numbers(X: Any) -> FloatArray:
     return np.column_stack(columns)
 
 
+@ignore_float_errors
 def to_finite(X: Any, names: Sequence[str] | None = None) -> Any:
     """Take infinite numbers as missing, and columns by their names.
 
@@ -328,6 +332,7 @@ def _number(value: Any) -> float:
     return number if math.isfinite(number) else math.nan
 
 
+@ignore_float_errors
 def to_categories(X: Any) -> Any:
     """Make texts of categories of any kind.
 
@@ -346,6 +351,7 @@ def to_categories(X: Any) -> Any:
     return made
 
 
+@ignore_float_errors
 def to_calendar(X: Any) -> FloatArray:
     """Make numbers of dates.
 
@@ -382,6 +388,7 @@ def calendar_names(_: Any, names: Sequence[str]) -> list[str]:
     return [f"{name}_{part}" for name in names for part in _CALENDAR]
 
 
+@ignore_float_errors
 def to_words(X: Any) -> Any:
     """Count the words of a column of texts.
 

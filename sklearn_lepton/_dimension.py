@@ -392,3 +392,18 @@ class Categorical(Dimension):
     def __repr__(self) -> str:
         """Show the choices, shortened where there are many."""
         return f"Categorical({shorten(self.categories)}, ordered={self.ordered})"
+
+
+def interchangeable(left: Dimension, right: Dimension) -> bool:
+    """Return whether two branches can share a dimension and still get the very values they gave."""
+    if isinstance(left, Categorical) and isinstance(right, Categorical):
+        is_range = isinstance(left.categories, range)  # else `==` may take texts of estimators
+        return (is_range or all(map(same, left.categories, right.categories))) and left == right
+    return left == right
+
+
+def has_equal_cells(dimension: Dimension) -> bool:
+    """Return whether the values of a dimension share the unit interval equally."""
+    return isinstance(dimension, Categorical) or (
+        isinstance(dimension, Integer) and not dimension.log
+    )

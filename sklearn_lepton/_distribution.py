@@ -73,8 +73,7 @@ class Distribution(Dimension):
             self._low, self._high = self._quantiles([self._from, self._to]).tolist()
 
     def _quantiles(self, probabilities: npt.ArrayLike) -> FloatArray:
-        with np.errstate(all="ignore"):  # far out, some overflow on their way to a good result
-            return np.asarray(self.dist.ppf(probabilities), dtype=float)
+        return np.asarray(self.dist.ppf(probabilities), dtype=float)
 
     def _tabulate(self) -> None:
         """List the values of a discrete distribution with the cells of their probabilities."""

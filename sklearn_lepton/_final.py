@@ -22,6 +22,7 @@ from sklearn_lepton._choice import (
 from sklearn_lepton._errors import describe_error
 from sklearn_lepton._evaluation import SplitEvaluator
 from sklearn_lepton._fits import Fits, FrozenSplits, RunningFit
+from sklearn_lepton._floats import ignore_float_errors
 from sklearn_lepton._output import warn
 from sklearn_lepton._progress import FIT_LINES, write_fit
 from sklearn_lepton._study import Study
@@ -179,6 +180,7 @@ class FinalChoice:
             warn(msg, FinalChoiceWarning, stacklevel=6)
         self._is_whole = leaders[0].number in self._finals
 
+    @ignore_float_errors
     def publish(self, results: dict[str, Any], trials: Sequence[Trial]) -> None:
         """Add the scores on the final splits to ``cv_results_``, NaN for all but the leaders.
 
@@ -200,8 +202,7 @@ class FinalChoice:
                     table[place] = [s[name] if isinstance(s, Mapping) else s for s in scores]
             results |= {f"final_split{k}_{name}": table[:, k] for k in range(n_splits)}
             results[f"mean_final_{name}"] = table.mean(axis=1)
-            with np.errstate(invalid="ignore"):  # infinite scores
-                results[f"std_final_{name}"] = table.std(axis=1)
+            results[f"std_final_{name}"] = table.std(axis=1)
 
     def choose(self, trials: Sequence[Trial]) -> Choice | None:
         """Choose.

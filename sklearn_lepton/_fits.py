@@ -9,6 +9,7 @@ from sklearn.utils.parallel import Parallel
 
 from sklearn_lepton._choice import split_ratio
 from sklearn_lepton._errors import abridge, describe_error, describe_value
+from sklearn_lepton._floats import ignore_float_errors
 from sklearn_lepton._frozen import thaw
 from sklearn_lepton._output import without_broken_stderr
 from sklearn_lepton._trial import Trial
@@ -208,6 +209,7 @@ class Fits:
         of_resource = [] if self._resource is None else self._resource.constants
         return list({id(value): value for value in [*constants_of(fits), *of_resource]}.values())
 
+    @ignore_float_errors
     def publish(self, trials: Sequence[Trial]) -> dict[str, Any]:
         """Have ``cv_results_`` made of the rows of all trials.
 

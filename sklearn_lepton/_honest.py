@@ -9,6 +9,7 @@ import numpy.typing as npt
 from scipy.special import stdtr, stdtrit
 
 from sklearn_lepton._choice import candidates, standard_error
+from sklearn_lepton._floats import ignore_float_errors
 from sklearn_lepton._trial import Trial
 
 FloatArray = npt.NDArray[np.float64]
@@ -34,6 +35,7 @@ class PairedTest:
     confidence: float = 0.95
 
 
+@ignore_float_errors
 def paired_test(
     differences: Sequence[float] | FloatArray,
     ratio: float | None,
@@ -75,6 +77,7 @@ def paired_test(
     return PairedTest(mean, (mean - reach, mean + reach), p_value, confidence)
 
 
+@ignore_float_errors
 def optimism(trials: Iterable[Trial]) -> float:
     """Estimate from the trials alone how much too good the best mean score is.
 
@@ -119,6 +122,7 @@ def optimism(trials: Iterable[Trial]) -> float:
     return float(scores[0].mean() - read.mean())
 
 
+@ignore_float_errors
 def indistinguishable(
     trials: Iterable[Trial], ratio: float | None, level: float = 0.05
 ) -> list[Trial]:
@@ -231,16 +235,19 @@ class NestedScore:
     ratio: float
 
     @property
+    @ignore_float_errors
     def mean(self) -> float:
         """Mean score on the outer splits."""
         return float(self.test_scores.mean())
 
     @property
+    @ignore_float_errors
     def std_error(self) -> float:
         """Standard error of the mean, with Nadeau and Bengio's correction."""
         return standard_error(self.test_scores.tolist(), self.ratio)
 
     @property
+    @ignore_float_errors
     def optimism(self) -> float:
         """How much better the searches' own best scores are, on average."""
         return float((self.best_scores - self.test_scores).mean())

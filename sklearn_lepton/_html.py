@@ -8,6 +8,7 @@ from typing import Any
 
 from sklearn_lepton._choice import candidates, score_of
 from sklearn_lepton._dimension import Categorical, Dimension, Integer, Real
+from sklearn_lepton._floats import ignore_float_errors
 from sklearn_lepton._output import text_of
 from sklearn_lepton._trial import Trial
 from sklearn_lepton.space import Space
@@ -35,6 +36,7 @@ _STYLE = """<style>
 </style>"""
 
 
+@ignore_float_errors
 def describe_search(search: Any) -> str:
     """Describe space and result of a search.
 

@@ -41,6 +41,7 @@ from scipy.special import stdtr
 
 from sklearn_lepton._choice import plain_standard_error
 from sklearn_lepton._dimension import FloatArray
+from sklearn_lepton._floats import ignore_float_errors
 from sklearn_lepton._trial import Trial
 
 _DEFAULT_RATE = 0.01
@@ -73,6 +74,7 @@ class Race:
         that is like the mean, then those that differ most from it.
     """
 
+    @ignore_float_errors
     def __init__(
         self,
         trials: Sequence[Trial],
@@ -99,6 +101,7 @@ class Race:
         self._prior = share or _share_of_improvements(trials)
         self.order = _most_telling(self._relative)
 
+    @ignore_float_errors
     def judge(self, splits: Sequence[int], scores: Sequence[float]) -> tuple[float, float] | None:
         """Judge a trial by its first splits.
 

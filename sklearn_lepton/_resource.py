@@ -13,6 +13,7 @@ from sklearn.utils.multiclass import type_of_target
 from sklearn_lepton._arrays import as_array
 from sklearn_lepton._checks import has_parameter
 from sklearn_lepton._continue import Continued, FittedFolder, adds, continues, is_as_one
+from sklearn_lepton._floats import ignore_float_errors
 from sklearn_lepton._frozen import thaw
 from sklearn_lepton._trial import Trial
 from sklearn_lepton._typing import Fit
@@ -176,6 +177,7 @@ class Samples(Resource):
         """Leave nothing behind, as nothing was made."""
 
 
+@ignore_float_errors
 def make_resource(
     search: Any, space: Space, running: Any, splits: Sequence[Any]
 ) -> Resource | None:

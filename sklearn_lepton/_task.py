@@ -11,6 +11,7 @@ from sklearn.utils.multiclass import type_of_target
 
 from sklearn_lepton._arrays import as_array, is_masked
 from sklearn_lepton._columns import Columns, column_of, is_missing
+from sklearn_lepton._floats import ignore_float_errors
 
 _IMBALANCED = 0.2  # share of the rarest class, below which weights of classes are tried
 _MOST_CLASSES = 20  # integers with more values than these are amounts, not classes
@@ -67,6 +68,7 @@ class Task:
         return self.is_classifier and self.is_single and share < _IMBALANCED
 
 
+@ignore_float_errors
 def read_target(y: Any) -> Any:
     """Return a target in a form that all models take.
 
@@ -89,6 +91,7 @@ def read_target(y: Any) -> Any:
     return as_array(y)
 
 
+@ignore_float_errors
 def read_task(kind: str, columns: Columns, y: Any, *, n_rows: int, has_weights: bool) -> Task:
     """Find out what is to be learned.
 
@@ -165,6 +168,7 @@ def read_task(kind: str, columns: Columns, y: Any, *, n_rows: int, has_weights: 
     )
 
 
+@ignore_float_errors
 def check_scored(task: Task, y: Any) -> None:
     """Refuse what the default of `scoring` is not made for.
 

@@ -12,6 +12,7 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_lepton._choice import standard_error
+from sklearn_lepton._floats import ignore_float_errors
 from sklearn_lepton._frozen import thaw
 from sklearn_lepton._study import Study
 from sklearn_lepton._trial import Trial
@@ -123,6 +124,7 @@ class Update:
         }
 
 
+@ignore_float_errors
 def compare(
     before: Sequence[Trial],
     rescored: Sequence[Trial],

@@ -13,6 +13,7 @@ from sklearn.utils.multiclass import type_of_target
 from sklearn_lepton._arrays import as_array, first_rows, shape_of
 from sklearn_lepton._columns import is_missing
 from sklearn_lepton._dimension import Categorical, Dimension, Integer, Real
+from sklearn_lepton._floats import ignore_float_errors
 from sklearn_lepton._spaces import _linear, _others, _structures, _transformers, _trees
 from sklearn_lepton._spaces._columns import after, of_columns
 from sklearn_lepton._spaces._data import Branch, Data, Entry
@@ -33,6 +34,7 @@ _MOST_LOOKED_AT = 10_000
 _MOST_READ = 2000  # rows whose words are counted
 
 
+@ignore_float_errors
 def default_space(estimator: Any, X: Any = None, y: Any = None) -> Branch | list[Branch]:
     """Return the built-in space of an estimator, which ``"auto"`` stands for.
 

@@ -7,6 +7,7 @@ from scipy.stats import qmc
 from sklearn.utils import Bunch
 
 from sklearn_lepton._dimension import FloatArray
+from sklearn_lepton._floats import ignore_float_errors
 from sklearn_lepton._gp._anova import decompose, paths
 from sklearn_lepton._gp._fidelity import FullMixture, at_full
 from sklearn_lepton._gp._mixture import Mixture
@@ -22,6 +23,7 @@ _N_POINTS = 4096
 _LEAST_POINTS = 1024  # of a branch
 
 
+@ignore_float_errors
 def parameter_importance(
     search: Any,
     *,

@@ -7,9 +7,18 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from sklearn_lepton._dimension import Categorical, Dimension, FloatArray, Integer, Real
+from sklearn_lepton._dimension import (
+    Categorical,
+    Dimension,
+    FloatArray,
+    Integer,
+    Real,
+    has_equal_cells,
+    interchangeable,
+)
 from sklearn_lepton._distribution import Distribution, dimension_from_json, from_distribution
-from sklearn_lepton._values import same, unknown_name
+from sklearn_lepton._floats import ignore_float_errors
+from sklearn_lepton._values import unknown_name
 
 __all__ = ["Categorical", "Dimension", "Distribution", "Integer", "Real", "Space"]
 
@@ -137,6 +146,7 @@ class Space:
     dimensions: tuple[Dimension, ...]
     branches: tuple[dict[str, int], ...]
 
+    @ignore_float_errors
     def __init__(
         self, param_distributions: "Mapping[str, Any] | Sequence[Mapping[str, Any]] | Space"
     ) -> None:
@@ -166,7 +176,7 @@ class Space:
                     raise TypeError(msg)
                 dimension = _as_dimension(name, values)
                 same_name = columns.setdefault(name, [])
-                shared = [k for k in same_name if _interchangeable(dimensions[k], dimension)]
+                shared = [k for k in same_name if interchangeable(dimensions[k], dimension)]
                 branch[name] = shared[0] if shared else len(dimensions)
                 if not shared:
                     same_name.append(len(dimensions))
@@ -192,7 +202,7 @@ class Space:
         counts = [[self.dimensions[c].n_values for c in b.values()] for b in self.branches]
         self.size = float(sum(map(math.prod, counts)))
         # One numpy expression for all dimensions with cells of equal width.
-        self._equal = np.array([_has_equal_cells(d) for d in self.dimensions], dtype=bool)
+        self._equal = np.array([has_equal_cells(d) for d in self.dimensions], dtype=bool)
         self._equal_values = self.n_values[self._equal]
         self._snapped = np.flatnonzero(~self._equal & np.isfinite(self.n_values)).tolist()
 
@@ -215,6 +225,7 @@ class Space:
         is_active: npt.NDArray[np.bool_] = self._is_active[branch]
         return is_active
 
+    @ignore_float_errors
     def snap(self, points: npt.ArrayLike) -> FloatArray:
         """Move points to the one place that stands for each setting.
 
@@ -241,6 +252,7 @@ class Space:
             snapped[~self.is_active(snapped)] = 0.5
         return snapped
 
+    @ignore_float_errors
     def from_point(self, point: Sequence[float]) -> dict[str, Any]:
         """Return the parameters at a point.
 
@@ -262,6 +274,7 @@ class Space:
             for name, column in branch.items()
         }
 
+    @ignore_float_errors
     def to_point(self, params: Mapping[str, Any]) -> tuple[float, ...]:
         """Return the point of a setting.
 
@@ -286,6 +299,7 @@ class Space:
             raise ValueError(msg)
         return self._point(params, self._branch_of(params))
 
+    @ignore_float_errors
     def complete(
         self, params: Mapping[str, Any], defaults: Mapping[str, Any] | None = None
     ) -> dict[str, Any]:
@@ -433,17 +447,3 @@ class Space:
             for branch in self.branches
         ]
         return f"Space({branches[0] if len(branches) == 1 else branches!r})"
-
-
-def _interchangeable(left: Dimension, right: Dimension) -> bool:
-    """Say whether two branches can share a dimension and still get the very values they gave."""
-    if isinstance(left, Categorical) and isinstance(right, Categorical):
-        is_range = isinstance(left.categories, range)  # else `==` may take texts of estimators
-        return (is_range or all(map(same, left.categories, right.categories))) and left == right
-    return left == right
-
-
-def _has_equal_cells(dimension: Dimension) -> bool:
-    return isinstance(dimension, Categorical) or (
-        isinstance(dimension, Integer) and not dimension.log
-    )

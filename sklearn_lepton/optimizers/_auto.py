@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from sklearn_lepton._dimension import FloatArray
+from sklearn_lepton._floats import ignore_float_errors
 from sklearn_lepton._trial import Trial
 from sklearn_lepton._values import is_whole
 from sklearn_lepton.optimizers._base import Optimizer
@@ -178,6 +179,7 @@ class AutoOptimizer(ModelOptimizer):
         ]
         return "\n".join(lines or [f"None yet, the next by {self.choice}: {self.choice.reason}."])
 
+    @ignore_float_errors
     def choose(self, n_trials: int) -> Choice:
         """Choose who proposes a trial before which so many have been asked for.
 

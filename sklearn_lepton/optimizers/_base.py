@@ -11,6 +11,7 @@ import numpy.typing as npt
 from scipy.stats import qmc
 
 from sklearn_lepton._dimension import FloatArray
+from sklearn_lepton._floats import ignore_float_errors
 from sklearn_lepton._trial import Trial, check_point, check_trial
 from sklearn_lepton._values import check_count, is_whole
 from sklearn_lepton.optimizers._prior import best_of, read_prior
@@ -141,6 +142,7 @@ class Optimizer(ABC):
         return max(scored, key=lambda trial: trial.score or 0.0, default=None)
 
     @property
+    @ignore_float_errors
     def is_exhausted(self) -> bool:
         """Whether every setting of a finite space has been asked for, and none is to go on."""
         is_spent = self._is_spent
@@ -161,6 +163,7 @@ class Optimizer(ABC):
         """How many trials the space has room for: each setting once with each resource."""
         return self.space.size * len(self.resources)
 
+    @ignore_float_errors
     def enqueue(self, params: Iterable[Mapping[str, Any]]) -> None:
         """Put settings at the end of the queue that `ask` serves first.
 
@@ -178,6 +181,7 @@ class Optimizer(ABC):
         settings = [self.space.complete(setting) for setting in params]
         self._queue.extend(settings)
 
+    @ignore_float_errors
     def ask(self, n_trials: int = 1) -> list[Trial]:
         """Propose trials to evaluate; they are pending until told.
 
@@ -208,6 +212,7 @@ class Optimizer(ABC):
             asked.append(trial)
         return asked
 
+    @ignore_float_errors
     def tell(self, trials: Iterable[Trial]) -> None:
         """Learn what became of trials.
 

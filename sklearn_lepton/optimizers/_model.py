@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sklearn_lepton._dimension import FloatArray
+from sklearn_lepton._floats import ignore_float_errors
 from sklearn_lepton._gp._fidelity import (
     FullMixture,
     Look,
@@ -68,6 +69,7 @@ class ModelOptimizer(Optimizer):
         self.cost_aware = bool(cost_aware)
         self.max_seconds = max_seconds
 
+    @ignore_float_errors
     def predict(self, params: Any) -> tuple[Any, Any]:
         """Predict the score of settings from the trials told.
 
@@ -106,11 +108,13 @@ class ModelOptimizer(Optimizer):
         mean, std = self.predict_points(points.reshape(len(settings), self.space.n_dims))
         return (float(mean[0]), float(std[0])) if isinstance(params, Mapping) else (mean, std)
 
+    @ignore_float_errors
     def model(self) -> Mixture:
         """Return the model of all that has been told, hopeless scores as they are."""
         model, _ = self._fit(*self._observations(), np.random.default_rng(self.seed), clip=False)
         return model
 
+    @ignore_float_errors
     def predict_points(self, points: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Predict the score at points of the cube, of shape (n_points, n_dims); see `predict`."""
         model = self.model()

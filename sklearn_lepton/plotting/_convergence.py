@@ -6,6 +6,7 @@ from typing import Any, Self
 import numpy as np
 
 from sklearn_lepton._dimension import FloatArray
+from sklearn_lepton._floats import ignore_float_errors
 from sklearn_lepton._source import end_seconds, read_source, score_error
 from sklearn_lepton.plotting._axes import (
     BLUE,
@@ -102,6 +103,7 @@ class ConvergenceDisplay:
         self.score_name = score_name
 
     @classmethod
+    @ignore_float_errors
     def from_search(cls, search: Any, *, space: Any = None) -> Self:
         """Read what is drawn from a search.
 
@@ -130,6 +132,7 @@ class ConvergenceDisplay:
             score_name=source.score_name,
         )
 
+    @ignore_float_errors
     def plot(self, ax: Any = None, *, x: str = "trial") -> Self:
         """Draw it.
 
@@ -169,6 +172,7 @@ class ConvergenceDisplay:
         ax.legend(loc="lower right", fontsize="small", framealpha=0.8, edgecolor="none")
         return self
 
+    @ignore_float_errors
     def curve(self, x: str = "trial") -> tuple[FloatArray, FloatArray, FloatArray]:
         """Return the best score from the first that there is to the end.
 
@@ -290,6 +294,7 @@ class ComparisonDisplay:
         self.score_name = score_name
 
     @classmethod
+    @ignore_float_errors
     def from_searches(cls, searches: Mapping[str, Any], *, space: Any = None) -> Self:
         """Read what is drawn from several searches.
 
@@ -314,6 +319,7 @@ class ComparisonDisplay:
         names = {display.score_name for display in displays.values()}
         return cls(displays=displays, score_name=names.pop() if len(names) == 1 else "score")
 
+    @ignore_float_errors
     def plot(self, ax: Any = None, *, x: str = "trial") -> Self:
         """Draw it.
 

@@ -5,6 +5,7 @@ from typing import Any, Self
 import numpy as np
 
 from sklearn_lepton._dimension import FloatArray
+from sklearn_lepton._floats import ignore_float_errors
 from sklearn_lepton._source import read_source
 from sklearn_lepton.plotting._axes import COLOUR_MAP, ORANGE, one_axes, score_limits, short
 from sklearn_lepton.plotting._scale import Scale, chosen_scales
@@ -71,6 +72,7 @@ class ParallelCoordinatesDisplay:
         self.score_name = score_name
 
     @classmethod
+    @ignore_float_errors
     def from_search(
         cls,
         search: Any,
@@ -114,6 +116,7 @@ class ParallelCoordinatesDisplay:
             score_name=source.score_name,
         )
 
+    @ignore_float_errors
     def plot(self, ax: Any = None) -> Self:
         """Draw it.
 

@@ -5,6 +5,7 @@ from typing import Any, Self
 import numpy as np
 
 from sklearn_lepton._dimension import FloatArray
+from sklearn_lepton._floats import ignore_float_errors
 from sklearn_lepton._source import read_source
 from sklearn_lepton._trial import Trial
 from sklearn_lepton.plotting._axes import (
@@ -91,6 +92,7 @@ class SwarmDisplay:
         self.best = best
 
     @classmethod
+    @ignore_float_errors
     def from_search(cls, search: Any, *, parameters: Any = None, space: Any = None) -> Self:
         """Read what is drawn from a search.
 
@@ -131,6 +133,7 @@ class SwarmDisplay:
             best=source.best_row,
         )
 
+    @ignore_float_errors
     def plot(self, ax: Any = None, *, n_last: int | None = None) -> Self:
         """Draw it.
 
@@ -295,6 +298,7 @@ class LineageDisplay:
         self.score_name = score_name
 
     @classmethod
+    @ignore_float_errors
     def from_search(cls, search: Any, *, space: Any = None) -> Self:
         """Read what is drawn from a search.
 
@@ -343,6 +347,7 @@ class LineageDisplay:
             score_name=source.score_name,
         )
 
+    @ignore_float_errors
     def plot(self, ax: Any = None) -> Self:
         """Draw it.
 

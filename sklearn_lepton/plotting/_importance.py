@@ -5,6 +5,7 @@ from typing import Any, Self
 import numpy as np
 
 from sklearn_lepton._dimension import FloatArray
+from sklearn_lepton._floats import ignore_float_errors
 from sklearn_lepton.importance import parameter_importance
 from sklearn_lepton.plotting._axes import AMBER, BLUE, clear, one_axes, short
 
@@ -65,6 +66,7 @@ class ImportanceDisplay:
         self.interactions_std = interactions_std
 
     @classmethod
+    @ignore_float_errors
     def from_search(cls, search: Any, *, space: Any = None, **options: Any) -> Self:
         """Compute the shares from the trials of a search.
 
@@ -91,6 +93,7 @@ class ImportanceDisplay:
             interactions_std=found.interactions_std,
         )
 
+    @ignore_float_errors
     def plot(self, ax: Any = None, *, max_bars: int = 15, least: float = 0.01) -> Self:
         """Draw a bar for each parameter and for each pair that matters.
 

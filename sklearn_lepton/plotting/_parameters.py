@@ -5,6 +5,7 @@ from typing import Any, Self
 import numpy as np
 
 from sklearn_lepton._dimension import FloatArray
+from sklearn_lepton._floats import ignore_float_errors
 from sklearn_lepton._source import read_source
 from sklearn_lepton.plotting._axes import (
     AMBER,
@@ -102,6 +103,7 @@ class ParameterDisplay:
         self.score_name = score_name
 
     @classmethod
+    @ignore_float_errors
     def from_search(
         cls,
         search: Any,
@@ -155,6 +157,7 @@ class ParameterDisplay:
             score_name=source.score_name,
         )
 
+    @ignore_float_errors
     def plot(self, ax: Any = None) -> Self:
         """Draw one picture a parameter.
 
@@ -292,6 +295,7 @@ class MapDisplay:
         self.score_name = score_name
 
     @classmethod
+    @ignore_float_errors
     def from_search(cls, search: Any, *, parameters: Any = None, space: Any = None) -> Self:
         """Ask the model of a search about pairs of parameters.
 
@@ -328,6 +332,7 @@ class MapDisplay:
             score_name=source.score_name,
         )
 
+    @ignore_float_errors
     def plot(self, ax: Any = None) -> Self:
         """Draw one map a pair, in a triangle if there are several.
 

@@ -5,6 +5,7 @@ from typing import Any, Self
 import numpy as np
 
 from sklearn_lepton._dimension import FloatArray
+from sklearn_lepton._floats import ignore_float_errors
 from sklearn_lepton._source import fit_spans, read_source
 from sklearn_lepton.plotting._axes import AMBER, BLUE, ORANGE, SKY, clear, one_axes
 
@@ -81,6 +82,7 @@ class TimelineDisplay:
         self.busy = min(busy / lasted, 1.0) if lasted else 0.0
 
     @classmethod
+    @ignore_float_errors
     def from_search(cls, search: Any, *, space: Any = None) -> Self:
         """Read what is drawn from a search.
 
@@ -125,6 +127,7 @@ class TimelineDisplay:
             cuts=cuts,
         )
 
+    @ignore_float_errors
     def plot(self, ax: Any = None) -> Self:
         """Draw it.
 

@@ -10,6 +10,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+from sklearn_lepton._floats import ignore_float_errors
 from sklearn_lepton._html import code, escape, say, space_table, table
 from sklearn_lepton._trial import Trial
 from sklearn_lepton.report._advice import Note, budget, doubts, ideas
@@ -46,6 +47,7 @@ _NO_SCRIPT = (
 )
 
 
+@ignore_float_errors
 def write_report(
     search: Any, path: str | os.PathLike[str], *, space: Any = None, title: str | None = None
 ) -> Path:
