@@ -2,7 +2,6 @@
 
 import copy
 import time
-import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -11,16 +10,19 @@ from scipy.sparse import issparse
 from sklearn import get_config
 from sklearn.base import clone
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
-from sklearn.exceptions import ConvergenceWarning, NotFittedError
+from sklearn.exceptions import NotFittedError
 from sklearn.utils.metaestimators import available_if
 
 from sklearn_lepton._arrays import as_array, shape_of
 from sklearn_lepton._choice import candidates, plain_standard_error, score_of, standard_error
 from sklearn_lepton._columns import Columns, is_missing, read_columns
+from sklearn_lepton._convergence import QuietFits, hidden_convergence_warnings
+from sklearn_lepton._fits import RunningFit
 from sklearn_lepton._frozen import thaw
 from sklearn_lepton._portfolio import Portfolio, average, make_portfolio, make_splits
 from sklearn_lepton._task import check_scored, read_target, read_task
 from sklearn_lepton._trial import Trial
+from sklearn_lepton._typing import FitAid, Workers
 from sklearn_lepton._values import count_rows
 from sklearn_lepton.space import Space
 
@@ -116,9 +118,7 @@ class ModelsMixin:
         y = read_target(y)
         inner, params = _resolve(search, X, y, params)
         try:
-            with warnings.catch_warnings():
-                # Of models that the user did not ask for.
-                warnings.simplefilter("ignore", ConvergenceWarning)
+            with hidden_convergence_warnings():  # also of the refit
                 super(ModelsMixin, inner).fit(X, y, **params)  # type: ignore[misc]
                 if inner._averages:  # noqa: SLF001
                     inner._average(X, y)  # noqa: SLF001
@@ -126,6 +126,11 @@ class ModelsMixin:
             self.__dict__.clear()
             self.__dict__.update(vars(inner) | own)
         return self
+
+    def _make_aids(self, running: RunningFit, space: Space, workers: Workers) -> list[FitAid]:
+        """Make what changes each fit: those of models that the user did not choose are quiet."""
+        aids: list[FitAid] = super()._make_aids(running, space, workers)  # type: ignore[misc]
+        return aids if self._portfolio is None else [*aids, QuietFits()]
 
     def _must_end_in_time(self) -> bool:
         """Say whether fits run in a process that can be ended: to start one costs seconds."""

@@ -228,16 +228,23 @@ class MLflowLogger:
         -------
         info : ModelInfo
             What MLflow returns.
+
+        Notes
+        -----
+        MLflow logs models to the tracking URI of the process. If `tracking_uri` is another one,
+        it is set for the length of this call, in which no other thread should log.
         """
         mlflow = _mlflow()
         before = mlflow.get_tracking_uri()
-        if self._tracking_uri is not None:
+        is_other = self._tracking_uri is not None and self._tracking_uri != before
+        if is_other:
             mlflow.set_tracking_uri(self._tracking_uri)
         try:
             with mlflow.start_run(run_id=self.run_id_, nested=mlflow.active_run() is not None):
                 return mlflow.sklearn.log_model(search.best_estimator_, name="model", **params)
         finally:
-            mlflow.set_tracking_uri(before)
+            if is_other:
+                mlflow.set_tracking_uri(before)
 
     def _open(self, search: Any) -> None:
         mlflow = _mlflow()
