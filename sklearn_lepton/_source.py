@@ -14,7 +14,7 @@ from sklearn_lepton._frozen import thaw
 from sklearn_lepton._journal import Journal
 from sklearn_lepton._replay import Replay, read_space, read_study
 from sklearn_lepton._trial import Trial
-from sklearn_lepton._values import alike, plain, same
+from sklearn_lepton._values import alike, is_unlimited, plain, same
 from sklearn_lepton.optimizers._base import Optimizer
 from sklearn_lepton.optimizers._bayes import BayesOptimizer
 from sklearn_lepton.optimizers._model import ModelOptimizer
@@ -193,7 +193,8 @@ def _untuned(search: Any, trials: Sequence[Trial]) -> int | None:
         return None
     own, first = search.estimator.get_params(), trials[0]
     is_own = all(
-        name in own and (alike(own[name], value) or same(own[name], value))
+        name in own
+        and (alike(own[name], value) or same(own[name], value) or is_unlimited(name, own[name]))
         for name, value in thaw(first.params).items()
     )
     return first.number if is_own else None

@@ -165,6 +165,14 @@ def alike(left: Any, right: Any) -> bool:
     return type(left) is type(right) and hasattr(left, "get_params") and repr(left) == repr(right)
 
 
+def is_unlimited(name: str, value: Any) -> bool:
+    """Return whether a parameter leaves the number of iterations open, as `max_iter` of `SVC`.
+
+    A built-in space may set a limit in its place.
+    """
+    return name.rpartition("__")[2] == "max_iter" and same(value, -1)
+
+
 def distinct(values: Iterable[Any]) -> list[Any]:
     """Drop repeated values, keeping the first of each; unhashable ones only where identical."""
     kept: list[Any] = []

@@ -17,7 +17,7 @@ from sklearn_lepton._floats import ignore_float_errors
 from sklearn_lepton._spaces import _linear, _others, _structures, _transformers, _trees
 from sklearn_lepton._spaces._columns import after, of_columns
 from sklearn_lepton._spaces._data import Branch, Data, Entry
-from sklearn_lepton._values import is_finite, is_real, is_whole, same
+from sklearn_lepton._values import is_finite, is_real, is_unlimited, is_whole, same
 
 __all__ = ["default_space"]
 
@@ -237,7 +237,10 @@ _CLOSED = {"BaseSearchCV", "FrozenEstimator"}
 def _include(branches: list[Branch], data: Data) -> list[Branch]:
     """Widen a space so that what the user has set lies in it, too."""
     entries = [{name: _dimension(value) for name, value in b.items()} for b in branches]
-    names = {name for branch in entries for name in branch if name in data.params}
+    names = {n for branch in entries for n in branch if n in data.params}
+    open_ended = {n for n in names if is_unlimited(n, data.params[n])}
+    limits = {n: b[n] for b in entries for n in open_ended & b.keys()}
+    names -= open_ended
     current = {name: data.params[name] for name in names}
     if all(same(current[name], data.defaults.get(name, current[name])) for name in names):
         return entries  # the tables hold the defaults
@@ -264,12 +267,18 @@ def _include(branches: list[Branch], data: Data) -> list[Branch]:
     shared = set(entries[0]).intersection(*entries) - fixed
     free = {n: entries[0][n] for n in entries[0] if n in shared & names}
     held = {n: dim for n, dim in free.items() if _holds(dim, current[n])}
-    return [*entries, {n: Categorical([current[n]]) for n in sorted(names)} | held]
+    return [*entries, {n: Categorical([current[n]]) for n in sorted(names)} | held | limits]
 
 
 def _lacks(branch: Branch, params: Mapping[str, Any]) -> set[str]:
     """Return the parameters whose values lie outside a branch."""
-    return {n for n, dim in branch.items() if n in params and not _holds(dim, params[n])}
+    return {
+        name
+        for name, dimension in branch.items()
+        if name in params
+        and not is_unlimited(name, params[name])
+        and not _holds(dimension, params[name])
+    }
 
 
 def _dimension(values: Any) -> Dimension:

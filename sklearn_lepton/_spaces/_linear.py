@@ -61,39 +61,55 @@ def _perceptron(data: Data) -> list[Branch]:
     ]
 
 
-def _gamma(data: Data) -> Any:
-    value = 1.0 / (data.n_columns * data.variance)
-    return around("scale", value, 1e-3, 1e2)
+# LIBSVM's own limit is 100 iterations a row, or 10 million; scikit-learn's copy has none.
+_ITERATIONS_A_ROW, _MIN_ITERATIONS = 100, 10_000
+
+
+def _iterations(data: Data) -> Branch:
+    """Return the limit on the iterations of LIBSVM, unless the user has set one."""
+    limit = max(_MIN_ITERATIONS, _ITERATIONS_A_ROW * data.n_rows)
+    return {"max_iter": [limit]} if data.has("max_iter", -1) else {}
+
+
+def _gamma(data: Data, low: float = 1e-3, high: float = 1e2) -> Any:
+    return around("scale", 1.0 / (data.n_columns * data.variance), low, high)
 
 
 def _kernels(shared: Branch, data: Data, linear: Branch | None = None) -> Branch | list[Branch]:
-    """Return a branch for each kernel; of a kernel that is none of these only what it shares."""
+    """Return a branch for each kernel; of a kernel that is none of these only what it shares.
+
+    RBF kernels are bounded by 1 and converge. The others grow with the data, the polynomial one as
+    ``gamma ** degree``: its `gamma` ends earlier, and the number of iterations has a limit.
+    """
+    limit = _iterations(data)
     if not data.has("kernel", "rbf", "poly", "linear", "sigmoid"):
-        return shared
-    gamma = _gamma(data)
+        return shared | limit
     return [
-        {**shared, "kernel": ["rbf"], "gamma": gamma},
+        {**shared, "kernel": ["rbf"], "gamma": _gamma(data)},
         {
             **shared,
+            **limit,
             "kernel": ["poly"],
-            "gamma": gamma,
+            "gamma": _gamma(data, 1e-2, 5.0),
             "degree": Integer(2, 4),
             "coef0": Real(0.0, 1.0),
         },
-        {**shared, **(linear or {}), "kernel": ["linear"]},
+        {**shared, **limit, **(linear or {}), "kernel": ["linear"]},
     ]
 
 
+def _linear_C(data: Data) -> Branch:
+    """Return weights of errors for a kernel that grows with the variance of the features."""
+    return {"C": log(1e-3 / data.variance, 10.0 / data.variance)}
+
+
 def _svc(data: Data) -> Branch | list[Branch]:
-    # Where features are not scaled, a linear machine with a large C takes for ever.
-    linear = log(1e-3 / data.variance, 10.0 / data.variance)
-    shared = {"C": log(1e-2, 1e3), **class_weights(data)}
-    return _kernels(shared, data, {"C": linear})
+    return _kernels({"C": log(1e-2, 1e3), **class_weights(data)}, data, _linear_C(data))
 
 
 def _svr(data: Data) -> Branch | list[Branch]:
     shared = {"C": log(1e-2, 1e3), "epsilon": log(1e-3, 1.0)}
-    return _kernels(shared, data, {"C": log(1e-3 / data.variance, 10.0 / data.variance)})
+    return _kernels(shared, data, _linear_C(data))
 
 
 def _nu_svc(data: Data) -> Branch | list[Branch]:
@@ -103,8 +119,7 @@ def _nu_svc(data: Data) -> Branch | list[Branch]:
 
 
 def _nu_svr(data: Data) -> Branch | list[Branch]:
-    shared = {"C": log(1e-2, 1e3), "nu": Real(0.05, 1.0)}
-    return _kernels(shared, data, {"C": log(1e-3 / data.variance, 10.0 / data.variance)})
+    return _kernels({"C": log(1e-2, 1e2), "nu": Real(0.05, 1.0)}, data, _linear_C(data))
 
 
 def _linear_svc(data: Data) -> Branch | list[Branch]:
