@@ -242,6 +242,11 @@ bench-choice: $(VENV)/.stamp-bench  ## Score what refit="1se" and final_splits c
 bench-spaces: $(VENV)/.stamp-bench  ## Compare built-in spaces with those of peers (hours; goes on where it was)
 	$(PY) benchmarks/spaces.py run
 	$(PY) benchmarks/spaces.py report
+.PHONY: bench-fit-times
+bench-fit-times: $(VENV)/.stamp-test  ## Time random settings of each built-in space (goes on where it was)
+	$(PY) benchmarks/fit_times.py run
+	$(PY) benchmarks/fit_times.py report --json benchmarks/fit_times.json
+
 .PHONY: bench-false-alarms
 bench-false-alarms: $(VENV)/.stamp-base  ## Count how often tuning seems to help where it cannot
 	$(PY) benchmarks/false_alarms.py --json benchmarks/false_alarms.json

@@ -61,8 +61,9 @@ def _perceptron(data: Data) -> list[Branch]:
     ]
 
 
-# LIBSVM's own limit is 100 iterations a row, or 10 million; scikit-learn's copy has none.
+# LIBSVM stops after 100 iterations a row, 10 million at least; scikit-learn's copy of it never.
 _ITERATIONS_A_ROW, _MIN_ITERATIONS = 100, 10_000
+_POLYNOMIAL = (1e-2, 5.0)  # multiples of "scale" for `gamma`, which the kernel raises to a power
 
 
 def _iterations(data: Data) -> Branch:
@@ -90,7 +91,7 @@ def _kernels(shared: Branch, data: Data, linear: Branch | None = None) -> Branch
             **shared,
             **limit,
             "kernel": ["poly"],
-            "gamma": _gamma(data, 1e-2, 5.0),
+            "gamma": _gamma(data, *_POLYNOMIAL),
             "degree": Integer(2, 4),
             "coef0": Real(0.0, 1.0),
         },
@@ -98,18 +99,18 @@ def _kernels(shared: Branch, data: Data, linear: Branch | None = None) -> Branch
     ]
 
 
-def _linear_C(data: Data) -> Branch:
+def _errors_weight(data: Data) -> Branch:
     """Return weights of errors for a kernel that grows with the variance of the features."""
     return {"C": log(1e-3 / data.variance, 10.0 / data.variance)}
 
 
 def _svc(data: Data) -> Branch | list[Branch]:
-    return _kernels({"C": log(1e-2, 1e3), **class_weights(data)}, data, _linear_C(data))
+    return _kernels({"C": log(1e-2, 1e3), **class_weights(data)}, data, _errors_weight(data))
 
 
 def _svr(data: Data) -> Branch | list[Branch]:
     shared = {"C": log(1e-2, 1e3), "epsilon": log(1e-3, 1.0)}
-    return _kernels(shared, data, _linear_C(data))
+    return _kernels(shared, data, _errors_weight(data))
 
 
 def _nu_svc(data: Data) -> Branch | list[Branch]:
@@ -119,7 +120,16 @@ def _nu_svc(data: Data) -> Branch | list[Branch]:
 
 
 def _nu_svr(data: Data) -> Branch | list[Branch]:
-    return _kernels({"C": log(1e-2, 1e2), "nu": Real(0.05, 1.0)}, data, _linear_C(data))
+    return _kernels({"C": log(1e-2, 1e2), "nu": Real(0.05, 1.0)}, data, _errors_weight(data))
+
+
+def _one_class(data: Data) -> Branch:
+    space: Branch = {"nu": log(0.01, 0.9)}
+    if data.has("kernel", "rbf", "sigmoid"):
+        space["gamma"] = _gamma(data)
+    elif data.has("kernel", "poly"):
+        space["gamma"] = _gamma(data, *_POLYNOMIAL)
+    return space if data.has("kernel", "rbf") else space | _iterations(data)
 
 
 def _linear_svc(data: Data) -> Branch | list[Branch]:
@@ -219,11 +229,7 @@ TABLE: dict[str, Entry] = {
     "sklearn.SVR": _svr,
     "sklearn.NuSVC": _nu_svc,
     "sklearn.NuSVR": _nu_svr,
-    "sklearn.OneClassSVM": lambda data: (
-        {"nu": log(0.01, 0.9), "gamma": _gamma(data)}
-        if data.has("kernel", "rbf", "poly", "sigmoid")
-        else {"nu": log(0.01, 0.9)}
-    ),
+    "sklearn.OneClassSVM": _one_class,
     "sklearn.LinearSVC": _linear_svc,
     "sklearn.LinearSVR": _linear_svr,
     "sklearn.KernelRidge": _kernel_ridge,

@@ -8,9 +8,11 @@ from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from sklearn.svm import SVC
 from sklearn.tree import DecisionTreeClassifier
 
 from sklearn_lepton import Space, default_space
+from sklearn_lepton._source import read_source
 from sklearn_lepton.exceptions import JournalMismatchError, SpaceExhaustedWarning
 
 NEIGHBOURS = make_pipeline(StandardScaler(), KNeighborsClassifier())
@@ -93,3 +95,9 @@ def test_a_warm_start_keeps_the_space(search_class, blobs):
     space = search.fit(*blobs).space_
     assert len(search.fit(*blobs).trials_) == 8
     assert search.space_ == space
+
+
+def test_a_limit_of_iterations_leaves_the_untuned_estimator_what_it_is(search_class, blobs):
+    search = search_class(SVC(kernel="linear"), n_iter=2, cv=2, random_state=0).fit(*blobs)
+    assert search.trials_[0].params == {"C": 1.0, "max_iter": 10_000, "kernel": "linear"}
+    assert read_source(search).untuned == 0

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import space_subjects
 from scipy.sparse import bsr_matrix, coo_matrix
-from sklearn.base import BaseEstimator, clone
+from sklearn.base import BaseEstimator, clone, is_regressor
 from sklearn.cluster import AgglomerativeClustering
 from sklearn.compose import (
     ColumnTransformer,
@@ -16,6 +16,7 @@ from sklearn.compose import (
     make_column_selector,
     make_column_transformer,
 )
+from sklearn.datasets import load_diabetes
 from sklearn.decomposition import PCA, KernelPCA, TruncatedSVD
 from sklearn.ensemble import (
     BaggingClassifier,
@@ -23,6 +24,7 @@ from sklearn.ensemble import (
     StackingClassifier,
     VotingClassifier,
 )
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.feature_extraction.text import HashingVectorizer, TfidfVectorizer
 from sklearn.feature_selection import SelectFromModel
 from sklearn.linear_model import LogisticRegression, Ridge, RidgeClassifier, SGDClassifier
@@ -34,9 +36,10 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline, make_union
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
-from sklearn.svm import SVC, LinearSVC
+from sklearn.svm import SVC, SVR, LinearSVC, NuSVC, NuSVR
 
 from sklearn_lepton import BayesSearchCV, Space, default_space
+from sklearn_lepton._values import is_unlimited
 
 
 def samples(space, n, seed=0):
@@ -56,9 +59,17 @@ def check_samples(name, n_samples, **shape):
 
 
 def holds(space, params):
+    """Return whether a branch has a configuration, but for limits that a space may set."""
     for branch in space.branches:
         try:
-            space.to_point({name: params[name] for name in branch})
+            space.to_point(
+                {
+                    name: space.dimensions[column].from_unit(0.5)
+                    if is_unlimited(name, params[name])
+                    else params[name]
+                    for name, column in branch.items()
+                }
+            )
         except ValueError:
             continue
         else:
@@ -345,6 +356,34 @@ def test_gamma_goes_around_what_scale_means():
     inside = default_space(make_pipeline(StandardScaler(), SVC()), X, np.arange(50) % 2)
     around = inside[0]["svc__gamma"].categories[place - 1 : place + 2 : 2]
     assert np.sqrt(np.prod(around)) == pytest.approx(1 / 4, rel=0.05)
+
+
+# On 442 rows these took up to many minutes where the median is 5 ms.
+@pytest.mark.parametrize("is_scaled", [True, False])
+@pytest.mark.parametrize("kind", [SVC, NuSVC, SVR, NuSVR])
+def test_no_kernel_that_grows_with_the_data_iterates_without_limit(kind, is_scaled):
+    X, y = load_diabetes(return_X_y=True, scaled=False)
+    X = StandardScaler().fit_transform(X) if is_scaled else X
+    y = y if is_regressor(kind()) else y > np.median(y)
+    space = Space(default_space(kind(), X, y))
+    branches = [{n: space.dimensions[c] for n, c in branch.items()} for branch in space.branches]
+    grows = [branch for branch in branches if branch["kernel"].categories != ["rbf"]]
+    assert [branch["max_iter"].categories for branch in grows] == [[44200], [44200]]
+    for branch in grows:
+        hardest = {name: d.from_unit(0.0 if name == "nu" else 1.0) for name, d in branch.items()}
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            fitted = kind(**hardest).fit(X[:220], y[:220])
+        assert np.max(fitted.n_iter_) <= 44200
+
+
+@pytest.mark.parametrize("kernel", ["rbf", "poly", "linear", "sigmoid", "precomputed"])
+def test_a_limit_stands_for_no_limit_and_gives_way_to_one_of_the_user(kernel):
+    branches = default_space(SVC(kernel=kernel))
+    own = branches if kernel == "precomputed" else branches[0]
+    assert ("max_iter" in own) == (kernel != "rbf")
+    own_limit = default_space(SVC(kernel=kernel, max_iter=77))
+    assert "max_iter" not in Space(own_limit).names
 
 
 def test_max_features_stand_in_the_order_of_what_they_mean():
