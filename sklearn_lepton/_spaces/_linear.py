@@ -89,13 +89,13 @@ def _kernels(shared: Branch, data: Data, linear: Branch | None = None) -> Branch
         {**shared, "kernel": ["rbf"], "gamma": _gamma(data)},
         {
             **shared,
-            **limit,
             "kernel": ["poly"],
             "gamma": _gamma(data, *_POLYNOMIAL),
             "degree": Integer(2, 4),
             "coef0": Real(0.0, 1.0),
+            **limit,
         },
-        {**shared, **limit, **(linear or {}), "kernel": ["linear"]},
+        {**shared, **(linear or {}), "kernel": ["linear"], **limit},
     ]
 
 
