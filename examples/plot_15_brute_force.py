@@ -82,7 +82,7 @@ for name, color in zip(names, ["gray", "black", "tab:green", "tab:red", "tab:blu
     values = [-trial.score - least for trial in results[name].trials_]
     ax.plot(np.arange(1, len(values) + 1), np.minimum.accumulate(values), color=color, label=name)
 ax.axhline(grid.best_value_ - least, color="gray", ls=":", label="grid of 441")
-ax.set(title="best so far", xlabel="trials", ylabel="error above the least", yscale="log")
+ax.set(title="best so far", xlabel="number of trials", ylabel="error above the least", yscale="log")
 ax.legend(fontsize="small", ncols=2, loc="upper right")
 ax.set_ylim(top=200)
 plt.show()

@@ -92,13 +92,16 @@ print(pd.Series(scores).groupby(names).agg(["size", "max"]).round(3))
 # trials where they pay.
 
 figure, axes = plt.subplots(figsize=(8, 4), layout="constrained")
-numbers = np.arange(1, len(scores) + 1)
+numbers = np.arange(len(scores))
 for name in dict.fromkeys(names):
     of_model = [other == name for other in names]
     axes.plot(numbers[of_model], scores[of_model], "o", label=name)
 axes.step(numbers, np.maximum.accumulate(scores), where="post", color="black", label="best so far")
 axes.set(
-    xlabel="trials", ylabel="R² over 5 splits", ylim=(0, None), title="One search, three models"
+    xlabel="trial number",
+    ylabel="R² over 5 splits",
+    ylim=(0, None),
+    title="One search, three models",
 )
 figure.legend(loc="outside lower center", ncols=4)
 plt.show()

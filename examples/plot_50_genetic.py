@@ -103,7 +103,7 @@ for operator, (marker, color) in styles.items():
             rows, heights[rows], 60, color, marker=marker, ec="black", zorder=4, label=operator
         )
 axis.scatter(best, scores[best], 300, "gold", marker="*", ec="black", zorder=5, label="best")
-axis.set(xlabel="trial", ylabel="R² over 5 splits")
+axis.set(xlabel="trial number", ylabel="R² over 5 splits")
 axis.set_title(f"Trial {best}, {scores[best]:.4f}, and its {len(family) - 1} ancestors")
 figure.legend(loc="outside lower center", ncols=7, frameon=False)
 

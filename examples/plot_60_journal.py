@@ -108,7 +108,7 @@ axis.axvline(pause - 0.5, color="black", lw=1, ls="--")
 axis.annotate(
     "killed here", (pause - 0.5, min(t.score for t in trials)), (6, 0), textcoords="offset points"
 )
-axis.set(xlabel="trial", ylabel="mean ROC AUC", xticks=range(0, len(trials), 2))
+axis.set(xlabel="trial number", ylabel="mean ROC AUC", xticks=range(0, len(trials), 2))
 axis.legend(loc="lower right")
 plt.show()
 folder.cleanup()

@@ -125,6 +125,8 @@ def _convergence(trials: Sequence[Trial]) -> str:
     low = max(scores[0], 2 * scores[len(scores) // 4] - scores[-1])
     high = scores[-1]
 
+    n_below = sum(score < low for score in scores)
+
     def place(number: int, score: float) -> tuple[float, float]:
         share = (max(score, low) - low) / (high - low) if high > low else 0.5
         x = _EDGE + (_WIDTH - 2 * _EDGE) * number / max(last, 1)
@@ -133,20 +135,23 @@ def _convergence(trials: Sequence[Trial]) -> str:
     dots, steps, best = list[str](), list[str](), -math.inf
     for trial in by_number:
         x, y = place(trial.number, score_of(trial))
-        dots.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="2.2"/>')
+        is_below = score_of(trial) < low
+        triangle = f'<path d="M{x - 3:.1f} {y - 2:.1f}h6l-3 5z"/>'
+        dots.append(triangle if is_below else f'<circle cx="{x:.1f}" cy="{y:.1f}" r="2.2"/>')
         if score_of(trial) > best:
             best = score_of(trial)
             steps.append(f"M{x:.1f} {y:.1f}" if not steps else f"H{x:.1f}V{y:.1f}")
     path = "".join(steps) + f"H{place(last, high)[0]:.1f}"
     floor = _HEIGHT - 1
+    below = f", {n_below} below" if n_below else ""
     return (
         f'<figure><svg width="{_WIDTH}" height="{_HEIGHT}" viewBox="0 0 {_WIDTH} {_HEIGHT}" '
         f'role="img" aria-label="Best score after each trial">'
         f'<path d="M0 {floor}H{_WIDTH}" stroke="currentColor" stroke-opacity="0.4"/>'
         f'<g fill="currentColor" fill-opacity="0.4">{"".join(dots)}</g>'
         f'<path d="{path}" fill="none" stroke="#2b8cbe" stroke-width="2"/></svg>'
-        f"<figcaption>score by trial, 0 to {last}, from {low:.4g} to {high:.4g}; line: best so far"
-        "</figcaption></figure>"
+        f"<figcaption>score by trial, 0 to {last}, from {low:.4g} to {high:.4g}{below}; "
+        "line: best so far</figcaption></figure>"
     )
 
 

@@ -20,6 +20,8 @@ from sklearn_lepton.optimizers._bayes import BayesOptimizer
 from sklearn_lepton.optimizers._model import ModelOptimizer
 from sklearn_lepton.space import Space
 
+_LONGEST_GAP = 60.0  # seconds without a fit; a longer one lies between two sessions
+
 
 @dataclass(frozen=True)
 class Source:
@@ -236,11 +238,65 @@ def _made(trials: Sequence[Trial], space: Space | None, **known: Any) -> Source:
     return Source(told, space, **known)
 
 
-def end_seconds(trials: Sequence[Trial]) -> np.ndarray[Any, np.dtype[np.float64]]:
+class Clock:
+    """The time of a search: seconds since its first fit began, long pauses cut out.
+
+    Parameters
+    ----------
+    spans : sequence of tuple (begin, end)
+        The fits, in seconds since the epoch.
+
+    Attributes
+    ----------
+    total : float
+        Seconds from the first begin to the last end, pauses included.
+    paused : float
+        Seconds in pauses: times longer than a minute in which no fit ran, as between two
+        sessions of a journal.
+    cuts : ndarray of shape (n_pauses,)
+        When the pauses begin, on this clock.
+    """
+
+    def __init__(self, spans: Sequence[tuple[float, float]]) -> None:
+        bounds = np.array(sorted(spans), dtype=float).reshape(len(spans), 2)
+        self._begins = bounds[:, 0]
+        latest = np.maximum.accumulate(bounds[:, 1])
+        pauses = np.maximum(bounds[1:, 0] - latest[:-1], 0.0)
+        pauses[pauses <= _LONGEST_GAP] = 0.0
+        self._shift = self._begins[:1].sum() + np.concatenate([[0.0], np.cumsum(pauses)])
+        self.total = float(latest[-1] - bounds[0, 0]) if len(spans) else 0.0
+        self.paused = float(pauses.sum())
+        self.cuts: FloatArray = self.at(bounds[1:, 0][pauses > 0])
+
+    def at(self, times: Any) -> FloatArray:
+        """Return times that lie within fits on this clock.
+
+        Parameters
+        ----------
+        times : array-like
+            In seconds since the epoch.
+
+        Returns
+        -------
+        seconds : ndarray
+        """
+        times = np.asarray(times, dtype=float)
+        before = np.searchsorted(self._begins, times, side="right") - 1
+        seconds: FloatArray = times - self._shift[before]
+        return seconds
+
+
+def clock_of(trials: Sequence[Trial]) -> Clock | None:
+    """Return the clock of a search; None unless all trials say when their fits ran."""
+    spans = [fit_spans(trial) for trial in trials]
+    return Clock([span[:2] for each in spans for span in each]) if spans and all(spans) else None
+
+
+def end_seconds(trials: Sequence[Trial]) -> FloatArray:
     """Return when each trial ended, in seconds since the first fit began.
 
-    Time in which no fit ran, as between two sessions of a journal, is left out. Where a fit does
-    not say when it began, fits count as run one after the other.
+    Pauses of more than a minute, as between two sessions of a journal, are left out. Where a fit
+    does not say when it began, fits count as run one after the other.
 
     Parameters
     ----------
@@ -250,17 +306,10 @@ def end_seconds(trials: Sequence[Trial]) -> np.ndarray[Any, np.dtype[np.float64]
     -------
     seconds : ndarray of shape (n_trials,)
     """
-    spans = [fit_spans(trial) for trial in trials]
-    if not trials or not all(spans):
+    clock = clock_of(trials)
+    if clock is None:
         return np.cumsum([trial.seconds for trial in trials], dtype=float)
-    bounds = np.array(sorted(span[:2] for each in spans for span in each))
-    latest = np.maximum.accumulate(bounds[:, 1])
-    gaps = np.maximum(bounds[1:, 0] - latest[:-1], 0.0)
-    idle = np.concatenate([[0.0], np.cumsum(gaps)])
-    ends = np.array([max(span[1] for span in each) for each in spans])
-    before = np.searchsorted(bounds[:, 0], ends, side="right") - 1
-    seconds: np.ndarray[Any, np.dtype[np.float64]] = ends - bounds[0, 0] - idle[before]
-    return seconds
+    return clock.at([max(end for _, end, _ in fit_spans(trial)) for trial in trials])
 
 
 def fit_spans(trial: Trial) -> list[tuple[float, float, int]]:

@@ -60,6 +60,8 @@ class TuneResult(ReportMixin):
     stop_reason_ : str or None
         Why it ended: "n_iter", "exhausted", "max_time", "n_iter_no_change", "target_value",
         "callback" or "interrupted"; None as long as it runs.
+    random_state : int, RandomState or None
+        As it was given to `tune`.
 
     Examples
     --------
@@ -72,6 +74,7 @@ class TuneResult(ReportMixin):
     """
 
     stop_reason_: str | None = None
+    random_state: Any = None
 
     def __init__(self, optimizer: Optimizer, *, minimize: bool) -> None:
         self.optimizer_ = optimizer
@@ -300,6 +303,7 @@ class _Tuning(BaseOptimizerSearchCV):
         workers = self._make_workers(Parallel(n_jobs=self.n_jobs))
         study = self._open(Space(self.param_distributions), amount, minimize=bool(minimize))
         result = TuneResult(study.optimizer, minimize=bool(minimize))
+        result.random_state = self.random_state
         self.callbacks = [_Callback(callback, result) for callback in self._own_callbacks()]
         if target_value is not None:
             target = TargetScore(_flipped(target_value, minimize))

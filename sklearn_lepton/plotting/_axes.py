@@ -142,6 +142,23 @@ def clear(*axes: Any) -> None:
         ax.spines[["top", "right"]].set_visible(False)
 
 
+def mark_edge(ax: Any, places: Any, **look: Any) -> None:
+    """Draw marks at the lower edge of axes, for trials without a score or with one below it.
+
+    Parameters
+    ----------
+    ax : matplotlib Axes
+    places : array-like
+        Where they stand on the horizontal axis; without any nothing is drawn.
+    **look : dict
+        For `scatter`.
+    """
+    if len(places):
+        heights = np.full(len(places), 0.015)
+        where: dict[str, Any] = {"transform": ax.get_xaxis_transform(), "clip_on": False}
+        ax.scatter(places, heights, **{"zorder": 3, **where, **look})
+
+
 def score_limits(scores: Any, *others: Any) -> tuple[float, float]:
     """Return limits of an axis of scores that hopeless ones do not stretch.
 

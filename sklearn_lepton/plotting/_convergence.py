@@ -15,12 +15,13 @@ from sklearn_lepton.plotting._axes import (
     GREY,
     ORANGE,
     clear,
+    mark_edge,
     one_axes,
     score_limits,
     short,
 )
 
-_UNITS = {"trial": "trial", "seconds": "seconds"}
+_UNITS = {"trial": "trial number", "seconds": "seconds"}
 
 
 class ConvergenceDisplay:
@@ -33,7 +34,8 @@ class ConvergenceDisplay:
     numbers : ndarray of int of shape (n_trials,)
         Those of the trials that have ended.
     seconds : ndarray of shape (n_trials,)
-        When each ended, in seconds since the first fit began; time in which no fit ran is left out.
+        When each ended, in seconds since the first fit began; pauses of more than a minute, as
+        between two sessions of a journal, are left out.
     scores : ndarray of shape (n_trials,)
         Their scores: of a pruned trial what is expected of it, of a failed one NaN.
     errors : ndarray of shape (n_trials,)
@@ -151,7 +153,7 @@ class ConvergenceDisplay:
         places, best, errors = self.curve(x)
         self.ax_, self.figure_ = ax, _ = one_axes(ax, (6.4, 4.0))
         low, high = score_limits(self.scores, (best - errors)[-1:], best + errors, self._untuned())
-        self._draw_trials(self.numbers + 1.0 if x == "trial" else self.seconds, low)
+        self._draw_trials(self._places(x), low)
         self.band_ = ax.fill_between(
             places,
             best - errors,
@@ -184,14 +186,14 @@ class ConvergenceDisplay:
         Returns
         -------
         places : ndarray of shape (n_places,)
-            Trials, counted from 1, or seconds.
+            Numbers of the trials, from 0, or seconds.
         best : ndarray of shape (n_places,)
         errors : ndarray of shape (n_places,)
             Standard errors of the best score.
         """
         if x not in _UNITS:
             raise ValueError(f"x must be 'trial' or 'seconds', got {x!r}.")
-        places = self.numbers + 1.0 if x == "trial" else self.seconds
+        places = self._places(x)
         order = np.argsort(places, kind="stable")
         best, errors = self._best(order)
         known = np.isfinite(best)
@@ -206,6 +208,10 @@ class ConvergenceDisplay:
         leader = np.maximum.accumulate(np.where(is_new, np.arange(len(best)), 0))
         known = np.isfinite(best)
         return np.where(known, best, np.nan), np.where(known, self.errors[order][leader], 0.0)
+
+    def _places(self, x: str) -> FloatArray:
+        """Return where the trials stand on the horizontal axis."""
+        return np.asarray(self.numbers, dtype=float) if x == "trial" else self.seconds
 
     def _untuned(self) -> FloatArray:
         return np.array([] if self.untuned_score is None else [self.untuned_score])
@@ -227,29 +233,9 @@ class ConvergenceDisplay:
             rows = mask & ~below
             if rows.any():
                 self.ax_.scatter(places[rows], self.scores[rows], label=label, zorder=2, **look)
-        edge = {"transform": self.ax_.get_xaxis_transform(), "clip_on": False, "zorder": 3}
-        if below.any():
-            self.ax_.scatter(
-                places[below],
-                np.zeros(below.sum()) + 0.015,
-                marker="v",
-                s=14,
-                color=GREY,
-                label="below",
-                **edge,
-            )
-        lost = ~known
-        if lost.any():
-            self.ax_.scatter(
-                places[lost],
-                np.zeros(lost.sum()) + 0.015,
-                marker="X",
-                s=26,
-                color=ORANGE,
-                lw=0,
-                label="failed",
-                **edge,
-            )
+        below_label = f"{below.sum()} below"
+        mark_edge(self.ax_, places[below], marker="v", s=14, color=GREY, label=below_label)
+        mark_edge(self.ax_, places[~known], marker="X", s=26, color=ORANGE, lw=0, label="failed")
 
 
 class ComparisonDisplay:

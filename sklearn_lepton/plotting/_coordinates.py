@@ -182,9 +182,11 @@ class ParallelCoordinatesDisplay:
         ax.set_yticks([])
         ax.spines[:].set_visible(False)
         ax.tick_params(axis="x", length=0)
-        self.figure_.colorbar(self.lines_, ax=ax, label=self.score_name, pad=0.01).solids.set_alpha(
-            1
+        extend = "min" if np.any(self.scores < low) else "neither"
+        bar = self.figure_.colorbar(
+            self.lines_, ax=ax, label=self.score_name, pad=0.01, extend=extend
         )
+        bar.solids.set_alpha(1)
         return self
 
     def _steps_aside(self) -> FloatArray:

@@ -18,6 +18,7 @@ from sklearn_lepton.plotting._axes import (
     PURPLE,
     SKY,
     clear,
+    mark_edge,
     one_axes,
     score_limits,
 )
@@ -363,15 +364,15 @@ class LineageDisplay:
         """
         self.ax_, self.figure_ = ax, _ = one_axes(ax, (7.2, 4.4))
         low, high = score_limits(self.scores)
-        floor = low + 0.02 * (high - low)
-        shown = np.where(np.isfinite(self.scores), np.maximum(self.scores, floor), floor)
+        shown = np.where(np.isfinite(self.scores), np.maximum(self.scores, low), low)
+        is_below = self.scores < low
         self._draw_edges(dict(zip(self.numbers.tolist(), shown.tolist(), strict=True)))
         kinds = np.array(self.operators, dtype=object)
         for kind in ("", *_OPERATORS):
-            rows = (kinds == kind) & np.isfinite(self.scores)
+            rows = (kinds == kind) & np.isfinite(self.scores) & ~is_below
             if rows.any():
                 ax.scatter(
-                    self.numbers[rows] + 1,
+                    self.numbers[rows],
                     shown[rows],
                     s=20,
                     color=_OPERATORS.get(kind, GREY),
@@ -380,21 +381,14 @@ class LineageDisplay:
                     label=kind or "first trials",
                     zorder=3,
                 )
-        failed = ~np.isfinite(self.scores)
-        if failed.any():
-            ax.scatter(
-                self.numbers[failed] + 1,
-                shown[failed],
-                s=26,
-                color=ORANGE,
-                marker="X",
-                lw=0,
-                label="failed",
-                zorder=3,
-            )
+        of_kind = [_OPERATORS.get(kind, GREY) for kind in kinds[is_below]]
+        below = {"s": 20, "color": of_kind, "lw": 0, "label": f"{is_below.sum()} below"}
+        mark_edge(ax, self.numbers[is_below], marker="v", **below)
+        failed = self.numbers[~np.isfinite(self.scores)]
+        mark_edge(ax, failed, marker="X", s=26, color=ORANGE, lw=0, label="failed")
         ax.plot([], [], color="black", lw=1.3, label="line of the best")
-        ax.set(xlabel="trial", ylabel=self.score_name, ylim=(low, high))
-        ax.set_xlim(0, float(self.numbers.max()) + 2)
+        ax.set(xlabel="trial number", ylabel=self.score_name, ylim=(low, high))
+        ax.set_xlim(-1, float(self.numbers.max()) + 1)
         ax.xaxis.get_major_locator().set_params(integer=True)
         ax.legend(
             frameon=False,
@@ -415,7 +409,7 @@ class LineageDisplay:
 
         for of_best in (False, True):
             lines = [
-                [(parent + 1, place[parent]), (child + 1, place[child])]
+                [(parent, place[parent]), (child, place[child])]
                 for parent, child in self.edges
                 if (child in self.ancestors) == of_best
             ]

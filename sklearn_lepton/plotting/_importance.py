@@ -9,6 +9,8 @@ from sklearn_lepton._floats import ignore_float_errors
 from sklearn_lepton.importance import parameter_importance
 from sklearn_lepton.plotting._axes import AMBER, BLUE, clear, one_axes, short
 
+WHISKER = 2.0  # standard deviations on each side, in all pictures of shares
+
 
 class ImportanceDisplay:
     """How much of the scores' variation parameters and pairs of them explain.
@@ -97,6 +99,8 @@ class ImportanceDisplay:
     def plot(self, ax: Any = None, *, max_bars: int = 15, least: float = 0.01) -> Self:
         """Draw a bar for each parameter and for each pair that matters.
 
+        Whiskers are two standard deviations of the share on each side.
+
         Parameters
         ----------
         ax : matplotlib Axes or None, default=None
@@ -122,14 +126,16 @@ class ImportanceDisplay:
             color=[AMBER if pair else BLUE for pair in are_pairs[shown]],
             height=0.7,
         )
-        lower = np.minimum(errors, shares)
-        upper = np.minimum(errors, 1.0 - shares)
+        lower = np.minimum(WHISKER * errors, shares)
+        upper = np.minimum(WHISKER * errors, 1.0 - shares)
         ax.errorbar(
             shares, places, xerr=[lower, upper], fmt="none", ecolor="0.2", elinewidth=1, capsize=2
         )
         ax.set_yticks(places, labels=labels)
         ax.set(
-            xlabel="share of the score's variance", xlim=(0, None), ylim=(len(labels) - 0.4, -0.6)
+            xlabel=f"share of the score's variance ± {WHISKER:g} standard deviations",
+            xlim=(0, None),
+            ylim=(len(labels) - 0.4, -0.6),
         )
         if any(are_pairs[shown]):
             from_each = {"alone": BLUE, "pair, beyond both alone": AMBER}

@@ -15,6 +15,7 @@ from sklearn_lepton.plotting._axes import (
     ORANGE,
     clear,
     many_axes,
+    mark_edge,
     score_limits,
 )
 from sklearn_lepton.plotting._model import map_of, marginals, slices
@@ -27,6 +28,7 @@ _MOST_MAPPED = 3
 _LEAST_SCORED = 4
 _STEPS = (0.7548777, 0.5698403)  # fill the plane evenly
 _MOST_COLUMNS = 5
+_LARGEST_LEVEL = 1e200  # matplotlib takes -1e250 for the end of an axis without one
 
 
 class ParameterDisplay:
@@ -161,6 +163,9 @@ class ParameterDisplay:
     def plot(self, ax: Any = None) -> Self:
         """Draw one picture a parameter.
 
+        Scores too low for the axis are triangles at its lower edge, with their number; failed
+        trials are crosses there.
+
         Parameters
         ----------
         ax : matplotlib Axes, array of Axes or None, default=None
@@ -207,13 +212,18 @@ class ParameterDisplay:
         else:
             ax.fill_between(grid, mean - half, mean + half, color=BLUE, alpha=0.2, lw=0)
             ax.plot(grid, mean, color=BLUE, lw=1.8, zorder=3)
-        shown = np.maximum(self.scores[scored], limits[0])
-        is_below = self.scores[scored] < limits[0]
+        shown = self.scores[scored]
+        is_below = shown < limits[0]
         dots = {"color": GREY, "linestyle": "none", "markeredgewidth": 0, "zorder": 2}
         ax.plot(places[~is_below], shown[~is_below], marker="o", markersize=3, **dots)
-        ax.plot(places[is_below], shown[is_below], marker="v", markersize=3.5, **dots)
+        mark_edge(ax, places[is_below], marker="v", s=14, color=GREY, lw=0)
+        if is_below.any():
+            note, corner = f"{is_below.sum()} below", {"fontsize": "x-small", "color": "0.35"}
+            ax.annotate(note, (0, 0), (3, 7), "axes fraction", "offset points", **corner)
+        if scale.labels is not None:
+            mark_edge(ax, grid[mean < limits[0]], marker="v", s=30, color=BLUE, lw=0)
         failed = self.values[row][known & ~np.isfinite(self.scores)]
-        ax.scatter(failed, np.full(len(failed), limits[0]), s=22, color=ORANGE, marker="X", lw=0)
+        mark_edge(ax, failed, marker="X", s=22, color=ORANGE, lw=0)
         if self.best is not None and scored[self.best]:
             ax.scatter(
                 self.values[row][self.best],
@@ -355,31 +365,34 @@ class MapDisplay:
         means = np.concatenate([held["mean"].ravel() for held in self.maps.values()])
         low, high = score_limits(means)
         levels = np.linspace(low, high, 22)
-        drawn: Any = None
+        drawn, is_cut = None, low > -_LARGEST_LEVEL and bool(np.any(means < low))
+        extend = "min" if is_cut else "neither"
         for row, column in np.ndindex(n_rows, n_rows):
             axes = self.axes_[row, column]
             if column > row:
                 axes.set_axis_off()
                 continue
-            drawn = self._draw(axes, (column, row + 1), levels)
+            drawn = self._draw(axes, (column, row + 1), levels, extend)
             self.scales[column].draw(axes, "x", with_label=row == n_rows - 1)
             self.scales[row + 1].draw(axes, "y", with_label=column == 0)
             axes.tick_params(labelbottom=row == n_rows - 1, labelleft=column == 0)
         places = self.axes_.ravel().tolist()
         self.figure_.colorbar(
             drawn,
+            extend=extend,
             ax=places if n_rows > 1 else places[0],
             label=f"{self.score_name}, expected",
             ticks=MaxNLocator(6),
         )
         return self
 
-    def _draw(self, ax: Any, pair: tuple[int, int], levels: FloatArray) -> Any:
+    def _draw(self, ax: Any, pair: tuple[int, int], levels: FloatArray, extend: str) -> Any:
         held = self.maps[pair]
         x, y = (self.scales[position] for position in pair)
-        mean = np.ma.masked_invalid(np.maximum(held["mean"], levels[0]))
+        least = levels[0] - (levels[1] - levels[0] if extend == "min" else 0.0)
+        mean = np.ma.masked_invalid(np.maximum(held["mean"], least))
         if x.labels is None and y.labels is None and min(mean.shape) > 1:
-            drawn = ax.contourf(held["x"], held["y"], mean, levels=levels, cmap=COLOUR_MAP)
+            drawn = ax.contourf(held["x"], held["y"], mean, levels, cmap=COLOUR_MAP, extend=extend)
         else:
             drawn = ax.pcolormesh(
                 _edges(held["x"], x),

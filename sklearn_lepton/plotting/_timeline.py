@@ -6,10 +6,8 @@ import numpy as np
 
 from sklearn_lepton._dimension import FloatArray
 from sklearn_lepton._floats import ignore_float_errors
-from sklearn_lepton._source import fit_spans, read_source
+from sklearn_lepton._source import Clock, fit_spans, read_source
 from sklearn_lepton.plotting._axes import AMBER, BLUE, ORANGE, SKY, clear, one_axes
-
-_LONGEST_GAP = 60.0  # seconds; a longer one lies between two sessions and is cut out
 
 
 class TimelineDisplay:
@@ -116,15 +114,15 @@ class TimelineDisplay:
             )
         fits.sort()
         begins, ends, workers, numbers, splits, statuses = zip(*fits, strict=True)
-        shown_begins, shown_ends, cuts = _without_pauses(np.array(begins), np.array(ends))
+        clock = Clock(list(zip(begins, ends, strict=True)))
         return cls(
-            begins=shown_begins,
-            ends=shown_ends,
+            begins=clock.at(begins),
+            ends=clock.at(ends),
             workers=np.array(workers, dtype=int),
             numbers=np.array(numbers, dtype=int),
             splits=np.array(splits, dtype=int),
             statuses=list(statuses),
-            cuts=cuts,
+            cuts=clock.cuts,
         )
 
     @ignore_float_errors
@@ -183,16 +181,3 @@ class TimelineDisplay:
 
 def _splits_run(rows: Any) -> list[int]:
     return [split for split, row in enumerate(rows) if row.get("start_time")]
-
-
-def _without_pauses(
-    begins: FloatArray, ends: FloatArray
-) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Count from the first begin, long pauses cut out; `begins` are ascending."""
-    latest = np.maximum.accumulate(ends)
-    pauses = np.maximum(begins[1:] - latest[:-1], 0.0)
-    pauses[pauses <= _LONGEST_GAP] = 0.0
-    before = np.concatenate([[0.0], np.cumsum(pauses)])
-    shift = begins[0] + before
-    cuts = (begins - shift)[1:][pauses > 0]
-    return begins - shift, ends - shift, cuts

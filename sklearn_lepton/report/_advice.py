@@ -9,7 +9,8 @@ from sklearn_lepton._choice import score_of
 from sklearn_lepton._html import code, say
 from sklearn_lepton._trial import Trial
 from sklearn_lepton.plotting._scale import Scale
-from sklearn_lepton.report._findings import Findings, failure_of, last_line, shares_of
+from sklearn_lepton.report._failures import failure_of, last_line, parameters_of_failure
+from sklearn_lepton.report._findings import Findings, shares_of
 from sklearn_lepton.space import Categorical, Integer, Real
 
 _EDGE = 0.02  # of a range
@@ -128,10 +129,23 @@ def _of_failures(findings: Findings) -> list[Note]:
     many = len(failed) >= _MANY_FAILED * len(trials)
     text = (
         f"{len(failed)} of {len(trials)} trials failed"
-        f"{': leave out of the space what cannot work' * many}. The most frequent error, "
+        f"{': leave out of the space what cannot work' * many}. "
+        f"{_shared_by_failures(findings, len(failed))}The most frequent error, "
         f"{count} time{'s' * (count > 1)}: {code(line[:300])}"
     )
     return [Note("warning" if many else "idea", text)]
+
+
+def _shared_by_failures(findings: Findings, n_failed: int) -> str:
+    """Say what failed trials share; nothing where they share nothing."""
+    pattern = findings.failure_pattern
+    if pattern is None:
+        return ""
+    who = "All of them" if pattern.n_failed == n_failed else f"{pattern.n_failed} of them"
+    conditions = " and ".join(condition.html for condition in pattern.conditions)
+    n_other = pattern.n_alike - pattern.n_failed
+    rest = f", as have {n_other} that did not fail so" if n_other else ", and no other trial has"
+    return f"{who} have {conditions}{rest}. "
 
 
 def _of_edges(findings: Findings, idle: set[str]) -> list[Note]:
@@ -200,7 +214,8 @@ def without_effect(findings: Findings) -> list[tuple[str, float]]:
     -------
     found : list of (name, most)
         Those whose share of the variance, interactions included, is consistent with 0, over the
-        whole space and with the worse half of the scores taken for equal.
+        whole space and with the worse half of the scores taken for equal. Parameters on which
+        failures depend are none of them.
     """
     if findings.importance is None or len(findings.ranked) < _LEAST_TRIALS:
         return []
@@ -215,6 +230,8 @@ def without_effect(findings: Findings) -> list[tuple[str, float]]:
             is_none = share <= 2 * error + 0.005 and share + 2 * error < _LITTLE
             most[name] = max(most.get(name, 0.0), share + 2 * error if is_none else 1.0)
     varied = {scale.name for scale in findings.scales}
+    # Importance is that of scores, which failed trials do not have.
+    varied -= parameters_of_failure(findings.trials, findings.source.space)
     return [(name, share) for name, share in most.items() if name in varied and share < _LITTLE]
 
 

@@ -12,7 +12,7 @@ import sklearn
 
 from sklearn_lepton._html import code, escape
 from sklearn_lepton._schema import is_value
-from sklearn_lepton._source import end_seconds
+from sklearn_lepton._source import clock_of
 from sklearn_lepton._values import value_from_json
 from sklearn_lepton.report._findings import Findings
 
@@ -44,18 +44,23 @@ def describe(findings: Findings) -> Rows:
     choice = _asked_for(search, "choice_")
     if choice:
         rows.append(("choice", "<br>".join(map(escape, str(choice).splitlines()))))
+    state = getattr(search, "random_state", None)
+    if state is not None:
+        rows.append(("random_state", code(_cut(repr(state)))))
     seed = findings.source.header.get("seed", getattr(known, "seed", None))
     if seed is not None:
-        rows.append(("seed", code(str(seed))))
+        drawn = f"drawn from {code('random_state')}: " * (not hasattr(search, "ask"))
+        rows.append(("seed of the optimizer", f"{drawn}{code(str(seed))}"))
     trials = findings.trials
     if reason := getattr(search, "stop_reason_", None):
         rows.append(("ended by", code(str(reason))))
     fits = sum(trial.seconds for trial in trials)
     times = f"{seconds(fits)} of fits and scoring"
-    if trials and any(trial.rows for trial in trials):
-        times += (
-            f", {seconds(float(np.max(end_seconds(trials))))} from the first begin to the last end"
-        )
+    clock = clock_of(trials)
+    if clock is not None:
+        times += f", {seconds(clock.total)} from the first begin to the last end"
+        if clock.paused:
+            times += f", {seconds(clock.paused)} of it in pauses of more than a minute"
     if (refit := getattr(search, "refit_time_", None)) is not None:
         times += f", {seconds(refit)} for the refit"
     rows.append(("time", times))

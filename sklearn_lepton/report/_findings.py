@@ -16,6 +16,7 @@ from sklearn_lepton._trial import Trial
 from sklearn_lepton._values import Opaque, plain
 from sklearn_lepton.importance import parameter_importance
 from sklearn_lepton.plotting._scale import Scale, scales_of
+from sklearn_lepton.report._failures import Pattern, failure_pattern
 
 _MOST_SCALES = 20
 
@@ -80,6 +81,11 @@ class Findings:
     def error(self) -> float:
         """Standard error of the best score over the splits; 0.0 if unknown."""
         return 0.0 if self.best is None else score_error(self.best, self.source.ratio)
+
+    @cached_property
+    def failure_pattern(self) -> Pattern | None:
+        """What failed trials share."""
+        return failure_pattern(self.trials, self.source.space)
 
     @property
     def is_minimized(self) -> bool:
@@ -157,22 +163,6 @@ def shares_of(found: Any) -> tuple[Any, Any]:
     each = found.importances + found.interactions.sum(axis=2) / 2
     shares = found.importances_mean + found.interactions_mean.sum(axis=1) / 2
     return shares, np.sqrt(np.mean((each - shares) ** 2, axis=0))
-
-
-def last_line(text: str) -> str:
-    """Return the last line of a traceback that says something."""
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return lines[-1] if lines else "no reason was given"
-
-
-def failure_of(trial: Trial) -> str:
-    """Return the traceback of a trial that failed, or what is known instead."""
-    for row in trial.rows:
-        if row.get("fit_error"):
-            return str(row["fit_error"])
-    if trial.status != "failed":
-        return ""
-    return "The score was not finite." if trial.rows else "No reason was given."
 
 
 def to_code(params: Mapping[str, Any], call: str | None) -> str:

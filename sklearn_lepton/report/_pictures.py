@@ -14,10 +14,12 @@ from sklearn_lepton._values import is_real, plain
 from sklearn_lepton.plotting._axes import score_limits
 from sklearn_lepton.plotting._convergence import ConvergenceDisplay
 from sklearn_lepton.plotting._coordinates import ParallelCoordinatesDisplay, axis_ticks
+from sklearn_lepton.plotting._importance import WHISKER
 from sklearn_lepton.plotting._parameters import MapDisplay, ParameterDisplay
 from sklearn_lepton.plotting._scale import Scale
 from sklearn_lepton.plotting._timeline import TimelineDisplay
-from sklearn_lepton.report._findings import Findings, failure_of, last_line
+from sklearn_lepton.report._failures import failure_of, last_line
+from sklearn_lepton.report._findings import Findings
 
 _LONGEST_REASON = 4000  # characters of a traceback
 _MOST_REASONS = 100  # tracebacks that are kept whole
@@ -214,7 +216,7 @@ def _importance(findings: Findings) -> Any:
             label = f"{found.names[i]} with {found.names[j]}"
             bars.append([label, share, number(found.interactions_std[i, j]), True])
     bars.sort(key=lambda bar: -bar[1])
-    return {"bars": bars[:_MOST_BARS], "left": max(len(bars) - _MOST_BARS, 0)}
+    return {"bars": bars[:_MOST_BARS], "left": max(len(bars) - _MOST_BARS, 0), "whisker": WHISKER}
 
 
 def _map(findings: Findings) -> Any:

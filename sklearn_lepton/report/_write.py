@@ -13,12 +13,17 @@ from typing import Any
 from sklearn_lepton._floats import ignore_float_errors
 from sklearn_lepton._html import code, escape, say, space_table, table
 from sklearn_lepton._trial import Trial
+from sklearn_lepton.plotting._importance import WHISKER
 from sklearn_lepton.report._advice import Note, budget, doubts, ideas
 from sklearn_lepton.report._facts import describe, seconds
 from sklearn_lepton.report._findings import Findings, read_findings, to_code
 from sklearn_lepton.report._pictures import page_data
 
 _SCRIPTS = ("draw.js", "pictures.js", "table.js")
+_SHARES = (
+    "Share of the score's variance that each parameter explains alone, and pairs beyond that, "
+    f"± {WHISKER:g} standard deviations."
+)
 _PICTURES = {
     "convergence": (
         "How far it came",
@@ -26,7 +31,7 @@ _PICTURES = {
     ),
     "importance": (
         "What matters",
-        "Share of the score's variance that each parameter explains alone, and pairs beyond that.",
+        _SHARES,
     ),
     "parameters": (
         "The score against each parameter",

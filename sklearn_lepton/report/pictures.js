@@ -15,9 +15,9 @@ function colour(value, limits, from = 0) {
   return `rgb(${mixed.join(",")})`;
 }
 
-function colourBar(host, limits, text, from) {
+function colourBar(host, limits, text, isCut, from) {
   const held = make("div", { class: "legend" }, host);
-  make("span", {}, held, `${text}: ${show(limits[0])}`);
+  make("span", {}, held, `${text}: ${isCut ? "up to " : ""}${show(limits[0])}`);
   const svg = draw(held, "svg", { viewBox: "0 0 120 12", "aria-hidden": "true", style: "width:120px" });
   for (let k = 0; k < 40; k += 1) {
     draw(svg, "rect", { x: k * 3, y: 1, width: 3.3, height: 10, fill: colour(k, [0, 39], from) });
@@ -40,6 +40,14 @@ function scatter(plot, x, y, places, jitter) {
   if (best !== null && trials.score[data.best] !== null) plot.mark(data.best, x.at(best), y.at(trials.score[data.best]), "star");
 }
 
+// How many trials are drawn as triangles at the lower edge, for the legend.
+function belowLegend(rows, limits) {
+  const found = rows.filter((row) => trials.score[row] !== null && trials.score[row] < limits[0]);
+  return found.length ? [["below", `${found.length} with a score below`]] : [];
+}
+
+const allRows = [...trials.number.keys()];
+
 function drawConvergence(host, held) {
   const choice = make("div", { class: "choice", role: "group", "aria-label": "Horizontal axis" }, host);
   const canvas = make("div", {}, host);
@@ -55,11 +63,11 @@ function drawConvergence(host, held) {
     canvas.replaceChildren();
     plot = new Plot(canvas, { height: 300, margin: [10, 16, 40, 62], label: `Best score so far by ${kind}` });
     const { left, right, top, bottom } = plot.inner;
-    const places = kind === "trial" ? trials.number.map((n) => n + 1) : held.seconds;
+    const places = kind === "trial" ? trials.number : held.seconds;
     const last = Math.max(...places, 1e-9);
-    const x = makeScale(kind === "trial" ? [0, last + 0.5] : [0, last * 1.01], [left, right], { whole: kind === "trial" });
+    const x = makeScale(kind === "trial" ? [-0.5, last + 0.5] : [0, last * 1.01], [left, right], { whole: kind === "trial" });
     const y = makeScale(held.limits, [bottom, top]);
-    plot.axes(x, y, [kind, data.scoreName]);
+    plot.axes(x, y, [kind === "trial" ? "trial number" : kind, data.scoreName]);
     const [xs, best, errors] = held.curves[kind];
     const [line, upper, lower] = [[], [], []];
     xs.forEach((place, k) => {
@@ -77,7 +85,7 @@ function drawConvergence(host, held) {
   const entries = [["mean", "best so far"]];
   if (held.curves.trial[2].some(Boolean)) entries.push(["band", "its standard error"]);
   if (held.untuned !== null) entries.push(["untuned", "untuned"]);
-  legend(host, [...entries, ...statusLegend(), ["star", "best"]]);
+  legend(host, [...entries, ...statusLegend(), ...belowLegend(allRows, held.limits), ["star", "best"]]);
 }
 
 function drawParameters(host, panels) {
@@ -108,14 +116,16 @@ function drawParameters(host, panels) {
     if (panel.labels) {
       panel.grid.forEach((place, k) => {
         const half = Math.min(0.36 * room, 26);
-        draw(above, "path", { class: "mean", d: `M${x.at(place) - half} ${y.at(panel.mean[k])}h${2 * half}` });
+        const isBelow = panel.mean[k] < data.limits[0];
+        const shape = isBelow ? `M${x.at(place) - half} ${bottom - 9}h${2 * half}l${-half} 8z` : `M${x.at(place) - half} ${y.at(panel.mean[k])}h${2 * half}`;
+        draw(above, "path", { class: "mean", d: shape });
       });
     } else {
       const line = panel.grid.map((place, k) => `${x.at(place).toFixed(1)} ${y.at(panel.mean[k]).toFixed(1)}`);
       draw(above, "path", { class: "mean", d: `M${line.join("L")}` });
     }
   }
-  legend(host, [["mean", "expected"], ["band", "90 % of trials"], ...statusLegend(), ["star", "best"]]);
+  legend(host, [["mean", "expected"], ["band", "90 % of trials"], ...statusLegend(), ...belowLegend(allRows, data.limits), ["star", "best"]]);
 }
 
 function drawImportance(host, held) {
@@ -123,7 +133,7 @@ function drawImportance(host, held) {
   const names = Math.min(0.45 * width, 260, 14 + 7.2 * Math.max(...held.bars.map(([name]) => name.length)));
   const plot = new Plot(host, { height: 24 * held.bars.length + 46, margin: [4, 16, 40, names], label: "Importance of parameters" });
   const { left, right, top, bottom } = plot.inner;
-  const most = Math.max(...held.bars.map(([, share, error]) => Math.min(share + 2 * error, 1)), 0.01);
+  const most = Math.max(...held.bars.map(([, share, error]) => Math.min(share + held.whisker * error, 1)), 0.01);
   const x = makeScale([0, most], [left, right]);
   for (const [value, text] of ticksOf(x, Math.max(2, Math.floor((right - left) / 58)))) {
     draw(plot.svg, "line", { class: "lines", x1: x.at(value), x2: x.at(value), y1: top, y2: bottom });
@@ -132,11 +142,11 @@ function drawImportance(host, held) {
   held.bars.forEach(([name, share, error, pair], k) => {
     const y = top + 24 * k + 12;
     const label = draw(plot.svg, "text", { class: "name", x: left - 8, y: y + 4, "text-anchor": "end" }, short(name, Math.floor((left - 10) / 7.2)));
-    const said = `${name}: ${(100 * share).toFixed(1)} ± ${(100 * error).toFixed(1)} %`;
+    const said = `${name}: ${(100 * share).toFixed(1)} ± ${(100 * held.whisker * error).toFixed(1)} %`;
     draw(label, "title", {}, said);
     const bar = draw(plot.svg, "rect", { class: pair ? "both" : "alone", x: left, y: y - 8, width: Math.max(x.at(share) - left, 0.5), height: 16 });
     draw(bar, "title", {}, said);
-    const [from, to] = [x.at(Math.max(share - 2 * error, 0)), x.at(Math.min(share + 2 * error, most))];
+    const [from, to] = [x.at(Math.max(share - held.whisker * error, 0)), x.at(Math.min(share + held.whisker * error, most))];
     draw(plot.svg, "path", { class: "whisker", d: `M${from} ${y}H${to}M${from} ${y - 3}v6M${to} ${y - 3}v6` });
   });
   draw(plot.svg, "path", { class: "axis", d: `M${left} ${top}V${bottom}` });
@@ -176,7 +186,7 @@ function drawMap(host, held) {
     const kind = row === data.best ? "star" : kindOf(row) === "lost" ? "lost" : "on-map";
     plot.mark(row, px, py, kind);
   }
-  colourBar(host, held.limits, data.scoreName);
+  colourBar(host, held.limits, data.scoreName, held.mean.some((row) => row.some((mean) => mean !== null && mean < held.limits[0])));
   legend(host, [["on-map", "trial"], ...statusLegend().filter(([kind]) => kind === "lost"), ["star", "best"]]);
 }
 
@@ -236,7 +246,7 @@ function drawCoordinates(host, axes) {
     if (plot.over) plot.over.remove();
     plot.over = row !== null && paths.has(row) ? draw(plot.svg, "path", { class: "line ring", d: paths.get(row) }) : null;
   };
-  colourBar(host, data.limits, data.scoreName, from);
+  colourBar(host, data.limits, data.scoreName, belowLegend(allRows, data.limits).length > 0, from);
 }
 
 function drawTimeline(host, held) {
@@ -273,7 +283,8 @@ function drawTimeline(host, held) {
   };
   const kinds = ["complete", "pruned", "failed"].filter((kind) => held.fits.some((fit) => trials.status[fit[3]] === kind));
   legend(host, kinds.map((kind) => [`fit ${kind}`, kind]));
-  make("p", { class: "missing" }, host, `Workers were busy ${Math.round(100 * held.busy)} % of the time.`);
+  const cut = held.cuts.length ? " Pauses of more than a minute are cut out at the dotted lines." : "";
+  make("p", { class: "missing" }, host, `Workers were busy ${Math.round(100 * held.busy)} % of the time.${cut}`);
 }
 
 const pictures = {

@@ -235,7 +235,8 @@ def test_the_best_score_so_far_and_its_error(search):
     assert display.score_name == "accuracy"
     assert np.all(np.diff(display.seconds) > 0)
     display.plot()
-    assert display.ax_.get_xlabel() == "trial"
+    assert display.ax_.get_xlabel() == "trial number"
+    assert display.line_.get_xdata().tolist() == [trial.number for trial in search.trials_]
     assert display.ax_.get_ylabel() == "accuracy"
     assert display.line_.get_ydata().tolist() == display.best_scores.tolist()
     display.plot(x="seconds")
@@ -277,11 +278,59 @@ def test_a_hopeless_score_does_not_flatten_the_picture():
         assert shown_axes(display)[0].get_ylim()[0] > -10
 
 
-def test_time_in_which_nothing_ran_is_left_out():
+@pytest.mark.parametrize("display", [ConvergenceDisplay, LineageDisplay])
+def test_a_trial_is_drawn_at_its_number(display):
+    optimizer = told(GeneticOptimizer, n_trials=40, screening=False)
+    drawn = display.from_search(optimizer).plot()
+    assert drawn.ax_.get_xlabel() == "trial number"
+    places = np.concatenate(
+        [
+            marks.get_offsets()[:, 0]
+            for marks in drawn.ax_.collections
+            if len(marks.get_offsets()) and marks.get_paths()
+        ]
+    )
+    assert {trial.number for trial in optimizer.trials} == set(places.astype(int).tolist())
+
+
+@pytest.mark.parametrize("kind", [ConvergenceDisplay, ParameterDisplay, LineageDisplay])
+def test_scores_below_the_axis_are_marked_and_counted(kind):
+    optimizer = GeneticOptimizer(subjects.NUMERIC, screening=False)
+    for number in range(47):
+        [trial] = optimizer.ask()
+        optimizer.tell([trial.complete(-9.0 if number % 3 == 1 else trial.params["x"])])
+    axes = shown_axes(kind.from_search(optimizer).plot())[0]
+    legend = axes.get_legend()
+    words = [text.get_text() for text in [*axes.texts, *(legend.get_texts() if legend else [])]]
+    assert "16 below" in words
+    assert sum(len(marks.get_offsets()) == 16 for marks in axes.collections) == 1
+
+
+def test_colours_say_that_scores_lie_below():
+    optimizer = RandomOptimizer(subjects.NUMERIC, seed=0)
+    trials = optimizer.ask(40)
+    optimizer.tell([t.complete(-9.0 if t.number % 3 == 1 else t.params["x"]) for t in trials])
+    display = ParallelCoordinatesDisplay.from_search(optimizer).plot()
+    assert display.lines_.colorbar.extend == "min"
+
+
+def fits_at(*begins):
+    """Make an optimizer whose trials have one fit of 2.5 seconds each."""
     optimizer = RandomOptimizer(subjects.NUMERIC)
-    for trial, begin in zip(optimizer.ask(3), (1e9, 1e9 + 1, 1e9 + 90_000), strict=True):
+    for trial, begin in zip(optimizer.ask(len(begins)), begins, strict=True):
         row = {"start_time": begin, "fit_time": 2.0, "score_time": 0.5, "worker": trial.number % 2}
         optimizer.tell([trial.complete(0.5, rows=[row], split_scores=[0.5], seconds=2.5)])
+    return optimizer
+
+
+def test_time_between_fits_counts():
+    optimizer = fits_at(1e9, 1e9 + 10, 1e9 + 50)
+    assert ConvergenceDisplay.from_search(optimizer).seconds.tolist() == [2.5, 12.5, 52.5]
+    assert TimelineDisplay.from_search(optimizer).ends.tolist() == [2.5, 12.5, 52.5]
+
+
+def test_long_pauses_are_left_out():
+    optimizer = fits_at(1e9, 1e9 + 1, 1e9 + 90_000)
     assert ConvergenceDisplay.from_search(optimizer).seconds.tolist() == [2.5, 3.5, 6.0]
     display = TimelineDisplay.from_search(optimizer).plot()
     assert display.begins.tolist() == [0.0, 1.0, 3.5]
@@ -299,6 +348,17 @@ def test_several_searches_are_compared():
     display.plot(Figure().subplots(), x="seconds")
     with pytest.raises(ValueError, match="a dict of names"):
         ComparisonDisplay.from_searches([told()])
+
+
+def test_whiskers_are_two_standard_deviations():
+    display = ImportanceDisplay.from_search(told()).plot()
+    assert "± 2 standard deviations" in display.ax_.get_xlabel()
+    [lines] = [c for c in display.ax_.collections if type(c).__name__ == "LineCollection"]
+    first = int(display.importances_mean.argmax())
+    share, error = display.importances_mean[first], display.importances_std[first]
+    expected = [max(share - 2 * error, 0), min(share + 2 * error, 1)]
+    ends = [segment[:, 0].tolist() for segment in lines.get_segments()]
+    assert any(end == pytest.approx(expected) for end in ends)
 
 
 # Parameters.

@@ -128,6 +128,24 @@ def test_the_page_says_what_was_asked_and_found(search, page):
         assert text in page.text
 
 
+def test_random_state_is_shown_as_it_was_given(search, page, tmp_path):
+    assert f"random_state {search.random_state}" in page.text
+    seed = search.optimizer_.seed
+    assert f"seed of the optimizer drawn from random_state : {seed}" in page.text
+    result = tune(lambda p: p["x"], {"x": (0.0, 1.0, "uniform")}, n_iter=3, random_state=0)
+    assert "random_state 0 " in Page(write_report(result, tmp_path / "a.html")).text
+
+
+def test_the_time_from_the_first_begin_to_the_last_end_is_whole(tmp_path):
+    optimizer = RandomOptimizer(subjects.NUMERIC)
+    for trial, begin in zip(optimizer.ask(3), (1e9, 1e9 + 30, 1e9 + 190), strict=True):
+        row = {"start_time": begin, "fit_time": 2.0, "score_time": 0.0, "worker": 0}
+        optimizer.tell([trial.complete(0.5, rows=[row], split_scores=[0.5], seconds=2.0)])
+    text = Page(write_report(optimizer, tmp_path / "a.html")).text
+    assert "6 s of fits and scoring, 3 min 12 s from the first begin to the last end" in text
+    assert "2 min 38 s of it in pauses of more than a minute" in text
+
+
 def test_all_pictures_have_their_arrays(search, page):
     assert set(page.data["pictures"]) == PICTURES
     assert not page.data["missing"]
@@ -356,6 +374,47 @@ def test_no_advice_to_fix_what_matters(tmp_path):
         scored(lambda p, _: math.log10(p["a"]) / 6 + p["b"] + p["n"] / 50, 60), tmp_path
     )
     assert "No effect of" not in text
+
+
+def failing(fails, n_trials=60, error="ValueError"):
+    entries = {
+        "solver": ["lbfgs", "saga", "sag"], "C": (1e-3, 1e3, "log-uniform"), "k": (1, 9, "int"),
+    }  # fmt: skip
+    optimizer = RandomOptimizer(entries, seed=0)
+    for trial in optimizer.ask(n_trials):
+        p, scores = trial.params, [math.log10(trial.params["C"]) + d for d in (0.0, 0.01, 0.02)]
+        row = {"fit_error": error.format(**p)}
+        done = trial.complete(np.mean(scores), split_scores=scores)
+        optimizer.tell([trial.fail(rows=[row]) if fails(p) else done])
+    return optimizer
+
+
+def test_failures_name_the_condition_that_they_share(tmp_path):
+    text = advice_on(failing(lambda p: p["solver"] != "saga" and p["k"] > 5), tmp_path)
+    assert "All of them have k ≥ 6 and solver other than saga , and no other trial has." in text
+    text = advice_on(failing(lambda p: p["solver"] == "sag"), tmp_path)
+    assert "All of them have solver = sag , and no other trial has." in text
+    text = advice_on(failing(lambda p: p["C"] > 1 and p["k"] % 2), tmp_path)
+    assert re.search(r"All of them have C ≥ 1\.\d+ , as have \d+ that did not fail", text)
+
+
+def test_the_most_frequent_error_has_a_condition_of_its_own(tmp_path):
+    fails = lambda p: hash(p["C"]) % 3 == 0  # noqa: E731
+    text = advice_on(failing(fails, 80, "ValueError: no {solver}"), tmp_path)
+    assert re.search(r"\d of them have solver = \w+ , as have \d+ that did not fail so", text)
+    assert not re.search("No effect of [^:]*solver", text)
+
+
+def test_failures_that_share_nothing_name_no_condition(tmp_path):
+    text = advice_on(failing(lambda p: hash(p["C"]) % 3 == 0), tmp_path)
+    assert "trials failed" in text
+    assert "of them have" not in text
+
+
+def test_what_failures_depend_on_is_not_to_be_fixed(tmp_path):
+    assert "No effect of solver" in advice_on(failing(lambda p: False, 80), tmp_path)
+    text = advice_on(failing(lambda p: p["solver"] != "saga" and p["k"] > 5, 80), tmp_path)
+    assert not re.search("No effect of [^:]*solver", text)
 
 
 def test_it_says_whether_it_still_became_better(tmp_path):

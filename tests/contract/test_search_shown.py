@@ -152,7 +152,10 @@ def test_a_notebook_shows_the_result(search_class, probe, numbered):
     assert f"Best: trial {search.best_index_}, score {search.best_score_:.5g}" in text
     assert f"{search.best_params_['x']:.6g}" in text
     [svg] = root.iter("svg")
-    assert len(list(svg.iter("circle"))) == 8
+    [marks] = svg.iter("g")
+    assert len(marks) == 8
+    n_below = sum(mark.tag.endswith("path") for mark in marks)
+    assert (f"{n_below} below" in text) == (n_below > 0)
     line = list(svg.iter("path"))[-1].get("d")
     numbers = np.array(re.findall(r"V([\d.]+)", line), dtype=float)
     assert np.all(np.diff(numbers) < 0)  # upwards

@@ -1,0 +1,215 @@
+"""What failed trials have in common: conditions on parameters that all of them meet."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy.special import gammaln
+
+from sklearn_lepton._html import code, say
+from sklearn_lepton._trial import Trial
+from sklearn_lepton._values import is_real, plain
+from sklearn_lepton.space import Space
+
+_LEVEL = 0.05  # how probable a condition that is named may be by chance
+_DOUBT = 1.0  # the same of one that speaks against advice to fix its parameter
+_MOST_SHARED = 3  # conditions that are named
+_MOST_VALUES = 4  # that a condition lists
+_LEAST_FAILED = 3
+
+BoolArray = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Condition:
+    """A condition on one parameter.
+
+    Attributes
+    ----------
+    name : str
+        The parameter.
+    html : str
+        The condition in words.
+    is_met : ndarray of bool of shape (n_trials,)
+        Which trials meet it.
+    """
+
+    name: str
+    html: str
+    is_met: BoolArray
+
+
+@dataclass(frozen=True)
+class Pattern:
+    """What failed trials share.
+
+    Attributes
+    ----------
+    n_failed : int
+        Number of these trials.
+    n_alike : int
+        Number of all trials that meet the conditions.
+    conditions : list of Condition
+        Those that tell them from the others, the one that tells most first.
+    """
+
+    n_failed: int
+    n_alike: int
+    conditions: list[Condition]
+
+
+def last_line(text: str) -> str:
+    """Return the last line of a traceback that says something."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return lines[-1] if lines else "no reason was given"
+
+
+def failure_of(trial: Trial) -> str:
+    """Return the traceback of a trial that failed, or what is known instead."""
+    for row in trial.rows:
+        if row.get("fit_error"):
+            return str(row["fit_error"])
+    if trial.status != "failed":
+        return ""
+    return "The score was not finite." if trial.rows else "No reason was given."
+
+
+def failure_pattern(trials: Sequence[Trial], space: Space) -> Pattern | None:
+    """Return what all failed trials share, or else those with the most frequent error.
+
+    Parameters
+    ----------
+    trials : sequence of Trial
+    space : Space
+
+    Returns
+    -------
+    pattern : Pattern or None
+        None where nothing is shared that chance would not explain.
+    """
+    for failed, shared in _groups(trials, space):
+        clear = [condition for condition, chance in shared if chance <= _LEVEL]
+        if clear:
+            named = clear[:_MOST_SHARED]
+            alike = np.all([condition.is_met for condition in named], axis=0)
+            return Pattern(int(failed.sum()), int(alike.sum()), named)
+    return None
+
+
+def parameters_of_failure(trials: Sequence[Trial], space: Space) -> set[str]:
+    """Return the parameters on which failures may depend, though it need not be shown.
+
+    Parameters
+    ----------
+    trials : sequence of Trial
+    space : Space
+
+    Returns
+    -------
+    names : set of str
+    """
+    return {
+        condition.name
+        for _, shared in _groups(trials, space)
+        for condition, chance in shared
+        if chance <= _DOUBT
+    }
+
+
+def _groups(
+    trials: Sequence[Trial], space: Space
+) -> Iterator[tuple[BoolArray, list[tuple[Condition, float]]]]:
+    """Yield all failed trials, then those with the most frequent error, with what they share."""
+    errors = [last_line(failure_of(t)) if t.status == "failed" else None for t in trials]
+    counts = {error: errors.count(error) for error in errors if error is not None}
+    if not counts:
+        return
+    most = max(counts, key=lambda error: counts[error])
+    choices = {space.names[column] for column in np.flatnonzero(space.is_categorical)}
+    for group in ([e is not None for e in errors], [e == most for e in errors]):
+        failed = np.array(group)
+        yield failed, _shared(trials, failed, choices)
+
+
+def _shared(
+    trials: Sequence[Trial], failed: BoolArray, choices: set[str]
+) -> list[tuple[Condition, float]]:
+    """Return the conditions that all failed trials meet, each with its chance.
+
+    One a parameter, the one that fewest trials meet first. The chance is that of as rare a
+    condition among all that were looked at.
+    """
+    if failed.sum() < _LEAST_FAILED or failed.all():
+        return []
+    names = dict.fromkeys(name for trial in trials for name in trial.params)
+    known = [c for name in names for c in _conditions(trials, failed, name, choices)]
+    known.sort(key=lambda condition: int(condition.is_met.sum()))
+    found: dict[str, tuple[Condition, float]] = {}
+    for condition in known:
+        chance = _chance(len(trials), int(condition.is_met.sum()), int(failed.sum()))
+        found.setdefault(condition.name, (condition, chance * len(known)))
+    return list(found.values())
+
+
+def _chance(n_trials: int, n_alike: int, n_failed: int) -> float:
+    """Return the chance that failures, dealt out at random, all fall on those that are alike."""
+
+    def log_ways(n: int) -> float:
+        return float(gammaln(n + 1) - gammaln(n - n_failed + 1))
+
+    return float(np.exp(log_ways(n_alike) - log_ways(n_trials)))
+
+
+def _conditions(
+    trials: Sequence[Trial], failed: BoolArray, name: str, choices: set[str]
+) -> list[Condition]:
+    """Return the conditions on a parameter that all failed trials meet, and not all others."""
+    has = np.array([name in trial.params for trial in trials])
+    if not has[failed].all():
+        return []
+    values = [plain(trial.params[name]) if name in trial.params else None for trial in trials]
+    are_numbers = name not in choices and all(
+        is_real(value) for value, is_there in zip(values, has, strict=True) if is_there
+    )
+    made = _bounds(values, has, failed) if are_numbers else _sets(values, has, failed)
+    shown = code(name)
+    found = [Condition(name, f"{shown} {text}", is_met) for text, is_met in made]
+    found.append(Condition(name, f"{shown} is set", has))
+    return [condition for condition in found if not condition.is_met.all()]
+
+
+def _bounds(
+    values: Sequence[Any], has: BoolArray, failed: BoolArray
+) -> list[tuple[str, BoolArray]]:
+    """Return the least and the greatest value of failed trials as bounds."""
+    numbers = np.array([float(v) if h else np.nan for v, h in zip(values, has, strict=True)])
+    low, high = float(numbers[failed].min()), float(numbers[failed].max())
+    with np.errstate(invalid="ignore"):
+        return [
+            (f"≥ {code(say(low))}", numbers >= low),
+            (f"≤ {code(say(high))}", numbers <= high),
+        ]
+
+
+def _sets(values: Sequence[Any], has: BoolArray, failed: BoolArray) -> list[tuple[str, BoolArray]]:
+    """Return the choices of failed trials, or those that none of them has."""
+    texts = [say(value) if is_there else None for value, is_there in zip(values, has, strict=True)]
+    of_failed = {text for text, is_failed in zip(texts, failed, strict=True) if is_failed}
+    is_met = np.array([text in of_failed for text in texts]) & has
+    others = {text for text in texts if text is not None} - of_failed
+    if not others:
+        return []
+    is_negative = len(others) < len(of_failed)
+    listed = sorted(map(str, others if is_negative else of_failed))
+    if len(listed) > _MOST_VALUES:
+        listed = [*listed[:_MOST_VALUES], "…"]
+    words = ", ".join(map(code, listed))
+    text = {
+        (False, False): f"= {words}",
+        (False, True): f"one of {words}",
+        (True, False): f"other than {words}",
+        (True, True): f"none of {words}",
+    }[is_negative, len(listed) > 1]
+    return [(text, is_met)]
