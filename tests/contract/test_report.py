@@ -455,7 +455,8 @@ def browse(path, folder, width):
     console = [line for line in done.stderr.splitlines() if "CONSOLE" in line]
     asked = set(re.findall(r'"url":"(http[^"]+)"', log.read_text(encoding="utf-8")))
     # What the browser asks for itself, whatever it shows.
-    return Page(drawn), console, {url for url in asked if ".google.com/" not in url}
+    own = re.compile(r"https?://[^/]*\.(google|googleapis)\.com/")
+    return Page(drawn), console, {url for url in asked if not own.match(url)}
 
 
 @pytest.mark.thorough
