@@ -2,10 +2,12 @@
 
 import contextlib
 import io
+import multiprocessing
 import os
 import pickle
 import shutil
 import signal
+import sys
 import tempfile
 import threading
 import time
@@ -27,6 +29,7 @@ from sklearn_lepton._typing import Fit, WorkerDied
 _LEAST_MAPPED = 100_000
 # As joblib has it: a smaller /dev/shm is left to others.
 _LEAST_SHARED = 2_000_000_000
+_REMOVAL_PAUSES = (0.01, 0.05, 0.2, 0.5, 0.0)  # seconds after each attempt
 _SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - in memory, if there is one
 
 
@@ -121,9 +124,17 @@ def make_folder(path: Path) -> None:
 
 
 def remove_folder(path: Path) -> None:
-    """Remove a folder that `make_folder` has made."""
-    shutil.rmtree(path, ignore_errors=True)
-    resource_tracker.unregister(str(path), "folder")
+    """Remove a folder that `make_folder` has made.
+
+    Windows removes no file that is open, and a worker that was killed takes a moment to
+    close what it has mapped. A folder that stays is left to loky's tracker.
+    """
+    for pause in _REMOVAL_PAUSES:
+        shutil.rmtree(path, ignore_errors=True)
+        if not path.exists():
+            resource_tracker.unregister(str(path), "folder")
+            return
+        time.sleep(pause)
 
 
 def _places_for_data() -> list[Path]:
@@ -153,8 +164,16 @@ def start_worker(parent: int) -> None:
 
 
 def _follow(parent: int) -> None:
-    while os.getppid() == parent:
-        time.sleep(1.0)
+    """End this process once its parent has ended."""
+    if sys.platform == "win32":
+        # There, `getppid` never changes; the parent that loky has noted is a handle to wait for.
+        process = multiprocessing.parent_process()
+        if process is None:
+            return
+        process.join()
+    else:
+        while os.getppid() == parent:
+            time.sleep(1.0)
     os._exit(1)
 
 

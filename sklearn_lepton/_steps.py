@@ -178,7 +178,7 @@ class StepMemory:
         try:
             with file.open("rb") as stream:
                 result, seconds = pickle.load(stream)  # noqa: S301 - written by this search
-        except FileNotFoundError:
+        except (FileNotFoundError, PermissionError):  # Windows opens no file that is replaced
             return None
         except Exception:  # noqa: BLE001 - whatever it is, the step can be fitted
             state.left_out.add(name)
@@ -210,7 +210,8 @@ class StepMemory:
             if part.stat().st_size <= room:
                 part.replace(file)
         except Exception:  # noqa: BLE001 - a full disk, or what cannot be pickled, fails no fit
-            state.left_out.add(name)
+            if not file.exists():  # Windows replaces no file that another worker reads
+                state.left_out.add(name)
         finally:
             with contextlib.suppress(OSError):
                 part.unlink(missing_ok=True)

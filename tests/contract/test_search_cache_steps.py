@@ -1,10 +1,12 @@
 """First steps of a pipeline that trials repeat are not fitted again."""
 
+import errno
 import os
 import subprocess
 import sys
 import tempfile
 import time
+from pathlib import Path
 
 import joblib
 import numpy as np
@@ -235,6 +237,19 @@ def test_a_damaged_file_fails_no_fit(folder, temporary, blobs):
     search = make(pipeline(folder), callbacks=damage).fit(*blobs)
     assert all(trial.status == "complete" for trial in search.trials_)
     assert n_fits(folder) > 2 + 1
+
+
+def test_step_that_another_worker_has_kept_and_reads_is_used(folder, blobs, monkeypatch):
+    """Windows replaces no file that is open."""
+    replace = Path.replace
+
+    def refuse(path, target):
+        replace(path, target)  # as the other worker did
+        raise PermissionError(errno.EACCES, "The file is in use", str(target))
+
+    monkeypatch.setattr(Path, "replace", refuse)
+    make(pipeline(folder)).fit(*blobs)
+    assert n_fits(folder) == 2 + 1
 
 
 def test_what_takes_long_to_write_is_not_kept(folder, blobs, monkeypatch):

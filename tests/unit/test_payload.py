@@ -3,7 +3,9 @@
 import errno
 import os
 import pickle
+import shutil
 import threading
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -266,3 +268,75 @@ def test_joblibs_folder_comes_first(monkeypatch, tmp_path):
     assert len(places) >= 2
     monkeypatch.delenv("JOBLIB_TEMP_FOLDER")
     assert _payload._places_for_data() == places[1:]
+
+
+# ----------------------------------------------------- as other systems answer
+
+
+def test_folder_whose_files_are_open_is_removed_once_they_are_closed(monkeypatch, folder_of):
+    """Windows removes no open file."""
+    folder = folder_of(Package([], None))
+    remove, attempts = shutil.rmtree, []
+
+    def remove_closed(path, **options):
+        attempts.append(path)
+        if len(attempts) > 2:
+            remove(path, **options)
+
+    monkeypatch.setattr(shutil, "rmtree", remove_closed)
+    folder.remove()
+    assert not folder.path.exists()
+    assert len(attempts) == 3
+
+
+def test_folder_that_cannot_be_removed_is_left_to_the_tracker(monkeypatch, folder_of):
+    folder = folder_of(Package([], None))
+    forgotten = []
+    with monkeypatch.context() as patch:
+        patch.setattr(_payload, "_REMOVAL_PAUSES", (0.0, 0.0))
+        patch.setattr(shutil, "rmtree", lambda path, **options: None)
+        patch.setattr(
+            _payload.resource_tracker, "unregister", lambda name, kind: forgotten.append(name)
+        )
+        folder.remove()
+    assert folder.path.exists()
+    assert forgotten == []
+
+
+class Ended(BaseException):
+    pass
+
+
+@pytest.fixture
+def ended(monkeypatch):
+    def end(status):
+        raise Ended
+
+    monkeypatch.setattr(_payload.os, "_exit", end)
+
+
+def test_worker_on_posix_ends_when_it_has_another_parent(monkeypatch, ended):
+    parents = [7, 7, 7, 1]
+    monkeypatch.setattr(_payload.os, "getppid", lambda: parents.pop(0))
+    monkeypatch.setattr(_payload, "time", SimpleNamespace(sleep=lambda seconds: None))
+    with pytest.raises(Ended):
+        _payload._follow(7)
+    assert parents == []
+
+
+def test_worker_on_windows_waits_for_the_end_of_its_parent(monkeypatch, ended):
+    joined = []
+    process = SimpleNamespace(join=lambda: joined.append(True))
+    monkeypatch.setattr(_payload, "sys", SimpleNamespace(platform="win32"))
+    monkeypatch.setattr(
+        _payload, "multiprocessing", SimpleNamespace(parent_process=lambda: process)
+    )
+    with pytest.raises(Ended):
+        _payload._follow(os.getppid())  # which never changes there
+    assert joined == [True]
+
+
+def test_worker_on_windows_without_a_known_parent_goes_on(monkeypatch, ended):
+    monkeypatch.setattr(_payload, "sys", SimpleNamespace(platform="win32"))
+    monkeypatch.setattr(_payload, "multiprocessing", SimpleNamespace(parent_process=lambda: None))
+    _payload._follow(os.getppid())
