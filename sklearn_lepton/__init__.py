@@ -6,7 +6,8 @@ from sklearn_lepton._genetic_search import GeneticSearchCV
 from sklearn_lepton._nested import nested_score
 from sklearn_lepton._replay import load_trials
 from sklearn_lepton._swarm_search import SwarmSearchCV
-from sklearn_lepton._tune import TuneResult, tune
+from sklearn_lepton._tune import tune
+from sklearn_lepton._tune_result import TuneResult
 from sklearn_lepton.default_spaces import default_space
 from sklearn_lepton.space import Categorical, Integer, Real, Space
 

@@ -20,6 +20,7 @@ from sklearn_lepton._convergence import QuietFits, hidden_convergence_warnings
 from sklearn_lepton._fits import RunningFit
 from sklearn_lepton._frozen import thaw
 from sklearn_lepton._portfolio import Portfolio, average, make_portfolio, make_splits
+from sklearn_lepton._seam import has_new_trials
 from sklearn_lepton._task import check_scored, read_target, read_task
 from sklearn_lepton._trial import Trial
 from sklearn_lepton._typing import FitAid, Workers
@@ -110,8 +111,14 @@ class ModelsMixin:
             Fitted.
         """
         if not is_task(self.estimator):
+            before = dict(vars(self))
             self._portfolio = None
-            return super().fit(X, y, **params)  # type: ignore[misc]
+            try:
+                return super().fit(X, y, **params)  # type: ignore[misc]
+            except BaseException:
+                if not has_new_trials(self, before):
+                    self.__dict__ = before
+                raise
         search: Any = self
         check_task(search)
         own = search.get_params(deep=False)
@@ -120,17 +127,20 @@ class ModelsMixin:
         try:
             with hidden_convergence_warnings():  # also of the refit
                 super(ModelsMixin, inner).fit(X, y, **params)  # type: ignore[misc]
-                if inner._averages:  # noqa: SLF001
-                    inner._average(X, y)  # noqa: SLF001
         finally:
-            self.__dict__.clear()
-            self.__dict__.update(vars(inner) | own)
+            if has_new_trials(inner, vars(self)):
+                self.__dict__ = vars(inner) | own
         return self
 
     def _make_aids(self, running: RunningFit, space: Space, workers: Workers) -> list[FitAid]:
         """Make what changes each fit: those of models that the user did not choose are quiet."""
         aids: list[FitAid] = super()._make_aids(running, space, workers)  # type: ignore[misc]
         return aids if self._portfolio is None else [*aids, QuietFits()]
+
+    def _refine(self, X: Any, y: Any) -> None:
+        """Average the best models, where one of each is to be trusted about as much."""
+        if self._portfolio is not None and self._averages:
+            self._average(X, y)
 
     def _must_end_in_time(self) -> bool:
         """Say whether fits run in a process that can be ended: to start one costs seconds."""

@@ -3,11 +3,9 @@
 import copy
 from abc import abstractmethod
 from collections.abc import Sequence
-from contextlib import ExitStack, closing
-from typing import Any, cast
+from typing import Any, NoReturn, cast
 
 import numpy as np
-from sklearn.utils import check_random_state
 
 from sklearn_lepton._boosters import Boosters
 from sklearn_lepton._checks import (
@@ -24,14 +22,15 @@ from sklearn_lepton._choice import check_choice, metric_of
 from sklearn_lepton._evaluation import SplitEvaluator, explain_failures
 from sklearn_lepton._final import FinalChoice
 from sklearn_lepton._fits import OTHER_SPLITS, Fits, FrozenSplits, RunningFit
-from sklearn_lepton._loop import callbacks_of, run_trials
+from sklearn_lepton._loop import Callbacks, callbacks_of
 from sklearn_lepton._nested import ComparisonMixin
 from sklearn_lepton._output import warn
 from sklearn_lepton._progress import Progress, WatchedStudy
 from sklearn_lepton._race import error_rate
 from sklearn_lepton._replay import open_journal
 from sklearn_lepton._resource import Resource, make_resource, without_resource
-from sklearn_lepton._seam import OpenSearchCV, SearchTask
+from sklearn_lepton._run import Owner, SearchRun, conduct, draw_seed
+from sklearn_lepton._seam import LEFT_BY_FIT, OF_CHOICE, OpenSearchCV, SearchTask
 from sklearn_lepton._steps import Steps, reusable_steps
 from sklearn_lepton._study import SharedStudy, Study
 from sklearn_lepton._trial import Trial
@@ -45,23 +44,13 @@ from sklearn_lepton.optimizers._base import Optimizer
 from sklearn_lepton.report._write import ReportMixin
 from sklearn_lepton.space import Space
 
-_LEFT_BY_FIT = (
-    "trials_",
-    "space_",
-    "optimizer_",
-    "stop_reason_",
-    "cv_results_",
-    "updates_",
-    "_choice",
-    "_studies",
-    "_resource",
-    "_data_shape",
-    "_split_ratio",
-)
-
 
 class BaseOptimizerSearchCV(UpdateMixin, ComparisonMixin, ReportMixin, OpenSearchCV):
     """What the searches share: everything but the optimizer."""
+
+    trials_: list[Trial]
+    space_: Space
+    _studies: list[list[Trial]]
 
     @abstractmethod
     def __init__(
@@ -146,64 +135,120 @@ class BaseOptimizerSearchCV(UpdateMixin, ComparisonMixin, ReportMixin, OpenSearc
     def _search(self, running: RunningFit, callback_ctx: Any) -> None:
         """Search; called once in each `fit`, with everything else prepared."""
         check_parameters(self)
+        callbacks = Callbacks(self, callbacks_of(self), self._errors)
+        try:
+            with Owner(self._errors) as owner:
+                run = self._open(running, owner)
+                self._run(run, running, owner, callbacks, callback_ctx)
+            if run.study.optimizer.best is None:
+                self._fail(run.study.finished(), callbacks)
+            if chosen := run.choice.choose(self.trials_):
+                self._choice = chosen
+        except BaseException:
+            callbacks.finish(None)
+            raise
+        row = self._chosen_row()
+        callbacks.finish(None if row is None else self.trials_[row])
+
+    def _open(self, running: RunningFit, owner: Owner) -> SearchRun:
+        """Open all that the search needs; whatever can be refused is refused here."""
         update: Update | None = self.__dict__.pop("_update", None)
-        workers = self._make_workers(running.parallel)
+        workers = owner.keep(self._make_workers(running.parallel))
         space = self._make_space(running, update)
         check_choice(self, space)
-        aids = self._make_aids(running, space, workers)
+        aids = [owner.keep(aid) for aid in self._make_aids(running, space, workers)]
         studies = self._older_studies(space, update)
-        study, splits, resource = self._prepare(running, space, studies)
-        optimizer = study.optimizer
-        self._inform(optimizer, workers)
+        study, splits, resource = self._prepare(running, space, studies, owner)
+        self._inform(study.optimizer, workers)
+        choice = FinalChoice(
+            self, running, splits, study, aids=aids, resource=resource, errors=owner.errors
+        )
+        return SearchRun(workers, aids, studies, study, splits, resource, choice, update)
+
+    def _run(
+        self,
+        run: SearchRun,
+        running: RunningFit,
+        owner: Owner,
+        callbacks: Callbacks,
+        callback_ctx: Any,
+    ) -> None:
+        """Run the trials, and set the results however they end."""
+        study, splits = run.study, run.splits
+        has_earlier, n_known = "trials_" in vars(self), len(study.finished())
         # What an earlier fit left would travel to the workers.
-        for name in _LEFT_BY_FIT:
+        for name in LEFT_BY_FIT:
             self.__dict__.pop(name, None)
-        task, fits, choice = None, None, None
-        reason: str | None = None
+        task = None
+        if callback_ctx is not None:
+            n_leaves = study.n_trials * self.n_splits_
+            task = owner.keep(SearchTask(callback_ctx, self, n_leaves))
+        fits = Fits(
+            self,
+            running,
+            check_metrics=self._check_metrics,
+            task=task,
+            splits=splits,
+            aids=run.aids,
+            resource=run.resource,
+        )
+        reason, is_over = None, False
         try:
-            choice = FinalChoice(self, running, splits, study, aids=aids, resource=resource)
-            if callback_ctx is not None:
-                task = SearchTask(callback_ctx, self, study.n_trials * self.n_splits_)
-            fits = Fits(
-                self,
-                running,
-                check_metrics=self._check_metrics,
-                task=task,
-                splits=splits,
-                aids=aids,
-                resource=resource,
+            callbacks.start()
+            reason = self._conduct(
+                study,
+                fits,
+                callbacks,
+                workers=run.workers,
+                deadline=run.choice.search_deadline,
+                update=run.update,
             )
-            reason = self._conduct(study, fits, workers, update, choice.search_deadline)
-            choice.score_leaders(self._make_workers)
+            run.choice.score_leaders(self._make_workers)
+            is_over = True
         except KeyboardInterrupt:
-            if optimizer.best is None:
+            if study.optimizer.best is None:
                 raise
-            reason = "interrupted"
+            reason, is_over = "interrupted", True
             msg = "The search was interrupted: it ends with the trials that have finished."
-            warn(msg, SearchInterruptedWarning, stacklevel=4)
+            warn(msg, SearchInterruptedWarning, stacklevel=6)
         finally:
-            study.close()
-            opened: list[Any] = [*aids, *filter(None, [resource])]
-            for each in opened:
-                each.close()
-            self.trials_ = study.finished()
-            self.space_, self.optimizer_ = optimizer.space, optimizer
-            self._fingerprint, self._split_ratio = splits.fingerprint, splits.ratio
-            self._studies, self._scoring = studies, describe_scoring(self)
-            self._resource = None if resource is None else resource.describe()
-            self._data_shape = getattr(running.X, "shape", None)
-            self.stop_reason_: str | None = reason
-            if fits is not None and choice is not None and optimizer.best is not None:
-                # On its way out with an error, here or in the refit: keep what has been paid for.
-                self.cv_results_ = fits.publish(self.trials_)
-                choice.publish(self.cv_results_, self.trials_)
-            if task is not None:
-                task.close()
-        if optimizer.best is None:
-            raise self._no_result()
-        assert choice is not None  # noqa: S101 - for mypy
-        if chosen := choice.choose(self.trials_):
-            self._choice = chosen
+            # Also on its way out with an error: keep what has been paid for. A run that has paid
+            # for nothing leaves the earlier fit as it was.
+            has_best = study.optimizer.best is not None
+            if len(study.finished()) > n_known or not has_earlier or (is_over and has_best):
+                self._publish(run, running, reason)
+                if has_best:
+                    self.cv_results_ = fits.publish(self.trials_)
+                    run.choice.publish(self.cv_results_, self.trials_)
+
+    def _publish(self, run: SearchRun, running: RunningFit, reason: str | None) -> None:
+        """Set the results of this fit, in the place of all those of an earlier one."""
+        results: dict[str, Any] = {
+            "trials_": run.study.finished(),
+            "space_": run.study.optimizer.space,
+            "optimizer_": run.study.optimizer,
+            "stop_reason_": reason,
+            "_fingerprint": run.splits.fingerprint,
+            "_split_ratio": run.splits.ratio,
+            "_studies": run.studies,
+            "_scoring": describe_scoring(self),
+            "_resource": None if run.resource is None else run.resource.describe(),
+            "_data_shape": getattr(running.X, "shape", None),
+        }
+        kept = {name: value for name, value in vars(self).items() if name not in OF_CHOICE}
+        self.__dict__ = kept | results
+
+    def _fail(self, trials: list[Trial], callbacks: Callbacks) -> NoReturn:
+        """Raise the error of a search in which no trial has a score."""
+        if callbacks.has_failed:
+            self._errors.raise_first()
+        if any(trial.is_full for trial in trials):
+            raise ValueError(explain_failures(trials))
+        what = "a trial" if self.resource is None else "a trial at full resource"
+        raise TimeoutError(
+            f"max_time={self.max_time} s passed before {what} had finished, so that there is no "
+            "result: give it more time, or a smaller estimator or part of the data."
+        )
 
     def _make_space(self, running: RunningFit, update: Update | None) -> Space:
         """Return the space; one that depends on the data is kept where the search goes on."""
@@ -212,15 +257,6 @@ class BaseOptimizerSearchCV(UpdateMixin, ComparisonMixin, ReportMixin, OpenSearc
         if isinstance(given, str) and given == "auto" and goes_on and hasattr(self, "space_"):
             return self.space_
         return make_space(given, self.estimator, running.X, running.y, without=self.resource)
-
-    def _finish_callbacks(self, *, has_failed: bool) -> None:
-        """Tell the callbacks that the search is over, and which trial is the best."""
-        # They may be whatever was refused.
-        own = self.callbacks if isinstance(self.callbacks, Sequence) else [self.callbacks]
-        wanted = [callback for callback in own if hasattr(callback, "finish")]
-        row = self._chosen_row() if wanted and not has_failed else None
-        for callback in wanted:
-            callback.finish(self, None if row is None else self.trials_[row].for_callback())
 
     def _inform(self, optimizer: Any, workers: Workers) -> None:
         """Tell the optimizer what it cannot know: trials at once, and what they may cost."""
@@ -240,16 +276,6 @@ class BaseOptimizerSearchCV(UpdateMixin, ComparisonMixin, ReportMixin, OpenSearc
             spent = sum(trial.seconds for trial in optimizer.trials)
             optimizer.max_seconds = spent + self.max_time * workers.n_workers
 
-    def _no_result(self) -> Exception:
-        """Return the error of a search in which no trial has a score."""
-        if any(trial.is_full for trial in self.trials_):
-            return ValueError(explain_failures(self.trials_))
-        what = "a trial" if self.resource is None else "a trial at full resource"
-        return TimeoutError(
-            f"max_time={self.max_time} s passed before {what} had finished, so that there is no "
-            "result: give it more time, or a smaller estimator or part of the data."
-        )
-
     def _older_studies(self, space: Space, update: Update | None) -> list[list[Trial]]:
         """Return what the search learns from beside its own trials."""
         if update is not None:
@@ -259,7 +285,11 @@ class BaseOptimizerSearchCV(UpdateMixin, ComparisonMixin, ReportMixin, OpenSearc
         return older_studies(self.prior, self.estimator, space)
 
     def _prepare(
-        self, running: RunningFit, space: Space, studies: list[list[Trial]]
+        self,
+        running: RunningFit,
+        space: Space,
+        studies: list[list[Trial]],
+        owner: Owner,
     ) -> tuple[Study, FrozenSplits, Resource | None]:
         """Return the study to start from, the splits, and what trials have little of first."""
         check_names(space, self.estimator)
@@ -268,6 +298,8 @@ class BaseOptimizerSearchCV(UpdateMixin, ComparisonMixin, ReportMixin, OpenSearc
         settings = initial_settings(initial, self.estimator, space)
         splits = FrozenSplits(running, fingerprint)
         resource = make_resource(self, space, running, splits.split())
+        if resource is not None:
+            owner.keep(resource)
         if earlier and self._resource != (None if resource is None else resource.describe()):
             raise ValueError(
                 "With warm_start=True resource, min_resource and max_resource must be those of the "
@@ -303,6 +335,7 @@ class BaseOptimizerSearchCV(UpdateMixin, ComparisonMixin, ReportMixin, OpenSearc
             space=space,
             ratio=splits.ratio,
         )
+        owner.keep(replay.journal)
         return SharedStudy(make(replay.seed), n_trials, replay), splits, resource
 
     def _for_workers(self) -> "BaseOptimizerSearchCV":
@@ -319,7 +352,7 @@ class BaseOptimizerSearchCV(UpdateMixin, ComparisonMixin, ReportMixin, OpenSearc
     def _earlier_search(self, space: Space) -> tuple[int, list[Trial], str | None]:
         """Return the seed, the trials and the splits' fingerprint that the search starts from."""
         if not self.warm_start or not getattr(self, "trials_", None):
-            return _draw_seed(self.random_state), [], None
+            return draw_seed(self.random_state), [], None
         if space != self.space_:
             raise ValueError(
                 "With warm_start=True the space must be that of the fit before, got another one: "
@@ -384,12 +417,14 @@ class BaseOptimizerSearchCV(UpdateMixin, ComparisonMixin, ReportMixin, OpenSearc
     def _conduct(
         self,
         study: Study,
-        fits: Fits,
+        fits: Any,
+        callbacks: Callbacks,
+        *,
         workers: Workers,
-        update: Update | None,
         deadline: float | None,
-    ) -> str:
-        """Run the loop and return why it ended."""
+        update: Update | None = None,
+    ) -> str | None:
+        """Run the trials and return why they ended."""
         is_open = self.asynchronous and isinstance(self.n_points, str)
         progress, watched = None, study
         if self.verbose > 0:
@@ -409,40 +444,6 @@ class BaseOptimizerSearchCV(UpdateMixin, ComparisonMixin, ReportMixin, OpenSearc
             racing=error_rate(self.racing),
             deadline=deadline,
             reserve=lambda: self._seconds_to_refit(study),
+            errors=self._errors,
         )
-        callbacks = callbacks_of(self)
-        reason: str | None = None
-        trials = run_trials(watched, evaluator, is_stopped=lambda: reason is not None)
-        with closing(trials), closing(progress or ExitStack()):  # type: ignore[type-var]
-            for trial in trials:
-                if progress is not None:
-                    progress.finished(trial)
-                shown = trial.for_callback()
-                for callback in callbacks:
-                    answer = callback(self, shown)
-                    # Many a callback returns something; only a true or false is an answer.
-                    if isinstance(answer, bool | np.bool_) and answer:
-                        reason = reason or getattr(callback, "reason", "callback")
-                if update is not None:
-                    update.follow(study, fits.ratio)
-                if fits.is_stopped:
-                    reason = reason or "callback"
-        return reason or _why_ended(study, update, is_late=evaluator.is_late)
-
-
-def _why_ended(study: Study, update: Update | None, *, is_late: bool) -> str:
-    """Say why a search ended that nobody has stopped."""
-    optimizer = study.optimizer
-    is_short = len(optimizer.trials) < study.n_trials
-    if is_short and is_late:
-        return "max_time"
-    if update is not None and update.holds:
-        return "held"
-    return "exhausted" if study.is_cut or (is_short and optimizer.is_exhausted) else "n_iter"
-
-
-def _draw_seed(random_state: Any) -> int:
-    """Draw the one seed of a search; without a state from the system, not the global one."""
-    if random_state is None:
-        return int(np.random.SeedSequence().generate_state(1)[0])
-    return int(check_random_state(random_state).randint(2**31 - 1))
+        return conduct(watched, fits, evaluator, callbacks, progress=progress, update=update)

@@ -7,12 +7,13 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from sklearn_lepton._deferred import DeferredErrors
 from sklearn_lepton._race import Race
 from sklearn_lepton._trial import Trial
 from sklearn_lepton._typing import Fit, FitLog, Row, WorkerDied, Workers
@@ -65,6 +66,8 @@ class SplitEvaluator:
         would wait otherwise.
     reserve : callable
         Returns how many seconds before `deadline` all is ended, of what is known by then.
+    errors : DeferredErrors or None, default=None
+        Where errors in closing the workers are kept; None raises them.
     """
 
     def __init__(
@@ -80,6 +83,7 @@ class SplitEvaluator:
         deadline: float | None,
         racing: float | None = None,
         reserve: Callable[[], float] = float,
+        errors: DeferredErrors | None = None,
     ) -> None:
         self._fits = fits
         self._workers = workers
@@ -91,6 +95,7 @@ class SplitEvaluator:
         self._deadline = deadline
         self._racing = racing
         self._reserve = reserve
+        self._errors = errors
         self._races: dict[float | None, tuple[int, Race]] = {}
         self._more = True
         self._is_open = False
@@ -185,9 +190,10 @@ class SplitEvaluator:
             for future in [future for future in self._running if future.done()]:
                 with suppress(Exception):  # the error that led here is on its way already
                     self._receive(future)
-            return self._returned + self._finished
         finally:
-            self._workers.close()
+            with nullcontext() if self._errors is None else self._errors.guard():
+                self._workers.close()
+        return self._returned + self._finished
 
     def _start(self) -> None:
         while self._queue and len(self._running) < self._workers.n_slots and not self.is_late:

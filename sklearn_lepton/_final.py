@@ -19,6 +19,7 @@ from sklearn_lepton._choice import (
     shuffled_splitter,
     within_one_se,
 )
+from sklearn_lepton._deferred import DeferredErrors
 from sklearn_lepton._errors import describe_error
 from sklearn_lepton._evaluation import SplitEvaluator
 from sklearn_lepton._fits import Fits, FrozenSplits, RunningFit
@@ -50,6 +51,8 @@ class FinalChoice:
         What changes each fit.
     resource : Resource or None
         What trials have little of first; the leaders have all of it.
+    errors : DeferredErrors
+        Where errors in closing the workers are kept.
 
     Attributes
     ----------
@@ -71,8 +74,9 @@ class FinalChoice:
         *,
         aids: Sequence[FitAid],
         resource: Any,
+        errors: DeferredErrors,
     ) -> None:
-        self._aids, self._resource = aids, resource
+        self._aids, self._resource, self._errors = aids, resource, errors
         self._search, self._running, self._study = search, running, study
         self._metric = metric_of(search.refit)
         self._cost = cost_of(search.simplest, study.optimizer.space)
@@ -152,6 +156,7 @@ class FinalChoice:
             asynchronous=False,
             fit_timeout=search.fit_timeout,
             deadline=self._deadline,
+            errors=self._errors,
         )
         try:
             if self._resource is not None:

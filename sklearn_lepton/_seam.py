@@ -18,6 +18,7 @@ from sklearn.utils.metaestimators import _safe_split, available_if
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_lepton._choice import ONE_SE, Choice, is_one_se
+from sklearn_lepton._deferred import DeferredErrors
 from sklearn_lepton._fits import ErrorScore, Recorder, RunningFit
 from sklearn_lepton._frozen import thaw
 from sklearn_lepton._html import describe_search
@@ -27,6 +28,38 @@ try:
     from sklearn.callback import CallbackContext
 except ImportError:  # scikit-learn before 1.9 has no callbacks
     CallbackContext = object
+
+
+# What a search sets.
+LEFT_BY_FIT = (
+    "trials_",
+    "space_",
+    "optimizer_",
+    "stop_reason_",
+    "cv_results_",
+    "updates_",
+    "_choice",
+    "_studies",
+    "_resource",
+    "_data_shape",
+    "_split_ratio",
+)
+# What `fit` sets of the chosen trial, beside the refit.
+OF_CHOICE = frozenset(
+    {"cv_results_", "best_index_", "best_params_", "best_score_", "multimetric_", "scorer_"}
+)
+
+
+def has_new_trials(search: Any, before: Mapping[str, Any]) -> bool:
+    """Return whether a search has trials that it did not have before.
+
+    Parameters
+    ----------
+    search : search
+    before : mapping of str to object
+        Its attributes of before.
+    """
+    return "trials_" in vars(search) and search.trials_ is not before.get("trials_")
 
 
 def _inner_has(name: str) -> Callable[[Any], bool]:
@@ -66,6 +99,7 @@ class OpenSearchCV(BaseSearchCV):  # type: ignore[misc]
 
     prior: Any
     best_params_: dict[str, Any]
+    _errors: DeferredErrors
 
     def __sklearn_clone__(self) -> Any:
         """Clone all but the older studies in `prior`: of fitted searches nothing would be left."""
@@ -92,21 +126,41 @@ class OpenSearchCV(BaseSearchCV):  # type: ignore[misc]
         self : search
             Fitted.
         """
+        before = dict(vars(self))
+        errors = self._errors = DeferredErrors()
         try:
             super().fit(X, y, **params)
+            self._refine(X, y)
+        except BaseException as error:
+            errors.annotate(error)
+            if has_new_trials(self, before):
+                self._drop_refit(before)
+            else:
+                self.__dict__ = before
+            raise
         finally:
-            if "best_params_" in vars(self):
+            self.__dict__.pop("_errors", None)
+            best = vars(self).get("best_params_")
+            if best is not None and best is not before.get("best_params_"):
                 # scikit-learn sets the very dict of `cv_results_`.
-                self.best_params_ = thaw(self.best_params_)
+                self.best_params_ = thaw(best)
+        if not self.refit:
+            self._drop_refit(before)
+        errors.raise_first()
         return self
+
+    def _drop_refit(self, before: Mapping[str, Any]) -> None:
+        """Remove what an earlier refit left."""
+        for name in ("best_estimator_", "refit_time_", "feature_names_in_"):
+            if name in before and vars(self).get(name) is before[name]:
+                del self.__dict__[name]
+
+    def _refine(self, X: Any, y: Any) -> None:
+        """Change the refitted estimator; part of each `fit`."""
 
     @abstractmethod
     def _search(self, running: RunningFit, callback_ctx: Any) -> None:
         """Search; called once in each `fit`, with everything else prepared."""
-
-    @abstractmethod
-    def _finish_callbacks(self, *, has_failed: bool) -> None:
-        """Tell the callbacks that the search is over; called once, however it ended."""
 
     def _check_metrics(self, scores: Mapping[str, Any]) -> None:
         """Refuse a ``refit`` that names none of several metrics."""
@@ -136,7 +190,10 @@ class OpenSearchCV(BaseSearchCV):  # type: ignore[misc]
         if len(names) > 1 and self.refit is False:
             return None
         metric = self.refit if self.refit in names else names[0]
-        return int(self._select_best_index(self.refit, metric, results))
+        try:
+            return int(self._select_best_index(self.refit, metric, results))
+        except Exception:  # noqa: BLE001 - a callable of the user, of which `fit` raises the error
+            return None
 
     @property
     def best_score_(self) -> float:
@@ -155,12 +212,7 @@ class OpenSearchCV(BaseSearchCV):  # type: ignore[misc]
         self.__dict__["best_score_"] = choice.score if has_final else score
 
     def _run_search(self, evaluate_candidates: Any, *, callback_ctx: Any = None) -> None:
-        has_failed = True
-        try:
-            self._search(_read_fit(self, evaluate_candidates), callback_ctx)
-            has_failed = False
-        finally:
-            self._finish_callbacks(has_failed=has_failed)
+        self._search(_read_fit(self, evaluate_candidates), callback_ctx)
 
     def _format_results(
         self, candidate_params: Any, n_splits: int, out: list[Any], more_results: Any = None

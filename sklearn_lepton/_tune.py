@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any
 
 import joblib
@@ -11,137 +12,23 @@ from sklearn.utils.parallel import Parallel
 from sklearn_lepton._base_search import BaseOptimizerSearchCV
 from sklearn_lepton._calls import Amount, Calls
 from sklearn_lepton._checks import check_parameters, initial_settings, older_studies
+from sklearn_lepton._deferred import DeferredErrors
 from sklearn_lepton._evaluation import explain_failures
-from sklearn_lepton._frozen import thaw
+from sklearn_lepton._loop import Callbacks, callbacks_of
 from sklearn_lepton._output import warn
-from sklearn_lepton._replay import open_journal, trials_as_frame
+from sklearn_lepton._replay import open_journal
+from sklearn_lepton._run import Owner
 from sklearn_lepton._study import SharedStudy, Study
 from sklearn_lepton._trial import Trial
+from sklearn_lepton._tune_result import TuneResult, flipped
+from sklearn_lepton._typing import Workers
 from sklearn_lepton._values import is_number, is_real, is_whole, value_to_json
 from sklearn_lepton.callbacks import TargetScore
 from sklearn_lepton.exceptions import SearchInterruptedWarning, SpaceExhaustedWarning
 from sklearn_lepton.optimizers._base import Optimizer
 from sklearn_lepton.optimizers._grid import GridOptimizer
 from sklearn_lepton.optimizers._registry import optimizer_class
-from sklearn_lepton.report._write import ReportMixin
 from sklearn_lepton.space import Space
-
-
-class TuneResult(ReportMixin):
-    """What `tune` has found; callbacks see it grow.
-
-    The attributes that a fitted search has, too, have the same names, so that whatever reads a
-    search reads a result.
-
-    Parameters
-    ----------
-    optimizer : Optimizer
-        What proposes the trials, and knows them.
-    minimize : bool
-        Whether small values are good.
-
-    Attributes
-    ----------
-    trials_ : list of Trial
-        The finished trials, in the order of their numbers. Their ``score`` is greater-is-better:
-        with ``minimize=True`` the function's value times -1.
-    best_index_ : int or None
-        Place in ``trials_`` of the best one, the earliest of equals; this and the next three are
-        None as long as no trial has succeeded.
-    best_params_ : dict or None
-        Its parameters.
-    best_score_ : float or None
-        Its score.
-    best_value_ : float or None
-        What the function returned there.
-    space_ : Space
-    optimizer_ : Optimizer
-        What proposed the trials.
-    stop_reason_ : str or None
-        Why it ended: "n_iter", "exhausted", "max_time", "n_iter_no_change", "target_value",
-        "callback" or "interrupted"; None as long as it runs.
-    random_state : int, RandomState or None
-        As it was given to `tune`.
-
-    Examples
-    --------
-    >>> from sklearn_lepton import tune
-    >>> result = tune(
-    ...     lambda params: (params["x"] - 1) ** 2, {"x": [0, 1, 2]}, n_iter=3, minimize=True
-    ... )
-    >>> result.best_params_, result.best_value_, result.stop_reason_
-    ({'x': 1}, 0.0, 'n_iter')
-    """
-
-    stop_reason_: str | None = None
-    random_state: Any = None
-
-    def __init__(self, optimizer: Optimizer, *, minimize: bool) -> None:
-        self.optimizer_ = optimizer
-        self.minimize = minimize
-
-    @property
-    def space_(self) -> Space:
-        """The space."""
-        return self.optimizer_.space
-
-    @property
-    def trials_(self) -> list[Trial]:
-        """The finished trials."""
-        return [trial for trial in self.optimizer_.trials if trial.status != "pending"]
-
-    @property
-    def best_index_(self) -> int | None:
-        """Place of the best trial."""
-        best = self.optimizer_.best
-        return None if best is None else self.trials_.index(best)
-
-    @property
-    def best_params_(self) -> dict[str, Any] | None:
-        """Parameters of the best trial."""
-        best = self.optimizer_.best
-        return None if best is None else thaw(best.params)
-
-    @property
-    def best_score_(self) -> float | None:
-        """Score of the best trial, greater is better."""
-        best = self.optimizer_.best
-        return None if best is None else best.score
-
-    @property
-    def best_value_(self) -> float | None:
-        """What the function returned in the best trial."""
-        score = self.best_score_
-        return None if score is None else _flipped(score, self.minimize)
-
-    def to_frame(self) -> Any:
-        """Return the trials as a DataFrame; needs pandas.
-
-        Returns
-        -------
-        frame : DataFrame
-            A row a trial, indexed by its number: ``status``, ``score``, ``value``, which is what
-            the function returned, ``seconds``, ``resource`` where trials had less than all,
-            ``param_<name>`` for each parameter, and ``error``, the traceback of a trial that
-            failed.
-
-        Raises
-        ------
-        ImportError
-            If pandas is not installed.
-        """
-        trials = self.trials_
-        frame = trials_as_frame(trials).drop(columns="split0_score", errors="ignore")
-        values = [np.nan if t.score is None else _flipped(t.score, self.minimize) for t in trials]
-        frame.insert(frame.columns.get_loc("score") + 1, "value", values)
-        return frame.assign(error=[t.rows[0].get("fit_error") for t in trials])
-
-    def __repr__(self) -> str:
-        """Show the best and why it ended."""
-        return (
-            f"TuneResult(best_value_={self.best_value_!r}, best_params_={self.best_params_!r}, "
-            f"n_trials={len(self.trials_)}, stop_reason_={self.stop_reason_!r})"
-        )
 
 
 def tune(
@@ -238,6 +125,9 @@ def tune(
         If the space is none, or the first result is no number.
     TimeoutError
         If no trial finished within ``max_time``.
+    Exception
+        That of a callback, or of the function with ``error_score="raise"``. If trials have
+        finished, the result so far is its attribute ``tune_result``.
     JournalMismatchError
         If the journal is of another study, or damaged.
 
@@ -300,42 +190,67 @@ class _Tuning(BaseOptimizerSearchCV):
         """Run the trials."""
         self._check(optimizer, minimize, target_value)
         amount = None if resource is None else Amount.of(resource)
-        workers = self._make_workers(Parallel(n_jobs=self.n_jobs))
-        study = self._open(Space(self.param_distributions), amount, minimize=bool(minimize))
-        result = TuneResult(study.optimizer, minimize=bool(minimize))
-        result.random_state = self.random_state
-        self.callbacks = [_Callback(callback, result) for callback in self._own_callbacks()]
-        if target_value is not None:
-            target = TargetScore(_flipped(target_value, minimize))
-            self.callbacks.append(_Callback(target, result, "target_value"))
+        errors = self._errors = DeferredErrors()
+        result: TuneResult | None = None
+        try:
+            with Owner(errors) as owner:
+                workers = owner.keep(self._make_workers(Parallel(n_jobs=self.n_jobs)))
+                space = Space(self.param_distributions)
+                study = self._open_study(space, amount, owner, minimize=bool(minimize))
+                self._inform(study.optimizer, workers)
+                result = TuneResult(study.optimizer, minimize=bool(minimize))
+                result.random_state = self.random_state
+                self._run_calls(study, workers, result, target_value=target_value, amount=amount)
+            errors.raise_first()
+        except BaseException as error:
+            errors.annotate(error)
+            if result is not None and result.trials_:
+                _keep_result(error, result)
+            raise
+        return result
+
+    def _run_calls(
+        self,
+        study: Study,
+        workers: Workers,
+        result: TuneResult,
+        *,
+        target_value: Any,
+        amount: Amount | None,
+    ) -> None:
+        """Run the trials of a study, of which the result tells."""
         calls = Calls(
             self.estimator,
-            minimize=bool(minimize),
+            minimize=result.minimize,
             error=self.error_score,
             of=amount,
             has_result=any(trial.status == "complete" for trial in study.finished()),
         )
+        rules = callbacks_of(self)
+        if target_value is not None:
+            target = TargetScore(flipped(target_value, result.minimize))
+            target.reason = "target_value"
+            rules.append(target)
+        callbacks = Callbacks(result, rules, self._errors)
         try:
-            self._inform(study.optimizer, workers)
+            callbacks.start()
             deadline = None if self.max_time is None else time.monotonic() + self.max_time
-            result.stop_reason_ = self._conduct(study, calls, workers, None, deadline)  # type: ignore[arg-type]
+            result.stop_reason_ = self._conduct(
+                study, calls, callbacks, workers=workers, deadline=deadline
+            )
         except KeyboardInterrupt:
             if result.best_index_ is None:
                 raise
             result.stop_reason_ = "interrupted"
             msg = "Tuning was interrupted: it ends with the trials that have finished."
-            warn(msg, SearchInterruptedWarning, stacklevel=3)
+            warn(msg, SearchInterruptedWarning, stacklevel=4)
         finally:
-            study.close()
-            for callback in self.callbacks:
-                callback.finish()
+            row = result.best_index_
+            callbacks.finish(None if row is None else result.trials_[row])
         if result.best_index_ is None:
+            if callbacks.has_failed:
+                self._errors.raise_first()
             raise self._without_result(result.trials_)
-        return result
-
-    def _own_callbacks(self) -> list[Any]:
-        own = self.callbacks
-        return [] if own is None else [own] if callable(own) else list(own)
 
     def _check(self, optimizer: Any, minimize: Any, target_value: Any) -> None:
         """Refuse what is out of range before the first call."""
@@ -371,7 +286,9 @@ class _Tuning(BaseOptimizerSearchCV):
                 raise ValueError(f"{name} must be {allowed}, got {value!r}.")
         self._kind = optimizer_class(optimizer) if isinstance(optimizer, str) else optimizer
 
-    def _open(self, space: Space, amount: Amount | None, *, minimize: bool) -> Study:
+    def _open_study(
+        self, space: Space, amount: Amount | None, owner: Owner, *, minimize: bool
+    ) -> Study:
         """Return the study to start from, in memory or in a journal."""
         seed, _, _ = self._earlier_search(space)
         settings = initial_settings(self.initial_params, None, space)
@@ -405,6 +322,7 @@ class _Tuning(BaseOptimizerSearchCV):
         }
         is_given = is_whole(self.random_state)
         replay = open_journal(self.journal, header, seed=seed, is_seed_given=is_given, space=space)
+        owner.keep(replay.journal)
         return SharedStudy(make(replay.seed), self.n_iter, replay)
 
     def _without_result(self, trials: list[Trial]) -> Exception:
@@ -417,30 +335,11 @@ class _Tuning(BaseOptimizerSearchCV):
         )
 
 
-class _Callback:
-    """A callback that is shown the result."""
-
-    def __init__(
-        self, callback: Callable[..., Any], result: TuneResult, reason: str | None = None
-    ) -> None:
-        self._callback, self._result, self._reason = callback, result, reason
-
-    @property
-    def reason(self) -> str:
-        return self._reason or str(getattr(self._callback, "reason", "callback"))
-
-    def __call__(self, search: Any, trial: Trial) -> Any:
-        del search
-        return self._callback(self._result, trial)
-
-    def finish(self) -> None:
-        """Tell a callback that wants to know it that all is over."""
-        if hasattr(self._callback, "finish"):
-            row = self._result.best_index_
-            best = None if row is None else self._result.trials_[row].for_callback()
-            self._callback.finish(self._result, best)
-
-
-def _flipped(number: float, flip: bool) -> float:
-    """Turn a value into a score or back, without a negative zero."""
-    return 0.0 - number if flip else number
+def _keep_result(error: BaseException, result: TuneResult) -> None:
+    """Attach the result so far to an error, which would be all that is left of it."""
+    with suppress(AttributeError, TypeError):  # of a class that takes no attributes
+        error.tune_result = result  # type: ignore[attr-defined]
+        error.add_note(
+            f"The {len(result.trials_)} trials that had finished are in the attribute "
+            "tune_result of this error."
+        )

@@ -281,5 +281,5 @@ class UpdateMixin:
             probe._split_ratio,  # noqa: SLF001
         )
         probe.updates_ = [*earlier, {"n_samples": count_rows(X), **report}]
-        self.__dict__.update(vars(probe) | own)
+        self.__dict__ = vars(probe) | own
         return self

@@ -1,7 +1,9 @@
 """Callbacks: those that end a search, and those that hand its trials on.
 
-One that ends a search serves one fit and says in ``reason`` why it stopped. One that has a
-method ``finish`` is told when the search is over, with the search and the best trial.
+A callback is called with the search and each finished trial; one that returns True ends the
+search, and its attribute ``reason`` says why. Two methods are optional: ``start(search)`` is
+called before the first trial of each search and resets what the callback remembers, and
+``finish(search, trial)`` is called after the last one, with the best trial or None.
 """
 
 import math
@@ -21,7 +23,9 @@ __all__ = ["Deadline", "MLflowLogger", "NoImprovement", "TargetScore"]
 
 
 class Deadline:
-    """Stop once a time has passed since this object was made.
+    """Stop once a time has passed since the search began.
+
+    Outside of a search the time counts from when this object was made.
 
     Parameters
     ----------
@@ -38,7 +42,12 @@ class Deadline:
     reason = "max_time"
 
     def __init__(self, seconds: float) -> None:
-        self._end = time.monotonic() + as_float(seconds)
+        self._seconds = as_float(seconds)
+        self.start(None)
+
+    def start(self, search: Any) -> None:  # noqa: ARG002
+        """Begin to count."""
+        self._end = time.monotonic() + self._seconds
 
     def __call__(self, search: Any, trial: Trial | None) -> bool:  # noqa: ARG002
         """Return whether the time has passed."""
@@ -96,6 +105,10 @@ class NoImprovement:
 
     def __init__(self, n_trials: int, tol: float = 0.0) -> None:
         self._n_trials, self._tol = n_trials, tol
+        self.start(None)
+
+    def start(self, search: Any) -> None:  # noqa: ARG002
+        """Forget the trials of an earlier search."""
         self._best: float | None = None
         self._n_idle = 0
 
@@ -166,6 +179,10 @@ class MLflowLogger:
         _mlflow()
         self._experiment_name, self._run_name = experiment_name, run_name
         self._tracking_uri, self._log_trials = tracking_uri, log_trials
+        self.start(None)
+
+    def start(self, search: Any) -> None:  # noqa: ARG002
+        """Forget the run of an earlier search; the first trial makes a new one."""
         self._client: Any = None
         self._best: float | None = None
 
@@ -212,7 +229,7 @@ class MLflowLogger:
         else:
             self._log(self.run_id_, tags=tags)
         self._client.set_terminated(self.run_id_, "FAILED" if trial is None else "FINISHED")
-        self._client, self._best = None, None
+        self.start(search)
 
     def log_model(self, search: Any, **params: Any) -> Any:
         """Log the refitted best estimator to the last search's run.

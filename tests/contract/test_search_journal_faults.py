@@ -430,7 +430,7 @@ def test_no_lock_is_left_by_an_error_or_an_interrupt(make, numbered, log, path, 
             make(**bad).fit(*numbered)
         assert not lock_files(path)
     assert outline(make().fit(*numbered)) == expected
-    assert len(log.fits) == 3 * 2 + 2  # the refit after Ctrl-C, and this one
+    assert len(log.fits) == 3 * 2 + 3  # the refits after the error and Ctrl-C, and this one
     assert [sum(kind in record for record in read_lines(path)) for kind in ("asked", "told")] == [
         3
     ] * 2

@@ -96,12 +96,9 @@ def test_a_callback_is_told_the_trial_that_is_chosen(search_class, probe, number
 
 def test_a_callback_is_told_that_a_search_failed(search_class, probe, numbered):
     finisher = Finisher()
-
-    def fail(search, trial):
-        raise RuntimeError("no more")
-
-    search = search_class(probe, SPACE, n_iter=4, cv=2, callbacks=[finisher, fail])
-    with pytest.raises(RuntimeError, match="no more"):
+    space = {"x": [0.5], "outcome": ["ok", "raise"]}
+    search = search_class(probe, space, n_iter=2, cv=2, callbacks=finisher, error_score="raise")
+    with pytest.raises(RuntimeError, match="no luck"):
         search.fit(*numbered)
     assert finisher.told == [0, None]
 
