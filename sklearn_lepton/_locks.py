@@ -3,11 +3,17 @@
 import errno
 import os
 import sys
+import threading
 import time
+from contextlib import suppress
 from functools import cache
 from importlib import import_module
 from typing import Any, Protocol
 
+from sklearn_lepton._output import warn
+from sklearn_lepton.exceptions import JournalWarning
+
+_LONG_WAIT = 60.0  # seconds
 _POLL = 0.02  # seconds between two attempts where the system cannot wait
 # Windows refuses to read or write locked bytes; this one lies far behind the end of any file.
 _LOCKED_BYTE = 1 << 40
@@ -117,7 +123,7 @@ def lock(fd: int, path: str | os.PathLike[str], *, wait: bool, shared: bool = Fa
     path : str or path-like
         Names the file in errors.
     wait : bool
-        Whether to wait until the file is free.
+        Whether to wait until the file is free, with a `JournalWarning` after a minute.
     shared : bool, default=False
         Whether several may hold the lock, unless one holds it exclusively. On Windows,
         all locks are exclusive.
@@ -132,14 +138,34 @@ def lock(fd: int, path: str | os.PathLike[str], *, wait: bool, shared: bool = Fa
     OSError
         If the file cannot be locked, as on a file system without locks.
     """
+    locks = _system_locks()
     try:
-        return _system_locks().acquire(fd, wait=wait, shared=shared)
+        if locks.acquire(fd, wait=False, shared=shared):
+            return True
+        if not wait:
+            return False
+        warner = threading.Timer(_LONG_WAIT, _warn_of_wait, [path])
+        warner.daemon = True
+        with suppress(RuntimeError):  # no thread starts while the interpreter ends
+            warner.start()
+        try:
+            return locks.acquire(fd, wait=True, shared=shared)
+        finally:
+            warner.cancel()
     except OSError as error:
         reason = (
             f"The file cannot be locked ({error.strerror or error}), as on some network file "
             "systems: give a path on a file system with locks, such as a local disk"
         )
         raise OSError(error.errno, reason, str(path)) from error
+
+
+def _warn_of_wait(path: str | os.PathLike[str]) -> None:
+    msg = (
+        f"Another process has held the lock of {str(path)!r} for {_LONG_WAIT:.0f} s, and it is "
+        "waited for. If that process was stopped, such as by Ctrl-Z, let it run or end it."
+    )
+    warn(msg, JournalWarning, stacklevel=2)
 
 
 def unlock(fd: int) -> None:
@@ -163,7 +189,7 @@ def is_locked(path: str | os.PathLike[str]) -> bool:
     OSError
         If this cannot be known: no such file, no permission, no locks.
     """
-    fd = os.open(path, os.O_RDONLY)
+    fd = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))  # it may be a pipe
     try:
         is_free = lock(fd, path, wait=False, shared=True)
         if is_free:

@@ -165,6 +165,27 @@ def test_waiting_for_a_lock_has_no_limit_on_windows(monkeypatch, opened, path):
     assert sum(pauses) > 60
 
 
+def test_long_wait_for_a_lock_is_told(system, opened, path, monkeypatch):
+    monkeypatch.setattr(_locks, "_LONG_WAIT", 0.05)
+    told, left = threading.Event(), opened()
+    assert lock(left, path, wait=True)
+
+    def warn(message, category, stacklevel):
+        assert category is JournalWarning
+        assert f"lock of {str(path)!r}" in message
+        told.set()
+        unlock(left)  # as when the process is let run again
+
+    monkeypatch.setattr(_locks, "warn", warn)
+    assert lock(opened(), path, wait=True)
+    assert told.is_set()
+
+
+def test_lock_that_is_free_starts_no_thread(system, opened, path, monkeypatch):
+    monkeypatch.setattr(threading, "Timer", None)
+    assert lock(opened(), path, wait=True)
+
+
 @pytest.mark.parametrize("number", [errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS])
 @pytest.mark.parametrize("wait", [True, False])
 def test_file_system_without_locks_is_named_by_the_error(monkeypatch, opened, path, number, wait):
