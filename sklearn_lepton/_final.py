@@ -24,6 +24,7 @@ from sklearn_lepton._errors import describe_error
 from sklearn_lepton._evaluation import SplitEvaluator
 from sklearn_lepton._fits import Fits, FrozenSplits, RunningFit
 from sklearn_lepton._floats import ignore_float_errors
+from sklearn_lepton._interrupts import uninterrupted
 from sklearn_lepton._output import warn
 from sklearn_lepton._progress import FIT_LINES, write_fit
 from sklearn_lepton._study import Study
@@ -164,7 +165,8 @@ class FinalChoice:
             evaluator.submit(leaders)
             return evaluator.collect(more=False)
         finally:
-            evaluator.close()
+            with uninterrupted:
+                evaluator.close()
 
     def _warn_of_missing(self, leaders: list[Trial]) -> None:
         failed = [t for t in self._finals.values() if t.status != "complete"]

@@ -1,12 +1,13 @@
 """The one loop: ask, evaluate, tell, yield."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import ExitStack
 from typing import Any
 
 import numpy as np
 
 from sklearn_lepton._deferred import DeferredErrors
+from sklearn_lepton._interrupts import check_interrupts, uninterrupted
 from sklearn_lepton._study import Study
 from sklearn_lepton._trial import Trial
 from sklearn_lepton._typing import Callback, Evaluator
@@ -15,7 +16,7 @@ from sklearn_lepton.callbacks import NoImprovement, TargetScore
 
 def run_trials(
     study: Study, evaluator: Evaluator, *, is_stopped: Callable[[], bool]
-) -> Iterator[Trial]:
+) -> Generator[Trial, None, None]:
     """Run trials until the budget is used up, the space exhausted or a stop called.
 
     Parameters
@@ -35,6 +36,7 @@ def run_trials(
     """
     try:
         while True:
+            check_interrupts()
             yield from study.news()
             room = 0 if is_stopped() else evaluator.free()
             asked = study.ask(room) if room > 0 else []
@@ -48,7 +50,8 @@ def run_trials(
             if is_idle and not (room > 0 and study.wait()):
                 return
     finally:
-        study.tell(evaluator.close())
+        with uninterrupted:
+            study.tell(evaluator.close())
 
 
 class Callbacks:

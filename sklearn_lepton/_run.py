@@ -11,6 +11,7 @@ from sklearn_lepton._deferred import DeferredErrors
 from sklearn_lepton._evaluation import SplitEvaluator
 from sklearn_lepton._final import FinalChoice
 from sklearn_lepton._fits import FrozenSplits
+from sklearn_lepton._interrupts import uninterrupted
 from sklearn_lepton._loop import Callbacks, run_trials
 from sklearn_lepton._progress import Progress
 from sklearn_lepton._resource import Resource
@@ -55,8 +56,9 @@ class Owner:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """Close everything."""
-        self._stack.__exit__(kind, error, traceback)
+        """Close everything, which no interrupt cuts."""
+        with uninterrupted:
+            self._stack.__exit__(kind, error, traceback)
 
 
 class SearchRun(NamedTuple):
@@ -115,7 +117,7 @@ def conduct(
         Why the loop ended; None is an error of a callback.
     """
     trials = run_trials(study, evaluator, is_stopped=lambda: callbacks.is_stopped)
-    with closing(trials), closing(progress or ExitStack()):  # type: ignore[type-var]
+    try:
         for trial in trials:
             if progress is not None:
                 progress.finished(trial)
@@ -124,6 +126,10 @@ def conduct(
                 update.follow(study, fits.ratio)
             if fits.is_stopped:
                 callbacks.reason = callbacks.reason or "callback"
+    finally:
+        with uninterrupted, closing(trials):
+            if progress is not None:
+                progress.close()
     if callbacks.is_stopped:
         return None if callbacks.has_failed else callbacks.reason
     holds = update is not None and bool(update.holds)

@@ -22,6 +22,7 @@ from sklearn_lepton._deferred import DeferredErrors
 from sklearn_lepton._fits import ErrorScore, Recorder, RunningFit
 from sklearn_lepton._frozen import thaw
 from sklearn_lepton._html import describe_search
+from sklearn_lepton._interrupts import Interrupts
 from sklearn_lepton._values import as_float, is_real
 
 try:
@@ -212,7 +213,8 @@ class OpenSearchCV(BaseSearchCV):  # type: ignore[misc]
         self.__dict__["best_score_"] = choice.score if has_final else score
 
     def _run_search(self, evaluate_candidates: Any, *, callback_ctx: Any = None) -> None:
-        self._search(_read_fit(self, evaluate_candidates), callback_ctx)
+        with Interrupts():
+            self._search(_read_fit(self, evaluate_candidates), callback_ctx)
 
     def _format_results(
         self, candidate_params: Any, n_splits: int, out: list[Any], more_results: Any = None

@@ -14,6 +14,7 @@ from sklearn_lepton._calls import Amount, Calls
 from sklearn_lepton._checks import check_parameters, initial_settings, older_studies
 from sklearn_lepton._deferred import DeferredErrors
 from sklearn_lepton._evaluation import explain_failures
+from sklearn_lepton._interrupts import Interrupts
 from sklearn_lepton._loop import Callbacks, callbacks_of
 from sklearn_lepton._output import warn
 from sklearn_lepton._replay import open_journal
@@ -167,7 +168,10 @@ def tune(
         prior=prior,
         callbacks=callbacks,
     )
-    return tuning.run(optimizer, minimize=minimize, target_value=target_value, resource=resource)
+    with Interrupts():
+        return tuning.run(
+            optimizer, minimize=minimize, target_value=target_value, resource=resource
+        )
 
 
 class _Tuning(BaseOptimizerSearchCV):

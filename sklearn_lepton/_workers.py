@@ -17,6 +17,7 @@ from joblib.parallel import BACKENDS, get_active_backend
 from sklearn.utils.parallel import delayed
 
 from sklearn_lepton._cluster import Dask, FutureWorkers, Ray
+from sklearn_lepton._interrupts import uninterrupted
 from sklearn_lepton._payload import (
     Folder,
     Package,
@@ -222,9 +223,10 @@ class Processes(FutureWorkers):
             except BrokenProcessPool:  # somebody killed it while it waited
                 slot.kill()
         assert self._folder is not None  # noqa: S101 - for mypy
-        slot = _Slot(self._folder, len(self._slots), self._env)
-        self._slots.append(slot)
-        return self._keep(slot, slot.submit(payload))
+        with uninterrupted:  # a process that is not known yet would stay
+            slot = _Slot(self._folder, len(self._slots), self._env)
+            self._slots.append(slot)
+            return self._keep(slot, slot.submit(payload))
 
     def _keep(self, slot: _Slot, future: "Future[Any]") -> "Future[Any]":
         self._busy[future] = slot

@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import sys
+import tempfile
 import threading
 import time
 import warnings
@@ -269,6 +270,12 @@ def pids_on_dask(cluster):
     return [n.pid for n in nannies if n.process is not None and n.process.status.name == "running"]
 
 
+def folders_of(pid):
+    """List the temporary folders that the searches of a process have left."""
+    places = {Path(tempfile.gettempdir()), Path("/dev/shm")}
+    return [path for place in places for path in place.glob(f"sklearn_lepton-*{pid}-*")]
+
+
 def is_soon(condition, seconds):
     """Wait until a condition holds, and return whether it does."""
     end = time.monotonic() + seconds
@@ -279,16 +286,17 @@ def is_soon(condition, seconds):
     return True
 
 
-def interrupted_searches(folder, moments, backend="loky", *, second=None, **settings):
+def interrupted_searches(folder, moments, backend="loky", *, second=None, again=(), **settings):
     """Interrupt a search of this process at each moment, and print what became of it.
 
     A moment is a number of finished trials, a time after that, in seconds, and whether
     all processes of the group get the signal, as in a terminal. `second` is a time
-    after the start of the refit when Ctrl-C is pressed again.
+    after the start of the refit when Ctrl-C is pressed again. `again` are times between
+    further interrupts after the first, in seconds; they come while the search closes.
     """
     # A shell that runs the tests in the background has Ctrl-C ignored, in all that it starts.
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    sent = 0.0
+    sent, is_over = 0.0, threading.Event()
 
     def press(*, to_group):
         nonlocal sent
@@ -302,10 +310,14 @@ def interrupted_searches(folder, moments, backend="loky", *, second=None, **sett
         is_soon(lambda: len(notes(place, "trials")) >= n_trials, 60)
         time.sleep(delay)
         press(to_group=to_group)
+        for pause in again:
+            time.sleep(pause)
+            press(to_group=to_group)
         if second is not None:
             is_soon(lambda: any(" all " in line for line in notes(place, "fits")), 10)
             time.sleep(second)
             press(to_group=to_group)
+        is_over.set()
 
     for number, moment in enumerate(moments):
         place = Path(folder) / str(number)
@@ -315,17 +327,23 @@ def interrupted_searches(folder, moments, backend="loky", *, second=None, **sett
         ).set_params(callbacks=Log(place))
         if second is not None:
             search.set_params(estimator__refit_seconds=30.0)
+        is_over.clear()
         watcher = threading.Thread(target=watch, args=(place, *moment))
-        watcher.start()
         error = None
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             try:
+                watcher.start()
                 with joblib.parallel_config(backend=backend):
                     search.fit(*make_data())
             except KeyboardInterrupt as interrupt:
                 error = type(interrupt).__name__
         seconds = time.monotonic() - sent
+        while not is_over.is_set():  # not `join`: interrupted, it takes the thread for ended
+            try:
+                time.sleep(0.01)
+            except KeyboardInterrupt:
+                error = error or "KeyboardInterrupt"
         watcher.join()
         outcome = {
             "error": error,
@@ -338,6 +356,8 @@ def interrupted_searches(folder, moments, backend="loky", *, second=None, **sett
             "n_results": len(getattr(search, "cv_results_", {"params": []})["params"]),
             "is_fitted": hasattr(getattr(search, "best_estimator_", None), "classes_"),
             "workers": [worker.pid for worker in worker_processes()],
+            "folders": [path.name for path in folders_of(os.getpid())],
+            "is_handler_back": signal.getsignal(signal.SIGINT) is signal.default_int_handler,
         }
         sys.stdout.write(json.dumps(outcome) + "\n")
         sys.stdout.flush()

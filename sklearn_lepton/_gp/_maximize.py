@@ -12,6 +12,7 @@ from scipy.stats import qmc
 
 from sklearn_lepton._gp._kernel import BoolArray, FloatArray, IntArray
 from sklearn_lepton._gp._mixture import Mixture
+from sklearn_lepton._interrupts import uninterrupted
 
 Snap = Callable[[FloatArray], FloatArray]
 Slopes = Callable[[FloatArray, IntArray], tuple[FloatArray, FloatArray]]
@@ -397,7 +398,9 @@ def _update(H: FloatArray, fresh: BoolArray, rows: IntArray, s: FloatArray, y: F
 def _low_discrepancy(n: int, d: int) -> FloatArray:
     """First Sobol points, of shape (n, d); a table, hence remembered."""
     log2_n = int(n - 1).bit_length()
-    table: FloatArray = qmc.Sobol(d, scramble=False).random_base2(log2_n)[:n]
+    # Reads tables, in compiled code that would drop an interrupt and return wrong points.
+    with uninterrupted:
+        table: FloatArray = qmc.Sobol(d, scramble=False).random_base2(log2_n)[:n]
     table.setflags(write=False)
     return table
 

@@ -12,6 +12,7 @@ from scipy.stats import qmc
 
 from sklearn_lepton._dimension import FloatArray
 from sklearn_lepton._floats import ignore_float_errors
+from sklearn_lepton._interrupts import uninterrupted
 from sklearn_lepton._trial import Trial, check_point, check_trial
 from sklearn_lepton._values import check_count, is_whole
 from sklearn_lepton.optimizers._prior import best_of, read_prior
@@ -111,9 +112,6 @@ class Optimizer(ABC):
         self._derived: dict[str, Any] = {}  # from the trials, until there is another
         self._queue: deque[dict[str, Any]] = deque()
         self._sobol = np.empty((0, self.space.n_dims))
-        # The first sequence of a process reads tables, in compiled code that drops a Ctrl-C: now,
-        # before there is anything to interrupt.
-        qmc.Sobol(1, seed=0)
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave out what the trials and the seed tell."""
@@ -366,7 +364,9 @@ class Optimizer(ABC):
             return np.random.default_rng([self.seed, index]).random(n_dims)
         if index >= len(self._sobol):
             n_bits = max(6, index.bit_length())
-            self._sobol = qmc.Sobol(n_dims, seed=self.seed).random_base2(n_bits)
+            # Reads tables, in compiled code that would drop an interrupt and return wrong points.
+            with uninterrupted:
+                self._sobol = qmc.Sobol(n_dims, seed=self.seed).random_base2(n_bits)
         point: FloatArray = self._sobol[index]
         return point
 

@@ -18,10 +18,8 @@ import random
 import signal
 import subprocess
 import sys
-import tempfile
 import threading
 import time
-from pathlib import Path
 
 import numpy as np
 import psutil
@@ -199,11 +197,6 @@ def is_gone(process):
         return True
 
 
-def folders_of(pid):
-    places = {Path(tempfile.gettempdir()), Path("/dev/shm")}
-    return [path for place in places for path in place.glob(f"sklearn_lepton-{pid}-*")]
-
-
 @pytest.mark.parametrize(("seconds", "n_fits"), [(0.05, 4), (1000.0, 2)], ids=["short", "long"])
 def test_nothing_outlives_a_search_that_is_killed(tmp_path, seconds, n_fits):
     code = (
@@ -217,13 +210,13 @@ def test_nothing_outlives_a_search_that_is_killed(tmp_path, seconds, n_fits):
         assert sabotage.is_soon(lambda: len(sabotage.notes(tmp_path, "fits")) >= n_fits, 60)
         family = psutil.Process(process.pid).children(recursive=True)
         assert len(family) >= 3  # two workers and the tracker
-        assert folders_of(process.pid)
+        assert sabotage.folders_of(process.pid)
     finally:
         process.kill()
         process.wait()
     try:
         assert sabotage.is_soon(lambda: all(map(is_gone, family)), 5)
-        assert not folders_of(process.pid)
+        assert not sabotage.folders_of(process.pid)
     finally:  # for the tests that follow
         for relative in [relative for relative in family if not is_gone(relative)]:
             if "resource_tracker" not in " ".join(relative.cmdline()):  # which tidies up

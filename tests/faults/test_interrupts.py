@@ -6,6 +6,8 @@ fault                                    what holds
 Ctrl-C                                   the search ends soon, fitted, with all finished
 Ctrl-C before the first trial finishes   KeyboardInterrupt
 a second Ctrl-C during the refit         KeyboardInterrupt at once; the results are there
+several within half a second             KeyboardInterrupt once all is closed
+Ctrl-C while processes start             no process stays, nor does the folder
 =======================================  ================================================
 """
 
@@ -96,6 +98,8 @@ def test_ctrl_c_ends_with_what_has_finished(tmp_path, way):
         assert outcome["is_fitted"]
         assert outcome["seconds"] < 3.0
         assert backend == "dask" or not outcome["workers"]
+        assert not outcome["folders"]
+        assert outcome["is_handler_back"]
     assert backend == "dask" or "Traceback" not in stderr
 
 
@@ -122,3 +126,28 @@ def test_a_second_ctrl_c_ends_the_refit(tmp_path, way):
     assert len(outcome["trials"]) == outcome["n_results"] >= 2
     assert set(outcome["logged"]) <= set(outcome["trials"])
     assert not outcome["is_fitted"]
+
+
+@pytest.mark.parametrize("again", [(0.005,), (0.05, 0.15)])
+@pytest.mark.parametrize("way", [WAYS[0], WAYS[1], WAYS[4]], ids=name_of)
+def test_several_ctrl_c_wait_until_all_is_closed(tmp_path, way, again):
+    backend, settings = way
+    moments = [(0, 0.05, False), (0, 0.3, True), (1, 0.0, True), (2, 0.1, False)]
+    outcomes, _ = interrupt(tmp_path, moments, backend, again=again, **settings)
+    for outcome, (n_trials, _, _) in zip(outcomes, moments, strict=True):
+        assert outcome["error"] == "KeyboardInterrupt"
+        assert not outcome["workers"]
+        assert not outcome["folders"]
+        assert outcome["is_handler_back"]
+        assert outcome["seconds"] < 3.0
+        assert set(outcome["logged"]) <= set(outcome["trials"])
+        assert len(outcome["trials"]) == outcome["n_results"] >= n_trials
+
+
+def test_ctrl_c_while_processes_start_leaves_none(tmp_path):
+    moments = [(0, 0.015 * k, False) for k in range(20)]
+    outcomes, _ = interrupt(tmp_path, moments, "loky", cv=30)
+    for outcome in outcomes:
+        assert outcome["error"] == "KeyboardInterrupt"
+        assert not outcome["workers"]
+        assert not outcome["folders"]
