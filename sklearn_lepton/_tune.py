@@ -168,10 +168,9 @@ def tune(
         prior=prior,
         callbacks=callbacks,
     )
+    options = {"minimize": minimize, "target_value": target_value, "resource": resource}
     with Interrupts():
-        return tuning.run(
-            optimizer, minimize=minimize, target_value=target_value, resource=resource
-        )
+        return tuning.run(optimizer, **options)
 
 
 class _Tuning(BaseOptimizerSearchCV):
