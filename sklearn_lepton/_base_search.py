@@ -19,6 +19,7 @@ from sklearn_lepton._checks import (
     older_studies,
 )
 from sklearn_lepton._choice import check_choice, metric_of
+from sklearn_lepton._convergence import QuietFits
 from sklearn_lepton._evaluation import SplitEvaluator, explain_failures
 from sklearn_lepton._final import FinalChoice
 from sklearn_lepton._fits import OTHER_SPLITS, Fits, FrozenSplits, RunningFit
@@ -391,6 +392,8 @@ class BaseOptimizerSearchCV(UpdateMixin, ComparisonMixin, ReportMixin, OpenSearc
     def _make_aids(self, running: RunningFit, space: Space, workers: Workers) -> list[FitAid]:
         """Make what changes each fit: early stopping on its split, steps that are kept."""
         aids: list[FitAid] = [Boosters(running, space)] if self.eval_set_from_split else []
+        if isinstance(self.param_distributions, str):  # configurations that the user did not choose
+            aids.append(QuietFits())
         if self.cache_steps and workers.is_here:
             names = reusable_steps(running.estimator, space, self.n_iter)
             if names:
@@ -409,9 +412,8 @@ class BaseOptimizerSearchCV(UpdateMixin, ComparisonMixin, ReportMixin, OpenSearc
     def _n_at_once(self, workers: Workers) -> int:
         """Return the number of trials at once."""
         if isinstance(self.n_points, str):
-            return -(
-                -workers.n_workers // (self.n_splits_ if error_rate(self.racing) is None else 1)
-            )
+            n_splits = self.n_splits_ if error_rate(self.racing) is None else 1
+            return -(-workers.n_workers // n_splits)
         return int(self.n_points)
 
     def _conduct(

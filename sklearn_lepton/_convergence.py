@@ -1,4 +1,4 @@
-"""Convergence: warnings of models that the user did not choose, hidden in their fits alone."""
+"""Convergence: warnings of fits that the user did not choose, hidden in these alone."""
 
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -8,6 +8,7 @@ from typing import Any
 
 from sklearn.exceptions import ConvergenceWarning
 
+from sklearn_lepton._seam import prepend_warning_filter
 from sklearn_lepton._trial import Trial
 from sklearn_lepton._typing import Fit
 
@@ -72,6 +73,7 @@ class QuietFits:
     def prepare(self, fit: Fit) -> Fit:
         """Return a fit that hides them."""
         function, args, kwargs = fit
+        prepend_warning_filter(function, _FILTER)
         return QuietFit(function), args, kwargs
 
     def publish(self, results: dict[str, Any], trials: Sequence[Trial]) -> None:

@@ -310,6 +310,16 @@ def _blank(results: dict[str, Any], has_run: Any) -> None:
                 column[~whole] = np.nan
 
 
+def prepend_warning_filter(function: Any, entry: tuple[Any, ...]) -> None:
+    """Put a warning filter before those that scikit-learn passes to a fit.
+
+    Since 1.7 the function of a fit replaces all filters of its process by those passed.
+    """
+    passed = getattr(function, "warning_filters", None)
+    if passed is not None:
+        function.warning_filters = [entry, *passed]
+
+
 class SearchTask:
     """The search in scikit-learn 1.9's tree of callback tasks, with one leaf a trial and split."""
 

@@ -1,11 +1,15 @@
 """param_distributions="auto": the built-in space of the estimator and the data."""
 
+import warnings
+
 import numpy as np
 import pytest
 from sklearn.base import BaseEstimator, clone
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LinearRegression
 from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import KNeighborsClassifier
+from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
@@ -101,3 +105,13 @@ def test_a_limit_of_iterations_leaves_the_untuned_estimator_what_it_is(search_cl
     search = search_class(SVC(kernel="linear"), n_iter=2, cv=2, random_state=0).fit(*blobs)
     assert search.trials_[0].params == {"C": 1.0, "max_iter": 10_000, "kernel": "linear"}
     assert read_source(search).untuned == 0
+
+
+def test_fits_in_a_built_in_space_are_quiet_and_the_refit_is_not(search_class, blobs):
+    network = MLPClassifier(max_iter=1, random_state=0)
+    with warnings.catch_warnings(record=True) as shown:
+        warnings.simplefilter("always")
+        search_class(network, n_iter=2, cv=2, random_state=0, refit=False).fit(*blobs)
+        assert not shown
+        search_class(network, n_iter=2, cv=2, random_state=0).fit(*blobs)
+    assert [warning.category for warning in shown] == [ConvergenceWarning]

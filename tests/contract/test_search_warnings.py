@@ -11,7 +11,8 @@ from sklearn.neural_network import MLPClassifier
 from sklearn.utils.parallel import Parallel, delayed
 
 from sklearn_lepton import AutoSearchCV, BayesSearchCV
-from sklearn_lepton._convergence import QuietFit, hidden_convergence_warnings
+from sklearn_lepton._convergence import QuietFit, QuietFits, hidden_convergence_warnings
+from sklearn_lepton._fits import Recorder
 
 X = np.random.default_rng(0).normal(size=(40, 3))
 Y = np.arange(40) % 2
@@ -94,6 +95,16 @@ def test_hidden_warnings_stay_hidden_in_what_scikit_learn_runs_in_threads(shown)
         Parallel()(delayed(converge)() for _ in "ab")
         pickle.loads(pickle.dumps(list(warnings.filters)))
     assert not shown
+
+
+def test_fit_stays_quiet_on_its_way_to_another_process(shown):
+    with pytest.raises(Exception, match="^$") as recorded:
+        Recorder()([delayed(converge)()])
+    for make, n_shown in ((tuple, 1), (QuietFits().prepare, 0)):
+        function, args, kwargs = pickle.loads(pickle.dumps(make(recorded.value.fits[0])))
+        function(*args, **kwargs)
+        assert len(shown) == n_shown
+        shown.clear()
 
 
 def test_searches_that_overlap_in_two_threads_leave_no_filter_behind(shown):
