@@ -390,10 +390,9 @@ class BaseOptimizerSearchCV(UpdateMixin, ComparisonMixin, ReportMixin, OpenSearc
         return workers
 
     def _make_aids(self, running: RunningFit, space: Space, workers: Workers) -> list[FitAid]:
-        """Make what changes each fit: early stopping on its split, steps that are kept."""
+        """Make what changes fits: early stopping, quiet fits of a built-in space, kept steps."""
         aids: list[FitAid] = [Boosters(running, space)] if self.eval_set_from_split else []
-        if isinstance(self.param_distributions, str):  # configurations that the user did not choose
-            aids.append(QuietFits())
+        aids += [QuietFits()] if isinstance(self.param_distributions, str) else []
         if self.cache_steps and workers.is_here:
             names = reusable_steps(running.estimator, space, self.n_iter)
             if names:
