@@ -202,7 +202,7 @@ class ModelsMixin:
             search.trials_,
             self._portfolio,
             search.space_,
-            search._split_ratio,  # noqa: SLF001
+            search._split_layout.ratio,  # noqa: SLF001
         )
         said = [self._columns.describe(), models]
         if hasattr(getattr(search, "best_estimator_", None), "named_estimators_"):

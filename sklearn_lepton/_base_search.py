@@ -230,7 +230,7 @@ class BaseOptimizerSearchCV(UpdateMixin, ComparisonMixin, ReportMixin, OpenSearc
             "optimizer_": run.study.optimizer,
             "stop_reason_": reason,
             "_fingerprint": run.splits.fingerprint,
-            "_split_ratio": run.splits.ratio,
+            "_split_layout": run.splits.layout,
             "_studies": run.studies,
             "_scoring": describe_scoring(self),
             "_resource": None if run.resource is None else run.resource.describe(),
@@ -334,7 +334,7 @@ class BaseOptimizerSearchCV(UpdateMixin, ComparisonMixin, ReportMixin, OpenSearc
             seed=seed,
             is_seed_given=is_whole(self.random_state),
             space=space,
-            ratio=splits.ratio,
+            layout=splits.layout._asdict(),
         )
         owner.keep(replay.journal)
         return SharedStudy(make(replay.seed), n_trials, replay), splits, resource

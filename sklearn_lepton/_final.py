@@ -229,7 +229,7 @@ class FinalChoice:
         is_simple = is_one_se(self._search.refit)
         if not ranked or not (finals or is_simple):
             return None
-        ratio = None if self._splits is None else self._splits.ratio
+        ratio = None if self._splits is None else self._splits.layout.ratio
         chosen = choose(ranked, finals, self._cost if is_simple else None, ratio=ratio)
         row = next(k for k, trial in enumerate(trials) if trial.number == chosen.number)
         return Choice(row, finals[chosen.number].score if finals else None)

@@ -7,7 +7,7 @@ import joblib
 from sklearn.base import clone
 from sklearn.utils.parallel import Parallel
 
-from sklearn_lepton._choice import split_ratio
+from sklearn_lepton._choice import SplitLayout, layout_of
 from sklearn_lepton._errors import abridge, describe_error, describe_value
 from sklearn_lepton._floats import ignore_float_errors
 from sklearn_lepton._frozen import thaw
@@ -142,7 +142,7 @@ class Fits:
         self._recorder = running.recorder
         self._check_metrics = check_metrics
         self.n_splits: int = search.n_splits_
-        self.ratio = splits.ratio
+        self.ratio = splits.layout.ratio
         self._splits = splits
         self._resource = resource
         self.is_stopped = False
@@ -415,8 +415,8 @@ class FrozenSplits:
         A hash of the splits.
     is_repeatable : bool
         Whether the splitter would make the same ones again.
-    ratio : float
-        Their `split_ratio`.
+    layout : SplitLayout
+        How they overlap.
 
     Raises
     ------
@@ -441,9 +441,9 @@ class FrozenSplits:
         return bool(joblib.hash(self._make()) == self.fingerprint)
 
     @property
-    def ratio(self) -> float:
-        """Number of test samples for each training sample, on average."""
-        return split_ratio(self._splits)
+    def layout(self) -> SplitLayout:
+        """How the splits overlap."""
+        return layout_of(self._splits)
 
     def split(self, *_: Any, **__: Any) -> list[Any]:
         """Return the splits, whatever the data."""

@@ -78,24 +78,29 @@ def paired_test(
 
 
 @ignore_float_errors
-def optimism(trials: Iterable[Trial]) -> float:
+def optimism(trials: Iterable[Trial], n_disjoint: int | None) -> float:
     """Estimate from the trials alone how much too good the best mean score is.
 
     The best of many is in part the luckiest. Each split in turn is left out, the best trial
     is chosen by the others, and its score is read on the split left out, which had no part in
     the choice. Of trials that tie, the mean is read: which of them comes first may depend on
-    the split left out.
+    the split left out. Repeated folds choose within each repeat, since other repeats score on
+    the rows left out.
 
     Parameters
     ----------
     trials : iterable of Trial
         Those that are complete, with the full resource, count.
+    n_disjoint : int or None
+        Number of consecutive splits whose test parts are disjoint, as `layout_of` counts it;
+        None, if it is unknown, is all splits.
 
     Returns
     -------
     optimism : float
         The best mean score less the mean of the scores read so, in units of the score. NaN
-        without a trial or with fewer than two splits.
+        without a trial, with fewer than two splits, or where test parts overlap otherwise than
+        those of repeated folds.
 
     Notes
     -----
@@ -112,13 +117,16 @@ def optimism(trials: Iterable[Trial]) -> float:
     https://doi.org/10.1007/s10994-018-5714-4
     """
     scores = _scores(candidates(trials))
-    if scores.size == 0 or scores.shape[1] < 2:
+    n_splits = scores.shape[1] if scores.size else 0
+    n_folds = n_splits if n_disjoint is None else n_disjoint
+    if n_folds < 2 or n_splits % n_folds:
         return float("nan")
-    rest = scores.sum(axis=1, keepdims=True) - scores
+    folds = scores.reshape(len(scores), -1, n_folds)
+    rest = folds.sum(axis=2, keepdims=True) - folds
     # Sums of the same scores in another order differ in their last digits.
-    digits = 8 * scores.shape[1] * np.finfo(float).eps * np.abs(scores).max()
+    digits = 8 * n_folds * np.finfo(float).eps * np.abs(scores).max()
     is_leader = rest >= rest.max(axis=0) - digits
-    read = np.sum(scores * is_leader, axis=0) / np.sum(is_leader, axis=0)
+    read = np.sum(folds * is_leader, axis=0) / np.sum(is_leader, axis=0)
     return float(scores[0].mean() - read.mean())
 
 

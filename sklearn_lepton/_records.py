@@ -154,7 +154,7 @@ _HEADER = fields(
             }
         ),
     },
-    {"ratio": RATIO},  # not in older journals
+    {"ratio": RATIO, "n_disjoint": COUNT},  # not in older journals
 )
 
 _DISTRIBUTION = fields({"distribution": TEXT, "args": array_of(NUMBER), "kwds": mapping_of(NUMBER)})

@@ -42,6 +42,8 @@ class Replay:
         That of the study's optimizer.
     ratio : float or None
         The `split_ratio` of its splits; None in a journal that does not hold it.
+    n_disjoint : int or None
+        How many consecutive splits have disjoint test parts; None likewise.
     trials : dict of int to Trial
         Every trial asked for, by its number.
     rows : dict of int to dict of int to dict
@@ -71,6 +73,11 @@ class Replay:
     def ratio(self) -> float | None:
         """The `split_ratio` of the splits; None in a journal that does not hold it."""
         return None if self.header is None else self.header.get("ratio")
+
+    @property
+    def n_disjoint(self) -> int | None:
+        """How many consecutive splits have disjoint test parts; None if unknown."""
+        return None if self.header is None else self.header.get("n_disjoint")
 
     @property
     def seed(self) -> int:
@@ -269,7 +276,7 @@ def open_journal(
     seed: int,
     is_seed_given: bool,
     space: Space,
-    ratio: float | None = None,
+    layout: Record | None = None,
 ) -> Replay:
     """Open the journal of a study, or make one.
 
@@ -283,8 +290,8 @@ def open_journal(
     is_seed_given : bool
         Whether a journal with another seed is another study; if not, its seed is taken.
     space : Space
-    ratio : float or None, default=None
-        The `split_ratio` of the splits, which a new journal keeps.
+    layout : dict or None, default=None
+        The layout of the splits, which a new journal keeps.
 
     Returns
     -------
@@ -306,7 +313,7 @@ def open_journal(
         with journal.turn():
             records = journal.read()
             if not records:
-                records = [header(here | ({} if ratio is None else {"ratio": ratio}))]
+                records = [header(here | (layout or {}))]
                 journal.append(records)
             there = {name: records[0].get(name) for name in here}
             if not is_seed_given:

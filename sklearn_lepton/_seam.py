@@ -43,7 +43,7 @@ LEFT_BY_FIT = (
     "_studies",
     "_resource",
     "_data_shape",
-    "_split_ratio",
+    "_split_layout",
 )
 # What `fit` sets of the chosen trial, beside the refit.
 OF_CHOICE = frozenset(

@@ -42,6 +42,8 @@ class Source:
         The first line of the journal, if they come from one.
     ratio : float or None
         The `split_ratio` of the splits; None if it is unknown.
+    n_disjoint : int or None
+        The same number of their `SplitLayout`; None if it is unknown.
     """
 
     trials: list[Trial]
@@ -51,6 +53,7 @@ class Source:
     score_name: str = "score"
     header: Mapping[str, Any] = field(default_factory=dict)
     ratio: float | None = None
+    n_disjoint: int | None = None
 
     @property
     def best(self) -> Trial | None:
@@ -169,13 +172,15 @@ def read_source(search: Any, space: Any = None) -> Source:
     trials = getattr(search, "trials_", None)
     if trials is not None:
         found = getattr(search, "space_", None) if space is None else Space(space)
+        layout = getattr(search, "_split_layout", None)
         return _made(
             trials,
             found,
             optimizer=getattr(search, "optimizer_", None),
             untuned=_untuned(search, trials),
             score_name=_score_name(search),
-            ratio=getattr(search, "_split_ratio", None),
+            ratio=None if layout is None else layout.ratio,
+            n_disjoint=None if layout is None else layout.n_disjoint,
         )
     if hasattr(search, "fit"):
         raise NotFittedError(
@@ -221,7 +226,12 @@ def _from_journal(path: str | os.PathLike[str], space: Any) -> Source:
     name = metric or (scoring if isinstance(scoring, str) else "score")
     trials = [replay.trials[n] for n in sorted(replay.trials)]
     return _made(
-        trials, replay.space, score_name=name, header=replay.header or {}, ratio=replay.ratio
+        trials,
+        replay.space,
+        score_name=name,
+        header=replay.header or {},
+        ratio=replay.ratio,
+        n_disjoint=replay.n_disjoint,
     )
 
 

@@ -255,7 +255,7 @@ class UpdateMixin:
         update = Update(
             search.trials_,
             search.trials_[search.best_index_],
-            ratio=search._split_ratio,  # noqa: SLF001
+            ratio=search._split_layout.ratio,  # noqa: SLF001
             studies=search._studies,  # noqa: SLF001
             n_more=max(1, search.n_iter // 3) if n_iter is None else n_iter,
         )
@@ -278,7 +278,7 @@ class UpdateMixin:
         report = update.report(
             probe.trials_,
             probe.trials_[probe.best_index_],
-            probe._split_ratio,  # noqa: SLF001
+            probe._split_layout.ratio,  # noqa: SLF001
         )
         probe.updates_ = [*earlier, {"n_samples": count_rows(X), **report}]
         self.__dict__ = vars(probe) | own

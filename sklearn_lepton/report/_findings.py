@@ -62,7 +62,7 @@ class Findings:
     @cached_property
     def optimism(self) -> float:
         """How much too good the best score is; NaN if unknown."""
-        return optimism(self.trials) if self.n_splits > 1 else math.nan
+        return optimism(self.trials, self.source.n_disjoint) if self.n_splits > 1 else math.nan
 
     @property
     def n_splits(self) -> int:

@@ -7,10 +7,13 @@ import numpy as np
 import pytest
 from sklearn.model_selection import KFold, RepeatedKFold, ShuffleSplit
 from sklearn.naive_bayes import GaussianNB
+from sklearn.neighbors import KNeighborsClassifier
 
 from sklearn_lepton import BayesSearchCV, nested_score
+from sklearn_lepton._honest import optimism
 from sklearn_lepton.plotting import ConvergenceDisplay
 from sklearn_lepton.report import write_report
+from sklearn_lepton.report._findings import read_findings
 
 SPACE = {"var_smoothing": (1e-9, 1.0, "log-uniform")}
 SPLITTERS = {
@@ -59,6 +62,22 @@ def test_one_standard_error_wherever_a_trial_is_shown(rows, tmp_path, capsys, na
         best = errors[fitted.best_index_]
         assert f"standard error {best:.2g} over" in page
         assert f"± {best:.2g}<" in page
+
+
+def test_the_optimism_of_repeated_folds_is_that_within_repeats(rows, tmp_path):
+    journal = tmp_path / "study.jsonl"
+    fitted = BayesSearchCV(
+        KNeighborsClassifier(),
+        {"n_neighbors": (1, 30, "int")},
+        n_iter=8,
+        cv=SPLITTERS["repeated folds"][0],
+        random_state=0,
+        journal=journal,
+    ).fit(*rows)
+    expected = optimism(fitted.trials_, 4)
+    assert expected != optimism(fitted.trials_, None)
+    for source in (fitted, journal):
+        assert read_findings(source).optimism == expected
 
 
 def test_an_update_takes_the_ratio_of_both_searches(rows):

@@ -8,6 +8,7 @@ from sklearn_lepton._choice import (
     candidates,
     choose,
     cost_of,
+    layout_of,
     mean_seconds,
     metric_of,
     plain_standard_error,
@@ -124,20 +125,22 @@ def test_the_time_of_a_setting_is_that_of_a_fit_with_its_scoring():
 
 
 @pytest.mark.parametrize(
-    ("splitter", "ratio"),
+    ("splitter", "ratio", "n_disjoint"),
     [
-        (KFold(5), 1 / 4),
-        (RepeatedKFold(n_splits=5, n_repeats=3), 1 / 4),
-        (ShuffleSplit(10, test_size=0.2), 1 / 4),
-        (ShuffleSplit(4, test_size=0.1), 1 / 9),
-        (TimeSeriesSplit(4), np.mean([1, 1 / 2, 1 / 3, 1 / 4])),
+        (KFold(5), 1 / 4, 5),
+        (RepeatedKFold(n_splits=5, n_repeats=3), 1 / 4, 5),
+        (ShuffleSplit(10, test_size=0.2, random_state=0), 1 / 4, 0),
+        (ShuffleSplit(3, test_size=0.1, random_state=1), 1 / 9, 0),
+        (ShuffleSplit(1, test_size=0.1), 1 / 9, 0),
+        (TimeSeriesSplit(4), np.mean([1, 1 / 2, 1 / 3, 1 / 4]), 4),
     ],
 )
-def test_the_ratio_is_that_of_the_sizes_of_the_splits(splitter, ratio):
+def test_the_layout_is_that_of_the_splits(splitter, ratio, n_disjoint):
     splits = list(splitter.split(np.zeros(100)))
     assert split_ratio(splits) == pytest.approx(ratio)
+    assert layout_of(splits) == (pytest.approx(ratio), n_disjoint)
     masks = [tuple(np.isin(np.arange(100), rows) for rows in split) for split in splits]
-    assert split_ratio(masks) == pytest.approx(ratio)
+    assert layout_of(masks) == (pytest.approx(ratio), n_disjoint)
 
 
 def test_the_standard_error_of_repeated_folds_does_not_fall_with_the_repeats():

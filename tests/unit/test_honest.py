@@ -56,15 +56,15 @@ def test_equal_differences(value, p_value):
 def test_optimism_of_a_table_by_hand():
     # By the others, splits 0, 1, 2 would choose trials 1, 0, 0.
     table = [[0.9, 0.5], [0.6, 0.7], [0.6, 0.6]]
-    assert optimism(trials_of(table)) == pytest.approx(0.7 - (0.5 + 0.6 + 0.6) / 3)
+    assert optimism(trials_of(table), None) == pytest.approx(0.7 - (0.5 + 0.6 + 0.6) / 3)
 
 
 def test_optimism_is_the_mean_over_tied_leaders():
     # Without split 0 the first two tie; without split 1 or 2 one of them leads.
     table = [[1.0, 0.0], [0.2, 0.4], [0.2, 0.0]]
     tied = [[0.3, 0.1], [0.2, 0.3], [0.2, 0.1]]  # of sums that differ in the last digit
-    assert optimism(trials_of(table)) == pytest.approx(1.4 / 3 - (0.5 + 0.2 + 0.2) / 3)
-    assert optimism(trials_of(tied)) == pytest.approx(0.7 / 3 - (0.2 + 0.2 + 0.2) / 3)
+    assert optimism(trials_of(table), None) == pytest.approx(1.4 / 3 - (0.5 + 0.2 + 0.2) / 3)
+    assert optimism(trials_of(tied), None) == pytest.approx(0.7 / 3 - (0.2 + 0.2 + 0.2) / 3)
 
 
 def test_optimism_is_unbiased_where_scores_tie():
@@ -72,10 +72,29 @@ def test_optimism_is_unbiased_where_scores_tie():
     estimated, true = [], []
     for _ in range(500):
         table = rng.binomial(10, 0.7, (5, 30)) / 10
-        estimated.append(optimism(trials_of(table)))
+        estimated.append(optimism(trials_of(table), None))
         true.append(table.mean(axis=0).max() - 0.7)
     error = np.std(np.subtract(estimated, true)) / np.sqrt(500)
     assert np.mean(estimated) == pytest.approx(np.mean(true), abs=3 * error)
+
+
+@pytest.mark.parametrize("n_repeats", [1, 3])
+def test_optimism_does_not_fall_with_the_repeats_of_the_folds(n_repeats):
+    rng = np.random.default_rng(0)
+    estimated, true = [], []
+    for _ in range(80):
+        rows = rng.normal(size=(100, 30))  # what a trial scores on a row, whatever it learns from
+        parts = [np.split(rng.permutation(100), 5) for _ in range(n_repeats)]
+        table = np.array([rows[test].mean(axis=0) for folds in parts for test in folds])
+        estimated.append(optimism(trials_of(table), 5))
+        true.append(table.mean(axis=0).max())
+    error = np.std(np.subtract(estimated, true)) / np.sqrt(80)
+    assert np.mean(estimated) == pytest.approx(np.mean(true), abs=3 * error)
+
+
+def test_optimism_is_unknown_where_test_parts_overlap():
+    assert np.isnan(optimism(trials_of(np.random.default_rng(0).normal(size=(6, 9))), 0))
+    assert np.isnan(optimism(trials_of(np.random.default_rng(0).normal(size=(6, 9))), 4))
 
 
 @pytest.mark.parametrize("n_trials", [5, 40])
@@ -87,16 +106,16 @@ def test_optimism_is_unbiased_where_splits_are_independent(n_trials):
         hardness = rng.normal(0.0, 1.0, (10, 1))  # common to all trials: no luck of the best
         table = worth + hardness + rng.normal(0.0, 1.0, (10, n_trials))
         means = table.mean(axis=0)
-        estimated.append(optimism(trials_of(table)))
+        estimated.append(optimism(trials_of(table), None))
         true.append(means.max() - worth[means.argmax()] - hardness.mean())
     assert np.mean(estimated) == pytest.approx(np.mean(true), rel=0.15)
     assert np.mean(true) > 0.2
 
 
 def test_optimism_is_unknown_of_a_single_split_or_without_trials():
-    assert np.isnan(optimism([]))
-    assert np.isnan(optimism(trials_of([[0.1, 0.2]])))
-    assert np.isnan(optimism([Trial(0, (0.5,), {}).fail()]))
+    assert np.isnan(optimism([], None))
+    assert np.isnan(optimism(trials_of([[0.1, 0.2]]), None))
+    assert np.isnan(optimism([Trial(0, (0.5,), {}).fail()], None))
 
 
 def test_only_full_and_complete_trials_count():
@@ -107,7 +126,7 @@ def test_only_full_and_complete_trials_count():
         Trial(5, (0.5,), {}).fail(),
         Trial(6, (0.5,), {}).prune((0.0, 1.0), split_scores=[9.0] + [np.nan] * 4),
     ]
-    assert optimism([*trials, *others]) == optimism(trials)
+    assert optimism([*trials, *others], None) == optimism(trials, None)
     assert indistinguishable([*trials, *others], None) == indistinguishable(trials, None)
 
 

@@ -179,6 +179,7 @@ ODD_HEADERS = {
     "deep": {"seed": 0, "study": {**STUDY, "metric": DEEP}},
     "ratio of text": {"seed": 0, "study": STUDY, "ratio": "0.25"},
     "negative ratio": {"seed": 0, "study": STUDY, "ratio": -0.25},
+    "negative number of disjoint splits": {"seed": 0, "study": STUDY, "n_disjoint": -1},
     "ratio of a list": {"seed": 0, "study": STUDY, "ratio": [0.25]},
 }
 
@@ -191,21 +192,24 @@ def test_odd_headers_are_refused(path, content, is_seed_given):
     check_refused(lambda: open_journal(path, STUDY, **arguments), path)
 
 
+LAYOUT = {"ratio": 0.25, "n_disjoint": 5}
+
+
 def test_a_journal_without_the_ratio_of_its_splits_is_resumed(path):
     write_journal(path, [HEADER, *trial_records(0)])
     arguments = {"seed": 0, "is_seed_given": True, "space": SPACE}
-    replay = open_journal(path, STUDY, **arguments, ratio=0.25)
+    replay = open_journal(path, STUDY, **arguments, layout=LAYOUT)
     replay.journal.close()
-    assert replay.ratio is None
+    assert replay.ratio is replay.n_disjoint is None
     assert [trial.score for trial in load_trials(path)] == [0.5]
 
 
-def test_a_new_journal_keeps_the_ratio_of_its_splits(path):
+def test_a_new_journal_keeps_the_layout_of_its_splits(path):
     arguments = {"seed": 0, "is_seed_given": True, "space": SPACE}
     for _ in range(2):
-        replay = open_journal(path, STUDY, **arguments, ratio=0.25)
+        replay = open_journal(path, STUDY, **arguments, layout=LAYOUT)
         replay.journal.close()
-        assert replay.ratio == 0.25
+        assert (replay.ratio, replay.n_disjoint) == (0.25, 5)
 
 
 def test_what_is_told_twice_is_what_was_told_first(path):
