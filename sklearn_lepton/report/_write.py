@@ -5,6 +5,8 @@ import hashlib
 import json
 import math
 import os
+import secrets
+import shutil
 from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
@@ -108,8 +110,26 @@ def write_report(
         raise FileNotFoundError(f"The folder of {str(path)!r} does not exist: make it first.")
     findings = read_findings(search, space)
     # What UTF-8 cannot hold, as half of a pair of surrogates, becomes a question mark.
-    file.write_bytes(_page(findings, title).encode("utf-8", "replace"))
+    _replace(file, _page(findings, title).encode("utf-8", "replace"))
     return file
+
+
+def _replace(file: Path, data: bytes) -> None:
+    """Write a file as a whole or not at all: a file there stays until the new one is complete."""
+    target = file.resolve()  # a link stays a link
+    is_special = target.exists() and not target.is_file()  # a pipe or a device
+    if is_special or not os.access(target.parent, os.W_OK):
+        target.write_bytes(data)
+        return
+    beside = target.with_name(f".sklearn_lepton-{secrets.token_hex(4)}.tmp")
+    try:
+        beside.write_bytes(data)
+        if target.exists():
+            shutil.copymode(target, beside)
+        beside.replace(target)
+    except BaseException:
+        beside.unlink(missing_ok=True)
+        raise
 
 
 class ReportMixin:

@@ -3,6 +3,7 @@
 import html.parser
 import json
 import math
+import pathlib
 import re
 import shutil
 import subprocess
@@ -315,6 +316,46 @@ def test_a_search_in_which_all_failed(probe, numbered, tmp_path):
     assert "there is no result" in page.text
     assert "3 of 3 trials failed" in page.text
     assert "convergence" in page.data["missing"]
+
+
+@pytest.fixture
+def short_page(monkeypatch):
+    """Leave out what the tests of writing don't need."""
+    monkeypatch.setattr("sklearn_lepton.report._write.read_findings", lambda *_: None)
+    monkeypatch.setattr("sklearn_lepton.report._write._page", lambda _, title: f"{title} " * 99)
+
+
+@pytest.mark.usefixtures("short_page")
+@pytest.mark.parametrize("error", [OSError("No space left on device"), KeyboardInterrupt()])
+def test_failed_write_leaves_the_earlier_report(tmp_path, monkeypatch, error):
+    path, link = tmp_path / "report.html", tmp_path / "link.html"
+    write_report(None, path)
+    link.symlink_to(path)
+    earlier = path.read_bytes()
+    write_bytes = pathlib.Path.write_bytes
+
+    def fill_disk(self, data):
+        write_bytes(self, data[:100])
+        raise error
+
+    monkeypatch.setattr(pathlib.Path, "write_bytes", fill_disk)
+    for target in (path, link):
+        with pytest.raises(type(error)):
+            write_report(None, target, title="another")
+    assert path.read_bytes() == earlier
+    assert set(tmp_path.iterdir()) == {path, link}
+
+
+@pytest.mark.usefixtures("short_page")
+def test_report_replaces_what_a_link_points_to(tmp_path):
+    path, link = tmp_path / "report.html", tmp_path / "link.html"
+    write_report(None, path)
+    path.chmod(0o640)
+    link.symlink_to(path)
+    write_report(None, link, title="another")
+    assert link.is_symlink()
+    assert "another" in path.read_text(encoding="utf-8")
+    assert path.stat().st_mode & 0o777 == 0o640
 
 
 def test_bad_input_is_refused_before_anything_is_written(search, tmp_path):
