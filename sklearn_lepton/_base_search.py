@@ -148,7 +148,7 @@ class BaseOptimizerSearchCV(UpdateMixin, ComparisonMixin, ReportMixin, OpenSearc
         except BaseException:
             callbacks.finish(None)
             raise
-        row = self._chosen_row()
+        row = self._chosen_row() if callbacks.have_finish else None
         callbacks.finish(None if row is None else self.trials_[row])
 
     def _open(self, running: RunningFit, owner: Owner) -> SearchRun:

@@ -274,13 +274,7 @@ class _FinalFits(Fits):
 
     def record(self, trials: Sequence[Trial]) -> list[list[Fit] | str]:
         """Return the fits of trials, one a split."""
-        search = self._search
-        # scikit-learn 1.9 expects as many splits as it is told there.
-        n_splits, search.n_splits_ = search.n_splits_, self.n_splits
-        try:
-            recorded = super().record(trials)
-        finally:
-            search.n_splits_ = n_splits
+        recorded = super().record(trials)
         for fits in recorded:
             for split, (_, _, kwargs) in enumerate([] if isinstance(fits, str) else fits):
                 kwargs["split_progress"] = (split, self.n_splits)

@@ -75,7 +75,7 @@ class RunningFit(NamedTuple):
     parallel : Parallel
         Its own.
     evaluate : callable
-        Its ``evaluate_candidates``, which calls the recorder.
+        Its ``evaluate_candidates``, which calls the recorder, and the stand-in's methods.
     estimator : estimator object
         Its clone of the search's estimator, of which each fit and the refit get a clone.
     X, y : object
@@ -84,6 +84,8 @@ class RunningFit(NamedTuple):
     params : Bunch
         What was passed to `fit` besides, by receiver: ``estimator``, ``splitter``,
         ``scorer``.
+    stand_in : search
+        A copy of the search, to be changed as `evaluate` needs it.
     """
 
     recorder: Recorder
@@ -94,6 +96,7 @@ class RunningFit(NamedTuple):
     y: Any
     cv: Any
     params: Any
+    stand_in: Any
 
 
 class Fits:
@@ -139,7 +142,7 @@ class Fits:
         self._search = search
         self._aids = aids
         self._evaluate = running.evaluate
-        self._recorder = running.recorder
+        self._recorder, self._stand_in = running.recorder, running.stand_in
         self._check_metrics = check_metrics
         self.n_splits: int = search.n_splits_
         self.ratio = splits.layout.ratio
@@ -167,15 +170,12 @@ class Fits:
         fits: list[Fit] = []
         if legal:
             self._recorder.rows = None
-            # "Fitting 5 folds for each of 1 candidates" would be told for each batch.
-            verbose, self._search.verbose = self._search.verbose, 0
+            self._stand_in.n_splits_ = self.n_splits
             try:
                 settings = [self._setting(trial) for trial in legal]
                 self._evaluate(settings, cv=self._splits, **self._context)
             except _Recorded as recorded:
                 fits = recorded.fits
-            finally:
-                self._search.verbose = verbose
             if len(fits) != len(legal) * self.n_splits:  # found by scikit-learn itself from 1.9 on
                 raise ValueError(
                     "cv.split and cv.get_n_splits return inconsistent results. Expected "
@@ -183,6 +183,8 @@ class Fits:
                 )
         for _, _, kwargs in fits:
             kwargs["verbose"] = 0  # the search writes a line for each; here, a print could raise
+            if "caller" in kwargs:
+                kwargs["caller"] = self._search
         of_all = iter(fits)
         return [
             self._of_trial(trial, [next(of_all) for _ in range(self.n_splits)])
@@ -221,7 +223,6 @@ class Fits:
         -------
         results : dict
         """
-        search = self._search
         rows = [dict(row) for trial in trials for row in _complete(trial.rows)]
         _unify(rows)
         self._recorder.rows = [
@@ -229,16 +230,13 @@ class Fits:
             | {"fit_error": None if _is_of_scorer(row["fit_error"]) else row["fit_error"]}
             for row in rows
         ]
-        verbose, search.verbose = search.verbose, 0  # nothing is fitted any more
-        try:
-            with without_broken_stderr():  # scikit-learn warns of failed fits
-                results: dict[str, Any] = self._evaluate(
-                    [self._setting(trial) for trial in trials],
-                    cv=_NoSplits(self.n_splits),
-                    **self._columns(trials),
-                )
-        finally:
-            search.verbose = verbose
+        self._stand_in.trials_, self._stand_in.n_splits_ = trials, self.n_splits
+        with without_broken_stderr():  # scikit-learn warns of failed fits
+            results: dict[str, Any] = self._evaluate(
+                [self._setting(trial) for trial in trials],
+                cv=_NoSplits(self.n_splits),
+                **self._columns(trials),
+            )
         for aid in self._aids:
             aid.publish(results, trials)
         return results

@@ -88,6 +88,11 @@ class Callbacks:
         """Whether the search is to end."""
         return self.has_failed or self.reason is not None
 
+    @property
+    def have_finish(self) -> bool:
+        """Whether one of them is told when the search is over."""
+        return any(hasattr(callback, "finish") for callback in self._started)
+
     def start(self) -> None:
         """Call each ``start``, which makes a callback ready for another search."""
         for callback in self._callbacks:

@@ -9,6 +9,7 @@ import copy
 import inspect
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
+from types import CellType, FunctionType
 from typing import Any
 
 import numpy as np
@@ -370,16 +371,29 @@ def _read_fit(search: Any, evaluate_candidates: Any) -> RunningFit:
     if is_real(search.error_score):
         names["fit_and_score_kwargs"]["error_score"] = ErrorScore(as_float(search.error_score))
     recorder = Recorder()
-    place = evaluate_candidates.__code__.co_freevars.index("parallel")
-    evaluate_candidates.__closure__[place].cell_contents = recorder
+    cells = dict(
+        zip(evaluate_candidates.__code__.co_freevars, evaluate_candidates.__closure__, strict=True)
+    )
+    cells["parallel"].cell_contents = recorder
+    # Nobody sees how it is changed: of the search itself no attribute is for the length of a call.
+    stand_in = copy.copy(search)
+    stand_in.verbose = 0  # "Fitting 5 folds for each of 1 candidates" would be written each time
+    cells["self"] = CellType(stand_in)
+    evaluate = FunctionType(
+        evaluate_candidates.__code__,
+        evaluate_candidates.__globals__,
+        argdefs=evaluate_candidates.__defaults__,
+        closure=tuple(cells.values()),
+    )
     cv = names.get("cv_orig") or search._checked_cv_orig  # noqa: SLF001
     return RunningFit(
         recorder,
         names["parallel"],
-        evaluate_candidates,
+        evaluate,
         names["base_estimator"],
         names["X"],
         names["y"],
         cv,
         names["routed_params"],
+        stand_in,
     )

@@ -356,7 +356,7 @@ def test_rounds_that_are_none_damage_a_journal(thousandths, tmp_path, n_rounds):
     for record in before:
         replay.apply(record)
     row["row"]["n_rounds"] = n_rounds
-    with pytest.raises(JournalMismatchError, match="does not fit"):
+    with pytest.raises(JournalMismatchError, match="n_rounds is"):
         replay.apply(row)
 
 

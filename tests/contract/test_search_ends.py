@@ -135,6 +135,26 @@ def test_error_of_a_tuned_function_holds_the_result():
     assert len(caught.value.tune_result.trials_) == 2
 
 
+# ------------------------------------------------------------------ what others see
+
+
+def test_search_is_not_changed_for_the_length_of_a_call(probe, numbered):
+    changes = []
+
+    class Watched(BayesSearchCV):
+        def __setattr__(self, name, value):
+            changes.append((self, name, value))
+            super().__setattr__(name, value)
+
+    search = Watched(probe, SPACE, n_iter=4, cv=2, final_splits=3, verbose=1, random_state=0)
+    changes.clear()
+    search.fit(*numbered)
+    assert "mean_final_score" in search.cv_results_
+    own = [(name, value) for changed, name, value in changes if changed is search]
+    assert not {name for name, _ in own} & search.get_params(deep=False).keys()
+    assert {value for name, value in own if name == "n_splits_"} == {2}
+
+
 # ------------------------------------------------------------------ errors in closing
 
 
