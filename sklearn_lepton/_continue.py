@@ -10,7 +10,8 @@ from typing import Any
 
 from joblib.externals.loky.backend.reduction import get_loky_pickler
 
-from sklearn_lepton._payload import make_folder, name_folder, place_on_disk, remove_folder
+from sklearn_lepton._errors import logger
+from sklearn_lepton._payload import make_temporary_folder, remove_folder
 from sklearn_lepton._typing import Row
 
 # Parameters that count what one `fit` adds, where an estimator starts warm; others are totals.
@@ -99,8 +100,7 @@ class FittedFolder:
     """A folder for the fitted estimators of a search, gone when the search is."""
 
     def __init__(self) -> None:
-        self._path = place_on_disk() / name_folder("fits-")
-        make_folder(self._path)
+        self._path = make_temporary_folder("fits-")
 
     def path(self, number: int, split: int) -> str:
         """Return where the estimator of a trial and split is kept."""
@@ -143,9 +143,13 @@ class Continued:
         if fitted is not None and done < amount:
             rest = amount - done if self.adds else amount
             warm = kwargs | {"parameters": kwargs["parameters"] | {self.name: rest}}
-            with contextlib.suppress(Exception):
+            try:
                 _set_only(fitted, self.name)
                 row = self.function(fitted, *args, **warm)
+            except Exception:  # noqa: BLE001 - the same fit can be run from the start
+                logger.debug("A warm start raised an error: the fit starts over.", exc_info=True)
+        if row is not None and row["fit_error"] is not None:
+            logger.debug("A warm start failed: the fit starts over. %s", row["fit_error"])
         if row is None or row["fit_error"] is not None:
             fitted, row = estimator, self.function(estimator, *args, **kwargs)
         else:
@@ -158,26 +162,33 @@ class Continued:
         """Return the fitted estimator, or None, with the amount it had and what that took."""
         if self.source is None:
             return None, 0, 0.0
-        with contextlib.suppress(Exception):  # what it costs is a fit from the start
+        try:
             with Path(self.source).open("rb") as file:
                 # Written below, by a worker of this search, in a folder of its own.
                 fitted, done, seconds = pickle.load(file)  # noqa: S301
             Path(self.source).unlink()  # nobody else goes on from here
-            return fitted, int(done), float(seconds)
-        return None, 0, 0.0
+        except Exception:  # noqa: BLE001 - what it costs is a fit from the start
+            logger.debug(
+                "A fitted estimator could not be read: the fit starts over.", exc_info=True
+            )
+            return None, 0, 0.0
+        return fitted, int(done), float(seconds)
 
     def _dump(self, fitted: Any, amount: int, seconds: float) -> None:
         assert self.target is not None  # noqa: S101 - for mypy
         half = f"{self.target}.{os.getpid()}"
-        with contextlib.suppress(Exception):
+        try:
             with Path(half).open("wb") as file:
                 # In a worker, classes of a user's script can be pickled by their code alone.
                 pickler = get_loky_pickler()(file, protocol=pickle.HIGHEST_PROTOCOL)
                 pickler.dump((fitted, amount, seconds))
             Path(half).replace(self.target)
-            return
-        with contextlib.suppress(OSError):
-            Path(half).unlink()
+        except Exception:  # noqa: BLE001 - what it costs is a fit from the start
+            logger.debug(
+                "A fitted estimator could not be kept: no fit continues from it.", exc_info=True
+            )
+            with contextlib.suppress(OSError):
+                Path(half).unlink()
 
 
 def _set_only(estimator: Any, name: str) -> None:

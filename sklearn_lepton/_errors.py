@@ -1,9 +1,14 @@
-"""Errors: their text, cut to a bounded length wherever it is kept or shown."""
+"""Errors: their text, cut to a bounded length, and a log of those that cost a feature only."""
 
+import logging
 from typing import Any
 
 MAX_CHARACTERS = 10_000  # of the text of an error; a long traceback of scikit-learn has 4000
 _MAX_SHOWN = 200  # of a value in a message
+
+
+# Of errors that cost a feature only, which nobody is told otherwise: at level DEBUG.
+logger = logging.getLogger("sklearn_lepton")
 
 
 def abridge(text: str, most: int = MAX_CHARACTERS) -> str:

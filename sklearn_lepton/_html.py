@@ -3,11 +3,11 @@
 import html
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
 from typing import Any
 
 from sklearn_lepton._choice import candidates, score_of
 from sklearn_lepton._dimension import Categorical, Dimension, Integer, Real
+from sklearn_lepton._errors import logger
 from sklearn_lepton._floats import ignore_float_errors
 from sklearn_lepton._output import text_of
 from sklearn_lepton._trial import Trial
@@ -49,9 +49,11 @@ def describe_search(search: Any) -> str:
     html : str
         Empty if it cannot be described: what is shown never raises.
     """
-    with suppress(Exception):
+    try:
         return _describe_search(search)
-    return ""
+    except Exception:  # noqa: BLE001 - a representation must not raise
+        logger.debug("A search could not be described in HTML.", exc_info=True)
+        return ""
 
 
 def _describe_search(search: Any) -> str:

@@ -123,8 +123,16 @@ def make_folder(path: Path) -> None:
     path.mkdir(mode=0o700)
 
 
+def make_temporary_folder(kind: str) -> Path:
+    """Make a folder that nobody else can have made, and that loky's tracker removes."""
+    prefix = f"sklearn_lepton-{kind}{os.getpid()}-"
+    path = Path(tempfile.mkdtemp(prefix=prefix, dir=place_on_disk()))
+    resource_tracker.register(str(path), "folder")
+    return path
+
+
 def remove_folder(path: Path) -> None:
-    """Remove a folder that `make_folder` has made.
+    """Remove a folder that one of the functions above has made.
 
     Windows removes no file that is open, and a worker that was killed takes a moment to
     close what it has mapped. A folder that stays is left to loky's tracker.

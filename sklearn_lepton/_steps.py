@@ -15,7 +15,8 @@ from typing import Any
 import joblib
 from sklearn.pipeline import Pipeline
 
-from sklearn_lepton._payload import make_folder, name_folder, place_on_disk, remove_folder
+from sklearn_lepton._errors import logger
+from sklearn_lepton._payload import make_temporary_folder, remove_folder
 from sklearn_lepton._trial import Trial
 from sklearn_lepton._typing import Fit
 from sklearn_lepton._values import is_whole
@@ -38,16 +39,16 @@ class _State:
         half: a machine that was busy for a moment makes no step slow.
     left_out : set of str
         Steps that are no faster read than fitted.
-    is_registered : bool
-        Whether loky's tracker knows the folder.
+    folder : Path or None
+        Where they are kept; None before there is one.
     lock : Lock
         Of threads, the first makes the folder.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, folder: Path | None) -> None:
         self.seconds: dict[str, float] = {}
         self.left_out: set[str] = set()
-        self.is_registered = False
+        self.folder = folder
         self.lock = threading.Lock()
 
     def note(self, name: str, seconds: float) -> None:
@@ -92,8 +93,11 @@ class StepMemory:
     ----------
     pipeline : Pipeline
         The one that is fitted.
-    path : str
-        Folder for what is kept; made with the first thing in it.
+    search : str
+        Stands for the search.
+    folder : Path or None
+        Where results are kept; None in the process of the search, which makes it with the first
+        of them.
     names : tuple of str
         The first steps, those that other trials may repeat.
     rows : str
@@ -110,10 +114,17 @@ class StepMemory:
     location = None  # so that the pipeline, which is a clone already, does not clone its steps
 
     def __init__(
-        self, pipeline: Pipeline, *, path: str, names: tuple[str, ...], rows: str, owner: int
+        self,
+        pipeline: Pipeline,
+        *,
+        search: str,
+        folder: Path | None,
+        names: tuple[str, ...],
+        rows: str,
+        owner: int,
     ) -> None:
         self._pipeline = pipeline
-        self._path = path
+        self._search, self._folder = search, folder
         self._names = names
         self._rows = rows
         self._owner = owner
@@ -151,11 +162,9 @@ class StepMemory:
             is_of_use = any(may_recur and state.may_keep(other) for other, may_recur in steps)
             may_recur = steps.pop(0)[1]
             key = _key(key, transformer, X) if key and may_recur and is_of_use else None
-            file = None
-            if key is not None and state.may_keep(name):
-                file = Path(self._path) / key
-                if (kept := self._load(file, name, state)) is not None:
-                    return kept
+            file = key if key is not None and state.may_keep(name) else None
+            if file is not None and (kept := self._load(file, name, state)) is not None:
+                return kept
             start = time.perf_counter()
             result = func(transformer, X, *args, **kwargs)
             seconds = time.perf_counter() - start
@@ -169,18 +178,23 @@ class StepMemory:
     def _state(self) -> _State | None:
         """Return what is known here; None once the search is over, whose threads may go on."""
         if os.getpid() == self._owner:
-            return _states.get(self._path)
-        return _states.setdefault(self._path, _State())
+            return _states.get(self._search)
+        return _states.setdefault(self._search, _State(self._folder))
 
-    def _load(self, file: Path, name: str, state: _State) -> Any:
+    def _load(self, key: str, name: str, state: _State) -> Any:
         """Return what is kept, or None."""
+        if state.folder is None:
+            return None
         start = time.perf_counter()
         try:
-            with file.open("rb") as stream:
+            with (state.folder / key).open("rb") as stream:
                 result, seconds = pickle.load(stream)  # noqa: S301 - written by this search
         except (FileNotFoundError, PermissionError):  # Windows opens no file that is replaced
             return None
         except Exception:  # noqa: BLE001 - whatever it is, the step can be fitted
+            logger.debug(
+                "What the step %r gave could not be read: it is fitted.", name, exc_info=True
+            )
             state.left_out.add(name)
             return None
         state.note(name, seconds)
@@ -190,44 +204,49 @@ class StepMemory:
         self.saved += saved
         return result
 
-    def _store(self, file: Path, name: str, state: _State, result: Any, seconds: float) -> None:
+    def _store(self, key: str, name: str, state: _State, result: Any, seconds: float) -> None:
         """Keep a result if there is room and writing takes clearly less than fitting."""
         if self._state() is not state:  # the search is over, and this thread goes on
             return
         n_bytes = _n_bytes(result[0])
         if n_bytes / _BYTES_PER_SECOND > seconds / 2:
             return
-        part = file.with_name(f"{file.name}.{uuid.uuid4().hex[:8]}.part")
         start = time.perf_counter()
+        part = None
         try:
-            self._make_folder(state)
-            room = MOST_BYTES - sum(entry.stat().st_size for entry in os.scandir(self._path))
-            room = min(room, shutil.disk_usage(self._path).free - _LEAST_FREE)
+            folder = self._open_folder(state)
+            room = MOST_BYTES - sum(entry.stat().st_size for entry in os.scandir(folder))
+            room = min(room, shutil.disk_usage(folder).free - _LEAST_FREE)
             if n_bytes > room:
                 return
+            part = folder / f"{key}.{uuid.uuid4().hex[:8]}.part"
             with part.open("wb") as stream:
                 pickle.dump((result, seconds), stream, protocol=5)
             if part.stat().st_size <= room:
-                part.replace(file)
+                part.replace(folder / key)
         except Exception:  # noqa: BLE001 - a full disk, or what cannot be pickled, fails no fit
-            if not file.exists():  # Windows replaces no file that another worker reads
+            logger.debug(
+                "What the step %r gave could not be kept: it is fitted each time.",
+                name,
+                exc_info=True,
+            )
+            # Windows replaces no file that another worker reads.
+            if state.folder is None or not (state.folder / key).exists():
                 state.left_out.add(name)
         finally:
-            with contextlib.suppress(OSError):
-                part.unlink(missing_ok=True)
+            if part is not None:
+                with contextlib.suppress(OSError):
+                    part.unlink(missing_ok=True)
         if time.perf_counter() - start > seconds:
             state.left_out.add(name)
 
-    def _make_folder(self, state: _State) -> None:
-        if os.getpid() == self._owner:
-            _make_folder(self._path, state)
-
-
-def _make_folder(path: str, state: _State) -> None:
-    with state.lock:
-        if not state.is_registered:
-            state.is_registered = True
-            make_folder(Path(path))
+    @staticmethod
+    def _open_folder(state: _State) -> Path:
+        """Return the folder, which is made with the first result that is kept."""
+        with state.lock:
+            if state.folder is None:
+                state.folder = make_temporary_folder("steps-")
+            return state.folder
 
 
 def _key(key: str, transformer: Any, X: Any) -> str | None:
@@ -254,6 +273,7 @@ def _key(key: str, transformer: Any, X: Any) -> str | None:
         shape = X.shape if hasattr(X, "shape") else len(X)
         return str(joblib.hash((key, shape, transformer)))
     except Exception:  # noqa: BLE001 - a step that cannot be hashed is fitted
+        logger.debug("%r has no hash: it is fitted each time.", type(transformer), exc_info=True)
         return None
 
 
@@ -282,26 +302,41 @@ class Steps:
 
     def __init__(self, names: tuple[str, ...], *, has_processes: bool) -> None:
         self._names = names
-        self._path = str(place_on_disk() / name_folder("steps-"))
+        self._search = uuid.uuid4().hex
+        self._can_keep = True
         self._hashes: dict[int, tuple[Any, str]] = {}
         self._has_processes = has_processes
 
     def prepare(self, fit: Fit) -> Fit:
         """Give the pipeline of a fit, which is a clone for it alone, a memory."""
         function, (pipeline, *others), kwargs = fit
-        if self._path not in _states:
-            state = _states[self._path] = _State()
-            if self._has_processes:
-                with contextlib.suppress(OSError):  # then they keep nothing
-                    _make_folder(self._path, state)
+        if self._can_keep and self._search not in _states:
+            self._open()
+        if not self._can_keep:
+            return fit
+        folder = _states[self._search].folder if self._has_processes else None
         pipeline.memory = StepMemory(
             pipeline,
-            path=self._path,
+            search=self._search,
+            folder=folder,
             names=self._names,
             rows=self._hash(kwargs["train"]),
             owner=os.getpid(),
         )
         return FitWithSteps(function), (pipeline, *others), kwargs
+
+    def _open(self) -> None:
+        """Begin to keep results; for other processes, in a folder that is there from the start."""
+        try:
+            folder = make_temporary_folder("steps-") if self._has_processes else None
+        except OSError:
+            logger.debug(
+                "No folder for the results of steps could be made: they are fitted each time.",
+                exc_info=True,
+            )
+            self._can_keep = False
+        else:
+            _states[self._search] = _State(folder)
 
     def _hash(self, rows: Any) -> str:
         """Return a hash of rows, which are the same object in all fits on a split."""
@@ -316,9 +351,9 @@ class Steps:
 
     def close(self) -> None:
         """Remove all that was kept."""
-        state = _states.pop(self._path, None)
-        if state is not None and state.is_registered:
-            remove_folder(Path(self._path))
+        state = _states.pop(self._search, None)
+        if state is not None and state.folder is not None:
+            remove_folder(state.folder)
 
 
 def reusable_steps(estimator: Any, space: Space, n_trials: int) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from sklearn.base import clone
 
+from sklearn_lepton._errors import logger
 from sklearn_lepton._spaces._data import Data
 from sklearn_lepton._values import is_whole
 
@@ -83,6 +84,9 @@ def of_columns(data: Data, columns: Any) -> Data:
         rows = None if data.rows is None else _take(data.rows, columns)
         n_columns = 1 if is_one else _count(columns, data, rows)
     except Exception:  # noqa: BLE001 - of the user's selector, who is told in `fit`
+        logger.debug(
+            "The columns of a ColumnTransformer are not known to the built-in space.", exc_info=True
+        )
         return replace(data, least_columns=1, rows=None)
     return replace(data, n_columns=max(1, n_columns), least_columns=n_columns, rows=rows)
 

@@ -1,7 +1,10 @@
 """First steps of a pipeline that trials repeat are not fitted again."""
 
 import errno
+import logging
 import os
+import re
+import stat
 import subprocess
 import sys
 import tempfile
@@ -19,6 +22,7 @@ from slow_steps import Slow, n_fits
 
 from sklearn_lepton import BayesSearchCV, _steps
 from sklearn_lepton._choice import mean_seconds
+from sklearn_lepton._payload import make_temporary_folder, remove_folder
 from sklearn_lepton.space import Space
 
 C = {"clf__C": (1e-3, 1e3, "log-uniform")}
@@ -362,3 +366,56 @@ def wait_for(is_so, seconds=60):
     while not is_so():
         assert time.monotonic() < end
         time.sleep(0.1)
+
+
+class Unhashable(Slow):
+    """Cannot be pickled, and so not hashed."""
+
+    def __getstate__(self):
+        raise TypeError("no state")
+
+    def __sklearn_clone__(self):
+        return Unhashable(**self.get_params())
+
+
+@pytest.mark.parametrize(
+    ("kind", "outcome", "message"),
+    [(Slow, "unpicklable", "'slow.*could not be kept"), (Unhashable, "ok", "has no hash")],
+)
+def test_error_that_turns_the_cache_off_is_logged(folder, blobs, caplog, kind, outcome, message):
+    caplog.set_level(logging.DEBUG, logger="sklearn_lepton")
+    step = kind(folder=str(folder), outcome=outcome)
+    make(Pipeline([("slow", step), ("clf", LogisticRegression())]), n_iter=2).fit(*blobs)
+    [record] = {record.getMessage(): record for record in caplog.records}.values()
+    assert re.search(message, record.getMessage())
+    assert record.levelno == logging.DEBUG
+    assert record.exc_info
+
+
+def test_without_a_place_for_a_folder_steps_are_fitted_each_time(blobs, monkeypatch, caplog):
+    def full(**_):
+        raise OSError(28, "no space left")
+
+    monkeypatch.setattr(tempfile, "mkdtemp", full)
+    caplog.set_level(logging.DEBUG, logger="sklearn_lepton")
+    steps = _steps.Steps(("slow",), has_processes=True)
+    fit = (len, (pipeline("."),), {"train": np.arange(3)})
+    assert steps.prepare(fit) is fit
+    assert steps.prepare(fit) is fit
+    steps.close()
+    assert "No folder" in caplog.text
+
+
+def test_nothing_is_read_from_a_folder_that_was_there_before(temporary, monkeypatch):
+    """A folder of a name that can be guessed may be another user's, with pickles of theirs."""
+    names = iter(["guessed", "guessed", "other", "another"])
+    monkeypatch.setattr(tempfile, "_get_candidate_names", lambda: names)
+    made = make_temporary_folder("steps-")
+    other = make_temporary_folder("steps-")
+    try:
+        assert made.name.endswith("guessed")
+        assert other != made
+        assert stat.S_IMODE(made.stat().st_mode) == 0o700
+    finally:
+        remove_folder(made)
+        remove_folder(other)

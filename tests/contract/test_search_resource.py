@@ -1,6 +1,7 @@
 """Little of a resource first: what is cut, what goes on, what is chosen, what is refused."""
 
 import itertools
+import logging
 import pickle
 import tempfile
 from typing import ClassVar
@@ -405,9 +406,10 @@ def test_nothing_is_left(make, rows, tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("trouble", ["gone", "damaged", "the warm fit raises"])
 def test_whatever_happens_to_the_kept_fits_no_trial_fails(
-    make, rows, tmp_path, monkeypatch, trouble
+    make, rows, tmp_path, monkeypatch, caplog, trouble
 ):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    caplog.set_level(logging.DEBUG, logger="sklearn_lepton")
 
     def harm(*_):
         for path in tmp_path.rglob("*.pkl"):
@@ -421,6 +423,7 @@ def test_whatever_happens_to_the_kept_fits_no_trial_fails(
     search = make(resource="epochs", learner=learner, callbacks=harm).fit(*rows)
     expected = make(resource="epochs", learner=Learner()).fit(*rows)
     assert outline(search) == outline(expected)
+    assert "the fit starts over" in caplog.text
 
 
 def test_only_what_is_fitted_in_place_goes_on():
