@@ -174,6 +174,7 @@ class Dask(FutureWorkers):
         running = [task for future, task in self._tasks.items() if not future.done()]
         self._tasks.clear()
         if hasattr(self, "_package"):
+            del self._package  # the run closes what the evaluator has closed already
             if running:
                 self._end(running)
             self._client.unsubscribe_topic(self._topic)

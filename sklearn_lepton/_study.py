@@ -87,9 +87,6 @@ class Study:
         """Say whether others are at work on trials, and wait a moment for them."""
         return False
 
-    def close(self) -> None:
-        """Say that nothing more will come from here."""
-
 
 class SharedStudy(Study):
     """A study in a journal, which outlives this process and may be worked on by others.
