@@ -11,9 +11,6 @@ from sklearn_lepton._boosters import Boosters
 from sklearn_lepton._checks import (
     check_names,
     check_parameters,
-    check_scores,
-    describe_scoring,
-    describe_study,
     initial_settings,
     make_space,
     older_studies,
@@ -22,16 +19,18 @@ from sklearn_lepton._choice import check_choice, metric_of
 from sklearn_lepton._convergence import QuietFits
 from sklearn_lepton._evaluation import SplitEvaluator, explain_failures
 from sklearn_lepton._final import FinalChoice
-from sklearn_lepton._fits import OTHER_SPLITS, Fits, FrozenSplits, RunningFit
+from sklearn_lepton._fingerprint import check_scores, describe_scoring, describe_study
+from sklearn_lepton._fits import Fits, RunningFit
 from sklearn_lepton._loop import Callbacks, callbacks_of
 from sklearn_lepton._nested import ComparisonMixin
+from sklearn_lepton._opening import open_journal
 from sklearn_lepton._output import warn
 from sklearn_lepton._progress import Progress, WatchedStudy
 from sklearn_lepton._race import error_rate
-from sklearn_lepton._replay import open_journal
 from sklearn_lepton._resource import Resource, make_resource, without_resource
 from sklearn_lepton._run import Owner, SearchRun, conduct, draw_seed
 from sklearn_lepton._seam import LEFT_BY_FIT, OF_CHOICE, OpenSearchCV, SearchTask
+from sklearn_lepton._splits import OTHER_SPLITS, FrozenSplits
 from sklearn_lepton._steps import Steps, reusable_steps
 from sklearn_lepton._study import SharedStudy, Study
 from sklearn_lepton._trial import Trial
@@ -232,7 +231,7 @@ class BaseOptimizerSearchCV(UpdateMixin, ComparisonMixin, ReportMixin, OpenSearc
             "_fingerprint": run.splits.fingerprint,
             "_split_layout": run.splits.layout,
             "_studies": run.studies,
-            "_scoring": describe_scoring(self),
+            "_scoring": (describe_scoring(self), self.scoring),
             "_resource": None if run.resource is None else run.resource.describe(),
             "_data_shape": getattr(running.X, "shape", None),
         }
@@ -318,12 +317,11 @@ class BaseOptimizerSearchCV(UpdateMixin, ComparisonMixin, ReportMixin, OpenSearc
         n_trials = self.n_iter + len(earlier)
         study = Study(make(seed), n_trials)
         if study.is_cut:
-            n_new = study.n_trials - len(earlier)
             what = "settings" if resource is None else "trials"
             each = "of them" if resource is None else "setting with each amount of the resource"
             msg = (
-                f"The space holds {n_new} {'further ' * bool(earlier)}{what}, fewer than "
-                f"n_iter={self.n_iter}: each {each} is tried once."
+                f"The space holds {study.n_trials - len(earlier)} {'further ' * bool(earlier)}"
+                f"{what}, fewer than n_iter={self.n_iter}: each {each} is tried once."
             )
             warn(msg, SpaceExhaustedWarning, stacklevel=5)
         if self.journal is None:
@@ -335,6 +333,8 @@ class BaseOptimizerSearchCV(UpdateMixin, ComparisonMixin, ReportMixin, OpenSearc
             is_seed_given=is_whole(self.random_state),
             space=space,
             layout=splits.layout._asdict(),
+            is_clone=self._is_clone,
+            is_new=not earlier,
         )
         owner.keep(replay.journal)
         return SharedStudy(make(replay.seed), n_trials, replay), splits, resource

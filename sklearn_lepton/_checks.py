@@ -6,13 +6,9 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import joblib
 import numpy as np
-from scipy.sparse import issparse
 from sklearn.base import clone
 
-from sklearn_lepton._arrays import is_masked
-from sklearn_lepton._choice import metric_of
 from sklearn_lepton._replay import load_trials
 from sklearn_lepton._trial import Trial
 from sklearn_lepton._values import (
@@ -22,7 +18,6 @@ from sklearn_lepton._values import (
     is_real,
     is_whole,
     unknown_name,
-    value_to_json,
 )
 from sklearn_lepton.default_spaces import default_space
 from sklearn_lepton.optimizers._prior import translate
@@ -263,176 +258,3 @@ def _trials_of(study: Any) -> Sequence[Trial]:
         "prior must be the path of a journal, a fitted search, a list of trials or a list of "
         f"these, got {study!r}{' that is not fitted' * hasattr(study, 'fit')}."
     )
-
-
-def describe_study(
-    search: Any,
-    space: Space,
-    running: Any,
-    splits: Any,
-    studies: Sequence[Sequence[Trial]],
-    *,
-    resource: Any = None,
-) -> dict[str, Any]:
-    """Describe, in JSON types, what a journal's trials are trials of.
-
-    Parameters
-    ----------
-    search : BaseSearchCV
-    space : Space
-    running : RunningFit
-    splits : FrozenSplits
-    studies : sequence of sequence of Trial
-        What the search learns from.
-    resource : Resource or None, default=None
-        What trials have little of first.
-
-    Returns
-    -------
-    study : dict
-        Equal for two searches whose trials can stand for each other.
-
-    Raises
-    ------
-    ValueError
-        If the splits cannot be made again.
-    """
-    if not splits.is_repeatable:
-        raise ValueError(
-            f"cv={search.cv!r} makes other splits each time, so that a journal could not be gone "
-            "on with: give it a random_state, or set journal=None."
-        )
-    passed = {
-        f"{receiver}.{method}.{name}": value
-        for receiver, methods in running.params.items()
-        for method, values in methods.items()
-        for name, value in values.items()
-        if value is not None
-    }
-    tuned = set(space.names) | (set() if resource is None else {resource.name})
-    # Only where it is set: journals of before know nothing of it.
-    of_boosters = {"eval_set_from_split": True} if search.eval_set_from_split else {}
-    study = {
-        **of_boosters,
-        "space": space.to_json(),
-        "estimator": {
-            "class": _describe(search.estimator),
-            "params": _own_params(search.estimator, tuned),
-        },
-        **describe_scoring(search),
-        "error_score": _describe(search.error_score),
-        "data": {
-            "X": _describe_data(running.X),
-            "y": _describe_data(running.y),
-            "fit_params": joblib.hash(passed, coerce_mmap=True),
-        },
-        "splits": {"n": search.n_splits_, "hash": splits.fingerprint},
-        "prior": [joblib.hash([(t.point, t.score) for t in study]) for study in studies],
-    }
-    return study if resource is None else study | {"resource": resource.describe()}
-
-
-def describe_scoring(search: Any) -> dict[str, Any]:
-    """Describe, in JSON types, what the scores of a search are."""
-    return {
-        "scoring": _describe(search.scoring),
-        "metric": metric_of(search.refit),
-        "return_train_score": bool(search.return_train_score),
-    }
-
-
-def check_scores(search: Any, before: Mapping[str, Any]) -> None:
-    """Refuse to go on from trials that have other scores than those to come.
-
-    Parameters
-    ----------
-    search : BaseSearchCV
-    before : dict
-        The `describe_scoring` of those trials' search.
-
-    Raises
-    ------
-    ValueError
-        If the scores are of something else, or train scores come or go.
-    """
-    here = describe_scoring(search)
-    changes = [f"{n} was {before[n]!r}, is {here[n]!r}" for n in here if here[n] != before[n]]
-    if changes:
-        raise ValueError(
-            "With warm_start=True scoring, the metric that refit names and return_train_score must "
-            f"be those of the fit before, but {'; '.join(changes)}: give the same ones, or set "
-            "warm_start=False to start over."
-        )
-
-
-def _own_params(estimator: Any, tuned: set[str]) -> dict[str, Any]:
-    """Describe the parameters that no trial sets, of steps that no trial replaces."""
-    own, inner = {}, estimator.get_params(deep=False)
-    for name, value in estimator.get_params(deep=True).items():
-        is_tuned = any(name == other or name.startswith(f"{other}__") for other in tuned)
-        # A list of steps repeats what its steps, which are parameters themselves, say.
-        is_list = isinstance(value, list) and any(
-            isinstance(step, tuple) and step and step[0] in inner for step in value
-        )
-        if not (is_tuned or is_list):
-            own[name] = _describe(value)
-    return own
-
-
-def _describe(value: Any) -> Any:
-    """Describe a parameter: estimators by their class, whose parameters stand elsewhere."""
-    if hasattr(value, "get_params"):
-        kind = value if isinstance(value, type) else type(value)
-        return f"{kind.__module__}.{kind.__qualname__}"
-    if isinstance(value, list | tuple):
-        return [_describe(item) for item in value]
-    if isinstance(value, Mapping):
-        return {str(name): _describe(item) for name, item in value.items()}
-    shape = getattr(value, "shape", None)  # which numpy's types have too, but not as a tuple
-    if isinstance(shape, tuple) and shape:
-        return _describe_data(value)
-    return value_to_json(value)
-
-
-def _describe_data(data: Any) -> Any:
-    shape = getattr(data, "shape", None) or (len(data) if hasattr(data, "__len__") else None)
-    return {
-        "type": type(data).__name__,
-        "shape": list(shape) if isinstance(shape, tuple) else shape,
-        "hash": joblib.hash(_content(data), coerce_mmap=True),
-    }
-
-
-def _content(data: Any) -> Any:
-    """Return what stands for data in a hash, without what they note down of themselves.
-
-    A sparse matrix remembers whether it is sorted, and pandas' own types of columns what they
-    were asked; a column of polars may share its chunks, or its categories, with others.
-    """
-    if issparse(data):
-        rows: Any = data
-        if rows.format not in {"csr", "csc", "bsr"}:
-            rows = rows.tocsr()
-        return [rows.data, rows.indices, rows.indptr]
-    if is_masked(data):
-        return [np.asarray(data), np.ma.getmaskarray(data)]
-    if type(data).__module__.partition(".")[0] == "polars":
-        columns = data.get_columns() if hasattr(data, "get_columns") else [data]
-        return [(c.name, str(c.dtype), c.is_null().to_numpy(), c.to_numpy()) for c in columns]
-    if not hasattr(data, "iloc"):
-        is_extension = type(data).__module__.partition(".")[0] == "pandas"
-        return _column_content(data) if is_extension else data
-    columns = [data.iloc[:, k] for k in range(data.shape[1])] if data.ndim > 1 else [data]
-    if all(isinstance(column.dtype, np.dtype) for column in columns):
-        return data
-    return [data.index, *(_column_content(column) for column in columns)]
-
-
-def _column_content(column: Any) -> Any:
-    """Return what stands for a column of pandas, or for one of its arrays, which have no name."""
-    name = getattr(column, "name", None)
-    if isinstance(column.dtype, np.dtype):
-        return name, column.to_numpy()
-    categories = getattr(column.dtype, "categories", None)
-    kept = None if categories is None else np.asarray(categories, dtype=object)
-    return name, str(column.dtype), kept, np.asarray(column, dtype=object)

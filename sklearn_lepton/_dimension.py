@@ -1,6 +1,5 @@
 """Dimensions: the values of one parameter and their map to the unit interval."""
 
-import json
 import math
 import operator
 from abc import ABC, abstractmethod
@@ -11,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from sklearn_lepton._content import have_same_content
 from sklearn_lepton._frozen import thaw
 from sklearn_lepton._values import (
     Opaque,
@@ -378,14 +378,19 @@ class Categorical(Dimension):
             return False
         if isinstance(self.categories, range) and isinstance(other.categories, range):
             return (self.categories, self.ordered) == (other.categories, other.ordered)
-        pairs = list(zip(self.categories, other.categories, strict=True))
-        kinds = [{type(left), type(right)} for left, right in pairs]
-        if any(len(kind) > 1 and Opaque not in kind for kind in kinds):
-            return False
-        if all(left is right for left, right in pairs):
-            return self.ordered == other.ordered
-        # As text, where 1 and 1.0 differ and estimators are what they say they are.
-        return json.dumps(self.to_json()) == json.dumps(other.to_json())
+        pairs = [
+            (left, right)
+            for left, right in zip(self.categories, other.categories, strict=True)
+            if left is not right
+        ]
+        stand_ins = [pair for pair in pairs if Opaque in {type(pair[0]), type(pair[1])}]
+        others = [pair for pair in pairs if Opaque not in {type(pair[0]), type(pair[1])}]
+        return (
+            self.ordered == other.ordered
+            and all(alike(*pair) or alike(*pair[::-1]) for pair in stand_ins)
+            # At once, since thousands of numbers or texts are quick only so.
+            and have_same_content([left for left, _ in others], [right for _, right in others])
+        )
 
     __hash__ = None  # type: ignore[assignment]
 

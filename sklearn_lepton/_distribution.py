@@ -1,6 +1,5 @@
 """Dimensions whose values come from a distribution."""
 
-import hashlib
 import math
 from collections.abc import Mapping
 from typing import Any
@@ -9,13 +8,16 @@ import numpy as np
 import numpy.typing as npt
 import scipy.stats
 
+from sklearn_lepton._content import FAMILIES, content_of, distribution_parts, own_state
 from sklearn_lepton._dimension import Categorical, Dimension, FloatArray, Integer, Real
 from sklearn_lepton._values import (
     is_real,
+    opaque_to_json,
     plain,
+    shorten_text,
+    text_of,
     value_from_json,
     value_to_json,
-    without_address,
 )
 
 # Quantiles beyond these are cut off where a distribution has no bound of its own.
@@ -24,10 +26,7 @@ _MAX_TABLE = 2**16
 # A table of the lowest values that has less of the probability than this is none.
 _LEAST_TABLE = 0.5
 _N_DRAWS = 1024
-# More of a description, or of one array in it, is replaced by its hash.
-_MOST_CHARACTERS = 200
-_MOST_NUMBERS = 16
-_FAMILIES = (scipy.stats.rv_continuous, scipy.stats.rv_discrete)
+_MOST_CHARACTERS = 200  # of a description
 
 
 class Distribution(Dimension):
@@ -153,10 +152,13 @@ class Distribution(Dimension):
 
     def to_json(self) -> dict[str, Any]:
         """Encode name and arguments; only `scipy.stats` distributions can be decoded."""
-        family, args, kwds = _parts(self.dist)
+        family, args, kwds = distribution_parts(self.dist)
         name = _name_in_scipy(family)
         if name is None:
-            return {"distribution": None, "opaque": _describe_distribution(self.dist)}
+            content = content_of(self.dist)
+            known = content.hash if content.is_certain else None
+            text = _describe_distribution(self.dist)
+            return {"distribution": None, **opaque_to_json(text, known)}
         return {
             "distribution": name,
             "args": [value_to_json(value) for value in args],
@@ -167,7 +169,9 @@ class Distribution(Dimension):
         """Compare by name and arguments, distributions of one's own by what they hold."""
         if not isinstance(other, Distribution):
             return False
-        return self.dist is other.dist or self.to_json() == other.to_json()
+        content = content_of(self.dist)
+        is_same = content.is_certain and content == content_of(other.dist)
+        return self.dist is other.dist or is_same
 
     __hash__ = None  # type: ignore[assignment]
 
@@ -186,7 +190,7 @@ def from_distribution(dist: Any) -> Dimension:
             return Categorical(sorted(drawn))
         except TypeError:
             return Categorical(drawn)
-    family = _name_in_scipy(_parts(dist)[0])
+    family = _name_in_scipy(distribution_parts(dist)[0])
     if family in {"uniform", "loguniform", "reciprocal", "randint"}:
         low, high = (plain(bound) for bound in dist.support())
         if family == "randint" and low <= high:
@@ -208,7 +212,7 @@ def dimension_from_json(name: str, data: Mapping[str, Any]) -> Dimension:
     if "categorical" in data:
         return Categorical(map(value_from_json, data["categorical"]), ordered=data["ordered"])
     family = getattr(scipy.stats, str(data["distribution"]), None)
-    if not isinstance(family, _FAMILIES):
+    if not isinstance(family, FAMILIES):
         msg = f"Parameter {name!r}: {data} is not a distribution of scipy.stats."
         raise ValueError(msg)
     args = [value_from_json(value) for value in data["args"]]
@@ -216,62 +220,22 @@ def dimension_from_json(name: str, data: Mapping[str, Any]) -> Dimension:
     return Distribution(family(*args, **kwds))
 
 
-def _parts(dist: Any) -> tuple[Any, tuple[Any, ...], Mapping[str, Any]]:
-    """Return what a frozen distribution is one of, and its arguments."""
-    family = getattr(dist, "dist", None)
-    return (family, dist.args, dist.kwds) if isinstance(family, _FAMILIES) else (dist, (), {})
-
-
 def _name_in_scipy(family: Any) -> str | None:
     """Return the name that `scipy.stats` has for it; others may have the same name, or none."""
     name = getattr(family, "name", None)
     known = getattr(scipy.stats, name, None) if isinstance(name, str) else None
-    return name if isinstance(family, _FAMILIES) and type(known) is type(family) else None
+    return name if isinstance(family, FAMILIES) and type(known) is type(family) else None
 
 
 def _describe_distribution(dist: Any) -> str:
-    """Write a distribution, in each process alike, so that others do not read the same."""
-    family, args, kwds = _parts(dist)
-    name, state = _name_in_scipy(family), {}
+    """Write a distribution for people to read; others may have the same text."""
+    family, args, kwds = distribution_parts(dist)
+    if not isinstance(family, FAMILIES):
+        return shorten_text(text_of(family), _MOST_CHARACTERS)
+    name, state = _name_in_scipy(family), dict[str, Any]()
     if name is None:
-        text = repr(family)
-        if not isinstance(family, _FAMILIES) and text == without_address(text):
-            return text
-        kind, state = type(family), _state(family)
+        kind, state = type(family), dict(own_state(family))
         module = "scipy.stats" if kind.__module__.startswith("scipy.stats.") else kind.__module__
         name = f"{module}.{kind.__qualname__}"
-    items = (state | dict(kwds)).items()
-    content = ", ".join([*map(_write, args), *(f"{key}={_write(value)}" for key, value in items)])
-    if state and len(content) > _MOST_CHARACTERS:
-        content = _hash(content.encode())
-    return f"{name}({content})"
-
-
-def _state(family: Any) -> dict[str, Any]:
-    """Return what a distribution holds, of scipy's kind only what not all of these do."""
-    held = getattr(family, "__dict__", {})
-    if not isinstance(family, _FAMILIES):
-        return dict(held)
-    common = vars(scipy.stats.rv_continuous()).keys() | vars(scipy.stats.rv_discrete()).keys()
-    return {key: held[key] for key in sorted(held.keys() - (common - {"a", "b"}))}
-
-
-def _write(value: Any) -> str:
-    value = plain(value)
-    if hasattr(value, "rvs") and not isinstance(value, type):
-        return _describe_distribution(value)
-    if isinstance(value, np.ndarray):
-        if value.size > _MOST_NUMBERS and not value.dtype.hasobject:
-            return f"{value.dtype.str}{value.shape}:{_hash(value.tobytes())}"
-        value = value.tolist()
-    if isinstance(value, list | tuple):
-        return f"[{', '.join(map(_write, value))}]"
-    if isinstance(value, Mapping):
-        return f"{{{', '.join(f'{_write(k)}: {_write(v)}' for k, v in value.items())}}}"
-    if callable(value):
-        return str(value_to_json(value)["opaque"])
-    return without_address(repr(value))
-
-
-def _hash(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()[:32]
+    named = (f"{key}={text_of(value)}" for key, value in {**state, **kwds}.items())
+    return f"{name}({shorten_text(', '.join([*map(text_of, args), *named]), _MOST_CHARACTERS)})"

@@ -22,11 +22,12 @@ from sklearn_lepton._choice import (
 from sklearn_lepton._deferred import DeferredErrors
 from sklearn_lepton._errors import describe_error
 from sklearn_lepton._evaluation import SplitEvaluator
-from sklearn_lepton._fits import Fits, FrozenSplits, RunningFit
+from sklearn_lepton._fits import Fits, RunningFit
 from sklearn_lepton._floats import ignore_float_errors
 from sklearn_lepton._interrupts import uninterrupted
 from sklearn_lepton._output import warn
 from sklearn_lepton._progress import FIT_LINES, write_fit
+from sklearn_lepton._splits import FrozenSplits
 from sklearn_lepton._study import Study
 from sklearn_lepton._trial import Trial
 from sklearn_lepton._typing import Fit, FitAid, Row, Workers

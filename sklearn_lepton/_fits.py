@@ -7,20 +7,15 @@ import joblib
 from sklearn.base import clone
 from sklearn.utils.parallel import Parallel
 
-from sklearn_lepton._choice import SplitLayout, layout_of
 from sklearn_lepton._errors import abridge, describe_error, describe_value
 from sklearn_lepton._floats import ignore_float_errors
 from sklearn_lepton._frozen import thaw
 from sklearn_lepton._output import without_broken_stderr
+from sklearn_lepton._splits import FrozenSplits
 from sklearn_lepton._trial import Trial
 from sklearn_lepton._typing import Fit, FitAid, Row
 from sklearn_lepton._values import as_float
 
-OTHER_SPLITS = (
-    "With warm_start=True the splits must be those of the fit before, which they are not: the data "
-    "have changed, or cv has, or cv shuffles without a random_state. Give the same ones, or set "
-    "warm_start=False to start over."
-)
 _SCORER_ERROR = "The scorer raised an error; a warning 'Scoring failed' has its details."
 _NO_NUMBER = "The scorer returned no real number: "
 _EXTRA = ("n_rounds", "saved_time")  # of some rows only, which scikit-learn knows nothing of
@@ -396,53 +391,3 @@ class _NoSplits:
 
     def split(self, *_: Any, **__: Any) -> list[Any]:
         return [(None, None)] * self._n_splits
-
-
-class FrozenSplits:
-    """Splits made once, so that all trials of a search see the same.
-
-    Parameters
-    ----------
-    running : RunningFit
-    fingerprint : str or None
-        What they must be like: those of trials that the search goes on from.
-
-    Attributes
-    ----------
-    fingerprint : str
-        A hash of the splits.
-    is_repeatable : bool
-        Whether the splitter would make the same ones again.
-    layout : SplitLayout
-        How they overlap.
-
-    Raises
-    ------
-    ValueError
-        If they are not those of `fingerprint`.
-    """
-
-    def __init__(self, running: RunningFit, fingerprint: str | None) -> None:
-        self._running = running
-        self._splits = self._make()
-        self.fingerprint: str = joblib.hash(self._splits)
-        if fingerprint not in {None, self.fingerprint}:
-            raise ValueError(OTHER_SPLITS)
-
-    def _make(self) -> list[Any]:
-        fit = self._running
-        return list(fit.cv.split(fit.X, fit.y, **fit.params.splitter.split))
-
-    @property
-    def is_repeatable(self) -> bool:
-        """Whether the splitter would make the same ones again."""
-        return bool(joblib.hash(self._make()) == self.fingerprint)
-
-    @property
-    def layout(self) -> SplitLayout:
-        """How the splits overlap."""
-        return layout_of(self._splits)
-
-    def split(self, *_: Any, **__: Any) -> list[Any]:
-        """Return the splits, whatever the data."""
-        return self._splits

@@ -131,7 +131,8 @@ class GeneticSearchCV(BaseOptimizerSearchCV):
     journal : str, path-like or None, default=None
         File that keeps every trial. A search that finds it goes on with the trials there:
         no fit that has finished is repeated, and `n_iter` counts them. Several processes
-        may share it.
+        may share it. Clones that are fitted to other data, as in `cross_val_score`, have
+        journals next to it, ``study.<hash>.jsonl``.
     warm_start : bool, default=False
         Whether `fit` goes on from the trials of the `fit` before, with `n_iter`
         more. Estimator, data, splits and scoring must be the same, of which

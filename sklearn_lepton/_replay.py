@@ -1,13 +1,12 @@
 """What the journal of a study says: who asked for what, and what became of it."""
 
-import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from sklearn_lepton._frozen import thaw
-from sklearn_lepton._journal import Journal, Record, differences, header
+from sklearn_lepton._journal import Journal, Record
 from sklearn_lepton._records import (
     ROW_FIELDS,
     check_header,
@@ -21,8 +20,6 @@ from sklearn_lepton._trial import Trial
 from sklearn_lepton._values import value_from_json
 from sklearn_lepton.exceptions import JournalMismatchError
 from sklearn_lepton.space import Space
-
-_MOST_TOLD = 5  # differences of two studies
 
 
 class Replay:
@@ -267,78 +264,6 @@ def read_space(path: Path, study: Record) -> Space:
         return Space.from_json(space)
     except (ValueError, TypeError, ArithmeticError, LookupError, AttributeError) as error:
         raise invalid(path, space, f"as a space, {error}") from error
-
-
-def open_journal(
-    path: str | os.PathLike[str],
-    study: Record,
-    *,
-    seed: int,
-    is_seed_given: bool,
-    space: Space,
-    layout: Record | None = None,
-) -> Replay:
-    """Open the journal of a study, or make one.
-
-    Parameters
-    ----------
-    path : str or path-like
-    study : dict
-        What makes the study, in JSON types.
-    seed : int
-        Seed of its optimizer.
-    is_seed_given : bool
-        Whether a journal with another seed is another study; if not, its seed is taken.
-    space : Space
-    layout : dict or None, default=None
-        The layout of the splits, which a new journal keeps.
-
-    Returns
-    -------
-    replay : Replay
-        What has been read.
-
-    Raises
-    ------
-    JournalMismatchError
-        If the journal is of another study, damaged, or no journal.
-    OSError
-        If it cannot be written.
-    """
-    journal = Journal(path)
-    replay = Replay(journal, space)
-    here = json.loads(json.dumps({"seed": seed, "study": study}))
-    try:
-        journal.create()
-        with journal.turn():
-            records = journal.read()
-            if not records:
-                records = [header(here | (layout or {}))]
-                journal.append(records)
-            there = {name: records[0].get(name) for name in here}
-            if not is_seed_given:
-                here["seed"] = there["seed"]
-            try:
-                found = differences(there, here)
-            except RecursionError:
-                found = ["it is nested too deeply"]
-            if found:
-                raise _other_study(journal.path, found)  # noqa: TRY301 - after the file is closed
-            for record in records:
-                replay.apply(record)
-    except BaseException:
-        journal.close()
-        raise
-    return replay
-
-
-def _other_study(path: Path, found: list[str]) -> JournalMismatchError:
-    more = f"; and {len(found) - _MOST_TOLD} more" if len(found) > _MOST_TOLD else ""
-    return JournalMismatchError(
-        f"The journal {str(path)!r} is of another study: {'; '.join(found[:_MOST_TOLD])}{more}. It "
-        "has been left as it is: give the same space, data, estimator, scoring and splits to go on "
-        "with it, or another path as journal to start a new one."
-    )
 
 
 def _trial(data: Record, space: Space | None) -> Trial:

@@ -10,11 +10,11 @@ from sklearn.utils import check_random_state
 from sklearn_lepton._deferred import DeferredErrors
 from sklearn_lepton._evaluation import SplitEvaluator
 from sklearn_lepton._final import FinalChoice
-from sklearn_lepton._fits import FrozenSplits
 from sklearn_lepton._interrupts import uninterrupted
 from sklearn_lepton._loop import Callbacks, run_trials
 from sklearn_lepton._progress import Progress
 from sklearn_lepton._resource import Resource
+from sklearn_lepton._splits import FrozenSplits
 from sklearn_lepton._study import Study
 from sklearn_lepton._trial import Trial
 from sklearn_lepton._typing import FitAid, Workers

@@ -198,6 +198,8 @@ def _check_encoded(value: Any) -> None:
     if not isinstance(value, dict):
         return
     kind, content = next(iter(value.items()), ("", None))
+    if kind == "opaque" and value.keys() == {"opaque", "hash"} and isinstance(value["hash"], str):
+        value = {kind: content}
     is_encoded = len(value) == 1 and (
         (kind == "float" and content in _NOT_FINITE)
         or (kind == "opaque" and isinstance(content, str))

@@ -102,6 +102,8 @@ class OpenSearchCV(BaseSearchCV):  # type: ignore[misc]
     prior: Any
     best_params_: dict[str, Any]
     _errors: DeferredErrors
+    # What clones a search fits each clone to data of its own, as `cross_val_score` does.
+    _is_clone = False
 
     def __sklearn_clone__(self) -> Any:
         """Clone all but the older studies in `prior`: of fitted searches nothing would be left."""
@@ -109,6 +111,7 @@ class OpenSearchCV(BaseSearchCV):  # type: ignore[misc]
         bare.prior = None
         cloned = super(OpenSearchCV, bare).__sklearn_clone__()
         cloned.prior = self.prior
+        cloned._is_clone = True  # noqa: SLF001
         return cloned
 
     def fit(self, X: Any, y: Any = None, **params: Any) -> Any:

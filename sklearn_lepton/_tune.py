@@ -5,19 +5,19 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any
 
-import joblib
 import numpy as np
 from sklearn.utils.parallel import Parallel
 
 from sklearn_lepton._base_search import BaseOptimizerSearchCV
 from sklearn_lepton._calls import Amount, Calls
 from sklearn_lepton._checks import check_parameters, initial_settings, older_studies
+from sklearn_lepton._content import content_hash
 from sklearn_lepton._deferred import DeferredErrors
 from sklearn_lepton._evaluation import explain_failures
 from sklearn_lepton._interrupts import Interrupts
 from sklearn_lepton._loop import Callbacks, callbacks_of
+from sklearn_lepton._opening import open_journal
 from sklearn_lepton._output import warn
-from sklearn_lepton._replay import open_journal
 from sklearn_lepton._run import Owner
 from sklearn_lepton._study import SharedStudy, Study
 from sklearn_lepton._trial import Trial
@@ -320,7 +320,7 @@ class _Tuning(BaseOptimizerSearchCV):
             "metric": None,
             "return_train_score": False,
             "splits": {"n": 1, "hash": None},
-            "prior": [joblib.hash([(t.point, t.score) for t in study]) for study in studies],
+            "prior": [content_hash([(t.point, t.score) for t in study]) for study in studies],
             "resource": None if amount is None else amount.describe(),
         }
         is_given = is_whole(self.random_state)

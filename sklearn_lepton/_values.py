@@ -4,26 +4,57 @@ import difflib
 import math
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
 
+from sklearn_lepton._content import content_of, full_name, have_same_content, qualified_name
+
 # It is another with each process.
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
+_HOLDERS = (list, tuple, dict, set, frozenset)  # in which == takes 1 for True
+_MOST_CHARACTERS = 1000  # of a text that describes an object
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Opaque:
-    """Stand-in for a value that JSON cannot hold; two are equal if their texts are."""
+    """Stand-in for a value that JSON cannot hold.
+
+    Two are equal if their hashes are; without hashes, if their texts are.
+
+    Parameters
+    ----------
+    text : str
+        Describes the value in words.
+    hash : str or None, default=None
+        Hash of its content. None where a name says all, or nothing is known of the content.
+    """
 
     text: str
+    hash: str | None = field(default=None, repr=False)
+
+    def __eq__(self, other: object) -> bool:
+        """Compare hashes, or else texts."""
+        return isinstance(other, Opaque) and self._key == other._key
+
+    def __hash__(self) -> int:
+        """Hash what is compared."""
+        return hash(self._key)
+
+    @property
+    def _key(self) -> tuple[bool, str]:
+        return self.hash is None, self.hash or self.text
 
 
 def value_to_json(value: Any) -> Any:
-    """Encode a parameter value in JSON types; what JSON cannot hold becomes its description."""
+    """Encode a parameter value in JSON types.
+
+    What JSON cannot hold becomes a text and, unless the text is a name that says all, a hash
+    of its content. An object of which only the type is known has no hash.
+    """
     value = plain(value)
     if value is None or isinstance(value, bool | int | str):
         return value
@@ -36,10 +67,32 @@ def value_to_json(value: Any) -> Any:
     if isinstance(value, dict) and all(isinstance(key, str) for key in value):
         return {"dict": {key: value_to_json(item) for key, item in value.items()}}
     if isinstance(value, Opaque):
-        return {"opaque": value.text}
-    if callable(value) and hasattr(value, "__qualname__"):
-        return {"opaque": f"{value.__module__}.{value.__qualname__}"}
-    return {"opaque": without_address(repr(value))}
+        return opaque_to_json(value.text, value.hash)
+    if (name := qualified_name(value)) is not None:
+        return {"opaque": name}
+    content = content_of(value)
+    return opaque_to_json(text_of(value), content.hash if content.is_certain else None)
+
+
+def opaque_to_json(text: str, content: str | None) -> dict[str, str]:
+    """Encode an object as a text and, where it is known, a hash of its content."""
+    return {"opaque": text} if content is None else {"opaque": text, "hash": content}
+
+
+def text_of(value: Any) -> str:
+    """Write an object for people to read; others may have the same text."""
+    if callable(value) and isinstance(getattr(value, "__qualname__", None), str):
+        return full_name(value)
+    try:
+        text = without_address(repr(value))
+    except Exception:  # noqa: BLE001 - a user's class may do anything there
+        text = full_name(type(value))
+    return shorten_text(text, _MOST_CHARACTERS)
+
+
+def shorten_text(text: str, n_most: int) -> str:
+    """Cut a text that has more characters."""
+    return text if len(text) <= n_most else f"{text[: n_most - 3]}..."
 
 
 def count_rows(X: Any) -> int:
@@ -58,6 +111,8 @@ def value_from_json(data: Any) -> Any:
         return [value_from_json(item) for item in data]
     if not isinstance(data, dict):
         return data
+    if "opaque" in data and data.keys() <= {"opaque", "hash"}:
+        return Opaque(data["opaque"], data.get("hash"))
     [(kind, content)] = data.items()
     if kind == "float":
         return float(content)
@@ -65,7 +120,7 @@ def value_from_json(data: Any) -> Any:
         return tuple(value_from_json(item) for item in content)
     if kind == "dict":
         return {key: value_from_json(item) for key, item in content.items()}
-    return Opaque(content)
+    raise ValueError(f"no value is encoded as {kind!r}")
 
 
 def plain(value: Any) -> Any:
@@ -128,7 +183,10 @@ def as_float(value: Any) -> float:
 
 
 def same(left: Any, right: Any) -> bool:
-    """Say whether one value can stand for the other; 1, 1.0 and True are three values."""
+    """Return whether one value can stand for the other; 1, 1.0 and True are three values.
+
+    Estimators are compared by `alike` only, since that takes longer.
+    """
     if left is right:
         return True
     if type(left) is not type(right) or hasattr(left, "get_params"):
@@ -136,33 +194,33 @@ def same(left: Any, right: Any) -> bool:
     if isinstance(left, float):
         return bool(left == right) or (math.isnan(left) and math.isnan(right))
     if isinstance(left, np.ndarray):
-        return bool(np.array_equal(left, right))
+        return (left.dtype, left.shape) == (right.dtype, right.shape) and have_same_content(
+            left, right
+        )
     try:
-        return bool(left == right)
+        is_equal = bool(left == right)
     except Exception:  # noqa: BLE001 - a user's class may do anything in __eq__
-        return _same_items(left, right)
-
-
-def _same_items(left: Any, right: Any) -> bool:
-    """Compare containers of one type item by item, as where arrays are in them."""
-    if isinstance(left, dict):
-        return left.keys() == right.keys() and all(same(left[key], right[key]) for key in left)
-    if isinstance(left, list | tuple):
-        return len(left) == len(right) and all(map(same, left, right))
-    return False
+        is_equal = isinstance(left, _HOLDERS)  # of arrays, say
+    return is_equal and (not isinstance(left, _HOLDERS) or have_same_content(left, right))
 
 
 def alike(left: Any, right: Any) -> bool:
-    """Say whether two values mean the same setting.
+    """Return whether two values mean the same setting.
 
-    They do if they are equal numbers, estimators set up alike, or an object and the stand-in
-    that came back from JSON for it.
+    They do if they are equal numbers, hold the same, or are an object and the stand-in that
+    came back from JSON for it.
     """
     if isinstance(right, Opaque):
-        return bool(value_to_json(left) == {"opaque": right.text})
+        if right.hash is None:  # a name, or too little to go by
+            return qualified_name(left) == right.text and content_of(left).is_certain
+        return not isinstance(left, str | float | int) and content_of(left) == (right.hash, True)
     if is_real(left) and is_real(right):
         return bool(left == right)
-    return type(left) is type(right) and hasattr(left, "get_params") and repr(left) == repr(right)
+    if type(left) is type(right) is np.ndarray:
+        are_numbers = left.dtype.kind in "iuf" and right.dtype.kind in "iuf"
+        if are_numbers and np.array_equal(left, right):
+            return True
+    return not isinstance(left, str) and have_same_content(left, right)
 
 
 def is_unlimited(name: str, value: Any) -> bool:
@@ -180,7 +238,7 @@ def distinct(values: Iterable[Any]) -> list[Any]:
     places: set[int] = set()  # of the kept values in memory
     for value in values:
         try:
-            key = (type(value), value)
+            key = _key_of(value)
             known = key in seen and not isinstance(value, Opaque)
             seen.add(key)
         except TypeError:
@@ -189,6 +247,12 @@ def distinct(values: Iterable[Any]) -> list[Any]:
             kept.append(value)
             places.add(id(value))
     return kept
+
+
+def _key_of(value: Any) -> Any:
+    """Return what is equal for repeated values only: in tuples also 1 and True are two."""
+    kind = type(value)
+    return kind, kind(map(_key_of, value)) if kind in {tuple, frozenset} else value
 
 
 def is_monotone(values: Sequence[Any]) -> bool:

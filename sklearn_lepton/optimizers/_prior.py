@@ -11,6 +11,7 @@ import numpy.typing as npt
 from sklearn_lepton._dimension import FloatArray
 from sklearn_lepton._gp._studies import Study
 from sklearn_lepton._trial import Trial
+from sklearn_lepton._values import shorten_text
 from sklearn_lepton.space import Space
 
 _MOST_BEST = 3  # settings of older studies that are tried first, one a study
@@ -57,8 +58,7 @@ def read_prior(prior: Any, space: Space) -> list[Study]:
 
 
 def _message(given: Any) -> str:
-    text = repr(given)
-    text = text if len(text) <= 80 else f"{text[:77]}..."
+    text = shorten_text(repr(given), 80)
     return (
         "prior must be a sequence of older studies, each a sequence of Trial, such as "
         f"[search.trials_], got {text} (of type {type(given).__name__})."

@@ -28,6 +28,9 @@ class Log:
     def __repr__(self):
         return "Log()"
 
+    def __reduce__(self):  # what it remembers makes no other study
+        return Log, ()
+
 
 class Probe(BaseEstimator):
     """Costs nothing to fit; its score depends on its parameters alone.

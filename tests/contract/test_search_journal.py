@@ -19,6 +19,7 @@ from sklearn.base import clone
 from sklearn.model_selection import GroupKFold, KFold, ShuffleSplit, StratifiedKFold
 
 from sklearn_lepton import BayesSearchCV, load_trials
+from sklearn_lepton._journal import FORMAT
 from sklearn_lepton.exceptions import JournalMismatchError
 
 RNG = np.random.RandomState(0)
@@ -73,7 +74,7 @@ def test_a_journal_is_lines_of_json_that_say_what_happened(kept, path):
         [kind] = kinds.keys() & record.keys()
         kinds[kind] += 1
     assert kinds == {"journal": 1, "asked": N_TRIALS, "split": N_FITS, "told": N_TRIALS}
-    assert read_lines(path)[0]["version"] == 1
+    assert read_lines(path)[0]["version"] == FORMAT
     assert not lock_files(path)
 
 
@@ -100,7 +101,8 @@ ASSETS = sorted(path.stem for path in subject.ASSETS.glob("*.jsonl"))
 
 
 def test_a_journal_of_each_version_is_kept():
-    assert {"version-1", "version-1-several"} <= set(ASSETS)
+    versions = range(1, FORMAT + 1)
+    assert {f"version-{k}{end}" for k in versions for end in ("", "-several")} == set(ASSETS)
 
 
 @pytest.mark.parametrize("name", ASSETS)
@@ -126,8 +128,8 @@ def test_old_journals_load(name):
 
 @pytest.mark.filterwarnings("ignore:One or more of the:UserWarning")
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.FitFailedWarning")
-@pytest.mark.parametrize("name", ASSETS)
-def test_old_journals_resume(name, path):
+@pytest.mark.parametrize("name", [name for name in ASSETS if f"version-{FORMAT}" in name])
+def test_kept_journals_resume(name, path):
     content = (subject.ASSETS / f"{name}.jsonl").read_bytes()
     path.write_bytes(content)
     search = subject.asset_search(name, path).set_params(error_score=np.nan)
@@ -142,6 +144,17 @@ def test_old_journals_resume(name, path):
     choices = [trial.params["choice"] for trial in search.trials_]
     assert all(any(choice is other for other in subject.CHOICES) for choice in choices)
     assert str(load_trials(path)[search.best_index_].score) == str(search.best_score_)
+
+
+@pytest.mark.parametrize("name", ["version-1", "version-1-several"])
+def test_a_journal_that_knows_objects_by_their_texts_is_not_continued(name, path):
+    content = (subject.ASSETS / f"{name}.jsonl").read_bytes()
+    path.write_bytes(content)
+    search = subject.asset_search(name, path)
+    with pytest.raises(JournalMismatchError, match="older version.*as prior to learn"):
+        search.fit(*subject.make_data())
+    assert path.read_bytes() == content
+    assert not lock_files(path)
 
 
 # ------------------------------------------------------------------------ going on

@@ -16,7 +16,7 @@ from journal_subject import HEADER, OTHER, STUDY, lock_files, trial_records, wri
 
 from sklearn_lepton import _journal, load_trials
 from sklearn_lepton._journal import Journal, differences
-from sklearn_lepton._replay import open_journal
+from sklearn_lepton._opening import open_journal
 from sklearn_lepton.exceptions import JournalMismatchError, JournalWarning
 from sklearn_lepton.space import Space
 
@@ -68,7 +68,7 @@ def test_each_line_is_json_and_ends_in_the_sum_of_all_above(path):
         total = zlib.crc32(body + b"}", total)
         assert check == f'"{total:08x}"}}\n'.encode()
         assert record["check"] == f"{total:08x}"
-    assert path.read_bytes().startswith(b'{"journal": "sklearn-lepton", "version": 1, ')
+    assert path.read_bytes().startswith(b'{"journal": "sklearn-lepton", "version": 2, ')
 
 
 def test_two_writers_read_of_each_other_what_is_new(make_journal):
@@ -157,9 +157,9 @@ FOREIGN = {
     "other JSON": b'{"a": 1}\n',
     "other JSON without an end": b'{"a": 1}',
     "a list": b"[1, 2]\n",
-    "another journal": b'{"journal": "something else", "version": 1}\n',
-    "no check sum": b'{"journal": "sklearn-lepton", "version": 1}\n',
-    "with a mark": b"\xef\xbb\xbf" + b'{"journal": "sklearn-lepton", "version": 1}\n',
+    "another journal": b'{"journal": "something else", "version": 2}\n',
+    "no check sum": b'{"journal": "sklearn-lepton", "version": 2}\n',
+    "with a mark": b"\xef\xbb\xbf" + b'{"journal": "sklearn-lepton", "version": 2}\n',
 }
 
 
@@ -175,8 +175,8 @@ def test_a_foreign_file_is_refused_and_left(path, content):
 
 
 def test_a_newer_version_is_refused_as_such(path):
-    write_journal(path, [{**HEADER, "version": 2}])
-    with pytest.raises(JournalMismatchError, match="version 2.*up to version 1.*needs a newer"):
+    write_journal(path, [{**HEADER, "version": 3}])
+    with pytest.raises(JournalMismatchError, match="version 3.*up to version 2.*needs a newer"):
         load_trials(path)
 
 

@@ -16,7 +16,7 @@ from journal_subject import HEADER, STUDY, lock_files, trial_records, write_jour
 from sklearn_lepton import _locks, load_trials
 from sklearn_lepton._journal import Journal
 from sklearn_lepton._locks import PosixLocks, WindowsLocks, choose_locks, is_locked, lock, unlock
-from sklearn_lepton._replay import open_journal
+from sklearn_lepton._opening import open_journal
 from sklearn_lepton._study import SharedStudy
 from sklearn_lepton.exceptions import JournalWarning
 from sklearn_lepton.optimizers import BayesOptimizer
