@@ -14,11 +14,13 @@ from sklearn_lepton._output import without_broken_stderr
 from sklearn_lepton._splits import FrozenSplits
 from sklearn_lepton._trial import Trial
 from sklearn_lepton._typing import Fit, FitAid, Row
-from sklearn_lepton._values import as_float
+from sklearn_lepton._values import as_float, has_float
+from sklearn_lepton._versions import unsupported
 
 _SCORER_ERROR = "The scorer raised an error; a warning 'Scoring failed' has its details."
 _NO_NUMBER = "The scorer returned no real number: "
 _EXTRA = ("n_rounds", "saved_time")  # of some rows only, which scikit-learn knows nothing of
+_OF_ROWS = {"test_scores", "fit_error", "fit_time", "score_time"}
 _OF_ONE_FIT = {"parameters", "split_progress", "candidate_progress", "callback_ctx"}
 
 
@@ -171,6 +173,8 @@ class Fits:
                 self._evaluate(settings, cv=self._splits, **self._context)
             except _Recorded as recorded:
                 fits = recorded.fits
+            else:
+                raise unsupported("Parallel that all its fits are given to")
             if len(fits) != len(legal) * self.n_splits:  # found by scikit-learn itself from 1.9 on
                 raise ValueError(
                     "cv.split and cv.get_n_splits return inconsistent results. Expected "
@@ -245,6 +249,8 @@ class Fits:
 
     def tidy(self, row: Row) -> Row:
         """Keep of a row what is published, in plain numbers, equal tracebacks only once."""
+        if missing := _OF_ROWS - row.keys():
+            raise unsupported(f"{min(missing)!r} in the result of a fit")
         self.is_stopped |= row.get("stop", False)
         tidy: dict[str, Any] = {}
         times = ("fit_time", "score_time", "start_time", "saved_time")
@@ -263,7 +269,7 @@ class Fits:
         for score in scores.values() if isinstance(scores, dict) else [scores]:
             if error is None and isinstance(score, ErrorScore):
                 error = _SCORER_ERROR
-            elif error is None and not _is_real_score(score):
+            elif error is None and not has_float(score):
                 error = f"{_NO_NUMBER}{describe_value(score)}."
         error = None if error is None else abridge(error)
         tidy["fit_error"] = None if error is None else self._texts.setdefault(error, error)
@@ -271,7 +277,7 @@ class Fits:
 
     def _as_float(self, value: Any) -> float:
         """Return a score or a time as a float; NaN for a complex score, which fails its trial."""
-        if _is_real_score(value):
+        if has_float(value):
             return as_float(value)
         if self._search.error_score == "raise":
             raise ValueError(f"{_NO_NUMBER}{describe_value(value)}.")
@@ -321,15 +327,6 @@ class Fits:
         except (ValueError, AttributeError, TypeError) as error:
             return describe_error(error)
         return None
-
-
-def _is_real_score(score: Any) -> bool:
-    """Return whether a score, a number of any type to scikit-learn, is a real one."""
-    try:
-        as_float(score)
-    except TypeError:
-        return False
-    return True
 
 
 def _is_of_scorer(error: str | None) -> bool:

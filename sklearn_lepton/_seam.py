@@ -25,6 +25,7 @@ from sklearn_lepton._frozen import thaw
 from sklearn_lepton._html import describe_search
 from sklearn_lepton._interrupts import Interrupts
 from sklearn_lepton._values import as_float, is_real
+from sklearn_lepton._versions import unsupported
 
 try:
     from sklearn.callback import CallbackContext
@@ -361,6 +362,18 @@ class _LeafContext(CallbackContext):  # type: ignore[misc]
         return stop
 
 
+# The variables of scikit-learn's `fit` that its `evaluate_candidates` has and ours needs.
+_LOCALS = {
+    "self",
+    "parallel",
+    "base_estimator",
+    "X",
+    "y",
+    "routed_params",
+    "fit_and_score_kwargs",
+}
+
+
 def _read_fit(search: Any, evaluate_candidates: Any) -> RunningFit:
     """Take the place of the running `fit`'s `Parallel`, and return what it has prepared.
 
@@ -368,6 +381,11 @@ def _read_fit(search: Any, evaluate_candidates: Any) -> RunningFit:
     splits only at its end, and keeps the splitter to itself. And a scorer that raises
     leaves no trace but the ``error_score``, which is therefore marked for this one fit.
     """
+    missing = _LOCALS - set(
+        getattr(getattr(evaluate_candidates, "__code__", None), "co_freevars", ())
+    )
+    if missing:
+        raise unsupported(f"variable {min(missing)!r} in its fit")
     names = inspect.getclosurevars(evaluate_candidates).nonlocals
     if "n_splits" in names:
         search.n_splits_ = names["n_splits"]
@@ -388,7 +406,9 @@ def _read_fit(search: Any, evaluate_candidates: Any) -> RunningFit:
         argdefs=evaluate_candidates.__defaults__,
         closure=tuple(cells.values()),
     )
-    cv = names.get("cv_orig") or search._checked_cv_orig  # noqa: SLF001
+    cv = names.get("cv_orig") or getattr(search, "_checked_cv_orig", None)
+    if cv is None or "n_splits_" not in vars(search):
+        raise unsupported("splitter that its fit has checked")
     return RunningFit(
         recorder,
         names["parallel"],

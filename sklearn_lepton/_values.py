@@ -182,6 +182,15 @@ def as_float(value: Any) -> float:
         raise TypeError(f"expected a real number: {error}") from error
 
 
+def has_float(value: Any) -> bool:
+    """Return whether `as_float` takes a value."""
+    try:
+        as_float(value)
+    except TypeError:
+        return False
+    return True
+
+
 def same(left: Any, right: Any) -> bool:
     """Return whether one value can stand for the other; 1, 1.0 and True are three values.
 

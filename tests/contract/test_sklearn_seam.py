@@ -2,6 +2,8 @@
 
 import ast
 import inspect
+import re
+import textwrap
 from pathlib import Path
 
 import joblib
@@ -15,6 +17,7 @@ from sklearn.utils.fixes import parse_version
 import sklearn_lepton
 from sklearn_lepton import _fits, _seam
 from sklearn_lepton._payload import run_fit
+from sklearn_lepton._versions import SUPPORTED
 
 HAS_CALLBACKS = parse_version(sklearn.__version__) >= parse_version("1.9")
 
@@ -385,3 +388,54 @@ def test_the_verbosity_of_a_fit_is_its_own_keyword(probe, numbered):
         assert all(kwargs["verbose"] == search.verbose for _, _, kwargs in recorded)
 
     Stock(probe, converse).fit(*numbered)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("base_estimator", "cloned_estimator"),
+        ("out = parallel", "out = Parallel()"),
+        ("parallel", "runner"),
+        ("routed_params", "routing"),
+    ],
+)
+def test_another_fit_of_scikit_learn_is_refused_with_the_supported_versions(
+    probe, numbered, monkeypatch, old, new
+):
+    source = textwrap.dedent(inspect.getsource(BaseSearchCV.fit))
+    assert old in source
+    there = dict(vars(inspect.getmodule(BaseSearchCV)))
+    exec(re.sub(rf"\b{old}\b", new, source), there)
+    monkeypatch.setattr(BaseSearchCV, "fit", there["fit"])
+    search = sklearn_lepton.BayesSearchCV(probe, {"x": (0.0, 1.0)}, n_iter=2, cv=2)
+    with pytest.raises(RuntimeError, match=r"Supported are scikit-learn 1\.6 to 1\.\d+: install"):
+        search.fit(*numbered)
+
+
+def test_a_row_that_lacks_a_result_is_refused_with_the_supported_versions(
+    probe, numbered, monkeypatch
+):
+    module = inspect.getmodule(BaseSearchCV)
+    original = module._fit_and_score
+
+    def renamed(*args, **kwargs):
+        row = original(*args, **kwargs)
+        return {name.replace("fit_error", "error"): value for name, value in row.items()}
+
+    monkeypatch.setattr(module, "_fit_and_score", renamed)
+    search = sklearn_lepton.BayesSearchCV(probe, {"x": (0.0, 1.0)}, n_iter=2, cv=2)
+    with pytest.raises(RuntimeError, match="no 'fit_error' in the result of a fit"):
+        search.fit(*numbered)
+
+
+def test_the_supported_versions_are_those_that_are_tested():
+    makefile = Path(sklearn_lepton.__file__).parents[1] / "Makefile"
+    if not makefile.exists():
+        pytest.skip("needs the repository")
+    line = next(
+        line
+        for line in makefile.read_text(encoding="utf-8").splitlines()
+        if line.startswith("SKLEARN_VERSIONS")
+    )
+    versions = line.partition("=")[2].split()
+    assert (versions[0], versions[-1]) == SUPPORTED
