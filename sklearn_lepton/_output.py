@@ -59,6 +59,38 @@ def warn(message: str, category: type[Warning], stacklevel: int) -> None:
         pass
 
 
+class _Nowhere:
+    """A stream that takes everything and keeps nothing."""
+
+    def write(self, text: str) -> int:
+        return len(text)
+
+    def flush(self) -> None:
+        pass
+
+
+@contextmanager
+def with_flushable_streams() -> Iterator[None]:
+    """Run code that flushes standard output and error, such as loky's start of a process.
+
+    A stream that cannot be flushed is replaced for that time.
+    """
+    replaced: dict[str, tuple[Any, _Nowhere]] = {}
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        try:
+            stream.flush()
+        except Exception:  # noqa: BLE001 - any object may stand there
+            replaced[name] = stream, _Nowhere()
+            setattr(sys, name, replaced[name][1])
+    try:
+        yield
+    finally:
+        for name, (stream, stand_in) in replaced.items():
+            if getattr(sys, name) is stand_in:
+                setattr(sys, name, stream)
+
+
 @contextmanager
 def without_broken_stderr() -> Iterator[None]:
     """Run code that warns by itself without a standard error that can only raise.

@@ -18,6 +18,7 @@ from sklearn.utils.parallel import delayed
 
 from sklearn_lepton._cluster import Dask, FutureWorkers, Ray
 from sklearn_lepton._interrupts import uninterrupted
+from sklearn_lepton._output import with_flushable_streams
 from sklearn_lepton._payload import (
     Folder,
     Package,
@@ -159,9 +160,10 @@ class _Slot:
 
     def submit(self, payload: bytes) -> "Future[Any]":
         self._begun.unlink(missing_ok=True)
-        future: Future[Any] = self._executor.submit(
-            run_in_worker, self._folder, str(self._begun), payload
-        )
+        with with_flushable_streams():
+            future: Future[Any] = self._executor.submit(
+                run_in_worker, self._folder, str(self._begun), payload
+            )
         return future
 
     def seconds(self) -> float:

@@ -10,7 +10,7 @@ import warnings
 import pytest
 from sklearn.exceptions import FitFailedWarning
 
-from sklearn_lepton import BayesSearchCV, nested_score, tune
+from sklearn_lepton import BayesSearchCV, _workers, nested_score, tune
 from sklearn_lepton._html import describe_search
 from sklearn_lepton._output import is_terminal, text_of, write_line
 from sklearn_lepton.exceptions import SpaceExhaustedWarning
@@ -219,3 +219,24 @@ def test_stream_that_cannot_tell_is_no_terminal(put):
     for name, make in STREAMS.items():
         put(make)
         assert is_terminal() == (name == "terminal that is gone")
+
+
+@pytest.mark.parametrize("make", STREAMS.values(), ids=STREAMS)
+def test_workers_start_whatever_the_streams_are(put, make, tmp_path, monkeypatch):
+    """Loky flushes both streams before it starts a process, and fails if they cannot be."""
+    started = []
+
+    class Executor:
+        def __init__(self, **options):
+            pass
+
+        def submit(self, *call):
+            sys.stdout.flush()
+            sys.stderr.flush()
+            started.append(call)
+
+    monkeypatch.setattr(_workers, "ProcessPoolExecutor", Executor)
+    streams = put(make), put(make, "stderr")
+    _workers._Slot(types.SimpleNamespace(path=tmp_path), 0, {}).submit(b"")
+    assert len(started) == 1
+    assert (sys.stdout, sys.stderr) == streams
