@@ -147,7 +147,7 @@ class Dask(FutureWorkers):
         if task.status != "error":  # with its worker went the data that it needs
             raise WorkerDied("the dask worker is gone", has_begun=has_begun)
         error = task.exception()
-        if type(error).__name__ == "KilledWorker":  # dask has repeated it on other workers
+        if isinstance(error, _killed_worker()):  # dask has repeated it on other workers
             raise WorkerDied(f"The workers died in this fit: {error}", is_final=True)
         raise error
 
@@ -180,6 +180,12 @@ class Dask(FutureWorkers):
             self._client.unsubscribe_topic(self._topic)
             if self._shared is not None:
                 self._shared.release()
+
+
+def _killed_worker() -> type[Exception]:
+    from distributed import KilledWorker  # noqa: PLC0415 - an extra
+
+    return KilledWorker  # type: ignore[no-any-return]
 
 
 def _run_on_dask(content: Any, payload: bytes, topic: str, key: str) -> bytes:

@@ -11,7 +11,7 @@ from typing import Any
 from joblib.externals.loky.backend.reduction import get_loky_pickler
 
 from sklearn_lepton._errors import logger
-from sklearn_lepton._payload import make_temporary_folder, remove_folder
+from sklearn_lepton._folders import make_temporary_folder, remove_folder
 from sklearn_lepton._typing import Row
 
 # Parameters that count what one `fit` adds, where an estimator starts warm; others are totals.

@@ -36,6 +36,7 @@ class _Job:
     n_deaths: int = 0
     worker: int = 0
     start_time: float = 0.0
+    submit_time: float = 0.0  # on the monotonic clock
 
 
 class SplitEvaluator:
@@ -200,7 +201,7 @@ class SplitEvaluator:
             job = self._next_job()
             if job is None:
                 return
-            job.start_time = time.time()
+            job.start_time, job.submit_time = time.time(), time.monotonic()
             future = self._workers.submit(job.fit)
             job.worker = heapq.heappop(self._lanes) if self._lanes else len(self._running)
             self._running[future] = job
@@ -294,7 +295,7 @@ class SplitEvaluator:
 
     def _give_up(self, job: _Job, reason: str) -> None:
         """Record a fit as failed; with it the trial has, and its waiting fits need not run."""
-        row = self._fits.failed_row(reason, time.time() - job.start_time)
+        row = self._fits.failed_row(reason, time.monotonic() - job.submit_time)
         self._store(job.trial, job.split, row, job)
         if job.trial.number not in self._rows:
             return

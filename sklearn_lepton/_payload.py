@@ -1,36 +1,31 @@
 """Payload: what a worker is sent; the data once, and a few kilobytes for each fit."""
 
+import atexit
 import contextlib
 import io
 import multiprocessing
 import os
 import pickle
-import shutil
 import signal
 import sys
-import tempfile
 import threading
 import time
 import traceback
-import uuid
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from joblib import parallel_config
-from joblib.externals.loky.backend import resource_tracker
 from joblib.externals.loky.backend.reduction import get_loky_pickler
 
 from sklearn_lepton._errors import abridge
+from sklearn_lepton._folders import make_temporary_folder, remove_folder
 from sklearn_lepton._typing import Fit, WorkerDied
 
 # Larger arrays are files that all workers of a machine map into their memory.
 _LEAST_MAPPED = 100_000
-# As joblib has it: a smaller /dev/shm is left to others.
-_LEAST_SHARED = 2_000_000_000
-_REMOVAL_PAUSES = (0.01, 0.05, 0.2, 0.5, 0.0)  # seconds after each attempt
-_SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - in memory, if there is one
+_PR_SET_PDEATHSIG = 1  # of Linux's prctl
 
 
 class Package:
@@ -65,7 +60,7 @@ class Package:
 
 
 class Folder:
-    """A folder of the package's that is gone once the search is, even if it is killed.
+    """A folder with a package, which is gone once the search is, even if it is killed.
 
     Parameters
     ----------
@@ -73,20 +68,21 @@ class Folder:
     """
 
     def __init__(self, package: Package) -> None:
-        for number, parent in enumerate(places := _places_for_data()):
-            self.path = parent / name_folder()
-            make_folder(self.path)
-            try:
-                self._write(package)
-            except BaseException as error:
-                self.remove()
-                # Where there is no room, the next place may have some.
-                if not isinstance(error, OSError) or number + 1 == len(places):
-                    raise
-            else:
-                return
+        self._package = package
+        self._path: Path | None = None
 
-    def _write(self, package: Package) -> None:
+    @property
+    def path(self) -> Path:
+        """Where it is, once it is open."""
+        assert self._path is not None  # noqa: S101 - for mypy
+        return self._path
+
+    def open(self) -> None:
+        """Write the package where there is room for it, in memory if possible."""
+        make_temporary_folder(in_memory=True, fill=self._write)
+
+    def _write(self, path: Path) -> None:
+        self._path = path
         names: dict[int, str] = {}
 
         def save(value: Any) -> str | None:
@@ -96,67 +92,16 @@ class Folder:
             if id(value) not in names:
                 names[id(value)] = name = f"{len(names)}.npy"
                 kept.append(value)
-                np.save(self.path / name, value, allow_pickle=False)
+                np.save(path / name, value, allow_pickle=False)
             return names[id(value)]
 
         kept: list[Any] = []  # as above
-        (self.path / "package").write_bytes(_dumps(package.content, save))
+        (path / "package").write_bytes(_dumps(self._package.content, save))
 
     def remove(self) -> None:
         """Remove the folder."""
-        remove_folder(self.path)
-
-
-def name_folder(kind: str = "") -> str:
-    """Return a name that no other folder has, and that says whose it is."""
-    return f"sklearn_lepton-{kind}{os.getpid()}-{uuid.uuid4().hex[:8]}"
-
-
-def place_on_disk() -> Path:
-    """Return where temporary folders are made: joblib's choice, or the system's."""
-    return Path(os.environ.get("JOBLIB_TEMP_FOLDER") or tempfile.gettempdir())
-
-
-def make_folder(path: Path) -> None:
-    """Make a folder that loky's tracker removes if this process is killed."""
-    resource_tracker.register(str(path), "folder")
-    path.mkdir(mode=0o700)
-
-
-def make_temporary_folder(kind: str) -> Path:
-    """Make a folder that nobody else can have made, and that loky's tracker removes."""
-    prefix = f"sklearn_lepton-{kind}{os.getpid()}-"
-    path = Path(tempfile.mkdtemp(prefix=prefix, dir=place_on_disk()))
-    resource_tracker.register(str(path), "folder")
-    return path
-
-
-def remove_folder(path: Path) -> None:
-    """Remove a folder that one of the functions above has made.
-
-    Windows removes no file that is open, and a worker that was killed takes a moment to
-    close what it has mapped. A folder that stays is left to loky's tracker.
-    """
-    for pause in _REMOVAL_PAUSES:
-        shutil.rmtree(path, ignore_errors=True)
-        if not path.exists():
-            resource_tracker.unregister(str(path), "folder")
-            return
-        time.sleep(pause)
-
-
-def _places_for_data() -> list[Path]:
-    """List the folders for temporary data: joblib's choice, memory, the disk."""
-    places = [Path(tempfile.gettempdir())]
-    with contextlib.suppress(OSError):
-        if (
-            os.access(_SHARED_MEMORY, os.W_OK)
-            and shutil.disk_usage(_SHARED_MEMORY).free >= _LEAST_SHARED
-        ):
-            places.insert(0, _SHARED_MEMORY)
-    if chosen := os.environ.get("JOBLIB_TEMP_FOLDER"):
-        places.insert(0, Path(chosen))
-    return places
+        if self._path is not None:
+            remove_folder(self._path)
 
 
 def start_worker(parent: int) -> None:
@@ -168,7 +113,33 @@ def start_worker(parent: int) -> None:
         The process of the search. One that is killed can end nobody itself.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if sys.platform == "linux":
+        _ask_for_death_signal()
     threading.Thread(target=_follow, args=(parent,), daemon=True).start()
+
+
+def end_worker() -> None:
+    """Run what is registered for the end of this process, and end it.
+
+    The interpreter would also take down all modules, which takes longer than many a fit.
+    """
+    atexit._run_exitfuncs()  # noqa: SLF001 - as `multiprocessing` does
+    with contextlib.suppress(Exception):
+        sys.stdout.flush()
+        sys.stderr.flush()
+    os._exit(0)
+
+
+def _ask_for_death_signal() -> None:
+    """Have the kernel kill this process once the thread that has started it ends.
+
+    Our own thread cannot run while compiled code holds the interpreter's lock. The starting thread
+    runs the search or is its executor's own; both close the workers before they end.
+    """
+    with contextlib.suppress(ImportError, OSError, AttributeError):  # without it, `_follow` remains
+        import ctypes  # noqa: PLC0415 - some builds of Python have none
+
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
 
 
 def _follow(parent: int) -> None:
@@ -196,7 +167,7 @@ def run_in_worker(folder: str, begun: str, payload: bytes) -> bytes:
     folder : str
         Where the package is.
     begun : str
-        Path of a file that is made when all is loaded and the fit begins.
+        Path of a file that is written when all is loaded and the fit begins; see `seconds_since`.
     payload : bytes
         What `Package.wrap` returned.
 
@@ -209,7 +180,20 @@ def run_in_worker(folder: str, begun: str, payload: bytes) -> bytes:
         content = (Path(folder) / "package").read_bytes()
         _opened.clear()
         _opened[folder] = _loads(content, lambda name: np.load(f"{folder}/{name}", mmap_mode="r"))
-    return run_payload(_opened[folder], payload, begin=Path(begun).touch)
+    return run_payload(_opened[folder], payload, begin=lambda: _mark(Path(begun)))
+
+
+def _mark(begun: Path) -> None:
+    """Write down now, on the monotonic clock that all processes of a machine share."""
+    begun.write_text(repr(time.monotonic()))
+
+
+def seconds_since(begun: Path) -> float:
+    """Return the seconds since a fit has begun; 0.0 if it has not."""
+    try:
+        return max(0.0, time.monotonic() - float(begun.read_text()))
+    except (FileNotFoundError, ValueError):  # ValueError: the file is just being written
+        return 0.0
 
 
 def run_payload(

@@ -16,7 +16,7 @@ import joblib
 from sklearn.pipeline import Pipeline
 
 from sklearn_lepton._errors import logger
-from sklearn_lepton._payload import make_temporary_folder, remove_folder
+from sklearn_lepton._folders import make_temporary_folder, remove_folder
 from sklearn_lepton._trial import Trial
 from sklearn_lepton._typing import Fit
 from sklearn_lepton._values import is_whole

@@ -4,9 +4,11 @@ import math
 import multiprocessing
 import os
 import re
+import threading
 import time
 from collections.abc import Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any
 
 from joblib import effective_n_jobs
@@ -22,13 +24,17 @@ from sklearn_lepton._output import with_flushable_streams
 from sklearn_lepton._payload import (
     Folder,
     Package,
+    end_worker,
     run_fit,
     run_in_worker,
+    seconds_since,
     start_worker,
     unwrap,
 )
 from sklearn_lepton._typing import Fit, Row, WorkerDied, Workers
 
+# Seconds that idle workers have to end by themselves, and that the kernel has for those killed.
+_MAX_EXIT, _MAX_KILL = 3.0, 5.0
 _EXIT_CODES = re.compile(r"exit codes of the workers are \{(.*)\}")
 
 
@@ -50,10 +56,9 @@ def make_workers(n_jobs: int | None, parallel: Any, *, must_end: bool) -> Worker
     """
     backend, _ = get_active_backend()
     n_workers = effective_n_jobs(n_jobs)
-    name = type(backend).__name__
-    if name == "DaskDistributedBackend":
+    if _is_backend(backend, "dask", "DaskDistributedBackend"):
         return Dask(backend.client, n_workers)
-    if name == "RayBackend":
+    if _is_backend(backend, "ray", "RayBackend"):
         return Ray(n_workers, backend)
     is_nested = (backend.nesting_level or 0) > 0
     is_daemon = multiprocessing.current_process().daemon  # which may have no children
@@ -66,6 +71,17 @@ def make_workers(n_jobs: int | None, parallel: Any, *, must_end: bool) -> Worker
     if isinstance(backend, BACKENDS["threading"]):
         return Threads(n_workers, backend)
     return Batches(n_workers, parallel)
+
+
+def _is_backend(backend: Any, name: str, class_name: str) -> bool:
+    """Return whether a backend is of the class registered by a name, which joblib imports late.
+
+    An object can be given as the backend without its class being registered.
+    """
+    kind = BACKENDS.get(name)
+    if isinstance(kind, type) and isinstance(backend, kind):
+        return True
+    return any(base.__name__ == class_name for base in type(backend).__mro__)
 
 
 class Caller(FutureWorkers):
@@ -167,10 +183,7 @@ class _Slot:
         return future
 
     def seconds(self) -> float:
-        try:
-            return max(0.0, time.time() - self._begun.stat().st_mtime)
-        except FileNotFoundError:
-            return 0.0
+        return seconds_since(self._begun)
 
     def has_begun(self) -> bool:
         return self._begun.exists()
@@ -182,8 +195,17 @@ class _Slot:
         for process in list(self._executor._processes.values()):  # noqa: SLF001
             kill_process_tree(process)
         if manager is not None:
-            manager.join(timeout=5.0)
+            manager.join(timeout=_MAX_KILL)
         self._executor.shutdown(wait=True, kill_workers=True)
+
+    def close(self) -> None:
+        """Have an idle process end by itself, and kill it if it does not."""
+        manager = self._executor._executor_manager_thread  # noqa: SLF001
+        with suppress(BrokenProcessPool):  # somebody killed it while it waited
+            self._executor.submit(end_worker)
+        if manager is not None:
+            manager.join(timeout=_MAX_EXIT)
+        self.kill()
 
 
 class Processes(FutureWorkers):
@@ -213,6 +235,7 @@ class Processes(FutureWorkers):
         nested = None if self.n_workers == 1 else self._backend.get_nested_backend()
         self._package = Package(constants, nested)
         self._folder = Folder(self._package)
+        self._folder.open()
         self._env = self._backend._prepare_worker_env(self.n_workers)  # noqa: SLF001
 
     def submit(self, fit: Fit) -> "Future[Any]":
@@ -257,9 +280,14 @@ class Processes(FutureWorkers):
         self._busy.pop(future).kill()
 
     def close(self) -> None:
-        """Kill all processes and remove the folder of data."""
-        for slot in self._slots:
-            slot.kill()
+        """End all processes, those in the middle of a fit by force, and remove the data."""
+        ends = [slot.close if slot in self._idle else slot.kill for slot in self._slots]
+        threads = [threading.Thread(target=end, daemon=True) for end in ends]
+        for thread in threads:
+            thread.start()
+        deadline = time.monotonic() + _MAX_EXIT + _MAX_KILL
+        for thread in threads:  # at once: a process may take its time to end
+            thread.join(max(0.0, deadline - time.monotonic()))
         self._slots.clear()
         self._busy.clear()
         self._idle.clear()

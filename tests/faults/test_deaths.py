@@ -223,6 +223,62 @@ def test_nothing_outlives_a_search_that_is_killed(tmp_path, seconds, n_fits):
                 relative.kill()
 
 
+def test_next_search_removes_folder_of_killed_process_group(tmp_path, data):
+    program = (
+        "import sabotage\n"
+        f"search = sabotage.make_search('ok', {str(tmp_path)!r}, 500, guilty=(),"
+        " seconds=0.05, initial_params=None)\n"
+        "search.fit(*sabotage.make_data())\n"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", program], env=sabotage.environment(), start_new_session=True
+    )
+    try:
+        assert sabotage.is_soon(lambda: len(sabotage.notes(tmp_path, "fits")) >= 4, 60)
+        assert sabotage.folders_of(process.pid)
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+    make_search("ok", tmp_path, 2, guilty=()).fit(*data)
+    assert not sabotage.folders_of(process.pid)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such signal")
+def test_no_worker_in_compiled_code_outlives_a_search_that_is_killed(tmp_path):
+    program = (
+        "import sabotage\n"
+        f"search = sabotage.make_search('deaf', {str(tmp_path)!r}, 4, guilty=(0, 1), n_points=2)\n"
+        "search.fit(*sabotage.make_data())\n"
+    )
+    process = subprocess.Popen([sys.executable, "-c", program], env=sabotage.environment())
+    try:
+        assert sabotage.is_soon(lambda: len(sabotage.notes(tmp_path, "fits")) >= 2, 60)
+        time.sleep(0.2)
+        workers = sabotage.worker_processes(psutil.Process(process.pid))
+        assert len(workers) == 2
+    finally:
+        process.kill()
+        process.wait()
+    try:
+        assert sabotage.is_soon(lambda: all(map(is_gone, workers)), 3)
+    finally:
+        for worker in [worker for worker in workers if not is_gone(worker)]:
+            worker.kill()
+
+
+def test_workers_live_on_when_the_thread_that_started_others_ends(tmp_path, data):
+    """Linux tells of the end of a parent's thread, as of that of a process."""
+    searches = [make_search("ok", tmp_path, n, guilty=(), seconds=0.3) for n in (2, 12)]
+    threads = [threading.Thread(target=search.fit, args=data) for search in searches]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for search in searches:
+        assert {trial.status for trial in search.trials_} == {"complete"}
+    assert set(sabotage.starts(tmp_path).values()) <= {1, 2}  # x of both are the same
+
+
 FORKING = """
 import os, sys, time, warnings
 import sabotage

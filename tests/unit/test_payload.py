@@ -1,9 +1,7 @@
 """What travels to the workers: the data once, mapped; little for each fit; any error back."""
 
-import errno
 import os
 import pickle
-import shutil
 import threading
 from types import SimpleNamespace
 
@@ -33,6 +31,7 @@ def folder_of(monkeypatch, tmp_path):
 
     def make(package):
         made.append(Folder(package))
+        made[-1].open()
         return made[-1]
 
     yield make
@@ -85,7 +84,7 @@ def test_large_arrays_are_mapped_not_copied(folder_of, tmp_path):
     X = np.zeros((100_000, 2))
     package = Package([X], None)
     folder = folder_of(package)
-    assert sorted(path.name for path in folder.path.iterdir()) == ["0.npy", "package"]
+    assert sorted(path.name for path in folder.path.iterdir()) == ["0.npy", "lock", "package"]
     assert (folder.path / "package").stat().st_size < 10_000
     in_worker(folder, package.wrap((give, (X,), {})), tmp_path / "begun")
     [arrived] = _payload._opened[str(folder.path)][0]
@@ -230,77 +229,7 @@ def test_the_folder_says_whose_it_is(folder_of, tmp_path):
     assert folder.path.name.startswith(f"sklearn_lepton-{os.getpid()}-")
 
 
-def test_where_there_is_no_room_the_next_place_is_taken(monkeypatch, tmp_path):
-    full, roomy = tmp_path / "full", tmp_path / "roomy"
-    full.mkdir()
-    roomy.mkdir()
-    monkeypatch.setattr(_payload, "_places_for_data", lambda: [full, roomy])
-    save = np.save
-
-    def save_if_room(path, *args, **kwargs):
-        if full in path.parents:
-            raise OSError(errno.ENOSPC, "No space left on device")
-        save(path, *args, **kwargs)
-
-    monkeypatch.setattr(np, "save", save_if_room)
-    folder = Folder(Package([np.zeros(100_000)], None))
-    assert folder.path.parent == roomy
-    assert list(full.iterdir()) == []
-    folder.remove()
-
-
-def test_where_there_is_no_room_at_all_the_error_says_so(monkeypatch, tmp_path):
-    monkeypatch.setattr(_payload, "_places_for_data", lambda: [tmp_path])
-
-    def fill(*args, **kwargs):
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    monkeypatch.setattr(np, "save", fill)
-    with pytest.raises(OSError, match="No space left"):
-        Folder(Package([np.zeros(100_000)], None))
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_joblibs_folder_comes_first(monkeypatch, tmp_path):
-    monkeypatch.setenv("JOBLIB_TEMP_FOLDER", str(tmp_path))
-    places = _payload._places_for_data()
-    assert places[0] == tmp_path
-    assert len(places) >= 2
-    monkeypatch.delenv("JOBLIB_TEMP_FOLDER")
-    assert _payload._places_for_data() == places[1:]
-
-
 # ----------------------------------------------------- as other systems answer
-
-
-def test_folder_whose_files_are_open_is_removed_once_they_are_closed(monkeypatch, folder_of):
-    """Windows removes no open file."""
-    folder = folder_of(Package([], None))
-    remove, attempts = shutil.rmtree, []
-
-    def remove_closed(path, **options):
-        attempts.append(path)
-        if len(attempts) > 2:
-            remove(path, **options)
-
-    monkeypatch.setattr(shutil, "rmtree", remove_closed)
-    folder.remove()
-    assert not folder.path.exists()
-    assert len(attempts) == 3
-
-
-def test_folder_that_cannot_be_removed_is_left_to_the_tracker(monkeypatch, folder_of):
-    folder = folder_of(Package([], None))
-    forgotten = []
-    with monkeypatch.context() as patch:
-        patch.setattr(_payload, "_REMOVAL_PAUSES", (0.0, 0.0))
-        patch.setattr(shutil, "rmtree", lambda path, **options: None)
-        patch.setattr(
-            _payload.resource_tracker, "unregister", lambda name, kind: forgotten.append(name)
-        )
-        folder.remove()
-    assert folder.path.exists()
-    assert forgotten == []
 
 
 class Ended(BaseException):

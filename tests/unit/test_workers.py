@@ -1,0 +1,89 @@
+"""Workers: which of them a backend gets, how long their fits run, and how they end."""
+
+import os
+import time
+
+import pytest
+from joblib import Parallel, parallel_config
+from joblib.parallel import BACKENDS, SequentialBackend
+
+from sklearn_lepton import _payload, _workers
+from sklearn_lepton._payload import run_in_worker, seconds_since
+from sklearn_lepton._workers import Processes, make_workers
+
+
+@pytest.mark.parametrize(
+    ("name", "class_name"), [("dask", "DaskDistributedBackend"), ("ray", "RayBackend")]
+)
+def test_backends_of_clusters_are_known_by_their_class(monkeypatch, name, class_name):
+    class Renamed(SequentialBackend):
+        client = None
+
+    class Child(Renamed):
+        pass
+
+    original = type(class_name, (SequentialBackend,), {"client": None})
+    child = type("Other", (original,), {})
+    made = []
+    kind = "Dask" if name == "dask" else "Ray"
+    monkeypatch.setattr(_workers, kind, lambda *args: made.append(args) or kind)
+    monkeypatch.delitem(BACKENDS, name, raising=False)
+    for backend in (original(), child()):
+        with parallel_config(backend=backend):
+            assert make_workers(None, Parallel(), must_end=False) == kind
+    with parallel_config(backend=Child()):
+        assert make_workers(None, Parallel(), must_end=False) != kind
+        monkeypatch.setitem(BACKENDS, name, Renamed)
+        assert make_workers(None, Parallel(), must_end=False) == kind
+
+
+def test_time_limits_ignore_steps_of_the_clock(monkeypatch, tmp_path):
+    folder = _payload.Folder(_payload.Package([], None))
+    monkeypatch.setenv("JOBLIB_TEMP_FOLDER", str(tmp_path))
+    folder.open()
+    begun = folder.path / "begun-0"
+    assert seconds_since(begun) == 0.0
+    fit = folder._package.wrap((lambda **_: {}, (), {}))
+    run_in_worker(str(folder.path), str(begun), fit)
+    os.utime(begun, (0.0, 0.0))
+    monkeypatch.setattr(time, "time", lambda: 1e12)
+    assert 0.0 < seconds_since(begun) < 60.0
+    os.utime(begun, (1e11, 1e11))
+    monkeypatch.setattr(time, "time", lambda: 0.0)
+    assert 0.0 < seconds_since(begun) < 60.0
+    begun.write_text("")  # the worker is just writing it
+    assert seconds_since(begun) == 0.0
+    folder.remove()
+
+
+def test_workers_end_side_by_side_and_idle_ones_by_themselves():
+    ended = []
+
+    class Slot:
+        def __init__(self, name):
+            self.name = name
+
+        def close(self):
+            time.sleep(0.2)
+            ended.append(f"{self.name} by itself")
+
+        def kill(self):
+            time.sleep(0.2)
+            ended.append(f"{self.name} by force")
+
+    workers = Processes(20, None)
+    workers._slots = [Slot(k) for k in range(20)]
+    workers._idle = workers._slots[:1]
+    start = time.monotonic()
+    workers.close()
+    assert time.monotonic() - start < 2.0
+    assert len(ended) == 20
+    assert sorted(end for end in ended if "itself" in end) == ["0 by itself"]
+
+
+def test_worker_that_ends_by_itself_runs_its_exit_functions(monkeypatch):
+    calls = []
+    monkeypatch.setattr(_payload.atexit, "_run_exitfuncs", lambda: calls.append("registered"))
+    monkeypatch.setattr(_payload.os, "_exit", calls.append)
+    _payload.end_worker()
+    assert calls == ["registered", 0]
