@@ -12,7 +12,6 @@ import shutil
 import stat
 import tempfile
 import time
-import uuid
 from collections.abc import Callable
 from pathlib import Path
 
@@ -90,12 +89,12 @@ def make_temporary_folder(
     """
     failures = []
     for place in list_places(in_memory=in_memory):
-        path = place / f"{_PREFIX}{kind}{os.getpid()}-{_random_name()}"
+        path = None
         try:
             place.mkdir(parents=True, exist_ok=True)
             remove_stale_folders(place)
             with uninterrupted:
-                _make_folder(path)
+                path = _make_folder(place, kind)
             fill(path)
         except OSError as error:
             remove_folder(path)
@@ -113,31 +112,29 @@ def make_temporary_folder(
     raise OSError(failures[-1][1].errno if failures else None, msg)
 
 
-def _random_name() -> str:
-    return uuid.uuid4().hex[:16]
-
-
-def _make_folder(path: Path) -> None:
-    """Make a folder, which must not exist, and mark it as in use."""
-    path.mkdir(mode=0o700)
+def _make_folder(place: Path, kind: str) -> Path:
+    """Make a folder that nobody else can have made, and mark it as in use."""
+    path = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{kind}{os.getpid()}-", dir=place))
     _made[path] = None
     resource_tracker.register(str(path), "folder")
     # Others see the file only once it is locked.
     half = path / f"{_LOCK}.part"
-    _made[path] = descriptor = os.open(half, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
-    os.write(descriptor, platform.node().encode())
-    with contextlib.suppress(OSError):  # a file system without locks: nobody else removes it
+    # Without a lock, as on some network file systems, nobody else removes it.
+    with contextlib.suppress(OSError):
+        _made[path] = descriptor = os.open(half, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+        os.write(descriptor, platform.node().encode())
         if lock(descriptor, half, wait=False):
             half.rename(path / _LOCK)
+    return path
 
 
-def remove_folder(path: Path) -> None:
+def remove_folder(path: Path | None) -> None:
     """Remove a folder that `make_temporary_folder` has made.
 
     Windows removes no file that is open, and a worker that was killed takes a moment to
     close what it has mapped. A folder that stays is left to loky's tracker.
     """
-    if path not in _made:
+    if path is None or path not in _made:
         return
     descriptor = _made.pop(path)
     if descriptor is not None:

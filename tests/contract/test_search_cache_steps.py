@@ -20,9 +20,9 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 from slow_steps import Slow, n_fits
 
-from sklearn_lepton import BayesSearchCV, _steps
+from sklearn_lepton import BayesSearchCV, _folders, _steps
 from sklearn_lepton._choice import mean_seconds
-from sklearn_lepton._payload import make_temporary_folder, remove_folder
+from sklearn_lepton._folders import make_temporary_folder, remove_folder
 from sklearn_lepton.space import Space
 
 C = {"clf__C": (1e-3, 1e3, "log-uniform")}
@@ -227,10 +227,9 @@ def test_without_room_nothing_is_kept(folder, blobs, monkeypatch, name, value):
 
 
 def test_a_folder_that_cannot_be_made_fails_no_fit(folder, blobs, monkeypatch):
-    monkeypatch.setenv("JOBLIB_TEMP_FOLDER", os.devnull)
+    monkeypatch.setattr(_folders, "list_places", lambda *, in_memory: [])
     make(pipeline(folder)).fit(*blobs)
     assert n_fits(folder) == 4 * 2 + 1
-    monkeypatch.setenv("JOBLIB_TEMP_FOLDER", tempfile.gettempdir())
 
 
 def test_a_damaged_file_fails_no_fit(folder, temporary, blobs):

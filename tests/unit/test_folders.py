@@ -106,18 +106,6 @@ def test_file_system_without_locks_keeps_its_folders(place, opened, monkeypatch)
     assert stale.is_dir()
 
 
-def test_path_that_somebody_else_has_made_is_not_used(place, monkeypatch):
-    names = iter(["taken", "free"])
-    taken = place / f"sklearn_lepton-{os.getpid()}-taken"
-    taken.mkdir()
-    monkeypatch.setattr(_folders, "_random_name", lambda: next(names))
-    monkeypatch.setattr(_folders, "list_places", lambda *, in_memory: [place, place])
-    folder = make_temporary_folder()
-    assert folder.name == f"sklearn_lepton-{os.getpid()}-free"
-    remove_folder(folder)
-    assert taken.is_dir()
-
-
 # ---------------------------------------------------------------------- places
 
 
