@@ -2,6 +2,7 @@
 
 import atexit
 import contextlib
+import ctypes
 import io
 import multiprocessing
 import os
@@ -136,9 +137,7 @@ def _ask_for_death_signal() -> None:
     Our own thread cannot run while compiled code holds the interpreter's lock. The starting thread
     runs the search or is its executor's own; both close the workers before they end.
     """
-    with contextlib.suppress(ImportError, OSError, AttributeError):  # without it, `_follow` remains
-        import ctypes  # noqa: PLC0415 - some builds of Python have none
-
+    with contextlib.suppress(OSError, AttributeError):  # without it, `_follow` remains
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
 
 
