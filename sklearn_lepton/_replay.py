@@ -113,7 +113,7 @@ class Replay:
     def _apply_asked(self, record: Record) -> None:
         trials = [_trial(data, self.space) for data in record["asked"]]
         numbers = [trial.number for trial in trials]
-        if len(set(numbers) - self.trials.keys()) < len(numbers):
+        if len(set(numbers)) < len(numbers) or not self.trials.keys().isdisjoint(numbers):
             raise ValueError("a trial was asked for twice")
         self.trials.update(zip(numbers, trials, strict=True))
         self.rows.update((number, {}) for number in numbers)
