@@ -81,10 +81,15 @@ class Journal:
         self._real_path = Path(os.path.realpath(self.path))
         with self.turn():  # lest another one takes this writer for dead before it has its lock
             self._check_single_name()
-            fd = os.open(self._presence_of(self.owner), os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
+            lock_file = self._presence_of(self.owner)
+            try:
+                fd = os.open(lock_file, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
+            except OSError as error:
+                reason = f"No lock file can be made next to the journal ({error.strerror})"
+                raise OSError(error.errno, reason, str(lock_file)) from error
             self._presence = fd
             self._open_to_readers(fd)
-            lock(fd, self._presence_of(self.owner), wait=True)
+            lock(fd, lock_file, wait=True)
             self._sweep()
 
     def _check_single_name(self) -> None:
@@ -347,10 +352,10 @@ class Journal:
                 written += os.write(self._fd, data[written:])
             if sync:
                 os.fsync(self._fd)
-        except OSError:
+        except OSError as error:
             with suppress(OSError):
                 os.ftruncate(self._fd, self._end)
-            raise
+            raise OSError(error.errno, error.strerror, str(self.path)) from error
         end, n_lines = self._end + len(data), self._n_lines + len(lines)
         self._sum, self._end, self._n_lines = total, end, n_lines  # as one, for Ctrl-C
 

@@ -32,6 +32,11 @@ _MAX_SECONDS = 1e11  # 3000 years; sums, differences and dates of times below it
 _MAX_THETA = 100.0  # of a hyperparameter's logarithm, whose exponential is taken
 _MAX_WORKER = 2**31
 _MAX_TABLES = 64  # discrete distributions of a space
+_MAX_SHAPE = 10**6  # a shape parameter of a distribution
+# Some of their quantiles take scipy minutes, or gigabytes, for parameters of any size.
+_COSTLY = frozenset(
+    {"betabinom", "betanbinom", "dpareto_lognorm", "levy_stable", "studentized_range"}
+)
 _MAX_CELLS = 10**7  # branches times dimensions
 _WRITER = re.compile(r"[0-9a-f]{8}")
 STATUSES = ("complete", "failed", "pruned")
@@ -238,14 +243,29 @@ def check_study(study: Mapping[str, Any]) -> None:
 
 
 def check_space(space: Any) -> None:
-    """Raise `SchemaError` if data is not that of `Space.to_json`, or of a space too large to read.
-
-    A few bytes of a file describe a table of 65,536 values, or a column of a mask.
-    """
+    """Raise `SchemaError` if data does not have the form of `Space.to_json`."""
     _SPACE(space)
+
+
+def check_space_size(space: Mapping[str, Any]) -> None:
+    """Raise `SchemaError` if a valid space is too large to be made from a file.
+
+    A few bytes of a file describe a table of 65,536 values, a column of a mask, or a
+    distribution for which scipy makes an array as long as its parameter says.
+    """
     dimensions = [entry for branch in space["branches"] for entry in branch.values()]
-    names = [entry.get("distribution") for entry in dimensions]
-    families = [getattr(scipy.stats, name, None) for name in names if isinstance(name, str)]
-    n_tables = sum(isinstance(family, scipy.stats.rv_discrete) for family in families)
-    if n_tables > _MAX_TABLES or len(space["branches"]) * len(dimensions) > _MAX_CELLS:
-        raise SchemaError("has too many dimensions")
+    if len(space["branches"]) * len(dimensions) > _MAX_CELLS:
+        raise SchemaError("has too many branches")
+    n_tables = 0
+    for entry in dimensions:
+        family = getattr(scipy.stats, str(entry.get("distribution")), None)
+        if not isinstance(family, scipy.stats.rv_continuous | scipy.stats.rv_discrete):
+            continue
+        n_tables += isinstance(family, scipy.stats.rv_discrete)
+        shapes = entry["args"][: family.numargs]
+        shapes += [x for name, x in entry["kwds"].items() if name not in {"loc", "scale"}]
+        is_large = any(is_finite_number(x) and abs(x) > _MAX_SHAPE for x in shapes)
+        if is_large or entry["distribution"] in _COSTLY:
+            raise SchemaError(f"has a costly distribution, {entry['distribution']}")
+    if n_tables > _MAX_TABLES:
+        raise SchemaError("has too many discrete distributions")

@@ -12,6 +12,7 @@ from sklearn_lepton._records import (
     check_header,
     check_record,
     check_space,
+    check_space_size,
     check_study,
     kind_of,
 )
@@ -261,8 +262,23 @@ def read_space(path: Path, study: Record) -> Space:
             "scipy.stats: give the space."
         )
     try:
+        check_space_size(space)
+    except ValueError as error:
+        raise JournalMismatchError(
+            f"The space of the journal {str(path)!r} is too large to be made from the file: "
+            f"{error}. Give the space."
+        ) from error
+    try:
         return Space.from_json(space)
-    except (ValueError, TypeError, ArithmeticError, LookupError, AttributeError) as error:
+    # What scipy raises for parameters that are none depends on the distribution.
+    except (
+        ValueError,
+        TypeError,
+        ArithmeticError,
+        LookupError,
+        AttributeError,
+        RuntimeError,
+    ) as error:
         raise invalid(path, space, f"as a space, {error}") from error
 
 

@@ -301,7 +301,7 @@ def test_a_full_disk_costs_the_journal_only(
 def test_a_full_disk_at_the_start_is_an_error(make, numbered, log, path, monkeypatch, name):
     with monkeypatch.context() as patch:
         break_after(patch, name, 0)
-        with pytest.raises(OSError, match="No space left"):
+        with pytest.raises(OSError, match=r"No space left.*study\.jsonl"):
             make().fit(*numbered)
     assert not log.fits
     assert not lock_files(path)
@@ -401,6 +401,24 @@ def test_where_there_is_no_place_to_write_it_is_an_error_at_once(
             make().fit(*numbered)
     assert not log.fits
     assert not lock_files(path)
+
+
+def test_error_says_that_the_folder_takes_no_lock_file(
+    make, numbered, log, kept, path, monkeypatch
+):
+    open_file = os.open
+
+    def refuse(name, flags, *args):
+        if str(name).endswith(".lock"):
+            raise PermissionError(errno.EACCES, "Permission denied", str(name))
+        return open_file(name, flags, *args)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "open", refuse)
+        with pytest.raises(PermissionError, match="No lock file can be made next to the journal"):
+            make().fit(*numbered)
+    assert not log.fits
+    assert path.read_bytes() == kept
 
 
 @pytest.mark.skipif(os.geteuid() == 0 if hasattr(os, "geteuid") else True, reason="may do anything")

@@ -171,8 +171,6 @@ ODD = {
     "no choices": change_study(space=space_of({"categorical": [], "ordered": False})),
     "no such distribution": change_study(space=space_of({**GEOMETRIC, "distribution": "x"})),
     "arguments too many": change_study(space=space_of({**GEOMETRIC, "args": [0.1] * 9})),
-    "tables too many": change_study(space=space_of(*[GEOMETRIC] * 1000)),
-    "branches too many": change_study(space={"branches": [{"x": RANGE}] * 4000}),
     "parents of text": change_meta(parents=["a"]),
     "one parent": change_meta(parents=3),
     "a particle of text": change_meta(particle=-1),
@@ -186,6 +184,23 @@ def test_odd_content_is_refused_by_the_report(records, path, change):
     mutations.write_text(path, records["genetic"])
     with pytest.raises(JournalMismatchError, match=r"study\.jsonl' has an invalid record"):
         report(path)
+
+
+LARGE = {
+    "tables": space_of(*[GEOMETRIC] * 1000),
+    "a table": space_of({"distribution": "betabinom", "args": [10**12, 3, 3], "kwds": {}}),
+    "an array": space_of({"distribution": "irwinhall", "args": [10**12], "kwds": {}}),
+    "branches": {"branches": [{"x": RANGE}] * 4000},
+}
+
+
+@pytest.mark.parametrize("space", LARGE.values(), ids=LARGE)
+def test_space_too_large_to_be_made_from_a_file_is_asked_for(records, path, space):
+    change_study(space=space)(records["genetic"])
+    mutations.write_text(path, records["genetic"])
+    with pytest.raises(JournalMismatchError, match=r"study\.jsonl' is too large.*Give the space"):
+        parameter_importance(path)
+    parameter_importance(path, space=subject.SPACE)
 
 
 @pytest.mark.parametrize(
