@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import scipy.stats
@@ -27,11 +28,14 @@ from sklearn_lepton._schema import (
     nullable,
     scalar,
 )
+from sklearn_lepton.exceptions import JournalMismatchError
+from sklearn_lepton.space import Space
 
 _MAX_SECONDS = 1e11  # 3000 years; sums, differences and dates of times below it stay finite
 _MAX_THETA = 100.0  # of a hyperparameter's logarithm, whose exponential is taken
 _MAX_WORKER = 2**31
 _MAX_TABLES = 64  # discrete distributions of a space
+_FAMILIES: Any = (scipy.stats.rv_continuous, scipy.stats.rv_discrete)
 _MAX_SHAPE = 10**6  # a shape parameter of a distribution
 # Some of their quantiles take scipy minutes, or gigabytes, for parameters of any size.
 _COSTLY = frozenset(
@@ -233,21 +237,7 @@ def check_header(record: Mapping[str, Any]) -> None:
     _HEADER(record)
 
 
-def check_study(study: Mapping[str, Any]) -> None:
-    """Raise `SchemaError` if a study does not have what a report shows of it.
-
-    Only readers without a search of their own need this: a search compares the study of a
-    journal with its own.
-    """
-    _STUDY(study)
-
-
-def check_space(space: Any) -> None:
-    """Raise `SchemaError` if data does not have the form of `Space.to_json`."""
-    _SPACE(space)
-
-
-def check_space_size(space: Mapping[str, Any]) -> None:
+def _check_size(space: Mapping[str, Any]) -> None:
     """Raise `SchemaError` if a valid space is too large to be made from a file.
 
     A few bytes of a file describe a table of 65,536 values, a column of a mask, or a
@@ -259,7 +249,7 @@ def check_space_size(space: Mapping[str, Any]) -> None:
     n_tables = 0
     for entry in dimensions:
         family = getattr(scipy.stats, str(entry.get("distribution")), None)
-        if not isinstance(family, scipy.stats.rv_continuous | scipy.stats.rv_discrete):
+        if not isinstance(family, _FAMILIES):
             continue
         n_tables += isinstance(family, scipy.stats.rv_discrete)
         shapes = entry["args"][: family.numargs]
@@ -269,3 +259,82 @@ def check_space_size(space: Mapping[str, Any]) -> None:
             raise SchemaError(f"has a costly distribution, {entry['distribution']}")
     if n_tables > _MAX_TABLES:
         raise SchemaError("has too many discrete distributions")
+
+
+def invalid(path: Path, record: Mapping[str, Any], reason: object) -> JournalMismatchError:
+    """Return the error for a record that no search has written."""
+    return JournalMismatchError(
+        f"The journal {str(path)!r} has an invalid record, {brief(record)}: {reason}. It has been "
+        "left as it is; give another path as journal."
+    )
+
+
+def read_study(path: Path, record: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the study that the first line of a journal describes, for those without a search.
+
+    Raises
+    ------
+    JournalMismatchError
+        If the description is not valid.
+    """
+    try:
+        check_header(record)
+        _STUDY(record["study"])
+    except ValueError as error:
+        raise invalid(path, record, error) from error
+    study: Mapping[str, Any] = record["study"]
+    return study
+
+
+def read_space(path: Path, study: Mapping[str, Any]) -> Space:
+    """Make the space that a journal describes.
+
+    Parameters
+    ----------
+    path : Path
+        That of the journal.
+    study : dict
+        Of its first line.
+
+    Returns
+    -------
+    space : Space
+
+    Raises
+    ------
+    ValueError
+        If it describes none, or one with distributions that are not of scipy.
+    JournalMismatchError
+        If the description is not valid, or is of a space too large to draw.
+    """
+    if "space" not in study:
+        raise ValueError(f"The journal {str(path)!r} holds no space: give it.")
+    space = study["space"]
+    try:
+        _SPACE(space)
+    except ValueError as error:
+        raise invalid(path, space, f"as a space, {error}") from error
+    if any("opaque" in entry for branch in space["branches"] for entry in branch.values()):
+        raise ValueError(
+            f"The space of the journal {str(path)!r} has a distribution that is not one of "
+            "scipy.stats: give the space."
+        )
+    try:
+        _check_size(space)
+    except ValueError as error:
+        raise JournalMismatchError(
+            f"The space of the journal {str(path)!r} is too large to be made from the file: "
+            f"{error}. Give the space."
+        ) from error
+    try:
+        return Space.from_json(space)
+    # What scipy raises for parameters that are none depends on the distribution.
+    except (
+        ValueError,
+        TypeError,
+        ArithmeticError,
+        LookupError,
+        AttributeError,
+        RuntimeError,
+    ) as error:
+        raise invalid(path, space, f"as a space, {error}") from error

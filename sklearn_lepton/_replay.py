@@ -2,20 +2,11 @@
 
 import os
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from sklearn_lepton._frozen import thaw
 from sklearn_lepton._journal import Journal, Record
-from sklearn_lepton._records import (
-    ROW_FIELDS,
-    check_header,
-    check_record,
-    check_space,
-    check_space_size,
-    check_study,
-    kind_of,
-)
+from sklearn_lepton._records import ROW_FIELDS, check_header, check_record, invalid, kind_of
 from sklearn_lepton._schema import brief
 from sklearn_lepton._trial import Trial
 from sklearn_lepton._values import value_from_json
@@ -201,85 +192,6 @@ class Replay:
     def _own(self, numbers: Sequence[int], owner: str) -> None:
         for number in numbers:
             self.owner[self._known(number)] = owner
-
-
-def invalid(path: Path, record: Record, reason: object) -> JournalMismatchError:
-    """Return the error for a record that no search has written."""
-    return JournalMismatchError(
-        f"The journal {str(path)!r} has an invalid record, {brief(record)}: {reason}. It has been "
-        "left as it is; give another path as journal."
-    )
-
-
-def read_study(path: Path, record: Record) -> Record:
-    """Return the study that the first line of a journal describes, for those without a search.
-
-    Raises
-    ------
-    JournalMismatchError
-        If the description is not valid.
-    """
-    try:
-        check_header(record)
-        check_study(record["study"])
-    except ValueError as error:
-        raise invalid(path, record, error) from error
-    study: Record = record["study"]
-    return study
-
-
-def read_space(path: Path, study: Record) -> Space:
-    """Make the space that a journal describes.
-
-    Parameters
-    ----------
-    path : Path
-        That of the journal.
-    study : dict
-        Of its first line.
-
-    Returns
-    -------
-    space : Space
-
-    Raises
-    ------
-    ValueError
-        If it describes none, or one with distributions that are not of scipy.
-    JournalMismatchError
-        If the description is not valid, or is of a space too large to draw.
-    """
-    if "space" not in study:
-        raise ValueError(f"The journal {str(path)!r} holds no space: give it.")
-    space = study["space"]
-    try:
-        check_space(space)
-    except ValueError as error:
-        raise invalid(path, space, f"as a space, {error}") from error
-    if any("opaque" in entry for branch in space["branches"] for entry in branch.values()):
-        raise ValueError(
-            f"The space of the journal {str(path)!r} has a distribution that is not one of "
-            "scipy.stats: give the space."
-        )
-    try:
-        check_space_size(space)
-    except ValueError as error:
-        raise JournalMismatchError(
-            f"The space of the journal {str(path)!r} is too large to be made from the file: "
-            f"{error}. Give the space."
-        ) from error
-    try:
-        return Space.from_json(space)
-    # What scipy raises for parameters that are none depends on the distribution.
-    except (
-        ValueError,
-        TypeError,
-        ArithmeticError,
-        LookupError,
-        AttributeError,
-        RuntimeError,
-    ) as error:
-        raise invalid(path, space, f"as a space, {error}") from error
 
 
 def _trial(data: Record, space: Space | None) -> Trial:
