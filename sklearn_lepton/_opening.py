@@ -90,7 +90,9 @@ def open_journal(
     if own is None or not is_other:
         return replay
     journal.close()
-    return open_journal(own, study, seed=seed, is_seed_given=is_seed_given, space=space)
+    return open_journal(
+        own, study, seed=seed, is_seed_given=is_seed_given, space=space, layout=layout
+    )
 
 
 def _path_for_data(path: Path, study: Record) -> Path:

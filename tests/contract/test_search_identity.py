@@ -118,6 +118,7 @@ def test_outer_splits_have_journals_next_to_the_first(numbered, fits, path, n_jo
     assert path in files
     assert [len(load_trials(file)) for file in files] == [2, 2, 2]
     contents = [file.read_bytes() for file in files]
+    assert all(b'"ratio": ' in content and b'"n_disjoint": ' in content for content in contents)
     fits.clear()
     again = cross_val_score(with_journal, X, y, cv=3, error_score="raise")
     assert again.tolist() == expected.tolist()

@@ -43,7 +43,7 @@ def kept_records(tmp_path_factory):
     settings = {"n_iter": 14, "cv": 2, "random_state": 0, "journal": path}
     search = GeneticSearchCV(subject.Steady(), subject.SPACE, **settings)
     search.fit(*subject.make_data())
-    paths = {name: subject.ASSETS / f"{name}.jsonl" for name in ("version-1", "version-1-several")}
+    paths = {name: subject.ASSETS / f"{name}.jsonl" for name in ("version-2", "version-2-several")}
     return {name: Journal(of).load() for name, of in {"genetic": path, **paths}.items()}
 
 
