@@ -71,7 +71,7 @@ class BaseOptimizerSearchCV(UpdateMixin, ComparisonMixin, ReportMixin, OpenSearc
         initial_params: Any = "default",
         n_points: int | str = "auto",
         asynchronous: bool = False,
-        fit_timeout: float | None = None,
+        fit_timeout: float | str | None = "auto",
         racing: bool | float | str = False,
         resource: str | None = None,
         min_resource: int | str = "auto",
@@ -371,9 +371,9 @@ class BaseOptimizerSearchCV(UpdateMixin, ComparisonMixin, ReportMixin, OpenSearc
 
     def _make_workers(self, parallel: Any) -> Workers:
         """Make workers that can do what is asked of them."""
-        must_end = self.fit_timeout is not None or self._must_end_in_time()
-        workers = make_workers(self.n_jobs, parallel, must_end=must_end)
-        if self.fit_timeout is not None and not workers.can_end:
+        is_given = not isinstance(self.fit_timeout, str | None)  # "auto" asks for no process
+        workers = make_workers(self.n_jobs, parallel, must_end=is_given or self._must_end_in_time())
+        if is_given and not workers.can_end:
             raise ValueError(
                 f"fit_timeout={self.fit_timeout} needs worker processes that can be ended, which "
                 f"joblib's active backend does not give ({type(workers).__name__}): use the "

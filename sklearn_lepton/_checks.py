@@ -33,7 +33,7 @@ def check_parameters(search: Any) -> None:
     is_list = isinstance(callbacks, Sequence) and all(map(callable, callbacks))
     legal = {
         "n_iter": (is_whole(search.n_iter) and search.n_iter >= 1, "an integer of at least 1"),
-        "fit_timeout": (_is_time(search.fit_timeout), _TIME),
+        "fit_timeout": (_is_limit(search.fit_timeout), f"'auto', {_TIME}"),
         "max_time": (_is_time(search.max_time), _TIME),
         "n_iter_no_change": (
             stop is None or (is_whole(stop) and stop >= 1),
@@ -79,6 +79,10 @@ def check_parameters(search: Any) -> None:
         if not is_legal:
             msg = f"{name} must be {allowed}, got {getattr(search, name)!r}."
             raise ValueError(msg)
+
+
+def _is_limit(value: Any) -> bool:
+    return (isinstance(value, str) and value == "auto") or _is_time(value)
 
 
 def _is_time(value: Any) -> bool:

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from sklearn_lepton._deferred import DeferredErrors
+from sklearn_lepton._limits import FitLimits
 from sklearn_lepton._race import Race
 from sklearn_lepton._trial import Trial
 from sklearn_lepton._typing import Fit, FitLog, Row, WorkerDied, Workers
@@ -57,8 +58,8 @@ class SplitEvaluator:
     asynchronous : bool
         Whether there is room for a trial as soon as a worker has nothing to
         do, instead of once all `n_points` are finished.
-    fit_timeout : float or None, seconds
-        Fits that take longer are ended.
+    fit_timeout : float, "auto" or None, seconds
+        Fits that take longer are ended; see `FitLimits`.
     deadline : float or None, seconds
         When all is ended, on the clock of `time.monotonic`.
     racing : float or None
@@ -80,7 +81,7 @@ class SplitEvaluator:
         metric: str | None,
         n_points: int | None,
         asynchronous: bool,
-        fit_timeout: float | None,
+        fit_timeout: float | str | None,
         deadline: float | None,
         racing: float | None = None,
         reserve: Callable[[], float] = float,
@@ -92,7 +93,7 @@ class SplitEvaluator:
         self._metric = metric
         self._n_points = n_points
         self._asynchronous = asynchronous
-        self._fit_timeout = fit_timeout
+        self._limits = FitLimits(fit_timeout, workers, log.finished())
         self._deadline = deadline
         self._racing = racing
         self._reserve = reserve
@@ -192,6 +193,7 @@ class SplitEvaluator:
                 with suppress(Exception):  # the error that led here is on its way already
                     self._receive(future)
         finally:
+            self._limits.close()
             with nullcontext() if self._errors is None else self._errors.guard():
                 self._workers.close()
         return self._returned + self._finished
@@ -206,6 +208,7 @@ class SplitEvaluator:
             job.worker = heapq.heappop(self._lanes) if self._lanes else len(self._running)
             self._running[future] = job
             self._queue.remove(job)
+            self._limits.start(job, job.trial, job.split)
 
     def _next_job(self) -> _Job | None:
         """Return the fit to start next, or None if it is better to wait."""
@@ -250,11 +253,14 @@ class SplitEvaluator:
             self._bury(job, death)
         else:
             self._n_stillborn = 0
+            self._limits.record(job.trial, row)
             self._store(job.trial, job.split, row, job)
             self._release(future)
 
     def _release(self, future: "Future[Any]") -> None:
-        heapq.heappush(self._lanes, self._running.pop(future).worker)
+        job = self._running.pop(future)
+        self._limits.stop(job)
+        heapq.heappush(self._lanes, job.worker)
 
     def _bury(self, job: _Job, death: WorkerDied) -> None:
         """Repeat a fit whose worker died, once: it may have died for another's sake."""
@@ -280,18 +286,20 @@ class SplitEvaluator:
         else:
             self._queue.appendleft(job)
 
+    def _limited(self) -> list[tuple["Future[Any]", _Job]]:
+        """List the fits that run and may be ended."""
+        running = [(future, job) for future, job in self._running.items() if not future.done()]
+        return [(future, job) for future, job in running if self._limits.applies(job.trial)]
+
     def _end_slow(self) -> None:
         """End fits that have taken too long."""
-        if self._fit_timeout is None:
-            return
-        for future, job in list(self._running.items()):
-            if not future.done() and self._workers.seconds(future) > self._fit_timeout:
+        for future, job in self._limited():
+            reason = self._limits.overrun(job.trial, self._workers.seconds(future))
+            if reason is not None and not future.done():
                 self._workers.end(future)
                 self._release(future)
-                reason = (
-                    f"The fit took longer than fit_timeout={self._fit_timeout} s: it was ended."
-                )
                 self._give_up(job, reason)
+                self._limits.warn_of_end(job.trial, reason)
 
     def _give_up(self, job: _Job, reason: str) -> None:
         """Record a fit as failed; with it the trial has, and its waiting fits need not run."""
@@ -362,17 +370,13 @@ class SplitEvaluator:
 
     def _patience(self) -> float | None:
         """Return how long to wait for a fit before looking at the clock."""
-        waits = []
-        if self._deadline is not None:
-            waits.append(self._time_left())
-        if self._fit_timeout is not None:
-            seconds = [self._workers.seconds(f) for f in self._running if not f.done()]
-            begun = [self._fit_timeout - s for s in seconds if s > 0.0]
-            waits += begun
-            if len(begun) < len(seconds):  # a process is still starting
-                waits.append(0.1)
+        waits = [
+            self._limits.patience(job.trial, self._workers.seconds(future))
+            for future, job in self._limited()
+        ]
+        wait = min([self._time_left(), *waits])
         # A greater time is more than a lock can wait.
-        return None if not waits else min(max(0.0, min(waits)) + 0.001, threading.TIMEOUT_MAX)
+        return None if math.isinf(wait) else min(max(0.0, wait) + 0.001, threading.TIMEOUT_MAX)
 
 
 def finish(

@@ -74,10 +74,12 @@ class GeneticSearchCV(BaseOptimizerSearchCV):
         do, knowing all that has finished by then, instead of once all
         `n_points` trials are finished. No worker waits, and the order in
         which fits happen to finish decides what is tried.
-    fit_timeout : float or None, default=None
-        Seconds that one fit, with its scoring, may take. Past it the process
-        it runs in is ended and its trial has failed. It takes worker
-        processes, of which there is then one even with ``n_jobs=1``.
+    fit_timeout : float, "auto" or None, default="auto"
+        Seconds that one fit, with its scoring, may take. Past it the process that it runs in is
+        ended, and its trial has failed. A number takes worker processes, one even with
+        ``n_jobs=1``. Auto ends fits in worker processes after 100 times the median of the finished
+        fits with as much of the ``resource``, at least 5 minutes, once 5 have finished; where fits
+        cannot be ended, a warning names the configuration while it runs. None is no limit.
     racing : bool or float, default=False
         Whether a trial is ended after those splits that show that it will not be the best:
         if the chance that it would be, given its scores on them and the best trial's on
@@ -247,7 +249,7 @@ class GeneticSearchCV(BaseOptimizerSearchCV):
         initial_params: Any = "default",
         n_points: int | str = "auto",
         asynchronous: bool = False,
-        fit_timeout: float | None = None,
+        fit_timeout: float | str | None = "auto",
         racing: bool | float = False,
         resource: str | None = None,
         min_resource: int | str = "auto",

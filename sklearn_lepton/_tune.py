@@ -45,7 +45,7 @@ def tune(
     initial_params: Any = None,
     n_points: int | str = "auto",
     asynchronous: bool = False,
-    fit_timeout: float | None = None,
+    fit_timeout: float | str | None = "auto",
     resource: tuple[int, int] | None = None,
     cost_aware: bool | str = "auto",
     max_time: float | None = None,
@@ -90,8 +90,12 @@ def tune(
         number makes the result the same for every ``n_jobs``.
     asynchronous : bool, default=False
         Whether a trial is proposed as soon as a worker is free, instead of when all have finished.
-    fit_timeout : float or None, default=None
-        Seconds that one call may take; then it is ended, and the trial has failed.
+    fit_timeout : float, "auto" or None, default="auto"
+        Seconds that one call may take; then its process is ended, and the trial has failed. A
+        number takes worker processes, one even with ``n_jobs=1``. Auto ends calls in worker
+        processes after 100 times the median of the finished calls with as much of the
+        ``resource``, at least 5 minutes, once 5 have finished; where calls cannot be ended, a
+        warning names the parameters while they run. None is no limit.
     resource : tuple (least, most) or None, default=None
         Of what there is more or less, such as epochs, as integers from 1: trials have little of
         it first, and the best third goes on to more. The function is then called with a second

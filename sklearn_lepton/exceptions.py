@@ -5,6 +5,7 @@ __all__ = [
     "JournalMismatchError",
     "JournalWarning",
     "SearchInterruptedWarning",
+    "SlowFitWarning",
     "SpaceExhaustedWarning",
     "WorkersDiedError",
 ]
@@ -66,6 +67,24 @@ class FinalChoiceWarning(UserWarning):
     ...     _ = search.fit(*load_iris(return_X_y=True))
     >>> search.best_params_["max_depth"] > 1
     True
+    """
+
+
+class SlowFitWarning(UserWarning):
+    """Warn that a fit takes far longer than the others, or was ended because it did.
+
+    Examples
+    --------
+    To have no such warning, and no fit ended, set ``fit_timeout=None``; to have the warning once:
+
+    >>> import warnings
+    >>> from sklearn_lepton import tune
+    >>> from sklearn_lepton.exceptions import SlowFitWarning
+    >>> with warnings.catch_warnings():
+    ...     warnings.simplefilter("once", SlowFitWarning)
+    ...     result = tune(lambda params: params["n"], {"n": [1, 2, 3]}, optimizer="grid")
+    >>> result.best_params_
+    {'n': 3}
     """
 
 

@@ -90,7 +90,7 @@ def _of_search(search: Any) -> Rows:
         rows.append(("scoring", code(_cut(repr(given["scoring"])))))
         way = code(f"cv={_cut(repr(given['cv']))}")
         rows.append(("splits", f"{getattr(search, 'n_splits_', '?')}, by {way}"))
-        limits = [f"{n}={given[n]!r}" for n in _LIMITS if given.get(n) is not None]
+        limits = [f"{n}={given[n]!r}" for n in _LIMITS if given.get(n) not in {None, "auto"}]
         rows.append(("budget", code(", ".join(limits))))
         ways = [
             f"{n}={given[n]!r}" for n in _WAYS if given[n] is not None and given[n] is not False

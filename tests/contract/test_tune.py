@@ -501,7 +501,7 @@ def test_a_resource():
         ({"initial_params": "default"}, "initial_params must be None, a dict or a list of dicts"),
         ({"initial_params": {"y": 1}}, r"initial_params\[0\] does not lie.*Unknown parameter 'y'"),
         ({"n_points": 0}, "n_points must be 'auto' or an integer of at least 1"),
-        ({"fit_timeout": -1}, "fit_timeout must be None or a number of seconds"),
+        ({"fit_timeout": -1}, "fit_timeout must be 'auto', None or a number of seconds"),
         ({"max_time": 0}, "max_time must be None or a number of seconds"),
         ({"tol": -1}, "tol must be a number of at least 0"),
         ({"target_value": "high"}, "target_value must be None or a number, got 'high'"),
