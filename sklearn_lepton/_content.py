@@ -69,7 +69,7 @@ def content_hash(value: Any) -> str:
 
 def have_same_content(left: Any, right: Any) -> bool:
     """Return whether two objects certainly hold the same."""
-    if _kind(left) is not _kind(right):
+    if plain_type(left) is not plain_type(right):
         return False
     content = content_of(left)
     return content.is_certain and content == content_of(right)
@@ -94,7 +94,14 @@ def full_name(value: Any) -> str:
     return f"{getattr(value, '__module__', None) or 'builtins'}.{value.__qualname__}"
 
 
-def _kind(value: Any) -> type:
+def plain(value: Any) -> Any:
+    """Turn a numpy scalar into the Python number, bool or string it stands for."""
+    is_number = isinstance(value, np.bool_ | np.number | np.str_)
+    # Nanoseconds would become an integer.
+    return value.item() if is_number and not isinstance(value, np.timedelta64) else value
+
+
+def plain_type(value: Any) -> type:
     """Return the type of an object, of a frozen container that of the plain one."""
     return _FROZEN.get(type(value), type(value))
 
@@ -131,8 +138,7 @@ class _Hasher:
 
     def digest(self, value: Any) -> bytes:
         """Return the hash of an object."""
-        if isinstance(value, np.bool_ | np.number | np.str_):
-            value = value.item()
+        value = plain(value)
         if type(value) in _SCALARS:
             return _join(b"scalar", *self._scalars([value]))
         key, depth = id(value), len(self._open)
@@ -166,8 +172,7 @@ class _Hasher:
         items = list(values)
         kinds = set(map(type, items))
         if any(issubclass(kind, np.generic) for kind in kinds):
-            is_number = (np.bool_, np.number, np.str_)
-            items = [v.item() if isinstance(v, is_number) else v for v in items]
+            items = list(map(plain, items))
             kinds = set(map(type, items))
         if kinds <= _SCALARS:
             return self._scalars(items)
@@ -177,7 +182,7 @@ class _Hasher:
         return sorted(self.digest(key) + self.digest(value) for key, value in pairs)
 
     def _of_parts(self, value: Any) -> bytes:
-        kind = _kind(value)
+        kind = plain_type(value)
         name = qualified_name(value)
         if name is not None:
             # Classes made in functions may share a name.
@@ -187,7 +192,7 @@ class _Hasher:
             return _join(kind.__name__.encode(), *self._items(value))
         if isinstance(value, set | frozenset):
             is_quick = set(map(type, value)) <= _SCALARS
-            items = sorted(value, key=repr) if is_quick else ()
+            items = sorted(value, key=lambda v: self._scalars([v])) if is_quick else ()
             parts = self._items(items) if is_quick else tuple(sorted(map(self.digest, value)))
             state = self.digest(getattr(value, "__dict__", None))
             return _join(b"set", full_name(kind).encode(), state, *parts)
@@ -225,7 +230,7 @@ class _Hasher:
 
     def _of_object(self, value: Any) -> bytes:
         """Hash what is handed on as it is: estimators in it with all that was fitted."""
-        kind = _kind(value)
+        kind = plain_type(value)
         if kind in {dict, types.MappingProxyType}:
             return _join(b"dict", *self._pairs(value.items()))
         if kind is OrderedDict:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from sklearn_lepton._content import have_same_content
+from sklearn_lepton._content import have_same_content, plain
 from sklearn_lepton._frozen import thaw
 from sklearn_lepton._values import (
     Opaque,
@@ -20,9 +20,9 @@ from sklearn_lepton._values import (
     is_monotone,
     is_real,
     is_whole,
-    plain,
     same,
     shorten,
+    text_of,
     value_to_json,
 )
 
@@ -344,7 +344,7 @@ class Categorical(Dimension):
         position = self._find(value, operator.is_, same, alike)
         if position is not None:
             return position
-        msg = f"{value!r} is not among the choices {shorten(self.categories)}."
+        msg = f"{text_of(value)} is not among the choices {shorten(self.categories)}."
         raise ValueError(msg)
 
     def to_unit(self, value: Any) -> float:

@@ -8,12 +8,11 @@ import numpy as np
 import numpy.typing as npt
 import scipy.stats
 
-from sklearn_lepton._content import FAMILIES, content_of, distribution_parts, own_state
+from sklearn_lepton._content import FAMILIES, content_of, distribution_parts, own_state, plain
 from sklearn_lepton._dimension import Categorical, Dimension, FloatArray, Integer, Real
 from sklearn_lepton._values import (
     is_real,
     opaque_to_json,
-    plain,
     shorten_text,
     text_of,
     value_from_json,

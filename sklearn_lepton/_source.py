@@ -9,13 +9,14 @@ import numpy as np
 from sklearn.exceptions import NotFittedError
 
 from sklearn_lepton._choice import metric_of, standard_error
+from sklearn_lepton._content import plain
 from sklearn_lepton._dimension import FloatArray
 from sklearn_lepton._frozen import thaw
 from sklearn_lepton._journal import Journal
 from sklearn_lepton._records import read_space, read_study
 from sklearn_lepton._replay import Replay
 from sklearn_lepton._trial import Trial
-from sklearn_lepton._values import alike, is_unlimited, plain, same
+from sklearn_lepton._values import alike, is_unlimited, same
 from sklearn_lepton.optimizers._base import Optimizer
 from sklearn_lepton.optimizers._bayes import BayesOptimizer
 from sklearn_lepton.optimizers._model import ModelOptimizer

@@ -11,12 +11,21 @@ from typing import Any
 
 import numpy as np
 
-from sklearn_lepton._content import content_of, full_name, have_same_content, qualified_name
+from sklearn_lepton._content import (
+    content_of,
+    full_name,
+    have_same_content,
+    plain,
+    plain_type,
+    qualified_name,
+)
 
 # It is another with each process.
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 _HOLDERS = (list, tuple, dict, set, frozenset)  # in which == takes 1 for True
+_COMPARED = (bool, int, float, complex, str, bytes, tuple, frozenset)
 _MOST_CHARACTERS = 1000  # of a text that describes an object
+_MOST_BITS = 10_000  # of an integer; Python writes and reads up to 14,000
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,15 +65,16 @@ def value_to_json(value: Any) -> Any:
     of its content. An object of which only the type is known has no hash.
     """
     value = plain(value)
-    if value is None or isinstance(value, bool | int | str):
+    if value is None or _is_written(value):
         return value
-    if isinstance(value, float):
-        return value if math.isfinite(value) else {"float": repr(value)}
-    if isinstance(value, list):
+    kind = plain_type(value)  # a subclass may hold more
+    if kind is float:
+        return {"float": repr(value)}
+    if kind is list:
         return [value_to_json(item) for item in value]
-    if isinstance(value, tuple):
+    if kind is tuple:
         return {"tuple": [value_to_json(item) for item in value]}
-    if isinstance(value, dict) and all(isinstance(key, str) for key in value):
+    if kind is dict and all(type(key) is str for key in value):
         return {"dict": {key: value_to_json(item) for key, item in value.items()}}
     if isinstance(value, Opaque):
         return opaque_to_json(value.text, value.hash)
@@ -72,6 +82,13 @@ def value_to_json(value: Any) -> Any:
         return {"opaque": name}
     content = content_of(value)
     return opaque_to_json(text_of(value), content.hash if content.is_certain else None)
+
+
+def _is_written(value: Any) -> bool:
+    """Return whether JSON holds a number or string as it is."""
+    if type(value) is int:
+        return value.bit_length() <= _MOST_BITS
+    return type(value) in {bool, str} or (type(value) is float and math.isfinite(value))
 
 
 def opaque_to_json(text: str, content: str | None) -> dict[str, str]:
@@ -123,21 +140,14 @@ def value_from_json(data: Any) -> Any:
     raise ValueError(f"no value is encoded as {kind!r}")
 
 
-def plain(value: Any) -> Any:
-    """Turn a numpy scalar into the Python number, bool or string it stands for."""
-    if isinstance(value, np.bool_ | np.number | np.str_):
-        return value.item()
-    return value
-
-
 def is_real(value: Any) -> bool:
-    """Say whether a value is a real number; True and False are none."""
-    return isinstance(value, Real) and not isinstance(value, bool)
+    """Say whether a value is a real number; True, False and durations are none."""
+    return isinstance(value, Real) and not isinstance(value, bool | np.timedelta64)
 
 
 def is_whole(value: Any) -> bool:
     """Say whether a value is of an integer type; True and False are not."""
-    return isinstance(value, Integral) and not isinstance(value, bool)
+    return isinstance(value, Integral) and not isinstance(value, bool | np.timedelta64)
 
 
 def is_finite(value: Any) -> bool:
@@ -200,8 +210,8 @@ def same(left: Any, right: Any) -> bool:
         return True
     if type(left) is not type(right) or hasattr(left, "get_params"):
         return False
-    if isinstance(left, float):
-        return bool(left == right) or (math.isnan(left) and math.isnan(right))
+    if type(left) is float:
+        return left == right or (math.isnan(left) and math.isnan(right))
     if isinstance(left, np.ndarray):
         return (left.dtype, left.shape) == (right.dtype, right.shape) and have_same_content(
             left, right
@@ -210,7 +220,8 @@ def same(left: Any, right: Any) -> bool:
         is_equal = bool(left == right)
     except Exception:  # noqa: BLE001 - a user's class may do anything in __eq__
         is_equal = isinstance(left, _HOLDERS)  # of arrays, say
-    return is_equal and (not isinstance(left, _HOLDERS) or have_same_content(left, right))
+    may_differ = isinstance(left, _HOLDERS) or _may_hold_more(left)
+    return is_equal and (not may_differ or have_same_content(left, right))
 
 
 def alike(left: Any, right: Any) -> bool:
@@ -222,14 +233,22 @@ def alike(left: Any, right: Any) -> bool:
     if isinstance(right, Opaque):
         if right.hash is None:  # a name, or too little to go by
             return qualified_name(left) == right.text and content_of(left).is_certain
-        return not isinstance(left, str | float | int) and content_of(left) == (right.hash, True)
-    if is_real(left) and is_real(right):
+        return not _is_written(left) and content_of(left) == (right.hash, True)
+    may_hold_more = _may_hold_more(left) or _may_hold_more(right)
+    if is_real(left) and is_real(right) and not may_hold_more:
         return bool(left == right)
     if type(left) is type(right) is np.ndarray:
         are_numbers = left.dtype.kind in "iuf" and right.dtype.kind in "iuf"
         if are_numbers and np.array_equal(left, right):
             return True
-    return not isinstance(left, str) and have_same_content(left, right)
+    is_text = isinstance(left, str) and not may_hold_more
+    return not is_text and have_same_content(left, right)
+
+
+def _may_hold_more(value: Any) -> bool:
+    """Return whether a value is of a subclass whose inherited == may not look at all it holds."""
+    is_subclass = isinstance(value, _COMPARED) and type(value) not in _COMPARED
+    return is_subclass and not isinstance(value, np.generic)
 
 
 def is_unlimited(name: str, value: Any) -> bool:
@@ -261,7 +280,9 @@ def distinct(values: Iterable[Any]) -> list[Any]:
 def _key_of(value: Any) -> Any:
     """Return what is equal for repeated values only: in tuples also 1 and True are two."""
     kind = type(value)
-    return kind, kind(map(_key_of, value)) if kind in {tuple, frozenset} else value
+    if kind in {tuple, frozenset}:
+        return kind, kind(map(_key_of, value))
+    return kind, value, content_of(value).hash if _may_hold_more(value) else None
 
 
 def is_monotone(values: Sequence[Any]) -> bool:
@@ -274,7 +295,7 @@ def is_monotone(values: Sequence[Any]) -> bool:
 
 def shorten(values: Sequence[Any], n_shown: int = 10) -> str:
     """Write a list, leaving out all but the first values where there are many."""
-    shown = ", ".join(repr(value) for value in values[:n_shown])
+    shown = ", ".join(map(text_of, values[:n_shown]))
     more = f", ... ({len(values)} in all)" if len(values) > n_shown else ""
     return f"[{shown}{more}]"
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from sklearn_lepton._dimension import Dimension, FloatArray
+from sklearn_lepton._output import text_of
 from sklearn_lepton._source import Source, told_by
 from sklearn_lepton._trial import Trial
 from sklearn_lepton._values import Opaque, unknown_name
@@ -232,7 +233,7 @@ def _text(value: Any) -> str:
         value = getattr(value, "__name__", type(value).__name__)
     elif isinstance(value, float):
         value = f"{value:.4g}"
-    return short(str(value).replace("\n", " "), 16)
+    return short(text_of(value).replace("\n", " "), 16)
 
 
 def _is_log(dimension: Dimension) -> bool:

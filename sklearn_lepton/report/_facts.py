@@ -11,6 +11,7 @@ import scipy
 import sklearn
 
 from sklearn_lepton._html import code, escape
+from sklearn_lepton._output import text_of
 from sklearn_lepton._schema import is_value
 from sklearn_lepton._source import clock_of
 from sklearn_lepton._values import value_from_json
@@ -46,7 +47,7 @@ def describe(findings: Findings) -> Rows:
         rows.append(("choice", "<br>".join(map(escape, str(choice).splitlines()))))
     state = getattr(search, "random_state", None)
     if state is not None:
-        rows.append(("random_state", code(_cut(repr(state)))))
+        rows.append(("random_state", code(_text(state))))
     seed = findings.source.header.get("seed", getattr(known, "seed", None))
     if seed is not None:
         drawn = f"drawn from {code('random_state')}: " * (not hasattr(search, "ask"))
@@ -81,23 +82,23 @@ def _of_search(search: Any) -> Rows:
         return [("asked of", "a list of trials")]
     estimator = getattr(search, "estimator", None)
     if estimator is not None:
-        rows.append(("estimator", code(_cut(repr(estimator)))))
+        rows.append(("estimator", code(_text(estimator))))
     shape = getattr(search, "_data_shape", None)
     if shape:
         rows.append(("data", _shape(shape)))
     if hasattr(search, "get_params"):
         given = search.get_params(deep=False)
-        rows.append(("scoring", code(_cut(repr(given["scoring"])))))
-        way = code(f"cv={_cut(repr(given['cv']))}")
+        rows.append(("scoring", code(_text(given["scoring"]))))
+        way = code(f"cv={_text(given['cv'])}")
         rows.append(("splits", f"{getattr(search, 'n_splits_', '?')}, by {way}"))
-        limits = [f"{n}={given[n]!r}" for n in _LIMITS if given.get(n) not in {None, "auto"}]
+        asked = [n for n in _LIMITS if given.get(n) not in {None, "auto"}]
+        limits = [f"{n}={text_of(given[n], repr)}" for n in asked]
         rows.append(("budget", code(", ".join(limits))))
-        ways = [
-            f"{n}={given[n]!r}" for n in _WAYS if given[n] is not None and given[n] is not False
-        ]
+        chosen = [n for n in _WAYS if given[n] is not None and given[n] is not False]
+        ways = [f"{n}={text_of(given[n], repr)}" for n in chosen]
         if ways:
             rows.append(("ways", code(_cut(", ".join(ways)))))
-        rows.append(("chosen by", code(f"refit={_cut(repr(given['refit']))}")))
+        rows.append(("chosen by", code(f"refit={_text(given['refit'])}")))
         if given.get("journal") is not None:
             rows.append(("journal", code(os.fspath(given["journal"]))))
     elif hasattr(search, "minimize"):
@@ -151,6 +152,11 @@ def _shape(shape: Any) -> str:
     if len(shape) > len(names):
         return escape(f"of shape {tuple(shape)}")
     return escape(", ".join(f"{n:,} {name}" for n, name in zip(shape, names, strict=False)))
+
+
+def _text(value: Any) -> str:
+    """Write an object whose own text may be long, or raise."""
+    return _cut(text_of(value, repr))
 
 
 def _cut(text: str) -> str:

@@ -8,9 +8,10 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import gammaln
 
+from sklearn_lepton._content import plain
 from sklearn_lepton._html import code, say
 from sklearn_lepton._trial import Trial
-from sklearn_lepton._values import is_real, plain
+from sklearn_lepton._values import as_float, is_real
 from sklearn_lepton.space import Space
 
 _LEVEL = 0.05  # how probable a condition that is named may be by chance
@@ -184,7 +185,7 @@ def _bounds(
     values: Sequence[Any], has: BoolArray, failed: BoolArray
 ) -> list[tuple[str, BoolArray]]:
     """Return the least and the greatest value of failed trials as bounds."""
-    numbers = np.array([float(v) if h else np.nan for v, h in zip(values, has, strict=True)])
+    numbers = np.array([as_float(v) if h else np.nan for v, h in zip(values, has, strict=True)])
     low, high = float(numbers[failed].min()), float(numbers[failed].max())
     with np.errstate(invalid="ignore"):
         return [

@@ -10,10 +10,12 @@ from typing import Any
 import numpy as np
 
 from sklearn_lepton._choice import candidates
+from sklearn_lepton._content import plain
 from sklearn_lepton._honest import indistinguishable, optimism
+from sklearn_lepton._output import text_of
 from sklearn_lepton._source import Source, read_source, score_error
 from sklearn_lepton._trial import Trial
-from sklearn_lepton._values import Opaque, plain
+from sklearn_lepton._values import Opaque
 from sklearn_lepton.importance import parameter_importance
 from sklearn_lepton.plotting._scale import Scale, scales_of
 from sklearn_lepton.report._failures import Pattern, failure_pattern
@@ -186,7 +188,7 @@ def _literal(value: Any) -> str:
     value = plain(value)
     if isinstance(value, float) and not math.isfinite(value):
         return f'float("{value!r}"),'
-    text = repr(value)
+    text = text_of(value, repr)
     if isinstance(value, Opaque):
         return f"...,  # {_one_line(value.text)}"
     try:

@@ -6,11 +6,12 @@ from typing import Any
 
 import numpy as np
 
+from sklearn_lepton._content import plain
 from sklearn_lepton._errors import abridge
 from sklearn_lepton._html import say
 from sklearn_lepton._source import expected_score, score_error
 from sklearn_lepton._trial import Trial
-from sklearn_lepton._values import is_real, plain
+from sklearn_lepton._values import as_float, is_real
 from sklearn_lepton.plotting._axes import score_limits
 from sklearn_lepton.plotting._convergence import ConvergenceDisplay
 from sklearn_lepton.plotting._coordinates import ParallelCoordinatesDisplay, axis_ticks
@@ -84,7 +85,7 @@ def page_data(findings: Findings) -> dict[str, Any]:
 
 def number(value: Any) -> float | int | None:
     """Return a number as JSON holds it, in six digits; None if it is not finite."""
-    value = float(value)
+    value = as_float(value)
     if not math.isfinite(value):
         return None
     short = float(f"{value:.6g}")

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import subjects
 from sklearn.datasets import load_iris
+from sklearn.dummy import DummyClassifier
 from sklearn.exceptions import NotFittedError
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
@@ -189,6 +190,30 @@ def test_values_that_are_no_code_are_named_in_comments(tmp_path):
     page = Page(result.report(tmp_path / "a.html"))
     [code] = re.findall(r"params = \{.*?\n\}", page.source, re.DOTALL)
     compile(html.unescape(code), "report", "exec")
+
+
+def test_integers_that_no_float_holds_are_shown(tmp_path):
+    journal, space = tmp_path / "a.jsonl", {"x": [1, 10**400, 10**5000], "y": [1, 2]}
+    result = tune(lambda p: p["y"], space, n_iter=6, optimizer="random", journal=journal)
+    assert len(result.trials_) == 6
+    for source in (result, journal):
+        write_report(source, tmp_path / "a.html")
+
+
+class Unwritten(DummyClassifier):
+    """An estimator whose text cannot be had."""
+
+    def __repr__(self):
+        raise RuntimeError
+
+
+def test_objects_without_a_text_are_searched_and_shown(tmp_path):
+    space = {"clf": [Unwritten(), Unwritten(strategy="most_frequent")], "clf__constant": [0, 1]}
+    pipeline, journal = Pipeline([("clf", SVC())]), tmp_path / "a.jsonl"
+    search = BayesSearchCV(pipeline, space, n_iter=3, cv=2, journal=journal).fit(X, y)
+    for source in (search, journal):
+        write_report(source, tmp_path / "a.html")
+    write_report(search.set_params(estimator=Unwritten()), tmp_path / "a.html")
 
 
 def test_the_code():

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import threading
+from collections import defaultdict, namedtuple
 
 import numpy as np
 import pandas as pd
@@ -60,6 +61,18 @@ class Terse(Held):
         return "Terse()"
 
 
+Float, Str, Tuple, List, Dict = SUBCLASSES = [
+    type(base.__name__.title(), (base,), {}) for base in (float, str, tuple, list, dict)
+]
+
+
+def more(base, value, held):
+    """Make an instance of a subclass that equals a built-in, whatever it holds."""
+    made = next(kind for kind in SUBCLASSES if issubclass(kind, base))(value)
+    made.held = held
+    return made
+
+
 def fitted(shift):
     X = np.arange(20.0).reshape(-1, 1)
     return FrozenEstimator(LogisticRegression().fit(X, X[:, 0] > 9 + shift))
@@ -110,6 +123,15 @@ HOLDERS = {
     "object": Held,
     "object with slots": Slotted,
     "object of one text": Terse,
+    "subclass of float": lambda a: more(float, 1.0, a),
+    "subclass of str": lambda a: more(str, "x", a),
+    "subclass of tuple": lambda a: more(tuple, (1,), a),
+    "subclass of list": lambda a: more(list, [1], a),
+    "subclass of dict": lambda a: more(dict, {"x": 1}, a),
+    "factory": lambda a: defaultdict(list if a.any() else set, x=1),
+    "large integer": lambda a: 10**5000 + int(a.sum()),
+    "set of large integers": lambda a: {10**5000 + int(a.sum())},
+    "duration": lambda a: np.timedelta64(int(a.sum()), "ns"),
     "method": lambda a: Terse(a).__repr__,
     "generator of numbers": lambda a: np.random.default_rng(int(a.sum())),
     "frozen distribution": lambda a: stats.norm(loc=a.sum()),
@@ -143,6 +165,15 @@ def test_spaces_of_choices_that_read_alike_differ(make):
     assert swapped.to_point({"x": make(LONG)}) == (0.75,)
     branches = Space([{"a": [1], "x": Categorical(pairs[0])}, {"x": Categorical(pairs[2])}])
     assert branches.from_point([0.75, 0.5, 0.25, 0.25])["x"] is pairs[2][0]
+
+
+def test_values_that_only_equal_a_plain_one_are_written_as_objects():
+    """JSON would take them for it, and `load_trials` return another type."""
+    pair = namedtuple("pair", "x y")
+    for value in (Float(1.0), Str("x"), List([1]), Dict(x=1), pair(1, 2), np.timedelta64(1, "ns")):
+        assert isinstance(value_from_json(value_to_json(value)), Opaque), value
+    for value in (np.float32(0.5), np.int64(1), np.str_("x")):
+        assert value_from_json(value_to_json(value)) == value
 
 
 def test_order_layout_and_sharing_are_no_content():
