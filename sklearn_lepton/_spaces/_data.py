@@ -145,9 +145,9 @@ def leaf_sizes(data: Data, most: int = 20) -> Integer:
     return log_integer(1, min(most, data.n_rows // 20))
 
 
-def neighbours(data: Data, default: int = 5, most: int = 50) -> Integer:
+def neighbours(data: Data, default: int = 5, most: int = 50, least: int = 1) -> Integer:
     """Return numbers of neighbours that half of the rows can give."""
-    return log_integer(1, max(default, min(most, data.n_train - 1)))
+    return log_integer(least, max(default, min(most, data.n_train - 1)))
 
 
 def class_weights(data: Data) -> Branch:

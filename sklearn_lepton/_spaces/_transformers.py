@@ -152,10 +152,8 @@ _SELECT_FROM_MODEL: Branch = {"threshold": [None, *multiples, "mean", "1.25*mean
 
 
 def _embedding(data: Data) -> Branch:
-    return {
-        "n_neighbors": neighbours(data, default=5, most=30),
-        **_from_two(data),
-    }
+    # With one neighbour each the graph falls into hundreds of parts, which `Isomap` joins by pairs.
+    return {"n_neighbors": neighbours(data, default=5, most=30, least=3), **_from_two(data)}
 
 
 def _pls(data: Data) -> Branch:
@@ -168,8 +166,15 @@ def _two_sided(data: Data) -> Branch:
     return {"n_components": with_number(counts(most), 2)}
 
 
-def _dictionary(data: Data) -> Branch:
+def _sparse_pca(data: Data) -> Branch:
     return {**_all_or_fewer(data), "alpha": log(1e-2, 1e1)}
+
+
+def _dictionary(data: Data) -> Branch:
+    # Far below the scale of the features hundreds of iterations do not converge; far above, no
+    # component is used.
+    scale = float(f"{math.sqrt(data.variance):.1g}")
+    return {**_all_or_fewer(data), "alpha": log(min(1.0, scale / 10), max(1.0, scale * 3))}
 
 
 def _random_projection(data: Data) -> Branch:
@@ -217,8 +222,8 @@ TABLE: dict[str, Entry] = {
     "sklearn.PCA": _pca,
     "sklearn.IncrementalPCA": _all_or_fewer,
     "sklearn.KernelPCA": _kernel_pca,
-    "sklearn.SparsePCA": _dictionary,
-    "sklearn.MiniBatchSparsePCA": _dictionary,
+    "sklearn.SparsePCA": _sparse_pca,
+    "sklearn.MiniBatchSparsePCA": _sparse_pca,
     "sklearn.TruncatedSVD": _from_two,
     "sklearn.FastICA": lambda data: {
         **_all_or_fewer(data),

@@ -17,7 +17,7 @@ from sklearn.compose import (
     make_column_transformer,
 )
 from sklearn.datasets import load_diabetes
-from sklearn.decomposition import PCA, KernelPCA, TruncatedSVD
+from sklearn.decomposition import PCA, DictionaryLearning, KernelPCA, TruncatedSVD
 from sklearn.ensemble import (
     BaggingClassifier,
     RandomForestClassifier,
@@ -28,6 +28,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.feature_extraction.text import HashingVectorizer, TfidfVectorizer
 from sklearn.feature_selection import SelectFromModel
 from sklearn.linear_model import LogisticRegression, Ridge, RidgeClassifier, SGDClassifier
+from sklearn.manifold import Isomap, LocallyLinearEmbedding
 from sklearn.model_selection import GridSearchCV
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.multioutput import MultiOutputClassifier
@@ -375,6 +376,19 @@ def test_no_kernel_that_grows_with_the_data_iterates_without_limit(kind, is_scal
             warnings.simplefilter("ignore", ConvergenceWarning)
             fitted = kind(**hardest).fit(X[:220], y[:220])
         assert np.max(fitted.n_iter_) <= 44200
+
+
+@pytest.mark.parametrize("kind", [Isomap, LocallyLinearEmbedding])
+def test_graphs_of_neighbours_are_not_of_one_neighbour(kind):
+    assert default_space(kind())["n_neighbors"].low == 3
+
+
+@pytest.mark.parametrize("scale", [0.1, 1, 100])
+def test_penalty_of_a_dictionary_follows_the_scale_of_the_features(scale):
+    X = scale * np.random.default_rng(0).normal(size=(80, 6))
+    alpha = default_space(DictionaryLearning(), X)["alpha"]
+    assert alpha.low == pytest.approx(min(1, scale / 10), rel=0.2)
+    assert alpha.high == pytest.approx(max(1, scale * 3), rel=0.2)
 
 
 @pytest.mark.parametrize("kernel", ["rbf", "poly", "linear", "sigmoid", "precomputed"])
