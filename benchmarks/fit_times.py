@@ -37,9 +37,9 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.preprocessing import StandardScaler
 
 from sklearn_lepton import Space, default_space
-from sklearn_lepton._columns import read_columns
-from sklearn_lepton._portfolio import make_portfolio
-from sklearn_lepton._task import read_task
+from sklearn_lepton._automl.columns import read_columns
+from sklearn_lepton._automl.portfolio import make_portfolio
+from sklearn_lepton._automl.task import read_task
 
 TESTS = Path(__file__).parents[1] / "tests"
 sys.path.insert(0, str(TESTS))

@@ -404,7 +404,7 @@ def measure_bytes(contestant: str, rows: int, columns: int) -> dict[str, Any]:
     """
     from joblib.externals.loky.backend import queues
 
-    from sklearn_lepton._payload import Package
+    from sklearn_lepton._workers.serialization import Package
 
     sent: list[float] = []
     wrapped: list[int] = []

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from typing import Any, Protocol
 
-from sklearn_lepton._trial import Trial
+from sklearn_lepton._trials.trial import Trial
 
 Row = Mapping[str, Any]
 Rows = Sequence[Row]

@@ -22,7 +22,7 @@ from sklearn.base import BaseEstimator
 from sklearn.model_selection import KFold
 
 import sklearn_lepton
-from sklearn_lepton._journal import Journal, header
+from sklearn_lepton._study.journal import Journal, header
 
 N_ROWS = 60
 ASSETS = Path(__file__).parent / "assets" / "journals"

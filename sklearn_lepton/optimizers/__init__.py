@@ -1,6 +1,6 @@
 """Optimizers with ask and tell; they need no scikit-learn estimator."""
 
-from sklearn_lepton._trial import Trial
+from sklearn_lepton._trials.trial import Trial
 from sklearn_lepton.optimizers._auto import AutoOptimizer
 from sklearn_lepton.optimizers._base import Optimizer
 from sklearn_lepton.optimizers._bayes import BayesOptimizer

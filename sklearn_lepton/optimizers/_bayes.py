@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from sklearn_lepton._dimension import FloatArray
-from sklearn_lepton._gp._maximize import maximize
-from sklearn_lepton.optimizers._model import ModelOptimizer
+from sklearn_lepton.space._dimension import FloatArray
+from sklearn_lepton._surrogate.maximize import maximize
+from sklearn_lepton.optimizers._surrogate_assisted import ModelOptimizer
 
 _N_BEST = 5
 

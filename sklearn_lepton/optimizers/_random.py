@@ -9,8 +9,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from sklearn_lepton._dimension import FloatArray
-from sklearn_lepton._trial import Trial
+from sklearn_lepton.space._dimension import FloatArray
+from sklearn_lepton._trials.trial import Trial
 from sklearn_lepton.optimizers._base import Optimizer
 
 

@@ -4,9 +4,9 @@ from typing import Any, Self
 
 import numpy as np
 
-from sklearn_lepton._dimension import FloatArray
-from sklearn_lepton._floats import ignore_float_errors
-from sklearn_lepton._source import read_source
+from sklearn_lepton.space._dimension import FloatArray
+from sklearn_lepton._runtime.floating_point import ignore_float_errors
+from sklearn_lepton._inspection.history import read_source
 from sklearn_lepton.plotting._axes import (
     AMBER,
     BLUE,
@@ -18,7 +18,7 @@ from sklearn_lepton.plotting._axes import (
     mark_edge,
     score_limits,
 )
-from sklearn_lepton.plotting._model import map_of, marginals, slices
+from sklearn_lepton.plotting._model_slices import map_of, marginals, slices
 from sklearn_lepton.plotting._scale import Scale, chosen_scales
 
 _BAND = 1.645  # deviations on both sides that hold 90 % of a normal distribution

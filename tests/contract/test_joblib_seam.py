@@ -12,7 +12,7 @@ from joblib.externals.loky.process_executor import BrokenProcessPool
 from joblib.parallel import BACKENDS, get_active_backend
 
 from sklearn_lepton import _workers
-from sklearn_lepton._payload import Folder, Package, unwrap
+from sklearn_lepton._workers.serialization import Folder, Package, unwrap
 
 
 def test_the_active_backend_is_the_one_that_was_named():

@@ -18,8 +18,8 @@ from numpy.testing import assert_array_equal
 from subjects import OPTIMIZERS
 
 from sklearn_lepton import optimizers
-from sklearn_lepton._dimension import Integer, Real
-from sklearn_lepton._trial import Trial
+from sklearn_lepton.space._dimension import Integer, Real
+from sklearn_lepton._trials.trial import Trial
 from sklearn_lepton.space import Space
 
 SPACES = {

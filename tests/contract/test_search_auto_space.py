@@ -16,7 +16,7 @@ from sklearn.svm import SVC
 from sklearn.tree import DecisionTreeClassifier
 
 from sklearn_lepton import Space, default_space
-from sklearn_lepton._source import read_source
+from sklearn_lepton._inspection.history import read_source
 from sklearn_lepton.exceptions import JournalMismatchError, SpaceExhaustedWarning
 
 NEIGHBOURS = make_pipeline(StandardScaler(), KNeighborsClassifier())

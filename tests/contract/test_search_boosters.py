@@ -16,7 +16,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from sklearn_lepton import BayesSearchCV, _boosters, _replay, load_trials
-from sklearn_lepton._journal import Journal
+from sklearn_lepton._study.journal import Journal
 from sklearn_lepton.exceptions import JournalMismatchError
 
 

@@ -21,8 +21,8 @@ from sklearn.preprocessing import StandardScaler
 from slow_steps import Slow, n_fits
 
 from sklearn_lepton import BayesSearchCV, _folders, _steps
-from sklearn_lepton._choice import mean_seconds
-from sklearn_lepton._folders import make_temporary_folder, remove_folder
+from sklearn_lepton._search.selection import mean_seconds
+from sklearn_lepton._workers.temporary_folders import make_temporary_folder, remove_folder
 from sklearn_lepton.space import Space
 
 C = {"clf__C": (1e-3, 1e3, "log-uniform")}

@@ -398,7 +398,7 @@ def test_workers_that_cannot_start(make, rows, monkeypatch):
 
 def test_time_is_kept_for_the_final_fits(make, rows, monkeypatch):
     from sklearn_lepton import _evaluation, _final
-    from sklearn_lepton._workers import Caller
+    from sklearn_lepton._workers.local import Caller
 
     clock = [100.0]
 

@@ -10,7 +10,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.svm import SVC
 
 from sklearn_lepton import BayesSearchCV, Integer, SwarmSearchCV
-from sklearn_lepton._study import Study
+from sklearn_lepton._study.study import Study
 from sklearn_lepton.exceptions import SpaceExhaustedWarning
 
 SPACE = {"x": (0.0, 1.0, "uniform")}

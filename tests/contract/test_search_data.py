@@ -9,7 +9,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from sklearn_lepton import BayesSearchCV, SwarmSearchCV
-from sklearn_lepton._fingerprint import _describe_data
+from sklearn_lepton._study.fingerprint import _describe_data
 from sklearn_lepton.exceptions import JournalMismatchError
 
 N_ROWS = 90

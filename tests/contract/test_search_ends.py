@@ -9,9 +9,9 @@ from sklearn.linear_model import SGDClassifier
 from sklearn.neural_network import MLPClassifier
 
 from sklearn_lepton import BayesSearchCV, SwarmSearchCV, tune
-from sklearn_lepton._journal import Journal
-from sklearn_lepton._steps import Steps
-from sklearn_lepton._workers import Caller
+from sklearn_lepton._study.journal import Journal
+from sklearn_lepton._evaluation.step_cache import Steps
+from sklearn_lepton._workers.local import Caller
 from sklearn_lepton.callbacks import Deadline, NoImprovement, TargetScore
 
 DESCRIPTORS = Path("/proc/self/fd")
@@ -170,7 +170,7 @@ def test_error_in_closing_comes_after_the_results(
 
     monkeypatch.setattr(owner, "close", stumble)
     if owner is Steps:
-        module = "sklearn_lepton._base_search.reusable_steps"
+        module = "sklearn_lepton._search.base.reusable_steps"
         monkeypatch.setattr(module, lambda *_: ("scale",))
     search = make(search_class, probe, journal=tmp_path / "study.jsonl")
     with pytest.raises(OSError, match="stale file handle"):

@@ -19,7 +19,7 @@ from sklearn.base import clone
 from sklearn.model_selection import GroupKFold, KFold, ShuffleSplit, StratifiedKFold
 
 from sklearn_lepton import BayesSearchCV, load_trials
-from sklearn_lepton._journal import FORMAT
+from sklearn_lepton._study.journal import FORMAT
 from sklearn_lepton.exceptions import JournalMismatchError
 
 RNG = np.random.RandomState(0)
@@ -402,7 +402,7 @@ def test_what_is_written_is_synced_once_it_matters(make, numbered, path, monkeyp
     # What is told goes to the disk with what is asked for next, or else at once.
     must = [n for n, record in enumerate(lines, 1) if {"journal", "asked"} & set(record)]
     assert synced == [*must, n_lines, n_lines]
-    monkeypatch.setattr("sklearn_lepton._study._WORTH_SYNC", 0.0)
+    monkeypatch.setattr("sklearn_lepton._study.study._WORTH_SYNC", 0.0)
     path.unlink()
     synced.clear()
     make().fit(*numbered)

@@ -30,7 +30,7 @@ from journal_subject import (
 )
 
 from sklearn_lepton import BayesSearchCV, load_trials
-from sklearn_lepton._journal import Journal
+from sklearn_lepton._study.journal import Journal
 from sklearn_lepton.exceptions import JournalMismatchError, JournalWarning, SearchInterruptedWarning
 
 SPACE = {"x": (0.1, 0.9, "uniform")}

@@ -13,7 +13,7 @@ import pytest
 from journal_subject import HEADER, STUDY, asked, fitted, row, told
 
 from sklearn_lepton import GeneticSearchCV, _study, load_trials
-from sklearn_lepton._journal import Journal
+from sklearn_lepton._study.journal import Journal
 from sklearn_lepton.exceptions import JournalMismatchError, JournalWarning
 from sklearn_lepton.importance import parameter_importance
 
@@ -277,7 +277,7 @@ def test_large_foreign_file_is_refused_without_reading_all_of_it(path, start):
 
 
 def test_line_without_an_end_is_refused_before_it_fills_the_memory(path, monkeypatch):
-    monkeypatch.setattr("sklearn_lepton._journal._MAX_LINE", 5 << 20)
+    monkeypatch.setattr("sklearn_lepton._study.journal._MAX_LINE", 5 << 20)
     subject.write_journal(path, [HEADER])
     os.truncate(path, 10**12)
     with pytest.raises(JournalMismatchError, match="Line 2 .* is longer than"):
@@ -285,7 +285,7 @@ def test_line_without_an_end_is_refused_before_it_fills_the_memory(path, monkeyp
 
 
 def test_record_longer_than_any_line_may_be_is_not_written(path, monkeypatch):
-    monkeypatch.setattr("sklearn_lepton._journal._MAX_LINE", 1000)
+    monkeypatch.setattr("sklearn_lepton._study.journal._MAX_LINE", 1000)
     subject.write_journal(path, [HEADER])
     before, journal = path.read_bytes(), Journal(path)
     with journal.turn():

@@ -14,10 +14,10 @@ from sklearn.model_selection import StratifiedKFold, cross_val_score
 from sklearn.pipeline import Pipeline
 
 from sklearn_lepton import AutoSearchCV
-from sklearn_lepton._columns import read_columns, to_finite
-from sklearn_lepton._models import MODELS, make_kit
-from sklearn_lepton._portfolio import average, make_portfolio, make_splits
-from sklearn_lepton._task import Task, read_task
+from sklearn_lepton._automl.columns import read_columns, to_finite
+from sklearn_lepton._automl.models import MODELS, make_kit
+from sklearn_lepton._automl.portfolio import average, make_portfolio, make_splits
+from sklearn_lepton._automl.task import Task, read_task
 
 FAST = {"n_iter": 2, "cv": 2, "random_state": 0}
 

@@ -11,8 +11,8 @@ import pytest
 from sklearn.exceptions import FitFailedWarning
 
 from sklearn_lepton import BayesSearchCV, _workers, nested_score, tune
-from sklearn_lepton._html import describe_search
-from sklearn_lepton._output import is_terminal, text_of, write_line
+from sklearn_lepton._inspection.html import describe_search
+from sklearn_lepton._runtime.output import is_terminal, text_of, write_line
 from sklearn_lepton.exceptions import SpaceExhaustedWarning
 
 SPACE = {"x": [0.1, 0.5, 0.9], "outcome": ["ok", "日本"]}

@@ -25,7 +25,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
 from sklearn_lepton import BayesSearchCV, SwarmSearchCV, load_trials
-from sklearn_lepton._continue import adds, continues, is_as_one
+from sklearn_lepton._evaluation.resume_fit import adds, continues, is_as_one
 from sklearn_lepton.exceptions import JournalMismatchError, SpaceExhaustedWarning
 
 N_ROWS = 600

@@ -11,8 +11,8 @@ from sklearn.neural_network import MLPClassifier
 from sklearn.utils.parallel import Parallel, delayed
 
 from sklearn_lepton import AutoSearchCV, BayesSearchCV
-from sklearn_lepton._convergence import QuietFit, QuietFits, hidden_convergence_warnings
-from sklearn_lepton._fits import Recorder
+from sklearn_lepton._evaluation.convergence_warnings import QuietFit, QuietFits, hidden_convergence_warnings
+from sklearn_lepton._evaluation.fits import Recorder
 
 X = np.random.default_rng(0).normal(size=(40, 3))
 Y = np.arange(40) % 2
@@ -138,7 +138,7 @@ def test_fits_and_refit_of_chosen_models_are_quiet(shown, monkeypatch, backend):
     from joblib import parallel_config
 
     from sklearn_lepton import _auto_models
-    from sklearn_lepton._portfolio import make_portfolio
+    from sklearn_lepton._automl.portfolio import make_portfolio
 
     def only_networks(task, **given):
         made = make_portfolio(task, **given)

@@ -10,7 +10,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
 from sklearn_lepton import SwarmSearchCV
-from sklearn_lepton._continue import Continued
+from sklearn_lepton._evaluation.resume_fit import Continued
 
 
 class Wrapper(ClassifierMixin, BaseEstimator):

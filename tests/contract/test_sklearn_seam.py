@@ -16,8 +16,8 @@ from sklearn.utils.fixes import parse_version
 
 import sklearn_lepton
 from sklearn_lepton import _fits, _seam
-from sklearn_lepton._payload import run_fit
-from sklearn_lepton._versions import SUPPORTED
+from sklearn_lepton._workers.serialization import run_fit
+from sklearn_lepton._evaluation.sklearn_versions import SUPPORTED
 
 HAS_CALLBACKS = parse_version(sklearn.__version__) >= parse_version("1.9")
 

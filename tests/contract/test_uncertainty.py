@@ -10,7 +10,7 @@ from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import KNeighborsClassifier
 
 from sklearn_lepton import BayesSearchCV, nested_score
-from sklearn_lepton._honest import optimism
+from sklearn_lepton._trials.selection_bias import optimism
 from sklearn_lepton.plotting import ConvergenceDisplay
 from sklearn_lepton.report import write_report
 from sklearn_lepton.report._findings import read_findings

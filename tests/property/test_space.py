@@ -10,8 +10,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
-from sklearn_lepton._dimension import Categorical, Integer, Real
-from sklearn_lepton._trial import Trial
+from sklearn_lepton.space._dimension import Categorical, Integer, Real
+from sklearn_lepton._trials.trial import Trial
 from sklearn_lepton.space import Space
 
 

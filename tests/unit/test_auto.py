@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from subjects import BRANCHES, MIXED, NUMERIC, run, score
 
-from sklearn_lepton._trial import Trial
+from sklearn_lepton._trials.trial import Trial
 from sklearn_lepton.optimizers import _auto as auto
 from sklearn_lepton.optimizers import make_optimizer
 from sklearn_lepton.optimizers._auto import AutoOptimizer

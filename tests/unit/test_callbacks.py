@@ -5,7 +5,7 @@ import math
 import pytest
 
 from sklearn_lepton import callbacks
-from sklearn_lepton._trial import Trial
+from sklearn_lepton._trials.trial import Trial
 from sklearn_lepton.callbacks import Deadline, NoImprovement, TargetScore
 
 

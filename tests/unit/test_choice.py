@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.model_selection import KFold, RepeatedKFold, ShuffleSplit, TimeSeriesSplit
 
-from sklearn_lepton._choice import (
+from sklearn_lepton._search.selection import (
     candidates,
     choose,
     cost_of,
@@ -17,7 +17,7 @@ from sklearn_lepton._choice import (
     standard_error,
     within_one_se,
 )
-from sklearn_lepton._trial import Trial
+from sklearn_lepton._trials.trial import Trial
 from sklearn_lepton.space import Categorical, Space
 
 

@@ -21,9 +21,9 @@ from sklearn.metrics import fbeta_score, make_scorer
 from sklearn.pipeline import make_pipeline
 from sklearn.svm import SVC
 
-from sklearn_lepton._content import content_hash, content_of, have_same_content
-from sklearn_lepton._fingerprint import _own_params
-from sklearn_lepton._values import Opaque, alike, same, value_from_json, value_to_json
+from sklearn_lepton.space._content import content_hash, content_of, have_same_content
+from sklearn_lepton._study.fingerprint import _own_params
+from sklearn_lepton.space._values import Opaque, alike, same, value_from_json, value_to_json
 from sklearn_lepton.space import Categorical, Distribution, Space
 
 LONG = np.zeros(2000)
@@ -305,8 +305,8 @@ import numpy as np
 from scipy import stats
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.pipeline import make_pipeline
-from sklearn_lepton._fingerprint import _own_params
-from sklearn_lepton._content import content_hash
+from sklearn_lepton._study.fingerprint import _own_params
+from sklearn_lepton.space._content import content_hash
 from sklearn_lepton.space import Space
 words = {"red", "green", "blue", "yellow", "grey", "pink"}
 estimator = make_pipeline(CountVectorizer(vocabulary=words))

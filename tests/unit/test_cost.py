@@ -9,12 +9,12 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from subjects import BRANCHES, MIXED, NUMERIC, concrete, score
 
-from sklearn_lepton._gp._mixture import Mixture
-from sklearn_lepton._gp._regression import fit
-from sklearn_lepton._trial import Trial
+from sklearn_lepton._surrogate.mixture import Mixture
+from sklearn_lepton._surrogate.gaussian_process import fit
+from sklearn_lepton._trials.trial import Trial
 from sklearn_lepton.optimizers import BayesOptimizer
 from sklearn_lepton.optimizers._cost import Costs, full_seconds
-from sklearn_lepton.optimizers._model import ModelOptimizer
+from sklearn_lepton.optimizers._surrogate_assisted import ModelOptimizer
 
 MODELLED = sorted(concrete(ModelOptimizer), key=lambda kind: kind.__name__)
 SCREENING = [kind for kind in MODELLED if "screening" in inspect.signature(kind).parameters]

@@ -40,7 +40,7 @@ from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardSc
 from sklearn.svm import SVC, SVR, LinearSVC, NuSVC, NuSVR
 
 from sklearn_lepton import BayesSearchCV, Space, default_space
-from sklearn_lepton._values import is_unlimited
+from sklearn_lepton.space._values import is_unlimited
 
 
 def samples(space, n, seed=0):

@@ -1,6 +1,6 @@
 """Errors: their text is bounded, with what was left out said."""
 
-from sklearn_lepton._errors import MAX_CHARACTERS, abridge, describe_error, describe_value
+from sklearn_lepton._runtime.errors import MAX_CHARACTERS, abridge, describe_error, describe_value
 
 
 def test_long_text_keeps_head_and_tail_and_says_what_is_left_out():

@@ -5,8 +5,8 @@ from concurrent.futures import Future
 
 import pytest
 
-from sklearn_lepton._evaluation import SplitEvaluator
-from sklearn_lepton._trial import Trial
+from sklearn_lepton._evaluation.evaluator import SplitEvaluator
+from sklearn_lepton._trials.trial import Trial
 from sklearn_lepton._typing import WorkerDied
 from sklearn_lepton.exceptions import WorkersDiedError
 from sklearn_lepton.optimizers import RandomOptimizer

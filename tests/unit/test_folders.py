@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 
 from sklearn_lepton import _folders
-from sklearn_lepton._folders import (
+from sklearn_lepton._workers.temporary_folders import (
     list_places,
     make_temporary_folder,
     remove_folder,
     remove_stale_folders,
 )
-from sklearn_lepton._payload import Folder, Package
+from sklearn_lepton._workers.serialization import Folder, Package
 
 
 @pytest.fixture

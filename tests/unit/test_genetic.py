@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from subjects import BRANCHES, MIXED, NUMERIC, run, score
 
-from sklearn_lepton._trial import Trial
+from sklearn_lepton._trials.trial import Trial
 from sklearn_lepton.optimizers._genetic import GeneticOptimizer, _learn, _Learnt, _survivors
 
 STILL = _Learnt(share=0.5, mutation=0.0, scale=0.6, crossed=0.8)

@@ -5,7 +5,7 @@ import pytest
 from numpy.testing import assert_allclose
 from scipy.stats import norm
 
-from sklearn_lepton._gp._acquisition import (
+from sklearn_lepton._surrogate.acquisition import (
     log_expected_improvement,
     log_expected_improvement_with_derivatives,
 )

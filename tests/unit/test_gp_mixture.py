@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from sklearn_lepton._gp._acquisition import log_expected_improvement
-from sklearn_lepton._gp._forest import Forest
-from sklearn_lepton._gp._mixture import Mixture
-from sklearn_lepton._gp._regression import fit, standardize
+from sklearn_lepton._surrogate.acquisition import log_expected_improvement
+from sklearn_lepton._surrogate.forest import Forest
+from sklearn_lepton._surrogate.mixture import Mixture
+from sklearn_lepton._surrogate.gaussian_process import fit, standardize
 
 NUMERIC = np.zeros(3, dtype=bool)
 

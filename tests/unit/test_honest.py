@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from sklearn_lepton._honest import (
+from sklearn_lepton._trials.selection_bias import (
     Comparison,
     NestedScore,
     indistinguishable,
     optimism,
     paired_test,
 )
-from sklearn_lepton._trial import Trial
+from sklearn_lepton._trials.trial import Trial
 
 
 def trials_of(table):

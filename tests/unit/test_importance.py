@@ -10,8 +10,8 @@ from sklearn.exceptions import NotFittedError
 from sklearn.svm import SVC
 
 from sklearn_lepton import BayesSearchCV, Space
-from sklearn_lepton._gp._anova import basis, decompose, paths
-from sklearn_lepton._gp._regression import fit
+from sklearn_lepton._surrogate.fanova import basis, decompose, paths
+from sklearn_lepton._surrogate.gaussian_process import fit
 from sklearn_lepton.importance import parameter_importance
 from sklearn_lepton.optimizers import (
     BayesOptimizer,

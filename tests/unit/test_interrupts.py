@@ -11,8 +11,8 @@ import pytest
 from scipy.stats import qmc
 
 from sklearn_lepton import _interrupts
-from sklearn_lepton._gp import _maximize
-from sklearn_lepton._interrupts import Interrupts, check_interrupts, uninterrupted
+from sklearn_lepton._surrogate import _maximize
+from sklearn_lepton._runtime.interrupts import Interrupts, check_interrupts, uninterrupted
 from sklearn_lepton.optimizers import RandomOptimizer
 from sklearn_lepton.space import Space
 

@@ -15,8 +15,8 @@ import sabotage
 from journal_subject import HEADER, OTHER, STUDY, lock_files, trial_records, write_journal
 
 from sklearn_lepton import _journal, load_trials
-from sklearn_lepton._journal import Journal, differences
-from sklearn_lepton._opening import open_journal
+from sklearn_lepton._study.journal import Journal, differences
+from sklearn_lepton._study.opening import open_journal
 from sklearn_lepton.exceptions import JournalMismatchError, JournalWarning
 from sklearn_lepton.space import Space
 
@@ -303,7 +303,7 @@ def test_journal_with_hard_links_is_refused_until_it_has_a_single_name(path, mak
 
 DEATH = """
 import os, sys
-from sklearn_lepton._journal import Journal
+from sklearn_lepton._study.journal import Journal
 
 journal = Journal(sys.argv[1])
 journal.create()

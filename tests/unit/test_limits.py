@@ -11,7 +11,7 @@ import sabotage
 from joblib import parallel_config
 
 from sklearn_lepton import BayesSearchCV, _limits, tune
-from sklearn_lepton._limits import FitLimits
+from sklearn_lepton._evaluation.fit_timeout import FitLimits
 from sklearn_lepton.exceptions import SlowFitWarning
 from sklearn_lepton.optimizers import RandomOptimizer
 

@@ -14,10 +14,10 @@ import pytest
 from journal_subject import HEADER, STUDY, lock_files, trial_records, write_journal
 
 from sklearn_lepton import _locks, load_trials
-from sklearn_lepton._journal import Journal
-from sklearn_lepton._locks import PosixLocks, WindowsLocks, choose_locks, is_locked, lock, unlock
-from sklearn_lepton._opening import open_journal
-from sklearn_lepton._study import SharedStudy
+from sklearn_lepton._study.journal import Journal
+from sklearn_lepton._runtime.locks import PosixLocks, WindowsLocks, choose_locks, is_locked, lock, unlock
+from sklearn_lepton._study.opening import open_journal
+from sklearn_lepton._study.study import SharedStudy
 from sklearn_lepton.exceptions import JournalWarning
 from sklearn_lepton.optimizers import BayesOptimizer
 from sklearn_lepton.space import Space

@@ -5,8 +5,8 @@ import random
 
 import pytest
 
-from sklearn_lepton._loop import run_trials
-from sklearn_lepton._study import Study
+from sklearn_lepton._evaluation.loop import run_trials
+from sklearn_lepton._study.study import Study
 from sklearn_lepton.optimizers import RandomOptimizer
 
 SPACE = {"x": (0.0, 1.0, "uniform")}

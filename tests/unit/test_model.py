@@ -11,7 +11,7 @@ from numpy.testing import assert_allclose
 from subjects import BRANCHES, MIXED, NUMERIC, concrete, run, score
 
 from sklearn_lepton.optimizers import BayesOptimizer, Trial
-from sklearn_lepton.optimizers._model import ModelOptimizer
+from sklearn_lepton.optimizers._surrogate_assisted import ModelOptimizer
 
 MODELLED = sorted(concrete(ModelOptimizer), key=lambda kind: kind.__name__)
 SCREENING = [kind for kind in MODELLED if "screening" in inspect.signature(kind).parameters]

@@ -11,7 +11,7 @@ import pytest
 from scipy import sparse
 
 from sklearn_lepton import _payload
-from sklearn_lepton._payload import Folder, Package, run_in_worker, run_payload, unwrap
+from sklearn_lepton._workers.serialization import Folder, Package, run_in_worker, run_payload, unwrap
 from sklearn_lepton._typing import WorkerDied
 
 

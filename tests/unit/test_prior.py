@@ -10,12 +10,12 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from subjects import BRANCHES, MIXED, NUMERIC, OPTIMIZERS, concrete, run
 
-from sklearn_lepton._gp._regression import GaussianProcess
-from sklearn_lepton._gp._studies import RelatedPosterior, RelatedProcess, Scaling, fit_related, lift
-from sklearn_lepton._trial import Trial
+from sklearn_lepton._surrogate.gaussian_process import GaussianProcess
+from sklearn_lepton._surrogate.multi_task import RelatedPosterior, RelatedProcess, Scaling, fit_related, lift
+from sklearn_lepton._trials.trial import Trial
 from sklearn_lepton.optimizers import BayesOptimizer, RandomOptimizer
-from sklearn_lepton.optimizers._model import ModelOptimizer
-from sklearn_lepton.optimizers._prior import best_of, read_prior
+from sklearn_lepton.optimizers._surrogate_assisted import ModelOptimizer
+from sklearn_lepton.optimizers._transfer import best_of, read_prior
 from sklearn_lepton.space import Space
 
 MODELLED = sorted(concrete(ModelOptimizer), key=lambda kind: kind.__name__)

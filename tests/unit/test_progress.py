@@ -7,8 +7,8 @@ import types
 import pytest
 
 from sklearn_lepton import _output, _progress
-from sklearn_lepton._progress import Progress, WatchedStudy, say_params, say_seconds
-from sklearn_lepton._study import Study
+from sklearn_lepton._search.progress import Progress, WatchedStudy, say_params, say_seconds
+from sklearn_lepton._study.study import Study
 from sklearn_lepton.optimizers import RandomOptimizer
 
 

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from sklearn_lepton._race import Race, _most_telling
-from sklearn_lepton._trial import Trial
+from sklearn_lepton._evaluation.racing import Race, _most_telling
+from sklearn_lepton._trials.trial import Trial
 
 K = 5
 HARDNESS = np.array([0.0, -0.1, 0.05, 0.02, -0.03])

@@ -6,11 +6,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from sklearn_lepton._gp._fidelity import Look, foretells, with_resource
-from sklearn_lepton._gp._regression import GaussianProcess, fit
-from sklearn_lepton._trial import Trial
+from sklearn_lepton._surrogate.multi_fidelity import Look, foretells, with_resource
+from sklearn_lepton._surrogate.gaussian_process import GaussianProcess, fit
+from sklearn_lepton._trials.trial import Trial
 from sklearn_lepton.optimizers import BayesOptimizer, RandomOptimizer
-from sklearn_lepton.optimizers._rungs import Ladder, check_resources
+from sklearn_lepton.optimizers._successive_halving import Ladder, check_resources
 
 SHARES = (1 / 9, 1 / 3, 1.0)
 SPACE = {"x": (0.0, 1.0, "uniform")}

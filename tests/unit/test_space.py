@@ -14,8 +14,8 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
 from sklearn_lepton import Categorical, Integer, Real, Space
-from sklearn_lepton._dimension import Dimension
-from sklearn_lepton._distribution import Distribution
+from sklearn_lepton.space._dimension import Dimension
+from sklearn_lepton.space._distribution import Distribution
 
 
 def dimension(values):

@@ -22,9 +22,9 @@ from journal_subject import (
 )
 
 from sklearn_lepton import load_trials
-from sklearn_lepton._journal import header
-from sklearn_lepton._opening import open_journal
-from sklearn_lepton._study import SharedStudy
+from sklearn_lepton._study.journal import header
+from sklearn_lepton._study.opening import open_journal
+from sklearn_lepton._study.study import SharedStudy
 from sklearn_lepton.exceptions import JournalMismatchError, JournalWarning
 from sklearn_lepton.optimizers import RandomOptimizer
 from sklearn_lepton.space import Space

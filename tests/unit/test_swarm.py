@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from subjects import BRANCHES, MIXED, NUMERIC, run
 
-from sklearn_lepton._trial import Trial
-from sklearn_lepton.optimizers._moves import land
+from sklearn_lepton._trials.trial import Trial
+from sklearn_lepton.optimizers._boundary import land
 from sklearn_lepton.optimizers._swarm import _N_MOVES, SwarmOptimizer
 from sklearn_lepton.space import Space
 

@@ -10,8 +10,8 @@ import pickle
 import numpy as np
 import pytest
 
-from sklearn_lepton._trial import Trial
-from sklearn_lepton._values import value_to_json
+from sklearn_lepton._trials.trial import Trial
+from sklearn_lepton.space._values import value_to_json
 from sklearn_lepton.optimizers import RandomOptimizer
 from sklearn_lepton.space import Space
 

@@ -8,8 +8,8 @@ from joblib import Parallel, parallel_config
 from joblib.parallel import BACKENDS, SequentialBackend
 
 from sklearn_lepton import _payload, _workers
-from sklearn_lepton._payload import run_in_worker, seconds_since
-from sklearn_lepton._workers import Processes, make_workers
+from sklearn_lepton._workers.serialization import run_in_worker, seconds_since
+from sklearn_lepton._workers.local import Processes, make_workers
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,300 @@
+"""Boosters: the validation part of each split as ``eval_set``, and the rounds that it tells."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from sklearn.base import clone, is_classifier
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import LabelEncoder
+from sklearn.utils.validation import has_fit_parameter
+
+from sklearn_lepton._evaluation.fits import RunningFit
+from sklearn_lepton.space._frozen import thaw
+from sklearn_lepton._search.sklearn_search import part_of
+from sklearn_lepton._trials.trial import Trial
+from sklearn_lepton._typing import Fit
+from sklearn_lepton.space._space import Categorical, Space
+
+PATIENCE = 50  # rounds without a gain, where the estimator sets no early stopping itself
+
+
+class _Library(NamedTuple):
+    """The names that a library has for the same things.
+
+    Attributes
+    ----------
+    stopping : tuple of str
+        Parameters that set early stopping; the first is set where none is.
+    rounds : tuple of str
+        Parameters that set the number of rounds; the last is set where none is.
+    first : int
+        What the best iteration is counted from.
+    needs_eval_set : bool
+        Whether early stopping without an ``eval_set`` is an error.
+    """
+
+    stopping: tuple[str, ...]
+    rounds: tuple[str, ...]
+    first: int = 0
+    needs_eval_set: bool = True
+
+
+_LIBRARIES = {
+    "xgboost": _Library(("early_stopping_rounds",), ("n_estimators",)),
+    "lightgbm": _Library(
+        ("early_stopping_round", "early_stopping_rounds", "early_stopping", "n_iter_no_change"),
+        (
+            "num_iterations",
+            "num_iteration",
+            "n_iter",
+            "num_tree",
+            "num_trees",
+            "num_round",
+            "num_rounds",
+            "nrounds",
+            "num_boost_round",
+            "max_iter",
+            "n_estimators",
+        ),
+        first=1,
+    ),
+    "catboost": _Library(
+        ("early_stopping_rounds", "od_wait", "od_type", "od_pval"),
+        ("n_estimators", "num_trees", "num_boost_round", "iterations"),
+        needs_eval_set=False,
+    ),
+}
+_OTHER = _Library(("early_stopping_rounds",), ("iterations", "n_estimators"))
+
+
+def _library(booster: Any) -> _Library:
+    modules = [kind.__module__.partition(".")[0] for kind in type(booster).__mro__]
+    return next((_LIBRARIES[name] for name in modules if name in _LIBRARIES), _OTHER)
+
+
+def takes_eval_set(estimator: Any) -> bool:
+    """Say whether the `fit` of an estimator takes an ``eval_set`` to stop by."""
+    if type(estimator).__name__.startswith("XGBRF"):  # all of its trees are one round
+        return False
+    return hasattr(estimator, "fit") and (
+        has_fit_parameter(estimator, "eval_set") or has_fit_parameter(estimator, "eval_X")
+    )
+
+
+def _walk(estimator: Any) -> tuple[list[Pipeline], str, Any]:
+    """Return the pipelines around the last step, its path such as ``"clf__"``, and the step."""
+    pipelines, path = [], ""
+    while isinstance(estimator, Pipeline):
+        pipelines.append(estimator)
+        name, estimator = estimator.steps[-1]
+        path += f"{name}__"
+    return pipelines, path, estimator
+
+
+class FitWithEvalSet:
+    """Run a fit with the split's validation part as ``eval_set``; add "n_rounds" to its row.
+
+    Parameters
+    ----------
+    function : callable
+        What scikit-learn would run. The estimator that it is given is a clone for this fit.
+    """
+
+    def __init__(self, function: Any) -> None:
+        self._function = function
+
+    def __call__(self, estimator: Any, X: Any, y: Any, **kwargs: Any) -> dict[str, Any]:
+        """Run the fit."""
+        train, test = kwargs["train"], kwargs["test"]
+
+        def fit(X_train: Any, y_train: Any = None, **params: Any) -> Any:
+            # Only now are the trial's parameters set, which may have replaced the last step.
+            del estimator.fit
+            pipelines, _, booster = _walk(estimator)
+            if y_train is None or not takes_eval_set(booster):
+                return estimator.fit(X_train, y_train, **params)
+            X_val, y_val = part_of(estimator, X, y, test, train)
+            _arm(booster, pipelines, X_val, y_val)
+            return estimator.fit(X_train, y_train, **params)
+
+        estimator.fit = fit
+        row: dict[str, Any] = self._function(estimator, X, y, **kwargs)
+        booster = _walk(estimator)[2]
+        if row["fit_error"] is None and takes_eval_set(booster):
+            n_rounds = _n_rounds(booster)
+            if n_rounds is not None:
+                row["n_rounds"] = n_rounds
+        return row
+
+
+def _arm(booster: Any, pipelines: list[Pipeline], X_val: Any, y_val: Any) -> None:
+    """Have the next `fit` of a booster get an ``eval_set``.
+
+    It is made when that fit begins: by then the steps before are fitted, on the training
+    part alone, and none of them is fitted twice.
+    """
+
+    def fit(X: Any, y: Any, **params: Any) -> Any:
+        del booster.fit
+        X_eval = X_val
+        for pipeline in pipelines:
+            for _, step in pipeline.steps[:-1]:
+                if hasattr(step, "transform"):  # not "passthrough", nor what draws a sample
+                    X_eval = step.transform(X_eval)
+        known = booster.get_params(deep=False)
+        names = _library(booster).stopping
+        is_set = _stops(known.get("callbacks")) or any(
+            values.get(name) is not None for name in names for values in (known, params)
+        )
+        if not is_set and (_library(booster) is not _OTHER or names[0] in known):
+            booster.set_params(**{names[0]: PATIENCE})
+        if _library(booster) is _LIBRARIES["xgboost"]:
+            params.setdefault("verbose", False)  # else it prints each round
+        # Of lists scikit-learn takes lists, which LightGBM does not have in an eval_set.
+        X_eval, y_eval = (np.asarray(v) if isinstance(v, list) else v for v in (X_eval, y_val))
+        if has_fit_parameter(booster, "eval_X"):  # LightGBM from 4.7 on
+            if is_classifier(booster):  # which numbers the classes of y, but not those of eval_y
+                y_eval = LabelEncoder().fit(y).transform(y_eval)
+            return booster.fit(X, y, eval_X=X_eval, eval_y=y_eval, **params)
+        return booster.fit(X, y, eval_set=[(X_eval, y_eval)], **params)
+
+    booster.fit = fit
+
+
+def _stops(callbacks: Any) -> bool:
+    return isinstance(callbacks, Sequence) and any(map(_is_stopping, callbacks))
+
+
+def _is_stopping(callback: Any) -> bool:
+    return any("EarlyStopping" in kind.__name__ for kind in type(callback).__mro__)
+
+
+def _n_rounds(booster: Any) -> int | None:
+    """Return the best number of rounds of a fitted booster, or of all if it tells no best."""
+    best = getattr(booster, "best_iteration_", None)
+    if best is None:
+        best = getattr(booster, "best_iteration", None)
+    if best is not None and best + 1 - _library(booster).first > 0:
+        return int(best) + 1 - _library(booster).first
+    if hasattr(booster, "get_booster"):  # XGBoost
+        return int(booster.get_booster().num_boosted_rounds())
+    known = booster.get_params(deep=False)
+    for name in ("n_iter_", "tree_count_"):
+        if (value := getattr(booster, name, None)) is not None:
+            return int(value)
+    value = known.get(_rounds_name(booster, known) or "")
+    return None if value is None else int(value)
+
+
+def _rounds_name(booster: Any, known: Mapping[str, Any]) -> str | None:
+    """Return the name by which the number of rounds of a booster is set."""
+    library = _library(booster)
+    for name in library.rounds:
+        if known.get(name) is not None:
+            return name
+    return library.rounds[-1] if library is not _OTHER or library.rounds[-1] in known else None
+
+
+def _refit_params(booster: Any, n_rounds: int) -> dict[str, Any]:
+    """Return the parameters of a booster for so many rounds, without an ``eval_set``."""
+    known, library = booster.get_params(deep=False), _library(booster)
+    name = _rounds_name(booster, known)
+    params: dict[str, Any] = {} if name is None else {name: n_rounds}
+    if library.needs_eval_set:
+        params |= {name: None for name in library.stopping if known.get(name) is not None}
+        if _stops(callbacks := known.get("callbacks")):
+            params["callbacks"] = [c for c in callbacks if not _is_stopping(c)] or None
+    elif known.get("use_best_model"):
+        params["use_best_model"] = False
+    return params
+
+
+class Boosters:
+    """Boosters that stop by themselves.
+
+    Parameters
+    ----------
+    running : RunningFit
+    space : Space
+
+    Raises
+    ------
+    ValueError
+        If no estimator that the space allows takes an ``eval_set``, one was passed to
+        `fit`, or early stopping was, which the refit would stumble over.
+    """
+
+    def __init__(self, running: RunningFit, space: Space) -> None:
+        self._estimator = running.estimator
+        allowed = _last_steps(running.estimator, space)
+        if not any(map(takes_eval_set, allowed)):
+            raise ValueError(
+                "eval_set_from_split=True needs an estimator, alone or at the end of a pipeline, "
+                "whose fit takes eval_set, as those of XGBoost, LightGBM and CatBoost do, got "
+                f"{' or '.join(map(repr, allowed))}: give one, or set eval_set_from_split=False."
+            )
+        for name, value in running.params.estimator.fit.items():
+            last = name.rpartition("__")[2]
+            if last in {"eval_set", "eval_X", "eval_y"} and value is not None:
+                raise ValueError(
+                    f"eval_set_from_split=True makes an eval_set of each split, but {name} was "
+                    "passed to fit: leave it out, or set eval_set_from_split=False."
+                )
+            if last == "callbacks" and _stops(value):
+                raise ValueError(
+                    f"With eval_set_from_split=True early stopping is no callback of fit, got "
+                    f"{name}={value!r}: the refit has no eval_set. Set it as a parameter of the "
+                    "estimator, for instance early_stopping_round=50."
+                )
+
+    def prepare(self, fit: Fit) -> Fit:
+        """Return a fit that runs with an ``eval_set``."""
+        function, args, kwargs = fit
+        return FitWithEvalSet(function), args, kwargs
+
+    def publish(self, results: dict[str, Any], trials: Sequence[Trial]) -> None:
+        """Add the rounds to ``cv_results_``, and make its params those of the refit.
+
+        Parameters
+        ----------
+        results : dict
+            ``cv_results_``. It gains ``split<k>_n_rounds`` and ``mean_n_rounds``, NaN where
+            there are none.
+        trials : sequence of Trial
+        """
+        rounds = [[float(row.get("n_rounds", math.nan)) for row in t.rows] for t in trials]
+        for split, column in enumerate(zip(*rounds, strict=True)):
+            results[f"split{split}_n_rounds"] = np.array(column)
+        known = [[value for value in row if not math.isnan(value)] for row in rounds]
+        means = [sum(values) / len(values) if values else math.nan for values in known]
+        results["mean_n_rounds"] = np.array(means)
+        results["params"] = [
+            thaw(trial.params) if math.isnan(mean) else self._params(trial, mean)
+            for trial, mean in zip(trials, means, strict=True)
+        ]
+
+    def close(self) -> None:
+        """Leave: nothing is open."""
+
+    def _params(self, trial: Trial, mean: float) -> dict[str, Any]:
+        estimator = clone(self._estimator).set_params(**clone(thaw(trial.params), safe=False))
+        _, path, booster = _walk(estimator)
+        params = _refit_params(booster, max(1, math.floor(mean + 0.5)))
+        return {**thaw(trial.params), **{f"{path}{name}": value for name, value in params.items()}}
+
+
+def _last_steps(estimator: Any, space: Space, path: str = "") -> list[Any]:
+    """List the last steps of an estimator, those that the space puts in their place included."""
+    if not isinstance(estimator, Pipeline):
+        return [estimator]
+    name, step = estimator.steps[-1]
+    path += name
+    choices: list[Any] = []
+    for column, dimension in enumerate(space.dimensions):
+        if space.names[column] == path and isinstance(dimension, Categorical):
+            choices += dimension.categories
+    if not choices or any(path not in branch for branch in space.branches):
+        choices.append(step)
+    return [last for choice in choices for last in _last_steps(choice, space, f"{path}__")]

@@ -1,0 +1,390 @@
+"""Fits: what scikit-learn would run for each trial, and what it makes of the rows."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import joblib
+from sklearn.base import clone
+from sklearn.utils.parallel import Parallel
+
+from sklearn_lepton._runtime.errors import abridge, describe_error, describe_value
+from sklearn_lepton._runtime.floating_point import ignore_float_errors
+from sklearn_lepton.space._frozen import thaw
+from sklearn_lepton._runtime.output import without_broken_stderr
+from sklearn_lepton._evaluation.splits import FrozenSplits
+from sklearn_lepton._trials.trial import Trial
+from sklearn_lepton._typing import Fit, FitAid, Row
+from sklearn_lepton.space._values import as_float, has_float
+from sklearn_lepton._evaluation.sklearn_versions import unsupported
+
+_SCORER_ERROR = "The scorer raised an error; a warning 'Scoring failed' has its details."
+_NO_NUMBER = "The scorer returned no real number: "
+_EXTRA = ("n_rounds", "saved_time")  # of some rows only, which scikit-learn knows nothing of
+_OF_ROWS = {"test_scores", "fit_error", "fit_time", "score_time"}
+_OF_ONE_FIT = {"parameters", "split_progress", "candidate_progress", "callback_ctx"}
+
+
+class ErrorScore(float):
+    """The ``error_score``, told apart from an equal score that was earned."""
+
+
+class _Recorded(Exception):  # noqa: N818 - the way out of a call, not an error
+    """The fits that scikit-learn was about to run."""
+
+    def __init__(self, fits: list[Fit]) -> None:
+        super().__init__()
+        self.fits = fits
+
+
+class _Listing(joblib.Parallel):  # type: ignore[misc]
+    def __call__(self, iterable: Iterable[Fit]) -> Any:
+        return list(iterable)
+
+
+class Recorder(Parallel, _Listing):  # type: ignore[misc]
+    """Take the place of the `Parallel` of a running `fit`.
+
+    scikit-learn's own adds its configuration to each fit; then the fits are
+    handed out instead of run, or rows that are there already handed in.
+
+    Attributes
+    ----------
+    rows : list of dict or None
+        What a call returns; None to raise the fits instead.
+    """
+
+    rows: list[Row] | None = None
+
+    def __call__(self, iterable: Iterable[Fit]) -> Any:
+        """Return the rows, or raise the fits."""
+        if self.rows is not None:
+            return self.rows
+        raise _Recorded(super().__call__(iterable))
+
+
+class RunningFit(NamedTuple):
+    """What a running `fit` has prepared.
+
+    Attributes
+    ----------
+    recorder : Recorder
+        In the place of its `Parallel`.
+    parallel : Parallel
+        Its own.
+    evaluate : callable
+        Its ``evaluate_candidates``, which calls the recorder, and the stand-in's methods.
+    estimator : estimator object
+        Its clone of the search's estimator, of which each fit and the refit get a clone.
+    X, y : object
+        The data.
+    cv : splitter
+    params : Bunch
+        What was passed to `fit` besides, by receiver: ``estimator``, ``splitter``,
+        ``scorer``.
+    stand_in : search
+        A copy of the search, to be changed as `evaluate` needs it.
+    """
+
+    recorder: Recorder
+    parallel: Any
+    evaluate: Any
+    estimator: Any
+    X: Any
+    y: Any
+    cv: Any
+    params: Any
+    stand_in: Any
+
+
+class Fits:
+    """Make fits of trials, and results of their rows, through ``evaluate_candidates``.
+
+    Parameters
+    ----------
+    search : BaseSearchCV
+        The search, in the middle of its ``fit``.
+    running : RunningFit
+        What was read of that fit.
+    check_metrics : callable
+        Given the first scores where there are several metrics; raises if
+        ``refit`` does not name one.
+    task : object or None
+        The task that the fits are subtasks of, where scikit-learn has callbacks.
+    splits : FrozenSplits
+    aids : sequence of FitAid, default=()
+        What changes each fit, and adds to the results.
+    resource : Resource or None, default=None
+        What trials have little of first.
+
+    Attributes
+    ----------
+    n_splits : int
+    ratio : float
+        The `split_ratio` of the splits.
+    is_stopped : bool
+        Whether a callback of scikit-learn's asked to stop.
+    """
+
+    def __init__(
+        self,
+        search: Any,
+        running: RunningFit,
+        *,
+        check_metrics: Callable[[Mapping[str, Any]], None],
+        task: Any,
+        splits: "FrozenSplits",
+        aids: Sequence[FitAid] = (),
+        resource: Any = None,
+    ) -> None:
+        self._search = search
+        self._aids = aids
+        self._evaluate = running.evaluate
+        self._recorder, self._stand_in = running.recorder, running.stand_in
+        self._check_metrics = check_metrics
+        self.n_splits: int = search.n_splits_
+        self.ratio = splits.layout.ratio
+        self._splits = splits
+        self._resource = resource
+        self.is_stopped = False
+        self._texts: dict[str, str] = {}
+        self._is_checked = False
+        self._context: dict[str, Any] = {} if task is None else {"callback_ctx": task}
+
+    def record(self, trials: Sequence[Trial]) -> list[list[Fit] | str]:
+        """Return the fits of trials, one a split.
+
+        Parameters
+        ----------
+        trials : sequence of Trial of length n_trials
+
+        Returns
+        -------
+        fits : list of length n_trials
+            In place of the fits of a trial, the reason why there are none.
+        """
+        refused = [self._refusal(self._setting(trial)) for trial in trials]
+        legal = [t for t, reason in zip(trials, refused, strict=True) if reason is None]
+        fits: list[Fit] = []
+        if legal:
+            self._recorder.rows = None
+            self._stand_in.n_splits_ = self.n_splits
+            try:
+                settings = [self._setting(trial) for trial in legal]
+                self._evaluate(settings, cv=self._splits, **self._context)
+            except _Recorded as recorded:
+                fits = recorded.fits
+            else:
+                raise unsupported("Parallel that all its fits are given to")
+            if len(fits) != len(legal) * self.n_splits:  # found by scikit-learn itself from 1.9 on
+                raise ValueError(
+                    "cv.split and cv.get_n_splits return inconsistent results. Expected "
+                    f"{self.n_splits} splits, got {len(fits) // len(legal)}."
+                )
+        for _, _, kwargs in fits:
+            kwargs["verbose"] = 0  # the search writes a line for each; here, a print could raise
+            if "caller" in kwargs:
+                kwargs["caller"] = self._search
+        of_all = iter(fits)
+        return [
+            self._of_trial(trial, [next(of_all) for _ in range(self.n_splits)])
+            if reason is None
+            else reason
+            for trial, reason in zip(trials, refused, strict=True)
+        ]
+
+    def _of_trial(self, trial: Trial, fits: list[Fit]) -> list[Fit]:
+        if self._resource is not None:
+            fits = self._resource.apply(trial, fits)
+        for aid in self._aids:
+            fits = list(map(aid.prepare, fits))
+        return fits
+
+    def _setting(self, trial: Trial) -> Mapping[str, Any]:
+        setting: Mapping[str, Any] = (
+            thaw(trial.params) if self._resource is None else self._resource.setting(trial)
+        )
+        return setting
+
+    def constants(self, fits: Iterable[Fit]) -> list[Any]:
+        """List what is the same object in all fits, given those of one trial."""
+        of_resource = [] if self._resource is None else self._resource.constants
+        return list({id(value): value for value in [*constants_of(fits), *of_resource]}.values())
+
+    @ignore_float_errors
+    def publish(self, trials: Sequence[Trial]) -> dict[str, Any]:
+        """Have ``cv_results_`` made of the rows of all trials.
+
+        Parameters
+        ----------
+        trials : sequence of Trial
+
+        Returns
+        -------
+        results : dict
+        """
+        rows = [dict(row) for trial in trials for row in _complete(trial.rows)]
+        _unify(rows)
+        self._recorder.rows = [
+            {name: value for name, value in row.items() if name not in _EXTRA}
+            | {"fit_error": None if _is_of_scorer(row["fit_error"]) else row["fit_error"]}
+            for row in rows
+        ]
+        self._stand_in.trials_, self._stand_in.n_splits_ = trials, self.n_splits
+        with without_broken_stderr():  # scikit-learn warns of failed fits
+            results: dict[str, Any] = self._evaluate(
+                [self._setting(trial) for trial in trials],
+                cv=_NoSplits(self.n_splits),
+                **self._columns(trials),
+            )
+        for aid in self._aids:
+            aid.publish(results, trials)
+        return results
+
+    def _columns(self, trials: Sequence[Trial]) -> dict[str, Any]:
+        """Return what stands in ``cv_results_`` besides."""
+        if self._resource is None:
+            return {}
+        amounts = [self._resource.amount(trial) for trial in trials]
+        return {"more_results": {"n_resources": amounts}}
+
+    def tidy(self, row: Row) -> Row:
+        """Keep of a row what is published, in plain numbers, equal tracebacks only once."""
+        if missing := _OF_ROWS - row.keys():
+            raise unsupported(f"{min(missing)!r} in the result of a fit")
+        self.is_stopped |= row.get("stop", False)
+        tidy: dict[str, Any] = {}
+        times = ("fit_time", "score_time", "start_time", "saved_time")
+        for name in ("test_scores", "train_scores", *times):
+            value = row.get(name)
+            if isinstance(value, dict):
+                tidy[name] = {metric: self._as_float(score) for metric, score in value.items()}
+            elif value is not None:
+                tidy[name] = self._as_float(value)
+        if "n_rounds" in row:
+            tidy["n_rounds"] = int(row["n_rounds"])
+        scores, error = row["test_scores"], row["fit_error"]
+        if isinstance(scores, dict) and not self._is_checked:
+            self._is_checked = True
+            self._check_metrics(scores)
+        for score in scores.values() if isinstance(scores, dict) else [scores]:
+            if error is None and isinstance(score, ErrorScore):
+                error = _SCORER_ERROR
+            elif error is None and not has_float(score):
+                error = f"{_NO_NUMBER}{describe_value(score)}."
+        error = None if error is None else abridge(error)
+        tidy["fit_error"] = None if error is None else self._texts.setdefault(error, error)
+        return tidy
+
+    def _as_float(self, value: Any) -> float:
+        """Return a score or a time as a float; NaN for a complex score, which fails its trial."""
+        if has_float(value):
+            return as_float(value)
+        if self._search.error_score == "raise":
+            raise ValueError(f"{_NO_NUMBER}{describe_value(value)}.")
+        return float("nan")
+
+    def failed_row(self, error: str, seconds: float) -> Row:
+        """Return the row of a fit that did not end by itself.
+
+        Parameters
+        ----------
+        error : str
+            The reason.
+        seconds : float
+            Time that it has taken.
+
+        Returns
+        -------
+        row : dict
+
+        Raises
+        ------
+        RuntimeError
+            If the search is to raise errors.
+        """
+        if self._search.error_score == "raise":
+            raise RuntimeError(error)
+        score = as_float(self._search.error_score)
+        row = {"test_scores": score, "fit_time": seconds, "score_time": 0.0, "fit_error": error}
+        if self._search.return_train_score:
+            row["train_scores"] = score
+        return self.tidy(row)
+
+    def _refusal(self, params: Mapping[str, Any]) -> str | None:
+        """Say why the estimator does not take these parameters together, or None.
+
+        scikit-learn sets them outside of the guarded part of a fit, so that one
+        impossible combination, as ``step="passthrough"`` with ``step__param``,
+        would end the search. Only steps that are themselves replaced can do that.
+        """
+        nested = any(
+            name.startswith(f"{other}__") for other in params for name in params if name != other
+        )
+        if not nested or self._search.error_score == "raise":
+            return None
+        try:
+            clone(self._search.estimator).set_params(**clone(params, safe=False))
+        except (ValueError, AttributeError, TypeError) as error:
+            return describe_error(error)
+        return None
+
+
+def _is_of_scorer(error: str | None) -> bool:
+    """Return whether it is the scorer that failed: to scikit-learn the fit did not."""
+    return error is not None and (error == _SCORER_ERROR or error.startswith(_NO_NUMBER))
+
+
+def constants_of(fits: Iterable[Fit]) -> list[Any]:
+    """List what is the same object in all fits: data, splits, scorers, the search.
+
+    Parameters
+    ----------
+    fits : iterable of tuple (function, args, kwargs)
+        The fits of one trial.
+
+    Returns
+    -------
+    constants : list of object
+    """
+    constants: dict[int, Any] = {}
+    for _, (_, *args), kwargs in fits:
+        for value in [*args, *(kwargs[name] for name in kwargs.keys() - _OF_ONE_FIT)]:
+            if not isinstance(value, str | int | float | None):
+                constants[id(value)] = value
+    return list(constants.values())
+
+
+def _complete(rows: Sequence[Row]) -> list[Row]:
+    """Put in place of splits that were not run what is neither an error nor a result.
+
+    Times are those of the others on average; the scores are taken out of the table again.
+    """
+    run = [row for row in rows if row]
+    if len(run) == len(rows):
+        return run
+    stand_in = dict(run[0]) | {
+        name: sum(row[name] for row in run) / len(run) for name in ("fit_time", "score_time")
+    }
+    stand_in["fit_error"] = None  # scikit-learn counts those that failed
+    return [dict(row or stand_in) for row in rows]
+
+
+def _unify(rows: Sequence[Any]) -> None:
+    """Give failed rows a score for each metric that the other rows have."""
+    names = next((r["test_scores"] for r in rows if isinstance(r["test_scores"], dict)), None)
+    if names is None:
+        return
+    for row in rows:
+        for kind in {"test_scores", "train_scores"} & set(row):
+            if not isinstance(row[kind], dict):
+                row[kind] = dict.fromkeys(names, row[kind])
+
+
+class _NoSplits:
+    """Stand in for the splits where nothing is fitted."""
+
+    def __init__(self, n_splits: int) -> None:
+        self._n_splits = n_splits
+
+    def split(self, *_: Any, **__: Any) -> list[Any]:
+        return [(None, None)] * self._n_splits

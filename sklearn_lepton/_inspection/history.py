@@ -1,0 +1,348 @@
+"""What displays and importances are made of: the trials of a search, wherever they come from."""
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from sklearn.exceptions import NotFittedError
+
+from sklearn_lepton._search.selection import metric_of, standard_error
+from sklearn_lepton.space._content import plain
+from sklearn_lepton.space._dimension import FloatArray
+from sklearn_lepton.space._frozen import thaw
+from sklearn_lepton._study.journal import Journal
+from sklearn_lepton._study.records import read_space, read_study
+from sklearn_lepton._study.replay import Replay
+from sklearn_lepton._trials.trial import Trial
+from sklearn_lepton.space._values import alike, is_unlimited, same
+from sklearn_lepton.optimizers._base import Optimizer
+from sklearn_lepton.optimizers._bayes import BayesOptimizer
+from sklearn_lepton.optimizers._surrogate_assisted import ModelOptimizer
+from sklearn_lepton.space._space import Space
+
+_LONGEST_GAP = 60.0  # seconds without a fit; a longer one lies between two sessions
+
+
+@dataclass(frozen=True)
+class Source:
+    """The trials of a search, with what is known beside them.
+
+    Attributes
+    ----------
+    trials : list of Trial
+        In the order of their numbers; pending ones are left out.
+    space : Space
+    optimizer : Optimizer or None
+        What proposed them, with all it knows, if it is still there.
+    untuned : int or None
+        Number of the trial that had the estimator's own parameters.
+    score_name : str
+        That of the metric, if it has one.
+    header : dict
+        The first line of the journal, if they come from one.
+    ratio : float or None
+        The `split_ratio` of the splits; None if it is unknown.
+    n_disjoint : int or None
+        The same number of their `SplitLayout`; None if it is unknown.
+    """
+
+    trials: list[Trial]
+    space: Space
+    optimizer: Optimizer | None = None
+    untuned: int | None = None
+    score_name: str = "score"
+    header: Mapping[str, Any] = field(default_factory=dict)
+    ratio: float | None = None
+    n_disjoint: int | None = None
+
+    @property
+    def best(self) -> Trial | None:
+        """The complete trial with the greatest score at full resource, the earliest of equals."""
+        scored = [t for t in self.trials if t.score is not None and t.is_full]
+        return max(scored, key=lambda trial: trial.score or 0.0, default=None)
+
+    @property
+    def best_row(self) -> int | None:
+        """Place of the best trial in `trials`."""
+        best = self.best
+        return None if best is None else self.trials.index(best)
+
+    @property
+    def scores(self) -> FloatArray:
+        """Scores (n_trials,): of a pruned trial what is expected of it, of a failed one NaN."""
+        return np.array([expected_score(trial) for trial in self.trials], dtype=float)
+
+    def check_scored(self, least: int) -> None:
+        """Refuse too few trials to make a model of.
+
+        Parameters
+        ----------
+        least : int
+            How many must have a score.
+
+        Raises
+        ------
+        ValueError
+            If fewer have one.
+        """
+        n_scored = sum(trial.score is not None for trial in self.trials)
+        if self.best is None or n_scored < least:
+            raise ValueError(
+                f"It takes at least {least} trials with a score to tell what matters, one of them "
+                f"with the full resource, got {n_scored} of {len(self.trials)}: run more."
+            )
+
+    def modeller(self) -> ModelOptimizer:
+        """Return an optimizer whose model has been told the trials, and maybe older studies."""
+        if isinstance(self.optimizer, ModelOptimizer):
+            return self.optimizer
+        return self.fresh_modeller()
+
+    def fresh_modeller(self, *, with_failed: bool = True) -> ModelOptimizer:
+        """Return an optimizer that knows these trials and nothing else.
+
+        Parameters
+        ----------
+        with_failed : bool, default=True
+            Whether failed trials are told, which count as the worst score.
+        """
+        shares = sorted({t.resource for t in self.trials if t.resource is not None} - {1.0})
+        optimizer = BayesOptimizer(self.space, resources=(*shares, 1.0))
+        optimizer.tell(t for t in self.trials if with_failed or t.status != "failed")
+        return optimizer
+
+
+def score_error(trial: Trial, ratio: float | None) -> float:
+    """Return the standard error of a trial's score over the splits, 0.0 if there is none.
+
+    Parameters
+    ----------
+    trial : Trial
+    ratio : float or None
+        The `split_ratio` of the splits.
+
+    Returns
+    -------
+    error : float
+        Of a pruned trial the standard deviation of what is expected of it.
+    """
+    if trial.status == "pruned" and trial.estimate:
+        return trial.estimate[1]
+    return standard_error(trial.split_scores, ratio) if trial.status == "complete" else 0.0
+
+
+def expected_score(trial: Trial) -> float:
+    """Return the score of a trial, what is expected of a pruned one, NaN of a failed one."""
+    if trial.score is not None:
+        return trial.score
+    return trial.estimate[0] if trial.estimate else float("nan")
+
+
+def read_source(search: Any, space: Any = None) -> Source:
+    """Read the trials of a search.
+
+    Parameters
+    ----------
+    search : search, Optimizer, path of a journal or sequence of Trial
+        Anything with ``trials_`` and ``space_`` counts as a search.
+    space : Space, dict, list of dict or None, default=None
+        Needed with a sequence of trials; else read from the search.
+
+    Returns
+    -------
+    source : Source
+
+    Raises
+    ------
+    NotFittedError
+        If it is a search that has no trials yet.
+    TypeError
+        If it is none of these.
+    ValueError
+        If a sequence of trials comes without a space, or the trials lie in another one.
+    JournalMismatchError
+        If it is a path of something other than a journal.
+    """
+    if isinstance(search, Source):
+        return search
+    if isinstance(search, str | os.PathLike):
+        return _from_journal(search, space)
+    if isinstance(search, Optimizer):
+        return _made(search.trials, search.space, optimizer=search)
+    trials = getattr(search, "trials_", None)
+    if trials is not None:
+        found = getattr(search, "space_", None) if space is None else Space(space)
+        layout = getattr(search, "_split_layout", None)
+        return _made(
+            trials,
+            found,
+            optimizer=getattr(search, "optimizer_", None),
+            untuned=_untuned(search, trials),
+            score_name=_score_name(search),
+            ratio=None if layout is None else layout.ratio,
+            n_disjoint=None if layout is None else layout.n_disjoint,
+        )
+    if hasattr(search, "fit"):
+        raise NotFittedError(
+            f"This {type(search).__name__} has no trials yet: call fit before drawing it."
+        )
+    if isinstance(search, Sequence) and all(isinstance(trial, Trial) for trial in search):
+        return _made(search, None if space is None else Space(space))
+    raise TypeError(
+        "Give a fitted search, an optimizer, the path of a journal or a list of Trial with its "
+        f"space, got {search!r}."
+    )
+
+
+def _untuned(search: Any, trials: Sequence[Trial]) -> int | None:
+    """Return the number of the first trial if it had the estimator's own parameters."""
+    if not trials or not hasattr(getattr(search, "estimator", None), "get_params"):
+        return None
+    own, first = search.estimator.get_params(), trials[0]
+    is_own = all(
+        name in own
+        and (alike(own[name], value) or same(own[name], value) or is_unlimited(name, own[name]))
+        for name, value in thaw(first.params).items()
+    )
+    return first.number if is_own else None
+
+
+def _score_name(search: Any) -> str:
+    scoring, refit = getattr(search, "scoring", None), getattr(search, "refit", None)
+    if isinstance(scoring, str):
+        return scoring
+    metric = metric_of(refit)
+    return metric if metric is not None and scoring is not None else "score"
+
+
+def _from_journal(path: str | os.PathLike[str], space: Any) -> Source:
+    journal = Journal(path)
+    records = journal.load()
+    study = read_study(journal.path, records[0]) if records else {}
+    replay = Replay(journal, read_space(journal.path, study) if space is None else Space(space))
+    for record in records:
+        replay.apply(record)
+    scoring, metric = study.get("scoring"), study.get("metric")
+    name = metric or (scoring if isinstance(scoring, str) else "score")
+    trials = [replay.trials[n] for n in sorted(replay.trials)]
+    return _made(
+        trials,
+        replay.space,
+        score_name=name,
+        header=replay.header or {},
+        ratio=replay.ratio,
+        n_disjoint=replay.n_disjoint,
+    )
+
+
+def _made(trials: Sequence[Trial], space: Space | None, **known: Any) -> Source:
+    if space is None:
+        raise ValueError("Trials do not tell what they were drawn from: give their space, too.")
+    told = sorted((t for t in trials if t.status != "pending"), key=lambda t: t.number)
+    for trial in told:
+        if len(trial.point) != space.n_dims:
+            raise ValueError(
+                f"Trial {trial.number} has {len(trial.point)} columns and the space "
+                f"{space.n_dims}: give the space that the trials were drawn from."
+            )
+    return Source(told, space, **known)
+
+
+class Clock:
+    """The time of a search: seconds since its first fit began, long pauses cut out.
+
+    Parameters
+    ----------
+    spans : sequence of tuple (begin, end)
+        The fits, in seconds since the epoch.
+
+    Attributes
+    ----------
+    total : float
+        Seconds from the first begin to the last end, pauses included.
+    paused : float
+        Seconds in pauses: times longer than a minute in which no fit ran, as between two
+        sessions of a journal.
+    cuts : ndarray of shape (n_pauses,)
+        When the pauses begin, on this clock.
+    """
+
+    def __init__(self, spans: Sequence[tuple[float, float]]) -> None:
+        bounds = np.array(sorted(spans), dtype=float).reshape(len(spans), 2)
+        self._begins = bounds[:, 0]
+        latest = np.maximum.accumulate(bounds[:, 1])
+        pauses = np.maximum(bounds[1:, 0] - latest[:-1], 0.0)
+        pauses[pauses <= _LONGEST_GAP] = 0.0
+        self._shift = self._begins[:1].sum() + np.concatenate([[0.0], np.cumsum(pauses)])
+        self.total = float(latest[-1] - bounds[0, 0]) if len(spans) else 0.0
+        self.paused = float(pauses.sum())
+        self.cuts: FloatArray = self.at(bounds[1:, 0][pauses > 0])
+
+    def at(self, times: Any) -> FloatArray:
+        """Return times that lie within fits on this clock.
+
+        Parameters
+        ----------
+        times : array-like
+            In seconds since the epoch.
+
+        Returns
+        -------
+        seconds : ndarray
+        """
+        times = np.asarray(times, dtype=float)
+        before = np.searchsorted(self._begins, times, side="right") - 1
+        seconds: FloatArray = times - self._shift[before]
+        return seconds
+
+
+def clock_of(trials: Sequence[Trial]) -> Clock | None:
+    """Return the clock of a search; None unless all trials say when their fits ran."""
+    spans = [fit_spans(trial) for trial in trials]
+    return Clock([span[:2] for each in spans for span in each]) if spans and all(spans) else None
+
+
+def end_seconds(trials: Sequence[Trial]) -> FloatArray:
+    """Return when each trial ended, in seconds since the first fit began.
+
+    Pauses of more than a minute, as between two sessions of a journal, are left out. Where a fit
+    does not say when it began, fits count as run one after the other.
+
+    Parameters
+    ----------
+    trials : sequence of Trial
+
+    Returns
+    -------
+    seconds : ndarray of shape (n_trials,)
+    """
+    clock = clock_of(trials)
+    if clock is None:
+        return np.cumsum([trial.seconds for trial in trials], dtype=float)
+    return clock.at([max(end for _, end, _ in fit_spans(trial)) for trial in trials])
+
+
+def fit_spans(trial: Trial) -> list[tuple[float, float, int]]:
+    """Return begin and end, in seconds since the epoch, and worker of each fit of a trial."""
+    spans = []
+    for row in trial.rows:
+        begin = plain(row.get("start_time"))
+        if not begin:
+            continue
+        lasted = float(row.get("fit_time", 0.0)) + float(row.get("score_time", 0.0))
+        lasted = lasted if np.isfinite(lasted) else 0.0
+        spans.append((float(begin), float(begin) + lasted, int(row.get("worker", -1))))
+    return spans
+
+
+def told_by(space: Space) -> str | None:
+    """Return the parameter that has another single value in each branch, if there is one."""
+    for name in space.branches[0]:
+        columns = [branch.get(name) for branch in space.branches]
+        if None in columns or len(set(columns)) < len(columns):
+            continue
+        if all(space.n_values[column] == 1 for column in columns):
+            return name
+    return None

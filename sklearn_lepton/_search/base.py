@@ -1,0 +1,450 @@
+"""What the searches share: everything but the optimizer."""
+
+import copy
+from abc import abstractmethod
+from collections.abc import Sequence
+from typing import Any, NoReturn, cast
+
+import numpy as np
+
+from sklearn_lepton._evaluation.early_stopping import Boosters
+from sklearn_lepton._search.validation import (
+    check_names,
+    check_parameters,
+    initial_settings,
+    make_space,
+    older_studies,
+)
+from sklearn_lepton._search.selection import check_choice, metric_of
+from sklearn_lepton._evaluation.convergence_warnings import QuietFits
+from sklearn_lepton._evaluation.evaluator import SplitEvaluator, explain_failures
+from sklearn_lepton._search.final_choice import FinalChoice
+from sklearn_lepton._study.fingerprint import check_scores, describe_scoring, describe_study
+from sklearn_lepton._evaluation.fits import Fits, RunningFit
+from sklearn_lepton._evaluation.loop import Callbacks, callbacks_of
+from sklearn_lepton._search.nested import ComparisonMixin
+from sklearn_lepton._study.opening import open_journal
+from sklearn_lepton._runtime.output import warn
+from sklearn_lepton._search.progress import Progress, WatchedStudy
+from sklearn_lepton._evaluation.racing import error_rate
+from sklearn_lepton._evaluation.resource import Resource, make_resource, without_resource
+from sklearn_lepton._search.run import Owner, SearchRun, conduct, draw_seed
+from sklearn_lepton._search.sklearn_search import LEFT_BY_FIT, OF_CHOICE, OpenSearchCV, SearchTask
+from sklearn_lepton._evaluation.splits import OTHER_SPLITS, FrozenSplits
+from sklearn_lepton._evaluation.step_cache import Steps, reusable_steps
+from sklearn_lepton._study.study import SharedStudy, Study
+from sklearn_lepton._trials.trial import Trial
+from sklearn_lepton._typing import FitAid, Workers
+from sklearn_lepton._search.update import Update, UpdateMixin
+from sklearn_lepton.space._values import is_whole
+from sklearn_lepton._workers.local import make_workers
+from sklearn_lepton.exceptions import SearchInterruptedWarning, SpaceExhaustedWarning
+from sklearn_lepton.optimizers._auto import AutoOptimizer
+from sklearn_lepton.optimizers._base import Optimizer
+from sklearn_lepton.report._write import ReportMixin
+from sklearn_lepton.space._space import Space
+
+
+class BaseOptimizerSearchCV(UpdateMixin, ComparisonMixin, ReportMixin, OpenSearchCV):
+    """What the searches share: everything but the optimizer."""
+
+    trials_: list[Trial]
+    space_: Space
+    _studies: list[list[Trial]]
+
+    @abstractmethod
+    def __init__(
+        self,
+        estimator: Any,
+        param_distributions: Any = "auto",
+        *,
+        n_iter: int = 50,
+        scoring: Any = None,
+        n_jobs: int | None = None,
+        refit: Any = True,
+        cv: Any = None,
+        verbose: int = 0,
+        pre_dispatch: int | str = "2*n_jobs",
+        random_state: Any = None,
+        error_score: Any = np.nan,
+        return_train_score: bool = False,
+        initial_params: Any = "default",
+        n_points: int | str = "auto",
+        asynchronous: bool = False,
+        fit_timeout: float | str | None = "auto",
+        racing: bool | float | str = False,
+        resource: str | None = None,
+        min_resource: int | str = "auto",
+        max_resource: int | str = "auto",
+        cost_aware: bool | str = "auto",
+        eval_set_from_split: bool = False,
+        cache_steps: bool = True,
+        simplest: Any = None,
+        final_splits: Any = None,
+        max_time: float | None = None,
+        n_iter_no_change: int | None = None,
+        tol: float = 0.0,
+        target_score: float | None = None,
+        journal: Any = None,
+        warm_start: bool = False,
+        prior: Any = None,
+        callbacks: Any = None,
+    ) -> None:
+        super().__init__(
+            estimator=estimator,
+            scoring=scoring,
+            n_jobs=n_jobs,
+            refit=refit,
+            cv=cv,
+            verbose=verbose,
+            pre_dispatch=pre_dispatch,
+            error_score=error_score,
+            return_train_score=return_train_score,
+        )
+        self.param_distributions = param_distributions
+        self.n_iter = n_iter
+        self.random_state = random_state
+        self.initial_params = initial_params
+        self.n_points = n_points
+        self.asynchronous = asynchronous
+        self.fit_timeout = fit_timeout
+        self.racing = racing
+        self.resource = resource
+        self.min_resource = min_resource
+        self.max_resource = max_resource
+        self.cost_aware = cost_aware
+        self.eval_set_from_split = eval_set_from_split
+        self.cache_steps = cache_steps
+        self.simplest = simplest
+        self.final_splits = final_splits
+        self.max_time = max_time
+        self.n_iter_no_change = n_iter_no_change
+        self.tol = tol
+        self.target_score = target_score
+        self.journal = journal
+        self.warm_start = warm_start
+        self.prior = prior
+        self.callbacks = callbacks
+
+    @abstractmethod
+    def _make_optimizer(
+        self, space: Space, seed: int, prior: list[list[Trial]], resources: Sequence[float]
+    ) -> Optimizer:
+        """Make the optimizer from the search's own parameters."""
+
+    def _search(self, running: RunningFit, callback_ctx: Any) -> None:
+        """Search; called once in each `fit`, with everything else prepared."""
+        check_parameters(self)
+        callbacks = Callbacks(self, callbacks_of(self), self._errors)
+        try:
+            with Owner(self._errors) as owner:
+                run = self._open(running, owner)
+                self._run(run, running, owner, callbacks, callback_ctx)
+            if run.study.optimizer.best is None:
+                self._fail(run.study.finished(), callbacks)
+            if chosen := run.choice.choose(self.trials_):
+                self._choice = chosen
+        except BaseException:
+            callbacks.finish(None)
+            raise
+        row = self._chosen_row() if callbacks.have_finish else None
+        callbacks.finish(None if row is None else self.trials_[row])
+
+    def _open(self, running: RunningFit, owner: Owner) -> SearchRun:
+        """Open all that the search needs; whatever can be refused is refused here."""
+        update: Update | None = self.__dict__.pop("_update", None)
+        workers = owner.keep(self._make_workers(running.parallel))
+        space = self._make_space(running, update)
+        check_choice(self, space)
+        aids = [owner.keep(aid) for aid in self._make_aids(running, space, workers)]
+        studies = self._older_studies(space, update)
+        study, splits, resource = self._prepare(running, space, studies, owner)
+        self._inform(study.optimizer, workers)
+        choice = FinalChoice(
+            self, running, splits, study, aids=aids, resource=resource, errors=owner.errors
+        )
+        return SearchRun(workers, aids, studies, study, splits, resource, choice, update)
+
+    def _run(
+        self,
+        run: SearchRun,
+        running: RunningFit,
+        owner: Owner,
+        callbacks: Callbacks,
+        callback_ctx: Any,
+    ) -> None:
+        """Run the trials, and set the results however they end."""
+        study, splits = run.study, run.splits
+        has_earlier, n_known = "trials_" in vars(self), len(study.finished())
+        # What an earlier fit left would travel to the workers.
+        for name in LEFT_BY_FIT:
+            self.__dict__.pop(name, None)
+        task = None
+        if callback_ctx is not None:
+            n_leaves = study.n_trials * self.n_splits_
+            task = owner.keep(SearchTask(callback_ctx, self, n_leaves))
+        fits = Fits(
+            self,
+            running,
+            check_metrics=self._check_metrics,
+            task=task,
+            splits=splits,
+            aids=run.aids,
+            resource=run.resource,
+        )
+        reason, is_over = None, False
+        try:
+            callbacks.start()
+            reason = self._conduct(
+                study,
+                fits,
+                callbacks,
+                workers=run.workers,
+                deadline=run.choice.search_deadline,
+                update=run.update,
+            )
+            run.choice.score_leaders(self._make_workers)
+            is_over = True
+        except KeyboardInterrupt:
+            if study.optimizer.best is None:
+                raise
+            reason, is_over = "interrupted", True
+            msg = "The search was interrupted: it ends with the trials that have finished."
+            warn(msg, SearchInterruptedWarning, stacklevel=6)
+        finally:
+            # Also on its way out with an error: keep what has been paid for. A run that has paid
+            # for nothing leaves the earlier fit as it was.
+            has_best = study.optimizer.best is not None
+            if len(study.finished()) > n_known or not has_earlier or (is_over and has_best):
+                self._publish(run, running, reason)
+                if has_best:
+                    self.cv_results_ = fits.publish(self.trials_)
+                    run.choice.publish(self.cv_results_, self.trials_)
+
+    def _publish(self, run: SearchRun, running: RunningFit, reason: str | None) -> None:
+        """Set the results of this fit, in the place of all those of an earlier one."""
+        results: dict[str, Any] = {
+            "trials_": run.study.finished(),
+            "space_": run.study.optimizer.space,
+            "optimizer_": run.study.optimizer,
+            "stop_reason_": reason,
+            "_fingerprint": run.splits.fingerprint,
+            "_split_layout": run.splits.layout,
+            "_studies": run.studies,
+            "_scoring": (describe_scoring(self), self.scoring),
+            "_resource": None if run.resource is None else run.resource.describe(),
+            "_data_shape": getattr(running.X, "shape", None),
+        }
+        kept = {name: value for name, value in vars(self).items() if name not in OF_CHOICE}
+        self.__dict__ = kept | results
+
+    def _fail(self, trials: list[Trial], callbacks: Callbacks) -> NoReturn:
+        """Raise the error of a search in which no trial has a score."""
+        if callbacks.has_failed:
+            self._errors.raise_first()
+        if any(trial.is_full for trial in trials):
+            raise ValueError(explain_failures(trials))
+        what = "a trial" if self.resource is None else "a trial at full resource"
+        raise TimeoutError(
+            f"max_time={self.max_time} s passed before {what} had finished, so that there is no "
+            "result: give it more time, or a smaller estimator or part of the data."
+        )
+
+    def _make_space(self, running: RunningFit, update: Update | None) -> Space:
+        """Return the space; one that depends on the data is kept where the search goes on."""
+        given = self.param_distributions
+        goes_on = update is not None or self.warm_start
+        if isinstance(given, str) and given == "auto" and goes_on and hasattr(self, "space_"):
+            return self.space_
+        return make_space(given, self.estimator, running.X, running.y, without=self.resource)
+
+    def _inform(self, optimizer: Any, workers: Workers) -> None:
+        """Tell the optimizer what it cannot know: trials at once, and what they may cost."""
+        if isinstance(optimizer, AutoOptimizer):
+            optimizer.n_points = self._n_at_once(workers)
+        is_auto = isinstance(self.cost_aware, str)
+        is_aware = self.max_time is not None if is_auto else bool(self.cost_aware)
+        if is_aware and not getattr(optimizer, "screening", True):
+            if not is_auto:
+                raise ValueError(
+                    "cost_aware=True needs the model of screening=True, got screening=False: set "
+                    "one of them otherwise."
+                )
+            is_aware = False
+        optimizer.cost_aware = is_aware
+        if is_aware and self.max_time is not None:
+            spent = sum(trial.seconds for trial in optimizer.trials)
+            optimizer.max_seconds = spent + self.max_time * workers.n_workers
+
+    def _older_studies(self, space: Space, update: Update | None) -> list[list[Trial]]:
+        """Return what the search learns from beside its own trials."""
+        if update is not None:
+            return older_studies(update.studies, self.estimator, space)
+        if self.warm_start and getattr(self, "trials_", None):
+            return self._studies
+        return older_studies(self.prior, self.estimator, space)
+
+    def _prepare(
+        self,
+        running: RunningFit,
+        space: Space,
+        studies: list[list[Trial]],
+        owner: Owner,
+    ) -> tuple[Study, FrozenSplits, Resource | None]:
+        """Return the study to start from, the splits, and what trials have little of first."""
+        check_names(space, self.estimator)
+        seed, earlier, fingerprint = self._earlier_search(space)
+        initial = without_resource(self.initial_params, self.resource)
+        settings = initial_settings(initial, self.estimator, space)
+        splits = FrozenSplits(running, fingerprint)
+        resource = make_resource(self, space, running, splits.split())
+        if resource is not None:
+            owner.keep(resource)
+        if earlier and self._resource != (None if resource is None else resource.describe()):
+            raise ValueError(
+                "With warm_start=True resource, min_resource and max_resource must be those of the "
+                "fit before: give the same ones, or set warm_start=False to start over."
+            )
+
+        def make(seed: int) -> Optimizer:
+            shares = (1.0,) if resource is None else resource.shares
+            optimizer = self._make_optimizer(space, seed, studies, shares)
+            optimizer.goes_on = resource is not None and resource.goes_on
+            optimizer.tell(earlier)
+            optimizer.enqueue(settings)
+            return optimizer
+
+        n_trials = self.n_iter + len(earlier)
+        study = Study(make(seed), n_trials)
+        if study.is_cut:
+            what = "settings" if resource is None else "trials"
+            each = "of them" if resource is None else "setting with each amount of the resource"
+            msg = (
+                f"The space holds {study.n_trials - len(earlier)} {'further ' * bool(earlier)}"
+                f"{what}, fewer than n_iter={self.n_iter}: each {each} is tried once."
+            )
+            warn(msg, SpaceExhaustedWarning, stacklevel=5)
+        if self.journal is None:
+            return study, splits, resource
+        replay = open_journal(
+            self.journal,
+            describe_study(self, space, running, splits, studies, resource=resource),
+            seed=seed,
+            is_seed_given=is_whole(self.random_state),
+            space=space,
+            layout=splits.layout._asdict(),
+            is_clone=self._is_clone,
+            is_new=not earlier,
+        )
+        owner.keep(replay.journal)
+        return SharedStudy(make(replay.seed), n_trials, replay), splits, resource
+
+    def _for_workers(self) -> "BaseOptimizerSearchCV":
+        """Return what is sent to workers in place of this search.
+
+        scikit-learn's callbacks get it there. Ours are called here, and may
+        hold what no worker can be sent; so may older searches, and what chooses.
+        """
+        sent = copy.copy(self)
+        return sent.set_params(  # type: ignore[no-any-return]
+            callbacks=None, prior=None, simplest=None, final_splits=None
+        )
+
+    def _earlier_search(self, space: Space) -> tuple[int, list[Trial], str | None]:
+        """Return the seed, the trials and the splits' fingerprint that the search starts from."""
+        if not self.warm_start or not getattr(self, "trials_", None):
+            return draw_seed(self.random_state), [], None
+        if space != self.space_:
+            raise ValueError(
+                "With warm_start=True the space must be that of the fit before, got another one: "
+                "set warm_start=False to start over."
+            )
+        if len(self.trials_[0].rows) != self.n_splits_:
+            raise ValueError(OTHER_SPLITS)
+        check_scores(self, self._scoring)
+        if len(self.trials_) >= space.size and self.optimizer_.is_exhausted:
+            raise ValueError(
+                f"All {len(self.trials_)} settings of the space have been tried, so that there is "
+                "nothing to go on with: widen the space and set warm_start=False."
+            )
+        return self.optimizer_.seed, self.trials_, self._fingerprint
+
+    def _make_workers(self, parallel: Any) -> Workers:
+        """Make workers that can do what is asked of them."""
+        is_given = not isinstance(self.fit_timeout, str | None)  # "auto" asks for no process
+        workers = make_workers(self.n_jobs, parallel, must_end=is_given or self._must_end_in_time())
+        if is_given and not workers.can_end:
+            raise ValueError(
+                f"fit_timeout={self.fit_timeout} needs worker processes that can be ended, which "
+                f"joblib's active backend does not give ({type(workers).__name__}): use the "
+                "backend 'loky', which is the default, 'dask' or 'ray', or set fit_timeout=None."
+            )
+        is_racing = error_rate(self.racing) is not None
+        for name, is_on in (("asynchronous", self.asynchronous), ("racing", is_racing)):
+            if is_on and not np.isfinite(workers.n_slots):
+                raise ValueError(
+                    f"{name}={getattr(self, name)} needs workers that take single fits, which "
+                    "joblib's active backend does not give: use the backend 'loky', which is the "
+                    f"default, 'threading', 'dask' or 'ray', or set {name}=False."
+                )
+        return workers
+
+    def _make_aids(self, running: RunningFit, space: Space, workers: Workers) -> list[FitAid]:
+        """Make what changes fits: early stopping, quiet fits of a built-in space, kept steps."""
+        aids: list[FitAid] = [Boosters(running, space)] if self.eval_set_from_split else []
+        aids += [QuietFits()] if isinstance(self.param_distributions, str) else []
+        if self.cache_steps and workers.is_here:
+            names = reusable_steps(running.estimator, space, self.n_iter)
+            if names:
+                aids.append(Steps(names, has_processes=workers.can_end))
+        return aids
+
+    def _must_end_in_time(self) -> bool:
+        """Say whether fits that run at the end of `max_time` are ended."""
+        return self.max_time is not None
+
+    def _seconds_to_refit(self, study: Study) -> float:
+        """Return what of `max_time` is kept for the refit: nothing, where models are given."""
+        del study
+        return 0.0
+
+    def _n_at_once(self, workers: Workers) -> int:
+        """Return the number of trials at once."""
+        if isinstance(self.n_points, str):
+            n_splits = self.n_splits_ if error_rate(self.racing) is None else 1
+            return -(-workers.n_workers // n_splits)
+        return int(self.n_points)
+
+    def _conduct(
+        self,
+        study: Study,
+        fits: Any,
+        callbacks: Callbacks,
+        *,
+        workers: Workers,
+        deadline: float | None,
+        update: Update | None = None,
+    ) -> str | None:
+        """Run the trials and return why they ended."""
+        is_open = self.asynchronous and isinstance(self.n_points, str)
+        progress, watched = None, study
+        if self.verbose > 0:
+            told: dict[str, Any] = {"deadline": deadline, "ratio": fits.ratio}
+            progress = Progress(
+                type(self).__name__, study, self.n_splits_, verbose=self.verbose, **told
+            )
+            watched = cast("Study", WatchedStudy(study, progress))
+        evaluator = SplitEvaluator(
+            fits,
+            workers,
+            watched,
+            metric=metric_of(self.refit),
+            n_points=None if is_open else self._n_at_once(workers),
+            asynchronous=self.asynchronous,
+            fit_timeout=self.fit_timeout,
+            racing=error_rate(self.racing),
+            deadline=deadline,
+            reserve=lambda: self._seconds_to_refit(study),
+            errors=self._errors,
+        )
+        return conduct(watched, fits, evaluator, callbacks, progress=progress, update=update)

@@ -1,0 +1,171 @@
+"""Calls of a function in the place of fits: each trial has one, and a row of it."""
+
+import time
+import traceback
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from sklearn_lepton._runtime.errors import abridge, describe_value
+from sklearn_lepton.space._frozen import thaw
+from sklearn_lepton._evaluation.resource import Resource
+from sklearn_lepton._trials.trial import Trial
+from sklearn_lepton._typing import Fit, Row
+from sklearn_lepton.space._values import as_float, is_finite, is_whole
+
+
+class Amount(Resource):
+    """What a function has more or less of, given as its second argument."""
+
+    @classmethod
+    def of(cls, given: Any) -> "Amount":
+        """Read ``resource``, a pair (least, most)."""
+        is_pair = isinstance(given, tuple | list) and len(given) == 2 and all(map(is_whole, given))
+        is_pair = is_pair and all(map(is_finite, given))
+        if not is_pair or not 1 <= given[0] <= given[1]:
+            raise ValueError(
+                "resource must be None or a pair (least, most) of integers, 1 <= least <= most, "
+                f"got {given!r}."
+            )
+        return cls("resource", *map(int, given))
+
+    def apply(self, trial: Trial, fits: Sequence[Fit]) -> list[Fit]:
+        """Return calls with the amount as second argument."""
+        return [(f, (*args, self.amount(trial)), kwargs) for f, args, kwargs in fits]
+
+    def close(self) -> None:
+        """Leave nothing behind."""
+
+
+class Calls:
+    """Make calls of trials, as `Fits` makes fits: each trial is one split.
+
+    Parameters
+    ----------
+    function : callable
+    minimize : bool
+        Whether the score is the value with its sign turned.
+    error : object
+        "raise" where errors are to end the search.
+    has_result : bool
+        Whether a trial of before has one: then the function returns numbers.
+    of : Amount or None
+        What trials have little of first.
+
+    Attributes
+    ----------
+    n_splits : int
+    is_stopped : bool
+        Whether something but the callbacks asks to stop: never.
+    """
+
+    n_splits = 1
+    is_stopped = False
+
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        *,
+        minimize: bool,
+        error: Any,
+        of: Amount | None,
+        has_result: bool,
+    ) -> None:
+        self._function, self._minimize, self._amount = function, minimize, of
+        self._is_raised = error == "raise"
+        self._has_result = has_result
+
+    def record(self, trials: Sequence[Trial]) -> list[list[Fit]]:
+        """Return the calls of trials, one each."""
+        return [self._of_trial(trial) for trial in trials]
+
+    def _of_trial(self, trial: Trial) -> list[Fit]:
+        how = {"minimize": self._minimize, "is_raised": self._is_raised}
+        calls: list[Fit] = [(call, (self._function, _own(thaw(trial.params))), how)]
+        return calls if self._amount is None else self._amount.apply(trial, calls)
+
+    def constants(self, fits: Iterable[Fit]) -> list[Any]:
+        """List what is the same object in all calls."""
+        del fits
+        return [self._function]
+
+    def tidy(self, row: Row) -> Row:
+        """Keep of a row what is taken down; TypeError if the first result is no number."""
+        if row["is_number"] is False and not self._has_result:
+            raise TypeError(row["fit_error"])
+        self._has_result |= bool(row["is_number"])
+        names = ("test_scores", "fit_time", "score_time", "start_time", "fit_error")
+        return {name: row[name] for name in names if name in row}
+
+    def failed_row(self, error: str, seconds: float) -> Row:
+        """Return the row of a call that did not end by itself.
+
+        Raises
+        ------
+        RuntimeError
+            If errors are to end the search.
+        """
+        if self._is_raised:
+            raise RuntimeError(error)
+        return _row(np.nan, seconds, abridge(error))
+
+
+def call(
+    function: Callable[..., Any], *args: Any, minimize: bool, is_raised: bool
+) -> dict[str, Any]:
+    """Call the function, and return the row of its result.
+
+    Parameters
+    ----------
+    function : callable
+    *args : object
+        What it is called with.
+    minimize : bool
+    is_raised : bool
+        Whether an error is raised instead of taken down.
+
+    Returns
+    -------
+    row : dict
+        With the key "is_number", None if nothing was returned because of an error.
+    """
+    start = time.perf_counter()
+    try:
+        value = function(*args)
+    except Exception:
+        if is_raised:
+            raise
+        seconds = time.perf_counter() - start
+        return _row(np.nan, seconds, abridge(traceback.format_exc())) | {"is_number": None}
+    seconds = time.perf_counter() - start
+    number = _number(value)
+    if number is None:
+        error = f"The function must return one number, got {describe_value(value)}."
+        if is_raised:
+            raise TypeError(error)
+        return _row(np.nan, seconds, error) | {"is_number": False}
+    return _row(0.0 - number if minimize else number, seconds, None) | {"is_number": True}
+
+
+def _own(value: Any) -> Any:
+    """Copy what a function may change in place: containers and arrays, whatever is in them."""
+    if isinstance(value, Mapping):
+        return {key: _own(each) for key, each in value.items()}
+    if type(value) in {list, tuple, set}:
+        return type(value)(map(_own, value))
+    return value.copy() if isinstance(value, np.ndarray) else value
+
+
+def _number(value: Any) -> float | None:
+    """Return a result as a float; None if it is no single number."""
+    if isinstance(value, bool | np.bool_):
+        return None
+    try:
+        return as_float(value)
+    except (TypeError, ValueError):  # of a class of the user's
+        return None
+
+
+def _row(score: float, seconds: float, error: str | None) -> dict[str, Any]:
+    return {"test_scores": score, "fit_time": seconds, "score_time": 0.0, "fit_error": error}

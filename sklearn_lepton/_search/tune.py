@@ -1,0 +1,352 @@
+"""Tune any function: the searches' loop, workers and journal around a call instead of fits."""
+
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import Any
+
+import numpy as np
+from sklearn.utils.parallel import Parallel
+
+from sklearn_lepton._search.base import BaseOptimizerSearchCV
+from sklearn_lepton._search.function_calls import Amount, Calls
+from sklearn_lepton._search.validation import check_parameters, initial_settings, older_studies
+from sklearn_lepton.space._content import content_hash
+from sklearn_lepton._runtime.deferred_errors import DeferredErrors
+from sklearn_lepton._evaluation.evaluator import explain_failures
+from sklearn_lepton._runtime.interrupts import Interrupts
+from sklearn_lepton._evaluation.loop import Callbacks, callbacks_of
+from sklearn_lepton._study.opening import open_journal
+from sklearn_lepton._runtime.output import warn
+from sklearn_lepton._search.run import Owner
+from sklearn_lepton._study.study import SharedStudy, Study
+from sklearn_lepton._trials.trial import Trial
+from sklearn_lepton._search.tune_result import TuneResult, flipped
+from sklearn_lepton._typing import Workers
+from sklearn_lepton.space._values import is_number, is_real, is_whole, value_to_json
+from sklearn_lepton.callbacks._stopping import TargetScore
+from sklearn_lepton.exceptions import SearchInterruptedWarning, SpaceExhaustedWarning
+from sklearn_lepton.optimizers._base import Optimizer
+from sklearn_lepton.optimizers._grid import GridOptimizer
+from sklearn_lepton.optimizers._registry import optimizer_class
+from sklearn_lepton.space._space import Space
+
+
+def tune(
+    function: Callable[..., Any],
+    space: Any,
+    *,
+    n_iter: int = 50,
+    optimizer: Any = "auto",
+    n_jobs: int | None = None,
+    random_state: Any = None,
+    minimize: bool = False,
+    error_score: Any = np.nan,
+    initial_params: Any = None,
+    n_points: int | str = "auto",
+    asynchronous: bool = False,
+    fit_timeout: float | str | None = "auto",
+    resource: tuple[int, int] | None = None,
+    cost_aware: bool | str = "auto",
+    max_time: float | None = None,
+    n_iter_no_change: int | None = None,
+    tol: float = 0.0,
+    target_value: float | None = None,
+    journal: Any = None,
+    prior: Any = None,
+    callbacks: Any = None,
+) -> TuneResult:
+    """Find the parameters with which a function returns the greatest value, or the least.
+
+    Parameters
+    ----------
+    function : callable
+        Called with one dict, a value for each parameter; returns a number. In parallel it runs
+        in worker processes, to which lambdas and closures can be sent, too. A trial in which it
+        raises an error, or returns NaN or an infinite number, has failed; the search goes on.
+    space : dict, list of dict or Space
+        What to search; see `Space`.
+    n_iter : int, default=50
+        Number of calls, at least 1.
+    optimizer : {"auto", "bayes", "swarm", "genetic", "random", "grid"} or callable, default="auto"
+        What proposes the trials; see `sklearn_lepton.optimizers`. A callable makes one, given a
+        `Space` and, by name, ``seed``, ``prior`` and ``resources``: a class of optimizers, or
+        one with parameters of its own, as ``partial(GridOptimizer, n_levels=9)``. A grid is as
+        fine as ``n_iter`` allows.
+    n_jobs : int or None, default=None
+        How many calls at once, as joblib understands it. The backend is that of
+        `joblib.parallel_config`.
+    random_state : int, RandomState instance or None, default=None
+        Where the optimizer's seed comes from.
+    minimize : bool, default=False
+        Whether small values are good. Only scores have their sign turned by it, so that greater
+        is always better; the function's values stay what they are.
+    error_score : nan or "raise", default=np.nan
+        What comes of an error in the function: a failed trial, or an end with that error.
+    initial_params : dict, list of dict or None, default=None
+        What is tried first. Parameters that are left out are in the middle of their range.
+    n_points : int or "auto", default="auto"
+        Number of trials proposed before any of them is known. Auto is the number of jobs; a
+        number makes the result the same for every ``n_jobs``.
+    asynchronous : bool, default=False
+        Whether a trial is proposed as soon as a worker is free, instead of when all have finished.
+    fit_timeout : float, "auto" or None, default="auto"
+        Seconds that one call may take; then its process is ended, and the trial has failed. A
+        number takes worker processes, one even with ``n_jobs=1``. Auto ends calls in worker
+        processes after 100 times the median of the finished calls with as much of the
+        ``resource``, at least 5 minutes, once 5 have finished; where calls cannot be ended, a
+        warning names the parameters while they run. None is no limit.
+    resource : tuple (least, most) or None, default=None
+        Of what there is more or less, such as epochs, as integers from 1: trials have little of
+        it first, and the best third goes on to more. The function is then called with a second
+        argument, how much this trial has. Only trials with all of it can be the best.
+    cost_aware : bool or "auto", default="auto"
+        Whether the seconds that calls take count against settings; auto if there is a
+        ``max_time``.
+    max_time : float or None, default=None
+        Seconds after which all ends, calls that still run included.
+    n_iter_no_change : int or None, default=None
+        Stop after so many trials in a row that brought no better value.
+    tol : float, default=0.0
+        By so much it has to be better to count, at least 0.
+    target_value : float or None, default=None
+        Stop once a trial has a value as good as this one.
+    journal : str, path-like or None, default=None
+        File of the trials. If there is one, of the same function and space, it is gone on with.
+    prior : object, default=None
+        Older results to learn from: journals, results, fitted searches, or lists of trials.
+    callbacks : callable, list of callable or None, default=None
+        Called with the result so far and the trial after each trial; one that returns True stops.
+
+    Returns
+    -------
+    result : TuneResult
+
+    Raises
+    ------
+    ValueError
+        If a parameter is out of range, before the first call; or if all trials failed.
+    TypeError
+        If the space is none, or the first result is no number.
+    TimeoutError
+        If no trial finished within ``max_time``.
+    Exception
+        That of a callback, or of the function with ``error_score="raise"``. If trials have
+        finished, the result so far is its attribute ``tune_result``.
+    JournalMismatchError
+        If the journal is of another study, or damaged.
+
+    Warns
+    -----
+    SpaceExhaustedWarning
+        If the space holds fewer than ``n_iter`` settings.
+    SearchInterruptedWarning
+        If Ctrl-C ended it; what has finished is returned.
+
+    Examples
+    --------
+    >>> from sklearn_lepton import tune
+    >>> def loss(params):
+    ...     return (params["x"] - 1.0) ** 2 + (params["kind"] == "a")
+    >>> space = {"x": (-5.0, 5.0, "uniform"), "kind": ["a", "b"]}
+    >>> result = tune(loss, space, n_iter=20, minimize=True, random_state=0)
+    >>> result.best_params_["kind"], abs(result.best_params_["x"] - 1.0) < 0.1
+    ('b', True)
+    """
+    tuning = _Tuning(
+        function,
+        space,
+        n_iter=n_iter,
+        n_jobs=n_jobs,
+        random_state=random_state,
+        error_score=error_score,
+        initial_params=initial_params,
+        n_points=n_points,
+        asynchronous=asynchronous,
+        fit_timeout=fit_timeout,
+        cost_aware=cost_aware,
+        max_time=max_time,
+        n_iter_no_change=n_iter_no_change,
+        tol=tol,
+        journal=journal,
+        prior=prior,
+        callbacks=callbacks,
+    )
+    options = {"minimize": minimize, "target_value": target_value, "resource": resource}
+    with Interrupts():
+        return tuning.run(optimizer, **options)
+
+
+class _Tuning(BaseOptimizerSearchCV):
+    """A search that is never fitted: its loop runs calls of a function, its estimator."""
+
+    n_splits_ = 1
+
+    def __init__(self, function: Any, space: Any, **options: Any) -> None:
+        super().__init__(function, space, **options)
+
+    def _make_optimizer(
+        self, space: Space, seed: int, prior: list[list[Trial]], resources: Sequence[float]
+    ) -> Optimizer:
+        made = self._kind(space, seed=seed, prior=prior, resources=resources)
+        if not isinstance(made, Optimizer):
+            raise ValueError(f"optimizer must make an Optimizer, got {made!r}.")
+        return made
+
+    def run(self, optimizer: Any, *, minimize: Any, target_value: Any, resource: Any) -> TuneResult:
+        """Run the trials."""
+        self._check(optimizer, minimize, target_value)
+        amount = None if resource is None else Amount.of(resource)
+        errors = self._errors = DeferredErrors()
+        result: TuneResult | None = None
+        try:
+            with Owner(errors) as owner:
+                workers = owner.keep(self._make_workers(Parallel(n_jobs=self.n_jobs)))
+                space = Space(self.param_distributions)
+                study = self._open_study(space, amount, owner, minimize=bool(minimize))
+                self._inform(study.optimizer, workers)
+                result = TuneResult(study.optimizer, minimize=bool(minimize))
+                result.random_state = self.random_state
+                self._run_calls(study, workers, result, target_value=target_value, amount=amount)
+            errors.raise_first()
+        except BaseException as error:
+            errors.annotate(error)
+            if result is not None and result.trials_:
+                _keep_result(error, result)
+            raise
+        return result
+
+    def _run_calls(
+        self,
+        study: Study,
+        workers: Workers,
+        result: TuneResult,
+        *,
+        target_value: Any,
+        amount: Amount | None,
+    ) -> None:
+        """Run the trials of a study, of which the result tells."""
+        calls = Calls(
+            self.estimator,
+            minimize=result.minimize,
+            error=self.error_score,
+            of=amount,
+            has_result=any(trial.status == "complete" for trial in study.finished()),
+        )
+        rules = callbacks_of(self)
+        if target_value is not None:
+            target = TargetScore(flipped(target_value, result.minimize))
+            target.reason = "target_value"
+            rules.append(target)
+        callbacks = Callbacks(result, rules, self._errors)
+        try:
+            callbacks.start()
+            deadline = None if self.max_time is None else time.monotonic() + self.max_time
+            result.stop_reason_ = self._conduct(
+                study, calls, callbacks, workers=workers, deadline=deadline
+            )
+        except KeyboardInterrupt:
+            if result.best_index_ is None:
+                raise
+            result.stop_reason_ = "interrupted"
+            msg = "Tuning was interrupted: it ends with the trials that have finished."
+            warn(msg, SearchInterruptedWarning, stacklevel=4)
+        finally:
+            row = result.best_index_
+            callbacks.finish(None if row is None else result.trials_[row])
+        if result.best_index_ is None:
+            if callbacks.has_failed:
+                self._errors.raise_first()
+            raise self._without_result(result.trials_)
+
+    def _check(self, optimizer: Any, minimize: Any, target_value: Any) -> None:
+        """Refuse what is out of range before the first call."""
+        check_parameters(self)
+        is_nan = is_real(self.error_score) and not is_number(self.error_score)
+        given = self.initial_params
+        legal = {
+            "function": (self.estimator, callable(self.estimator), "callable with a dict"),
+            "minimize": (minimize, isinstance(minimize, bool | np.bool_), "True or False"),
+            "target_value": (
+                target_value,
+                target_value is None or is_number(target_value),
+                "None or a number",
+            ),
+            "error_score": (
+                self.error_score,
+                is_nan or self.error_score == "raise",
+                "nan or 'raise'",
+            ),
+            "initial_params": (
+                given,
+                not isinstance(given, str),
+                "None, a dict or a list of dicts",
+            ),
+            "optimizer": (
+                optimizer,
+                isinstance(optimizer, str) or callable(optimizer),
+                "a name, or a class or function that makes one",
+            ),
+        }
+        for name, (value, is_legal, allowed) in legal.items():
+            if not is_legal:
+                raise ValueError(f"{name} must be {allowed}, got {value!r}.")
+        self._kind = optimizer_class(optimizer) if isinstance(optimizer, str) else optimizer
+
+    def _open_study(
+        self, space: Space, amount: Amount | None, owner: Owner, *, minimize: bool
+    ) -> Study:
+        """Return the study to start from, in memory or in a journal."""
+        seed, _, _ = self._earlier_search(space)
+        settings = initial_settings(self.initial_params, None, space)
+        studies = older_studies(self.prior, None, space)
+
+        def make(seed: int) -> Optimizer:
+            shares = (1.0,) if amount is None else amount.shares
+            made = self._make_optimizer(space, seed, studies, shares)
+            made.enqueue(settings)
+            return made
+
+        study = Study(make(seed), self.n_iter)
+        if study.is_cut and not isinstance(study.optimizer, GridOptimizer):
+            msg = (
+                f"The space holds {study.n_trials} settings, fewer than n_iter={self.n_iter}: each "
+                "is tried once."
+            )
+            warn(msg, SpaceExhaustedWarning, stacklevel=4)
+        if self.journal is None:
+            return study
+        header = {
+            "space": space.to_json(),
+            "function": value_to_json(self.estimator),
+            "minimize": minimize,
+            "scoring": None,
+            "metric": None,
+            "return_train_score": False,
+            "splits": {"n": 1, "hash": None},
+            "prior": [content_hash([(t.point, t.score) for t in study]) for study in studies],
+            "resource": None if amount is None else amount.describe(),
+        }
+        is_given = is_whole(self.random_state)
+        replay = open_journal(self.journal, header, seed=seed, is_seed_given=is_given, space=space)
+        owner.keep(replay.journal)
+        return SharedStudy(make(replay.seed), self.n_iter, replay)
+
+    def _without_result(self, trials: list[Trial]) -> Exception:
+        """Return the error if no trial has a score."""
+        if any(trial.is_full for trial in trials):
+            return ValueError(explain_failures(trials, "the function does not fit its space"))
+        return TimeoutError(
+            f"max_time={self.max_time} s passed before a trial had finished, so that there is no "
+            "result: give it more time, or make the function faster."
+        )
+
+
+def _keep_result(error: BaseException, result: TuneResult) -> None:
+    """Attach the result so far to an error, which would be all that is left of it."""
+    with suppress(AttributeError, TypeError):  # of a class that takes no attributes
+        error.tune_result = result  # type: ignore[attr-defined]
+        error.add_note(
+            f"The {len(result.trials_)} trials that had finished are in the attribute "
+            "tune_result of this error."
+        )

@@ -1,0 +1,134 @@
+"""The result of `tune`: its trials, and the best of them."""
+
+from typing import Any
+
+import numpy as np
+
+from sklearn_lepton.space._frozen import thaw
+from sklearn_lepton._study.replay import trials_as_frame
+from sklearn_lepton._trials.trial import Trial
+from sklearn_lepton.optimizers._base import Optimizer
+from sklearn_lepton.report._write import ReportMixin
+from sklearn_lepton.space._space import Space
+
+
+class TuneResult(ReportMixin):
+    """What `tune` has found; callbacks see it grow.
+
+    The attributes that a fitted search has, too, have the same names, so that whatever reads a
+    search reads a result.
+
+    Parameters
+    ----------
+    optimizer : Optimizer
+        What proposes the trials, and knows them.
+    minimize : bool
+        Whether small values are good.
+
+    Attributes
+    ----------
+    trials_ : list of Trial
+        The finished trials, in the order of their numbers. Their ``score`` is greater-is-better:
+        with ``minimize=True`` the function's value times -1.
+    best_index_ : int or None
+        Place in ``trials_`` of the best one, the earliest of equals; this and the next three are
+        None as long as no trial has succeeded.
+    best_params_ : dict or None
+        Its parameters.
+    best_score_ : float or None
+        Its score.
+    best_value_ : float or None
+        What the function returned there.
+    space_ : Space
+    optimizer_ : Optimizer
+        What proposed the trials.
+    stop_reason_ : str or None
+        Why it ended: "n_iter", "exhausted", "max_time", "n_iter_no_change", "target_value",
+        "callback" or "interrupted"; None as long as it runs.
+    random_state : int, RandomState or None
+        As it was given to `tune`.
+
+    Examples
+    --------
+    >>> from sklearn_lepton import tune
+    >>> result = tune(
+    ...     lambda params: (params["x"] - 1) ** 2, {"x": [0, 1, 2]}, n_iter=3, minimize=True
+    ... )
+    >>> result.best_params_, result.best_value_, result.stop_reason_
+    ({'x': 1}, 0.0, 'n_iter')
+    """
+
+    stop_reason_: str | None = None
+    random_state: Any = None
+
+    def __init__(self, optimizer: Optimizer, *, minimize: bool) -> None:
+        self.optimizer_ = optimizer
+        self.minimize = minimize
+
+    @property
+    def space_(self) -> Space:
+        """The space."""
+        return self.optimizer_.space
+
+    @property
+    def trials_(self) -> list[Trial]:
+        """The finished trials."""
+        return [trial for trial in self.optimizer_.trials if trial.status != "pending"]
+
+    @property
+    def best_index_(self) -> int | None:
+        """Place of the best trial."""
+        best = self.optimizer_.best
+        return None if best is None else self.trials_.index(best)
+
+    @property
+    def best_params_(self) -> dict[str, Any] | None:
+        """Parameters of the best trial."""
+        best = self.optimizer_.best
+        return None if best is None else thaw(best.params)
+
+    @property
+    def best_score_(self) -> float | None:
+        """Score of the best trial, greater is better."""
+        best = self.optimizer_.best
+        return None if best is None else best.score
+
+    @property
+    def best_value_(self) -> float | None:
+        """What the function returned in the best trial."""
+        score = self.best_score_
+        return None if score is None else flipped(score, self.minimize)
+
+    def to_frame(self) -> Any:
+        """Return the trials as a DataFrame; needs pandas.
+
+        Returns
+        -------
+        frame : DataFrame
+            A row a trial, indexed by its number: ``status``, ``score``, ``value``, which is what
+            the function returned, ``seconds``, ``resource`` where trials had less than all,
+            ``param_<name>`` for each parameter, and ``error``, the traceback of a trial that
+            failed.
+
+        Raises
+        ------
+        ImportError
+            If pandas is not installed.
+        """
+        trials = self.trials_
+        frame = trials_as_frame(trials).drop(columns="split0_score", errors="ignore")
+        values = [np.nan if t.score is None else flipped(t.score, self.minimize) for t in trials]
+        frame.insert(frame.columns.get_loc("score") + 1, "value", values)
+        return frame.assign(error=[t.rows[0].get("fit_error") for t in trials])
+
+    def __repr__(self) -> str:
+        """Show the best and why it ended."""
+        return (
+            f"TuneResult(best_value_={self.best_value_!r}, best_params_={self.best_params_!r}, "
+            f"n_trials={len(self.trials_)}, stop_reason_={self.stop_reason_!r})"
+        )
+
+
+def flipped(number: float, flip: bool) -> float:
+    """Turn a value into a score or back, without a negative zero."""
+    return 0.0 - number if flip else number

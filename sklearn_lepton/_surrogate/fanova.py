@@ -1,0 +1,212 @@
+"""Functional analysis of variance of a model: what share of it each column explains.
+
+A function ``f`` over independent columns has the parts ``f_i(x_i) = E[f | x_i] - E[f]`` and
+``f_ij = E[f | x_i, x_j] - f_i - f_j - E[f]``; their variances are what is estimated. The model is
+evaluated at N quasi-random points. Each column has an orthonormal basis ``b_ia`` over its own
+measure, so that the variance of a part is the sum of squared coefficients,
+
+    V_i = sum_a c_ia^2,    c_ia = E[f b_ia],
+    V_ij = sum_ab c_ijab^2,    c_ijab = E[r b_ia b_jb],    r = f - sum_i f_i,
+
+and a mean over N points takes the place of each expectation. What such a mean adds by chance to
+a squared coefficient, the variance of its terms divided by N, is subtracted.
+
+References
+----------
+F. Hutter, H. Hoos, K. Leyton-Brown, An efficient approach for assessing hyperparameter
+importance, ICML 2014, https://proceedings.mlr.press/v32/hutter14.html.
+
+I. M. Sobol, Global sensitivity indices for nonlinear mathematical models and their Monte Carlo
+estimates, Mathematics and Computers in Simulation 55, 2001.
+
+J. T. Wilson et al., Efficiently sampling functions from Gaussian process posteriors, ICML 2020,
+arXiv:2002.09309, for the sample paths.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from scipy.linalg.lapack import dpotrs
+
+from sklearn_lepton._surrogate.kernel import BoolArray, FloatArray, matern52, squared_distances
+from sklearn_lepton._surrogate.gaussian_process import GaussianProcess
+
+_N_FEATURES = 384
+_DOF = 5.0  # the spectrum of a Matérn-5/2 is a t distribution
+_DEGREE = 12  # of the polynomials of a column, alone
+_PAIR_DEGREE = 5  # of the polynomials of a column, in a pair
+_POINTS_PER_CELL = 8  # that a choice needs in the sample to have an indicator of its own
+_CHUNK = 2048
+
+
+def paths(
+    process: GaussianProcess, Xs: FloatArray, n_paths: int, rng: np.random.Generator
+) -> FloatArray:
+    """Draw functions from the posterior of a process.
+
+    Parameters
+    ----------
+    process : GaussianProcess
+        Of one study.
+    Xs : ndarray of shape (m, d)
+        Where the functions are looked at.
+    n_paths : int
+        How many.
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    ndarray of shape (1 + n_paths, m)
+        The posterior mean, then the functions.
+    """
+    n, s2 = len(process.y), float(np.exp(process.theta[-2]))
+    Z, squares = process.encoding.scaled(process.X, process.theta)
+    shape = (Z.shape[1], _N_FEATURES)
+    frequencies = rng.standard_normal(shape) / np.sqrt(rng.chisquare(_DOF, shape[1]) / _DOF)
+    phases = rng.uniform(0.0, 2.0 * np.pi, shape[1])
+    weights = rng.standard_normal((shape[1], n_paths))
+    height = np.sqrt(2.0 * s2 / shape[1])
+    noise = np.sqrt(process.nugget + process.extra)[:, None] * rng.standard_normal((n, n_paths))
+    prior = height * np.cos(Z @ frequencies + phases) @ weights
+    correction, _ = dpotrs(process.L, process.y[:, None] - prior - noise, lower=1)
+    to_values = np.column_stack([process.alpha, correction])
+    values = np.empty((1 + n_paths, len(Xs)))
+    with np.errstate(all="ignore"):
+        for start in range(0, len(Xs), _CHUNK):
+            here = slice(start, start + _CHUNK)
+            Zs, squares_s = process.encoding.scaled(Xs[here], process.theta)
+            k, _ = matern52(squared_distances(Zs, squares_s, Z, squares))
+            values[:, here] = (s2 * (k @ to_values)).T
+            if n_paths:
+                values[1:, here] += (height * np.cos(Zs @ frequencies + phases) @ weights).T
+    return values
+
+
+class Basis(NamedTuple):
+    """Orthonormal functions of one column.
+
+    Attributes
+    ----------
+    functions : ndarray of shape (N, n_functions)
+        Of mean 0, variance 1 and no correlation in the sample; of no columns where the
+        sample is constant.
+    is_polynomial : bool
+        Whether they are polynomials of ascending degree; else they span all functions of the
+        column's values.
+    """
+
+    functions: FloatArray
+    is_polynomial: bool
+
+    @property
+    def in_pair(self) -> FloatArray:
+        """Those that count in a pair: all, or the polynomials of low degree."""
+        return self.functions[:, :_PAIR_DEGREE] if self.is_polynomial else self.functions
+
+
+def basis(places: FloatArray, degree: int, *, is_choice: bool) -> Basis:
+    """Return orthonormal functions of one column over a sample of it.
+
+    Parameters
+    ----------
+    places : ndarray of shape (N,)
+        The column, in [0, 1].
+    degree : int
+        Of the polynomials of a column that has an order, or of too many choices.
+    is_choice : bool
+        Whether its values have no order: then each has a function of its own.
+
+    Returns
+    -------
+    Basis
+    """
+    rows: FloatArray
+    values, index, counts = np.unique(places, return_inverse=True, return_counts=True)
+    if len(values) < 2:
+        return Basis(np.empty((len(places), 0)), is_polynomial=False)
+    has_cells = len(values) <= degree + 1 or (
+        is_choice and len(values) * _POINTS_PER_CELL <= len(places)
+    )
+    if has_cells:
+        rows = np.eye(len(values))
+        rows[:, 0] = 1.0
+    else:
+        rows = np.polynomial.legendre.legvander(2.0 * values - 1.0, degree).astype(float)
+    root = np.sqrt(counts / len(places))[:, None]
+    Q, R = np.linalg.qr(root * rows)
+    is_sound = np.abs(np.diagonal(R)) > 1e-9
+    return Basis((Q / root)[:, is_sound][:, 1:][index], is_polynomial=not has_cells)
+
+
+def decompose(
+    values: FloatArray, points: FloatArray, categorical: BoolArray
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Split the variance of functions among columns and pairs of columns.
+
+    Parameters
+    ----------
+    values : ndarray of shape (S, N)
+        Functions at the points.
+    points : ndarray of shape (N, d)
+        A quasi-random sample of independent columns.
+    categorical : ndarray of shape (d,), bool
+        Unordered columns.
+
+    Returns
+    -------
+    total : ndarray of shape (S,)
+        Variance.
+    alone : ndarray of shape (S, d)
+        That of each column alone.
+    pairs : ndarray of shape (S, d, d)
+        That of each pair beyond both alone; symmetric, 0 on the diagonal.
+    """
+    n, d = points.shape
+    values = values - values.mean(axis=1, keepdims=True)
+    total = np.mean(values**2, axis=1)
+    bases = [basis(points[:, c], _DEGREE, is_choice=bool(categorical[c])) for c in range(d)]
+    blocks = [each.functions for each in bases]
+    coefficients, rest = _fit_blocks(values, blocks)
+    alone = _energies(coefficients, blocks, np.mean(rest**2, axis=1) / n)
+    small = [each.in_pair for each in bases]
+    starts = np.cumsum([0, *[block.shape[1] for block in small]])
+    B = np.hstack(small) if d else np.empty((n, 0))
+    pairs = np.zeros((len(values), d, d))
+    for s, residual in enumerate(rest):
+        chance_of_one = np.mean(residual**2) / n
+        for i in range(d - 1):
+            # Not all of B'B: the square of a column of many choices would cost most of it.
+            products = (residual[:, None] * small[i]).T @ B[:, starts[i + 1] :] / n
+            energies = np.sum(products**2 - chance_of_one, axis=0)
+            for j in range(i + 1, d):
+                start, stop = starts[j : j + 2] - starts[i + 1]
+                pairs[s, i, j] = pairs[s, j, i] = energies[start:stop].sum()
+    return total, alone, pairs
+
+
+def _fit_blocks(values: FloatArray, blocks: Sequence[FloatArray]) -> tuple[FloatArray, FloatArray]:
+    """Least squares of functions on all blocks at once: coefficients, and what is left."""
+    B = np.hstack(blocks) if blocks else np.empty((values.shape[1], 0))
+    if not B.shape[1]:
+        return np.empty((0, len(values))), values
+    coefficients = np.asarray(
+        np.linalg.solve(B.T @ B + 1e-9 * np.eye(B.shape[1]), B.T @ values.T), dtype=np.float64
+    )
+    return coefficients, values - (B @ coefficients).T
+
+
+def _energies(
+    coefficients: FloatArray, blocks: Sequence[FloatArray], chance: FloatArray
+) -> FloatArray:
+    """Sum the squared coefficients of each block, less what is there by chance."""
+    energies = np.zeros((coefficients.shape[1] if len(blocks) else 0, len(blocks)))
+    start = 0
+    for column, block in enumerate(blocks):
+        stop = start + block.shape[1]
+        energies[:, column] = np.sum(coefficients[start:stop] ** 2, axis=0)
+        energies[:, column] -= (stop - start) * chance
+        start = stop
+    return energies

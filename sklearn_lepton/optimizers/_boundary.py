@@ -1,0 +1,55 @@
+"""What swarm and genetic moves share: coming back to the cube, and trying other branches."""
+
+import numpy as np
+
+from sklearn_lepton.space._dimension import FloatArray
+from sklearn_lepton.space._space import Space
+
+_TRIALS_PER_BRANCH = 4.0
+_MOST_RANDOM = 0.5
+
+
+def land(space: Space, point: FloatArray, rng: np.random.Generator) -> FloatArray:
+    """Return a moved point to the cube and round its discrete columns at random.
+
+    Columns outside [0, 1] are reflected at the bound. Ordered discrete columns
+    are dithered by up to half a cell, so that snapping to the centre rounds up
+    or down in proportion to the distance: a move of a tenth of a cell succeeds
+    one time in ten and nothing freezes in its cell. (The cells of
+    log-integers differ in width; there the dither is that of the mean cell.)
+
+    Parameters
+    ----------
+    space : Space
+    point : ndarray of shape (..., n_dims)
+        Any finite numbers.
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    point : ndarray of shape (..., n_dims)
+        Numbers in [0, 1].
+    """
+    folded = 1.0 - np.abs(1.0 - np.mod(np.abs(point), 2.0))
+    dither = (rng.random(folded.shape) - 0.5) / space.n_values
+    return np.clip(np.where(space.is_categorical, folded, folded + dither), 0.0, 1.0)
+
+
+def branch_exploration(space: Space, n_trials: int) -> float:
+    """Return the probability that a move goes to a branch drawn at random.
+
+    The best trial of a branch says little until its columns have been tuned, so
+    each branch gets about four trials, whatever its scores, before selection
+    among branches takes over; the probability falls as 1 / n_trials.
+
+    Parameters
+    ----------
+    space : Space
+    n_trials : int
+        Number of trials known, at least 1.
+
+    Returns
+    -------
+    probability : float
+    """
+    return min(_MOST_RANDOM, _TRIALS_PER_BRANCH * len(space.branches) / n_trials)

@@ -1,0 +1,132 @@
+"""Older studies, brought to the space of the current one."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from itertools import zip_longest
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from sklearn_lepton.space._dimension import FloatArray
+from sklearn_lepton._surrogate.multi_task import Study
+from sklearn_lepton._trials.trial import Trial
+from sklearn_lepton.space._values import shorten_text
+from sklearn_lepton.space._space import Space
+
+_MOST_BEST = 3  # settings of older studies that are tried first, one a study
+_LEAST_GAP = 0.1  # between them, in some column
+
+
+def read_prior(prior: Any, space: Space) -> list[Study]:
+    """Bring the trials of older studies to the unit cube of a space.
+
+    Parameters that the space does not know are left out, and those that a trial lacks are
+    filled in with the middle. Trials that are not complete at full resource, share no
+    parameter with the space or have a value outside it are left out, and studies of which
+    nothing remains.
+
+    Parameters
+    ----------
+    prior : sequence of sequence of Trial
+        Studies, each its trials.
+    space : Space
+
+    Returns
+    -------
+    studies : list of tuple of ndarray of shape (n_k, n_dims) and (n_k,)
+        Points and scores of each study, in the order given.
+
+    Raises
+    ------
+    ValueError
+        If it is no sequence of sequences of trials.
+    """
+    if not isinstance(prior, Sequence) or isinstance(prior, str | bytes):
+        raise ValueError(_message(prior))
+    studies = []
+    for study in prior:
+        if isinstance(study, Trial):
+            raise ValueError(f"{_message(study)} One study is a sequence of one: [trials].")
+        if not isinstance(study, Sequence) or not all(isinstance(t, Trial) for t in study):
+            raise ValueError(_message(study))
+        here = [trial for trial in (translate(t, space) for t in study) if trial is not None]
+        if here:
+            points, scores = [t.point for t in here], [t.score for t in here]
+            studies.append((np.array(points), np.array(scores, dtype=float)))
+    return studies
+
+
+def _message(given: Any) -> str:
+    text = shorten_text(repr(given), 80)
+    return (
+        "prior must be a sequence of older studies, each a sequence of Trial, such as "
+        f"[search.trials_], got {text} (of type {type(given).__name__})."
+    )
+
+
+def translate(
+    trial: Trial, space: Space, defaults: Mapping[str, Any] | None = None
+) -> Trial | None:
+    """Bring a trial to a space, with defaults for what it lacks; None if that cannot be."""
+    is_known = trial.score is not None and trial.is_full
+    params = _translate(trial, space, defaults) if is_known else None
+    return None if params is None else replace(trial, point=space.to_point(params), params=params)
+
+
+def _translate(
+    trial: Trial, space: Space, defaults: Mapping[str, Any] | None
+) -> dict[str, Any] | None:
+    """Return the setting of a branch that keeps most of a trial's parameters, or None."""
+    known = {name: value for name, value in trial.params.items() if name in space.names}
+    best, most, held = None, 0, set[str]()
+    for branch in space.branches:
+        kept = {name: value for name, value in known.items() if name in branch}
+        held |= {name for name in kept if _is_legal(space, branch[name], kept[name])}
+        if len(kept) > most and kept.keys() <= held:
+            try:
+                best = space.complete(kept, defaults)
+            except ValueError:
+                continue
+            most = len(kept)
+    return best if held == known.keys() else None
+
+
+def _is_legal(space: Space, column: int, value: Any) -> bool:
+    try:
+        space.dimensions[column].to_unit(value)
+    except ValueError:
+        return False
+    return True
+
+
+def best_of(studies: list[Study], space: Space) -> Iterator[tuple[float, ...]]:
+    """Choose what to try first: the best of the last study, of the one before it, and so on.
+
+    One a study, since each is a trial lost where the study misleads.
+
+    Parameters
+    ----------
+    studies : list of tuple of ndarray of shape (n_k, n_dims) and (n_k,)
+    space : Space
+
+    Yields
+    ------
+    point : tuple of float of length n_dims
+        None is next to another one.
+    """
+    size = min(len(studies), _MOST_BEST)
+    ranked = [X[np.argsort(-y, kind="stable")] for X, y in reversed(studies)]
+    chosen = np.empty((0, space.n_dims))
+    for point in (p for round_ in zip_longest(*ranked) for p in round_ if p is not None):
+        if len(chosen) < size and are_apart(point[np.newaxis], chosen, space)[0]:
+            chosen = np.vstack([chosen, point])
+            yield tuple(point.tolist())
+
+
+def are_apart(points: FloatArray, others: FloatArray, space: Space) -> npt.NDArray[np.bool_]:
+    """Tell which points, of shape (n, n_dims), differ from each other one in some column."""
+    gaps = np.abs(points[:, np.newaxis] - others)
+    gaps[:, :, space.is_categorical] = gaps[:, :, space.is_categorical] > 0
+    apart: npt.NDArray[np.bool_] = np.all(gaps.max(axis=2, initial=0.0) >= _LEAST_GAP, axis=1)
+    return apart

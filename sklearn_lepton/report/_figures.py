@@ -1,0 +1,279 @@
+"""The arrays behind the pictures of a report, in JSON types; the displays compute them."""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from sklearn_lepton.space._content import plain
+from sklearn_lepton._runtime.errors import abridge
+from sklearn_lepton._inspection.html import say
+from sklearn_lepton._inspection.history import expected_score, score_error
+from sklearn_lepton._trials.trial import Trial
+from sklearn_lepton.space._values import as_float, is_real
+from sklearn_lepton.plotting._axes import score_limits
+from sklearn_lepton.plotting._convergence import ConvergenceDisplay
+from sklearn_lepton.plotting._coordinates import ParallelCoordinatesDisplay, axis_ticks
+from sklearn_lepton.plotting._importance import WHISKER
+from sklearn_lepton.plotting._parameters import MapDisplay, ParameterDisplay
+from sklearn_lepton.plotting._scale import Scale
+from sklearn_lepton.plotting._timeline import TimelineDisplay
+from sklearn_lepton.report._failures import failure_of, last_line
+from sklearn_lepton.report._findings import Findings
+
+_LONGEST_REASON = 4000  # characters of a traceback
+_MOST_REASONS = 100  # tracebacks that are kept whole
+_MOST_FITS = 8000  # more are drawn trial by trial
+_LEAST_PAIR = 0.01
+_MOST_BARS = 24
+
+
+def page_data(findings: Findings) -> dict[str, Any]:
+    """Return all that the page draws and lists.
+
+    Parameters
+    ----------
+    findings : Findings
+
+    Returns
+    -------
+    data : dict
+        In JSON types, numbers with six digits, None for NaN.
+    """
+    trials = findings.trials
+    row_of = {trial.number: row for row, trial in enumerate(trials)}
+    best, untuned = findings.best, findings.untuned
+    reasons, why = _reasons(trials)
+    scores = [expected_score(trial) for trial in trials]
+    data: dict[str, Any] = {
+        "scoreName": findings.source.score_name,
+        "limits": numbers(score_limits(scores)),
+        "minimized": findings.is_minimized,
+        "best": None if best is None else row_of.get(best.number),
+        "untuned": None if untuned is None else row_of[untuned.number],
+        "close": [row_of[trial.number] for trial in findings.close],
+        "trials": {
+            "number": [trial.number for trial in trials],
+            "status": [trial.status for trial in trials],
+            "score": numbers(scores),
+            "error": numbers(score_error(trial, findings.source.ratio) for trial in trials),
+            "seconds": numbers(trial.seconds for trial in trials),
+            "resource": _resources(trials),
+            "why": why,
+        },
+        "reasons": reasons,
+        "columns": _columns(trials),
+        "pictures": {},
+        "missing": {},
+    }
+    makers: dict[str, Callable[[Findings], Any]] = {
+        "convergence": _convergence,
+        "parameters": _parameters,
+        "importance": _importance,
+        "map": _map,
+        "coordinates": _coordinates,
+        "timeline": _timeline,
+    }
+    for name, make in makers.items():
+        try:
+            data["pictures"][name] = make(findings)
+        except ValueError as error:  # what a display has too little for
+            data["missing"][name] = str(error)
+    return data
+
+
+def number(value: Any) -> float | int | None:
+    """Return a number as JSON holds it, in six digits; None if it is not finite."""
+    value = as_float(value)
+    if not math.isfinite(value):
+        return None
+    short = float(f"{value:.6g}")
+    return int(short) if short.is_integer() and abs(short) < 1e15 else short
+
+
+def numbers(values: Any) -> list[float | int | None]:
+    """Return numbers as JSON holds them."""
+    return [number(value) for value in values]
+
+
+def _resources(trials: list[Trial]) -> list[float | int | None] | None:
+    if all(trial.is_full for trial in trials):
+        return None
+    return numbers(1.0 if trial.resource is None else trial.resource for trial in trials)
+
+
+def _reasons(trials: list[Trial]) -> tuple[list[list[str]], list[int | None]]:
+    """Return the different tracebacks, each with its last line, and which one each trial has."""
+    places: dict[str, int] = {}
+    reasons: list[list[str]] = []
+    why: list[int | None] = []
+    for trial in trials:
+        text = failure_of(trial)
+        if not text:
+            why.append(None)
+            continue
+        kept = abridge(text, _LONGEST_REASON)
+        last = last_line(text)[-300:]
+        kept = kept if len(reasons) < _MOST_REASONS else last
+        if kept not in places:
+            places[kept] = len(reasons)
+            reasons.append([last, kept])
+        why.append(places[kept])
+    return reasons, why
+
+
+def _columns(trials: list[Trial]) -> list[dict[str, Any]]:
+    """Return a column for each parameter: numbers, or texts and which one each trial has."""
+    names = dict.fromkeys(name for trial in trials for name in trial.params)
+    columns = []
+    for name in names:
+        values = [plain(trial.params[name]) if name in trial.params else None for trial in trials]
+        has = [name in trial.params for trial in trials]
+        if all(is_real(value) for value, is_there in zip(values, has, strict=True) if is_there):
+            held = [
+                number(v) if is_there else None for v, is_there in zip(values, has, strict=True)
+            ]
+            columns.append({"name": name, "values": held})
+            continue
+        texts: dict[str, int] = {}
+        places = [
+            texts.setdefault(say(value), len(texts)) if is_there else None
+            for value, is_there in zip(values, has, strict=True)
+        ]
+        columns.append({"name": name, "values": places, "texts": list(texts)})
+    return columns
+
+
+def _axis(scale: Scale) -> dict[str, Any]:
+    return {
+        "label": scale.label,
+        "log": scale.is_log,
+        "labels": None if scale.labels is None else list(scale.labels),
+        "limits": numbers(scale.limits),
+        "whole": type(scale.dimension).__name__ == "Integer",
+    }
+
+
+def _convergence(findings: Findings) -> Any:
+    display = ConvergenceDisplay.from_search(findings.source)
+    if not findings.ranked:
+        raise ValueError("No trial has a score with all of the resource: there is no best one yet.")
+    curves = {}
+    for kind in ("trial", "seconds"):
+        places, best, errors = display.curve(kind)
+        curves[kind] = [numbers(places), numbers(best), numbers(errors)]
+    best, errors = display.best_scores, display.best_errors
+    known = np.isfinite(best)
+    limits = score_limits(
+        display.scores,
+        (best - errors)[known][-1:],
+        (best + errors)[known],
+        [] if display.untuned_score is None else [display.untuned_score],
+    )
+    untuned = display.untuned_score
+    return {
+        "curves": curves,
+        "seconds": numbers(display.seconds),
+        "limits": numbers(limits),
+        "untuned": None if untuned is None else number(untuned),
+        "isFull": [bool(full) for full in display.is_full],
+    }
+
+
+def _labels(scales: list[Scale]) -> list[str]:
+    return [scale.label for scale in scales]
+
+
+def _parameters(findings: Findings) -> Any:
+    labels = _labels(findings.scales) or None
+    display = ParameterDisplay.from_search(findings.source, parameters=labels)
+    return [
+        _axis(scale)
+        | {
+            "grid": numbers(display.grids[k]),
+            "mean": numbers(display.means[k]),
+            "std": numbers(display.stds[k]),
+            "values": numbers(display.values[k]),
+        }
+        for k, scale in enumerate(display.scales)
+    ]
+
+
+def _importance(findings: Findings) -> Any:
+    found = findings.importance
+    if found is None:
+        findings.source.check_scored(4)
+        raise ValueError("The importance of parameters could not be computed.")
+    bars = [
+        [name, number(share), number(error), False]
+        for name, share, error in zip(
+            found.names, found.importances_mean, found.importances_std, strict=True
+        )
+    ]
+    for i, j in zip(*np.triu_indices(len(found.names), 1), strict=True):
+        share = number(found.interactions_mean[i, j]) or 0.0
+        if share >= _LEAST_PAIR:
+            label = f"{found.names[i]} with {found.names[j]}"
+            bars.append([label, share, number(found.interactions_std[i, j]), True])
+    bars.sort(key=lambda bar: -bar[1])
+    return {"bars": bars[:_MOST_BARS], "left": max(len(bars) - _MOST_BARS, 0), "whisker": WHISKER}
+
+
+def _map(findings: Findings) -> Any:
+    findings.source.check_scored(4)
+    labels = _labels(findings.scales_of_best())[:2]
+    if len(labels) < 2:
+        raise ValueError("A map takes two parameters that vary.")
+    display = MapDisplay.from_search(findings.source, parameters=labels)
+    held = display.maps[0, 1]
+    x, y = (
+        {**_axis(s), "values": numbers(v)}
+        for s, v in zip(display.scales, display.values, strict=True)
+    )
+    means = held["mean"]
+    return {
+        "x": {**x, "grid": numbers(held["x"])},
+        "y": {**y, "grid": numbers(held["y"])},
+        "mean": [numbers(row) for row in means],
+        "limits": numbers(score_limits(means)),
+    }
+
+
+def _coordinates(findings: Findings) -> Any:
+    labels = _labels(findings.scales)
+    if len(labels) < 2:
+        raise ValueError("Lines take two parameters that vary.")
+    display = ParallelCoordinatesDisplay.from_search(findings.source, parameters=labels)
+    return [
+        {
+            "label": scale.label,
+            "ticks": [[number(unit), text] for unit, text in axis_ticks(scale)],
+            "choices": 0 if scale.labels is None else len(scale.labels),
+            "units": [None if math.isnan(u) else round(float(u), 4) for u in display.units[:, k]],
+        }
+        for k, scale in enumerate(display.scales)
+    ]
+
+
+def _timeline(findings: Findings) -> Any:
+    display = TimelineDisplay.from_search(findings.source)
+    row_of = {trial.number: row for row, trial in enumerate(findings.trials)}
+    rows = [row_of[n] for n in display.numbers.tolist()]
+    fits = [
+        list(fit)
+        for fit in zip(
+            numbers(display.begins),
+            numbers(display.ends),
+            display.workers.tolist(),
+            rows,
+            strict=True,
+        )
+    ]
+    if len(fits) > _MOST_FITS:
+        merged: dict[tuple[int, int], list[Any]] = {}
+        for begin, end, worker, row in fits:
+            held = merged.setdefault((row, worker), [begin, end, worker, row])
+            held[1] = max(held[1], end)
+        fits = list(merged.values())
+    return {"fits": fits, "cuts": numbers(display.cuts), "busy": number(display.busy)}
