@@ -112,17 +112,17 @@ class Ablated(Lepton):
 
 BAYES = "optimizers._bayes.BayesOptimizer"
 ABLATIONS: dict[str, dict[str, Any]] = {
-    "no forest": {"_gp._mixture._RAMP": (10**8, 10**9)},
-    "forest from the start": {"_gp._mixture._RAMP": (0, 1)},
-    "hopeless scores not clipped": {"_gp._regression._CLIP": math.inf},
-    "wide prior of length-scales": {"_gp._likelihood._LENGTH": (-1.2, 1.2)},
-    "prior without the number of columns": {"_gp._likelihood._LENGTH_BY_COLUMNS": 0.0},
-    "wide prior of the noise": {"_gp._likelihood._NOISE": (-6.0, 2.0)},
+    "no forest": {"_surrogate.mixture._RAMP": (10**8, 10**9)},
+    "forest from the start": {"_surrogate.mixture._RAMP": (0, 1)},
+    "hopeless scores not clipped": {"_surrogate.regression._CLIP": math.inf},
+    "wide prior of length-scales": {"_surrogate.likelihood._LENGTH": (-1.2, 1.2)},
+    "prior without the number of columns": {"_surrogate.likelihood._LENGTH_BY_COLUMNS": 0.0},
+    "wide prior of the noise": {"_surrogate.likelihood._NOISE": (-6.0, 2.0)},
     "improve on the best score": {
-        "_gp._regression.GaussianProcess.fitted": property(lambda process: process.y)
+        "_surrogate.regression.GaussianProcess.fitted": property(lambda process: process.y)
     },
     "candidates not refined": {
-        "_gp._maximize._Search.improve": lambda _, points, value: (points, value)
+        "_surrogate.maximize._Search.improve": lambda _, points, value: (points, value)
     },
     "design of 3": {f"{BAYES}._default_n_initial_points": lambda _: 3},
     "middle of the space not first": {f"{BAYES}._centre_first": False},

@@ -39,7 +39,8 @@ from typing import Any
 
 import numpy as np
 
-from sklearn_lepton._trials.selection_bias import optimism, paired_test
+from sklearn_lepton._trials.selection_bias import optimism
+from sklearn_lepton._trials.statistics import paired_test
 from sklearn_lepton._trials.trial import Trial
 
 NEIGHBOURS = np.array([5, 1, 3, 7, 9, 11, 13, 15, 17, 21, 25, 31])

@@ -8,7 +8,7 @@ from typing import Any
 from sklearn.utils import all_estimators
 
 from sklearn_lepton.default_spaces._data_profile import Data
-from sklearn_lepton.default_spaces import _TABLE
+from sklearn_lepton.default_spaces._lookup import _TABLE
 from sklearn_lepton.space import Categorical, Integer, Space
 
 PAGE = Path(__file__).parent / "user_guide" / "spaces.md"

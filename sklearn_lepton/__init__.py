@@ -4,12 +4,13 @@ from sklearn_lepton._search.auto import AutoSearchCV
 from sklearn_lepton._search.bayes import BayesSearchCV
 from sklearn_lepton._search.genetic import GeneticSearchCV
 from sklearn_lepton._search.nested import nested_score
-from sklearn_lepton._study.replay import load_trials
 from sklearn_lepton._search.swarm import SwarmSearchCV
 from sklearn_lepton._search.tune import tune
 from sklearn_lepton._search.tune_result import TuneResult
+from sklearn_lepton._study.replay import load_trials
 from sklearn_lepton.default_spaces._lookup import default_space
-from sklearn_lepton.space._space import Categorical, Integer, Real, Space
+from sklearn_lepton.space._dimension import Categorical, Integer, Real
+from sklearn_lepton.space._space import Space
 
 __version__ = "0.1.0"
 

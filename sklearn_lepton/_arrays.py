@@ -79,3 +79,13 @@ def first_rows(X: Any, n_rows: int) -> Any:
     A slice of a pandas object may select by the labels of its index instead of by position.
     """
     return X.iloc[:n_rows] if hasattr(X, "iloc") else X[:n_rows]
+
+
+def is_missing(value: Any) -> bool:
+    """Say whether a value is None, NaN, NaT or pandas' NA."""
+    if value is None:
+        return True
+    try:
+        return bool(value != value)  # noqa: PLR0124 - what NaN and NaT are known by
+    except (TypeError, ValueError):
+        return type(value).__name__ == "NAType"

@@ -6,13 +6,13 @@ import numpy as np
 from scipy.stats import qmc
 from sklearn.utils import Bunch
 
-from sklearn_lepton.space._dimension import FloatArray
+from sklearn_lepton._inspection.history import Source, read_source, told_by
 from sklearn_lepton._runtime.floating_point import ignore_float_errors
 from sklearn_lepton._surrogate.fanova import decompose, paths
-from sklearn_lepton._surrogate.multi_fidelity import FullMixture, at_full
 from sklearn_lepton._surrogate.mixture import Mixture
-from sklearn_lepton._inspection.history import Source, read_source, told_by
-from sklearn_lepton.space._values import is_real, is_whole
+from sklearn_lepton._surrogate.multi_fidelity import FullMixture, at_full
+from sklearn_lepton._validation import is_real, is_whole
+from sklearn_lepton.space._dimension import FloatArray
 from sklearn_lepton.space._space import Space
 
 __all__ = ["parameter_importance"]

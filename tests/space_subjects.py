@@ -12,7 +12,7 @@ from sklearn.svm import LinearSVC
 from sklearn.tree import DecisionTreeClassifier
 from sklearn.utils import all_estimators, get_tags
 
-from sklearn_lepton.default_spaces import _TABLE
+from sklearn_lepton.default_spaces._lookup import _TABLE
 
 SKLEARN = dict(all_estimators())
 # Until scikit-learn 1.7 it was ``base_estimator``.

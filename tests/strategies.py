@@ -6,10 +6,10 @@ from dataclasses import replace
 import scipy.stats
 from hypothesis import strategies as st
 
-from sklearn_lepton.space._dimension import Categorical, Integer, Real
-from sklearn_lepton.space._distribution import Distribution, from_distribution
 from sklearn_lepton._trials.trial import Trial
 from sklearn_lepton.space import Space
+from sklearn_lepton.space._dimension import Categorical, Integer, Real
+from sklearn_lepton.space._distribution import Distribution, from_distribution
 
 units = st.floats(0.0, 1.0) | st.sampled_from([0.0, 1.0, 0.5, math.nextafter(1.0, 0.0)])
 

@@ -77,7 +77,7 @@ def test_functions_are_short(path):
 
 @pytest.mark.parametrize("path", MODULES, ids=_name)
 def test_private_names_of_scikit_learn_stand_in_one_module(path):
-    if path.name == "_seam.py":
+    if path.name == "sklearn.py":
         pytest.skip("this is the one")
     private = [
         name
@@ -103,7 +103,7 @@ def test_only_extras_are_imported_inside_functions(path):
 
 @pytest.mark.parametrize("path", MODULES, ids=_name)
 def test_text_and_warnings_go_through_one_module(path):
-    if path.name == "_output.py":
+    if path.name == "output.py":
         pytest.skip("this is the one")
     direct = {
         "print",

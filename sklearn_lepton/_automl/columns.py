@@ -11,7 +11,7 @@ import numpy.typing as npt
 from scipy.sparse import issparse
 from sklearn.feature_extraction.text import HashingVectorizer
 
-from sklearn_lepton._arrays import as_array, is_masked
+from sklearn_lepton._arrays import as_array, is_masked, is_missing
 from sklearn_lepton._runtime.floating_point import ignore_float_errors
 
 MOST_CATEGORIES = 60  # columns that one-hot encoding makes of one; the rarest share the last
@@ -220,16 +220,6 @@ def _naive(moment: Any) -> Any:
     if getattr(moment, "tzinfo", None) is not None:
         return moment.astimezone(dt.UTC).replace(tzinfo=None)
     return moment
-
-
-def is_missing(value: Any) -> bool:
-    """Say whether a value is None, NaN, NaT or pandas' NA."""
-    if value is None:
-        return True
-    try:
-        return bool(value != value)  # noqa: PLR0124 - what NaN and NaT are known by
-    except (TypeError, ValueError):
-        return type(value).__name__ == "NAType"
 
 
 def _numbers(values: Any) -> FloatArray | None:

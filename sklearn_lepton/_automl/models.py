@@ -36,9 +36,9 @@ from sklearn.preprocessing import (
 )
 from sklearn.svm import SVC, SVR
 
-from sklearn_lepton.space._dimension import Integer, Real
 from sklearn_lepton._automl.preprocessing import steady
 from sklearn_lepton._automl.task import Task
+from sklearn_lepton.space._dimension import Integer, Real
 
 _SKEWED = 1.0  # skewness of the target, from which on its transformation is tried
 _MOST_SPLINES, _MOST_PRODUCTS = 40, 20  # numbers

@@ -22,10 +22,10 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils import Bunch
 from sklearn.utils.validation import has_fit_parameter
 
-from sklearn_lepton.space._dimension import Categorical
 from sklearn_lepton._automl.models import LARGE, MODELS, boosting, make_kit
 from sklearn_lepton._automl.preprocessing import for_distances, for_trees, untouched
 from sklearn_lepton._automl.task import Task
+from sklearn_lepton.space._dimension import Categorical
 
 _TURN = 5  # models that come before a further setting of the first one
 _QUICK = 200_000  # rows times columns, times the trees of a round

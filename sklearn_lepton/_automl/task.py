@@ -9,8 +9,8 @@ import numpy as np
 from scipy.sparse import issparse
 from sklearn.utils.multiclass import type_of_target
 
-from sklearn_lepton._arrays import as_array, is_masked
-from sklearn_lepton._automl.columns import Columns, column_of, is_missing
+from sklearn_lepton._arrays import as_array, is_masked, is_missing
+from sklearn_lepton._automl.columns import Columns, column_of
 from sklearn_lepton._runtime.floating_point import ignore_float_errors
 
 _IMBALANCED = 0.2  # share of the rarest class, below which weights of classes are tried

@@ -8,7 +8,7 @@ from typing import Any
 
 from sklearn.exceptions import ConvergenceWarning
 
-from sklearn_lepton._search.sklearn_search import prepend_warning_filter
+from sklearn_lepton._evaluation.sklearn import prepend_warning_filter
 from sklearn_lepton._trials.trial import Trial
 from sklearn_lepton._typing import Fit
 

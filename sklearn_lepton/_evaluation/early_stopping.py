@@ -10,12 +10,12 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import LabelEncoder
 from sklearn.utils.validation import has_fit_parameter
 
-from sklearn_lepton._evaluation.fits import RunningFit
-from sklearn_lepton.space._frozen import thaw
-from sklearn_lepton._search.sklearn_search import part_of
+from sklearn_lepton._evaluation.sklearn import RunningFit, part_of
 from sklearn_lepton._trials.trial import Trial
 from sklearn_lepton._typing import Fit
-from sklearn_lepton.space._space import Categorical, Space
+from sklearn_lepton.space._dimension import Categorical
+from sklearn_lepton.space._frozen import thaw
+from sklearn_lepton.space._space import Space
 
 PATIENCE = 50  # rounds without a gain, where the estimator sets no early stopping itself
 

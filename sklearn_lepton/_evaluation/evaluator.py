@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from sklearn_lepton._runtime.deferred_errors import DeferredErrors
 from sklearn_lepton._evaluation.fit_timeout import FitLimits
 from sklearn_lepton._evaluation.racing import Race
+from sklearn_lepton._runtime.deferred_errors import DeferredErrors
 from sklearn_lepton._trials.trial import Trial
 from sklearn_lepton._typing import Fit, FitLog, Row, WorkerDied, Workers
 from sklearn_lepton.exceptions import WorkersDiedError

@@ -1,99 +1,26 @@
 """Fits: what scikit-learn would run for each trial, and what it makes of the rows."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
-import joblib
 from sklearn.base import clone
-from sklearn.utils.parallel import Parallel
 
+from sklearn_lepton._evaluation.sklearn import ErrorScore, RunningFit, _Recorded
+from sklearn_lepton._evaluation.sklearn_versions import unsupported
+from sklearn_lepton._evaluation.splits import FrozenSplits
 from sklearn_lepton._runtime.errors import abridge, describe_error, describe_value
 from sklearn_lepton._runtime.floating_point import ignore_float_errors
-from sklearn_lepton.space._frozen import thaw
 from sklearn_lepton._runtime.output import without_broken_stderr
-from sklearn_lepton._evaluation.splits import FrozenSplits
 from sklearn_lepton._trials.trial import Trial
 from sklearn_lepton._typing import Fit, FitAid, Row
+from sklearn_lepton.space._frozen import thaw
 from sklearn_lepton.space._values import as_float, has_float
-from sklearn_lepton._evaluation.sklearn_versions import unsupported
 
 _SCORER_ERROR = "The scorer raised an error; a warning 'Scoring failed' has its details."
 _NO_NUMBER = "The scorer returned no real number: "
 _EXTRA = ("n_rounds", "saved_time")  # of some rows only, which scikit-learn knows nothing of
 _OF_ROWS = {"test_scores", "fit_error", "fit_time", "score_time"}
 _OF_ONE_FIT = {"parameters", "split_progress", "candidate_progress", "callback_ctx"}
-
-
-class ErrorScore(float):
-    """The ``error_score``, told apart from an equal score that was earned."""
-
-
-class _Recorded(Exception):  # noqa: N818 - the way out of a call, not an error
-    """The fits that scikit-learn was about to run."""
-
-    def __init__(self, fits: list[Fit]) -> None:
-        super().__init__()
-        self.fits = fits
-
-
-class _Listing(joblib.Parallel):  # type: ignore[misc]
-    def __call__(self, iterable: Iterable[Fit]) -> Any:
-        return list(iterable)
-
-
-class Recorder(Parallel, _Listing):  # type: ignore[misc]
-    """Take the place of the `Parallel` of a running `fit`.
-
-    scikit-learn's own adds its configuration to each fit; then the fits are
-    handed out instead of run, or rows that are there already handed in.
-
-    Attributes
-    ----------
-    rows : list of dict or None
-        What a call returns; None to raise the fits instead.
-    """
-
-    rows: list[Row] | None = None
-
-    def __call__(self, iterable: Iterable[Fit]) -> Any:
-        """Return the rows, or raise the fits."""
-        if self.rows is not None:
-            return self.rows
-        raise _Recorded(super().__call__(iterable))
-
-
-class RunningFit(NamedTuple):
-    """What a running `fit` has prepared.
-
-    Attributes
-    ----------
-    recorder : Recorder
-        In the place of its `Parallel`.
-    parallel : Parallel
-        Its own.
-    evaluate : callable
-        Its ``evaluate_candidates``, which calls the recorder, and the stand-in's methods.
-    estimator : estimator object
-        Its clone of the search's estimator, of which each fit and the refit get a clone.
-    X, y : object
-        The data.
-    cv : splitter
-    params : Bunch
-        What was passed to `fit` besides, by receiver: ``estimator``, ``splitter``,
-        ``scorer``.
-    stand_in : search
-        A copy of the search, to be changed as `evaluate` needs it.
-    """
-
-    recorder: Recorder
-    parallel: Any
-    evaluate: Any
-    estimator: Any
-    X: Any
-    y: Any
-    cv: Any
-    params: Any
-    stand_in: Any
 
 
 class Fits:

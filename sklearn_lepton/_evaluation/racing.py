@@ -39,10 +39,10 @@ from collections.abc import Sequence
 import numpy as np
 from scipy.special import stdtr
 
-from sklearn_lepton._search.selection import plain_standard_error
-from sklearn_lepton.space._dimension import FloatArray
 from sklearn_lepton._runtime.floating_point import ignore_float_errors
+from sklearn_lepton._trials.statistics import plain_standard_error
 from sklearn_lepton._trials.trial import Trial
+from sklearn_lepton.space._dimension import FloatArray
 
 _DEFAULT_RATE = 0.01
 _LEAST = 3  # complete trials before anything is judged

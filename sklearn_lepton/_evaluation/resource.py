@@ -11,14 +11,20 @@ from sklearn.base import is_classifier
 from sklearn.utils.multiclass import type_of_target
 
 from sklearn_lepton._arrays import as_array
-from sklearn_lepton._search.validation import has_parameter
-from sklearn_lepton._evaluation.resume_fit import Continued, FittedFolder, adds, continues, is_as_one
+from sklearn_lepton._evaluation.estimators import has_parameter
+from sklearn_lepton._evaluation.resume_fit import (
+    Continued,
+    FittedFolder,
+    adds,
+    continues,
+    is_as_one,
+)
 from sklearn_lepton._runtime.floating_point import ignore_float_errors
-from sklearn_lepton.space._frozen import thaw
 from sklearn_lepton._trials.trial import Trial
 from sklearn_lepton._typing import Fit
-from sklearn_lepton.space._values import is_finite, is_whole, unknown_name
+from sklearn_lepton._validation import is_finite, is_whole, unknown_name
 from sklearn_lepton.optimizers._successive_halving import FACTOR
+from sklearn_lepton.space._frozen import thaw
 from sklearn_lepton.space._space import Space
 
 N_SAMPLES = "n_samples"

@@ -11,8 +11,8 @@ from typing import Any
 from joblib.externals.loky.backend.reduction import get_loky_pickler
 
 from sklearn_lepton._runtime.errors import logger
-from sklearn_lepton._workers.temporary_folders import make_temporary_folder, remove_folder
 from sklearn_lepton._typing import Row
+from sklearn_lepton._workers.temporary_folders import make_temporary_folder, remove_folder
 
 # Parameters that count what one `fit` adds, where an estimator starts warm; others are totals.
 _ADDED = ("max_iter", "max_epochs", "epochs")

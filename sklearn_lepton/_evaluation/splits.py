@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sklearn_lepton._search.selection import SplitLayout, layout_of
+from sklearn_lepton._trials.split_layout import SplitLayout, layout_of
 from sklearn_lepton.space._content import content_hash
 
 OTHER_SPLITS = (

@@ -16,10 +16,10 @@ import joblib
 from sklearn.pipeline import Pipeline
 
 from sklearn_lepton._runtime.errors import logger
-from sklearn_lepton._workers.temporary_folders import make_temporary_folder, remove_folder
 from sklearn_lepton._trials.trial import Trial
 from sklearn_lepton._typing import Fit
-from sklearn_lepton.space._values import is_whole
+from sklearn_lepton._validation import is_whole
+from sklearn_lepton._workers.temporary_folders import make_temporary_folder, remove_folder
 from sklearn_lepton.space._space import Space
 
 WORTH = 0.05  # seconds; a step that takes less is fitted again

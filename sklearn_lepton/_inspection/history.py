@@ -8,19 +8,20 @@ from typing import Any
 import numpy as np
 from sklearn.exceptions import NotFittedError
 
-from sklearn_lepton._search.selection import metric_of, standard_error
-from sklearn_lepton.space._content import plain
-from sklearn_lepton.space._dimension import FloatArray
-from sklearn_lepton.space._frozen import thaw
 from sklearn_lepton._study.journal import Journal
 from sklearn_lepton._study.records import read_space, read_study
 from sklearn_lepton._study.replay import Replay
+from sklearn_lepton._trials.ranking import metric_of
+from sklearn_lepton._trials.statistics import standard_error
 from sklearn_lepton._trials.trial import Trial
-from sklearn_lepton.space._values import alike, is_unlimited, same
 from sklearn_lepton.optimizers._base import Optimizer
 from sklearn_lepton.optimizers._bayes import BayesOptimizer
 from sklearn_lepton.optimizers._surrogate_assisted import ModelOptimizer
+from sklearn_lepton.space._content import plain
+from sklearn_lepton.space._dimension import FloatArray
+from sklearn_lepton.space._frozen import thaw
 from sklearn_lepton.space._space import Space
+from sklearn_lepton.space._values import alike, is_unlimited, same
 
 _LONGEST_GAP = 60.0  # seconds without a fit; a longer one lies between two sessions
 

@@ -5,12 +5,12 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from sklearn_lepton._search.selection import candidates, score_of
-from sklearn_lepton.space._dimension import Categorical, Dimension, Integer, Real
 from sklearn_lepton._runtime.errors import logger
 from sklearn_lepton._runtime.floating_point import ignore_float_errors
 from sklearn_lepton._runtime.output import text_of
+from sklearn_lepton._trials.ranking import candidates, score_of
 from sklearn_lepton._trials.trial import Trial
+from sklearn_lepton.space._dimension import Categorical, Dimension, Integer, Real
 from sklearn_lepton.space._space import Space
 
 _LONGEST = 60  # characters of a value

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from sklearn_lepton._search.model_choice import ModelsMixin
 from sklearn_lepton._search.base import BaseOptimizerSearchCV
+from sklearn_lepton._search.model_choice import ModelsMixin
 from sklearn_lepton._trials.trial import Trial
 from sklearn_lepton.optimizers._auto import AutoOptimizer
 from sklearn_lepton.optimizers._base import Optimizer

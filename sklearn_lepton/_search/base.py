@@ -7,36 +7,33 @@ from typing import Any, NoReturn, cast
 
 import numpy as np
 
-from sklearn_lepton._evaluation.early_stopping import Boosters
-from sklearn_lepton._search.validation import (
-    check_names,
-    check_parameters,
-    initial_settings,
-    make_space,
-    older_studies,
-)
-from sklearn_lepton._search.selection import check_choice, metric_of
 from sklearn_lepton._evaluation.convergence_warnings import QuietFits
+from sklearn_lepton._evaluation.early_stopping import Boosters
 from sklearn_lepton._evaluation.evaluator import SplitEvaluator, explain_failures
-from sklearn_lepton._search.final_choice import FinalChoice
-from sklearn_lepton._study.fingerprint import check_scores, describe_scoring, describe_study
-from sklearn_lepton._evaluation.fits import Fits, RunningFit
+from sklearn_lepton._evaluation.fits import Fits
 from sklearn_lepton._evaluation.loop import Callbacks, callbacks_of
-from sklearn_lepton._search.nested import ComparisonMixin
-from sklearn_lepton._study.opening import open_journal
-from sklearn_lepton._runtime.output import warn
-from sklearn_lepton._search.progress import Progress, WatchedStudy
 from sklearn_lepton._evaluation.racing import error_rate
 from sklearn_lepton._evaluation.resource import Resource, make_resource, without_resource
-from sklearn_lepton._search.run import Owner, SearchRun, conduct, draw_seed
-from sklearn_lepton._search.sklearn_search import LEFT_BY_FIT, OF_CHOICE, OpenSearchCV, SearchTask
+from sklearn_lepton._evaluation.sklearn import RunningFit, SearchTask
 from sklearn_lepton._evaluation.splits import OTHER_SPLITS, FrozenSplits
 from sklearn_lepton._evaluation.step_cache import Steps, reusable_steps
+from sklearn_lepton._runtime.output import warn
+from sklearn_lepton._search.final_choice import FinalChoice
+from sklearn_lepton._search.inputs import initial_settings, make_space, older_studies
+from sklearn_lepton._search.nested import ComparisonMixin
+from sklearn_lepton._search.progress import Progress, WatchedStudy
+from sklearn_lepton._search.run import Owner, SearchRun, conduct, draw_seed
+from sklearn_lepton._search.selection import check_choice
+from sklearn_lepton._search.sklearn_search import LEFT_BY_FIT, OF_CHOICE, OpenSearchCV
+from sklearn_lepton._search.update import Update, UpdateMixin
+from sklearn_lepton._search.validation import check_names, check_parameters
+from sklearn_lepton._study.fingerprint import check_scores, describe_scoring, describe_study
+from sklearn_lepton._study.opening import open_journal
 from sklearn_lepton._study.study import SharedStudy, Study
+from sklearn_lepton._trials.ranking import metric_of
 from sklearn_lepton._trials.trial import Trial
 from sklearn_lepton._typing import FitAid, Workers
-from sklearn_lepton._search.update import Update, UpdateMixin
-from sklearn_lepton.space._values import is_whole
+from sklearn_lepton._validation import is_whole
 from sklearn_lepton._workers.local import make_workers
 from sklearn_lepton.exceptions import SearchInterruptedWarning, SpaceExhaustedWarning
 from sklearn_lepton.optimizers._auto import AutoOptimizer

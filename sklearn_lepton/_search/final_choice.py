@@ -9,30 +9,25 @@ import numpy as np
 from sklearn.base import is_classifier
 from sklearn.model_selection import check_cv
 
-from sklearn_lepton._search.selection import (
-    Choice,
-    candidates,
-    choose,
-    cost_of,
-    is_one_se,
-    metric_of,
-    shuffled_splitter,
-    within_one_se,
-)
+from sklearn_lepton._evaluation.evaluator import SplitEvaluator
+from sklearn_lepton._evaluation.fits import Fits
+from sklearn_lepton._evaluation.sklearn import RunningFit
+from sklearn_lepton._evaluation.splits import FrozenSplits
 from sklearn_lepton._runtime.deferred_errors import DeferredErrors
 from sklearn_lepton._runtime.errors import describe_error
-from sklearn_lepton._evaluation.evaluator import SplitEvaluator
-from sklearn_lepton._evaluation.fits import Fits, RunningFit
 from sklearn_lepton._runtime.floating_point import ignore_float_errors
 from sklearn_lepton._runtime.interrupts import uninterrupted
 from sklearn_lepton._runtime.output import warn
 from sklearn_lepton._search.progress import FIT_LINES, write_fit
-from sklearn_lepton._evaluation.splits import FrozenSplits
+from sklearn_lepton._search.selection import Choice, choose, cost_of
+from sklearn_lepton._search.splitters import shuffled_splitter
 from sklearn_lepton._study.study import Study
+from sklearn_lepton._trials.ranking import candidates, is_one_se, metric_of, within_one_se
 from sklearn_lepton._trials.trial import Trial
 from sklearn_lepton._typing import Fit, FitAid, Row, Workers
-from sklearn_lepton.space._values import count_rows, is_whole
+from sklearn_lepton._validation import is_whole
 from sklearn_lepton.exceptions import FinalChoiceWarning, SearchInterruptedWarning
+from sklearn_lepton.space._values import count_rows
 
 _MOST_LEADERS = 5
 _KEPT_TIME = 0.2  # share of max_time that the search leaves to the final fits

@@ -7,12 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from sklearn_lepton._runtime.errors import abridge, describe_value
-from sklearn_lepton.space._frozen import thaw
 from sklearn_lepton._evaluation.resource import Resource
+from sklearn_lepton._runtime.errors import abridge, describe_value
 from sklearn_lepton._trials.trial import Trial
 from sklearn_lepton._typing import Fit, Row
-from sklearn_lepton.space._values import as_float, is_finite, is_whole
+from sklearn_lepton._validation import is_finite, is_whole
+from sklearn_lepton.space._frozen import thaw
+from sklearn_lepton.space._values import as_float
 
 
 class Amount(Resource):

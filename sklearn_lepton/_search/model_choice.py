@@ -13,19 +13,20 @@ from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostin
 from sklearn.exceptions import NotFittedError
 from sklearn.utils.metaestimators import available_if
 
-from sklearn_lepton._arrays import as_array, shape_of
-from sklearn_lepton._search.selection import candidates, plain_standard_error, score_of, standard_error
-from sklearn_lepton._automl.columns import Columns, is_missing, read_columns
-from sklearn_lepton._evaluation.convergence_warnings import QuietFits, hidden_convergence_warnings
-from sklearn_lepton._evaluation.fits import RunningFit
-from sklearn_lepton.space._frozen import thaw
+from sklearn_lepton._arrays import as_array, is_missing, shape_of
+from sklearn_lepton._automl.columns import Columns, read_columns
 from sklearn_lepton._automl.portfolio import Portfolio, average, make_portfolio, make_splits
-from sklearn_lepton._search.sklearn_search import has_new_trials
 from sklearn_lepton._automl.task import check_scored, read_target, read_task
+from sklearn_lepton._evaluation.convergence_warnings import QuietFits, hidden_convergence_warnings
+from sklearn_lepton._evaluation.sklearn import RunningFit
+from sklearn_lepton._search.sklearn_search import has_new_trials
+from sklearn_lepton._trials.ranking import candidates, score_of
+from sklearn_lepton._trials.statistics import plain_standard_error, standard_error
 from sklearn_lepton._trials.trial import Trial
 from sklearn_lepton._typing import FitAid, Workers
-from sklearn_lepton.space._values import count_rows
+from sklearn_lepton.space._frozen import thaw
 from sklearn_lepton.space._space import Space
+from sklearn_lepton.space._values import count_rows
 
 TASKS = ("auto", "classifier", "regressor")
 _REFIT = 1.3  # times the seconds of a fit, since all rows are more than those of a split

@@ -11,11 +11,14 @@ from sklearn.model_selection import TimeSeriesSplit, check_cv, cross_validate
 from sklearn.utils.metadata_routing import get_routing_for_object
 from sklearn.utils.validation import check_is_fitted
 
-from sklearn_lepton._search.selection import metric_of, shuffled_splitter, split_ratio
 from sklearn_lepton._runtime.errors import describe_error
-from sklearn_lepton._trials.selection_bias import Comparison, FloatArray, NestedScore, paired_test
 from sklearn_lepton._runtime.output import write_line
-from sklearn_lepton.space._values import is_real, is_whole
+from sklearn_lepton._search.nested_results import Comparison, NestedScore
+from sklearn_lepton._search.splitters import shuffled_splitter
+from sklearn_lepton._trials.ranking import metric_of
+from sklearn_lepton._trials.split_layout import split_ratio
+from sklearn_lepton._trials.statistics import FloatArray, paired_test
+from sklearn_lepton._validation import is_real, is_whole
 
 
 class _OuterSplits:

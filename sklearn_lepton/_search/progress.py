@@ -8,9 +8,9 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
-from sklearn_lepton._search.selection import standard_error
 from sklearn_lepton._runtime.output import is_terminal, text_of, write, write_line
 from sklearn_lepton._study.study import Study
+from sklearn_lepton._trials.statistics import standard_error
 from sklearn_lepton._trials.trial import Trial
 from sklearn_lepton._typing import Row
 

@@ -7,18 +7,18 @@ from typing import Any, NamedTuple, Protocol, Self, TypeVar
 import numpy as np
 from sklearn.utils import check_random_state
 
-from sklearn_lepton._runtime.deferred_errors import DeferredErrors
 from sklearn_lepton._evaluation.evaluator import SplitEvaluator
-from sklearn_lepton._search.final_choice import FinalChoice
-from sklearn_lepton._runtime.interrupts import uninterrupted
 from sklearn_lepton._evaluation.loop import Callbacks, run_trials
-from sklearn_lepton._search.progress import Progress
 from sklearn_lepton._evaluation.resource import Resource
 from sklearn_lepton._evaluation.splits import FrozenSplits
+from sklearn_lepton._runtime.deferred_errors import DeferredErrors
+from sklearn_lepton._runtime.interrupts import uninterrupted
+from sklearn_lepton._search.final_choice import FinalChoice
+from sklearn_lepton._search.progress import Progress
+from sklearn_lepton._search.update import Update
 from sklearn_lepton._study.study import Study
 from sklearn_lepton._trials.trial import Trial
 from sklearn_lepton._typing import FitAid, Workers
-from sklearn_lepton._search.update import Update
 
 
 class _Closable(Protocol):

@@ -4,23 +4,21 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from sklearn.base import is_classifier
 from sklearn.model_selection import (
-    GroupKFold,
-    StratifiedGroupKFold,
-    StratifiedKFold,
     TimeSeriesSplit,
-    check_cv,
 )
 
 from sklearn_lepton._runtime.errors import describe_error
 from sklearn_lepton._runtime.floating_point import ignore_float_errors
-from sklearn_lepton.space._frozen import thaw
+from sklearn_lepton._trials.ranking import ONE_SE, is_one_se, score_of, within_one_se
+from sklearn_lepton._trials.statistics import standard_error
 from sklearn_lepton._trials.trial import Trial
-from sklearn_lepton.space._values import as_float, is_number, is_real, is_whole, unknown_name
-from sklearn_lepton.space._space import Categorical, Space
+from sklearn_lepton._validation import is_real, is_whole, unknown_name
+from sklearn_lepton.space._dimension import Categorical
+from sklearn_lepton.space._frozen import thaw
+from sklearn_lepton.space._space import Space
+from sklearn_lepton.space._values import as_float, is_number
 
-ONE_SE = "1se"
 _AS_CHEAP = 1.5  # by so much the times of two equal fits may differ
 Cost = Callable[[Trial], float]
 
@@ -102,177 +100,6 @@ def _check_simplest(simplest: Any, refit: Any, space: Space) -> None:
         _number(simplest, space.from_point([0.5] * space.n_dims))
 
 
-def is_one_se(refit: Any) -> bool:
-    """Say whether ``refit`` asks for the simplest within one standard error."""
-    return isinstance(refit, str) and refit == ONE_SE
-
-
-def metric_of(refit: Any) -> str | None:
-    """Return the metric that ``refit`` names, None if it names none."""
-    return refit if isinstance(refit, str) and refit != ONE_SE else None
-
-
-def candidates(trials: Iterable[Trial]) -> list[Trial]:
-    """Return the trials that can be chosen, the best first: complete, with the full resource."""
-    full = [t for t in trials if t.status == "complete" and t.is_full]
-    return sorted(full, key=lambda t: (-score_of(t), t.number))
-
-
-def within_one_se(ranked: Sequence[Trial]) -> list[Trial]:
-    """Return the trials that score within one standard error of the first, the best.
-
-    Parameters
-    ----------
-    ranked : sequence of Trial
-        Complete ones, the best first.
-
-    Returns
-    -------
-    close : list of Trial
-        The best one at least.
-
-    Notes
-    -----
-    The standard error is that of independent scores, as Breiman et al. took it. The one
-    that minds overlapping training sets is half as large again, for five splits, and let
-    in settings that were no better on data never seen.
-
-    References
-    ----------
-    Breiman, L., Friedman, J., Olshen, R. and Stone, C. (1984). Classification and
-    regression trees. Wadsworth. Section 3.4.3.
-    """
-    if not ranked:
-        return []
-    best = ranked[0]
-    least = score_of(best) - plain_standard_error(best.split_scores)
-    return [trial for trial in ranked if trial is best or score_of(trial) >= least]
-
-
-@ignore_float_errors
-def plain_standard_error(scores: Sequence[float]) -> float:
-    """Return the standard error of a mean as if the scores were independent; 0.0 of one."""
-    return float(np.std(scores, ddof=1) / len(scores) ** 0.5) if len(scores) > 1 else 0.0
-
-
-@ignore_float_errors
-def split_ratio(splits: Iterable[Sequence[Any]]) -> float:
-    """Return the number of test samples for each training sample, on average over splits.
-
-    Parameters
-    ----------
-    splits : iterable of (train, test)
-        Row numbers or masks of rows.
-
-    Returns
-    -------
-    ratio : float
-        As `standard_error` takes it.
-    """
-    sizes = [(_count_rows(train), _count_rows(test)) for train, test in splits]
-    return float(np.mean([n_test / max(n_train, 1) for n_train, n_test in sizes]))
-
-
-class SplitLayout(NamedTuple):
-    """How the training and test parts of splits overlap.
-
-    Attributes
-    ----------
-    ratio : float
-        Their `split_ratio`.
-    n_disjoint : int
-        Number of consecutive splits whose test parts have no row in common, as the folds of one
-        repeat; 0 where this number changes or no two consecutive splits are so.
-    """
-
-    ratio: float
-    n_disjoint: int
-
-
-def layout_of(splits: Sequence[Sequence[Any]]) -> SplitLayout:
-    """Return the layout of splits.
-
-    Parameters
-    ----------
-    splits : sequence of (train, test)
-        Row numbers or masks of rows.
-
-    Returns
-    -------
-    layout : SplitLayout
-    """
-    sizes, seen = list[int](), np.empty(0, dtype=int)
-    for _, test in splits:
-        rows = np.asarray(test)
-        rows = np.flatnonzero(rows) if rows.dtype == np.bool_ else rows
-        if not sizes or np.isin(rows, seen).any():
-            sizes, seen = [*sizes, 0], seen[:0]
-        sizes[-1] += 1
-        seen = np.concatenate([seen, rows])
-    is_even = len(set(sizes)) == 1 and sizes[0] > 1
-    return SplitLayout(split_ratio(splits), sizes[0] if is_even else 0)
-
-
-def _count_rows(part: Any) -> int:
-    rows = np.asarray(part)
-    return int(np.count_nonzero(rows)) if rows.dtype == np.bool_ else len(rows)
-
-
-@ignore_float_errors
-def standard_error(scores: Sequence[float], ratio: float | None) -> float:
-    """Return the standard error of a mean score over splits.
-
-    Training sets of different splits overlap, so that the scores vary less than independent
-    ones would: the variance of the mean is taken as (1/k + ratio) times that of the scores.
-
-    Parameters
-    ----------
-    scores : sequence of float of length k
-    ratio : float or None
-        The `split_ratio` of the splits. None, if it is unknown, is 1/(k-1), that of one
-        k-fold cross-validation.
-
-    Returns
-    -------
-    error : float
-        0.0 of a single split, which tells nothing.
-
-    References
-    ----------
-    Nadeau, C. and Bengio, Y. (2003). Inference for the generalization error. Machine
-    Learning 52. https://doi.org/10.1023/A:1024068626366
-    """
-    k = len(scores)
-    if k < 2:
-        return 0.0
-    share = 1 / (k - 1) if ratio is None else ratio
-    return float(np.std(scores, ddof=1) * (1 / k + share) ** 0.5)
-
-
-def shuffled_splitter(estimator: Any, y: Any, n_splits: int, *, has_groups: bool, seed: int) -> Any:
-    """Return shuffled folds of the kind that scikit-learn takes for a number.
-
-    Parameters
-    ----------
-    estimator : estimator object
-        Of a classifier the classes are stratified.
-    y : array-like or None
-    n_splits : int
-    has_groups : bool
-        Whether to keep groups together.
-    seed : int
-        From 0 to 2**32 - 1.
-
-    Returns
-    -------
-    splitter : cross-validation generator
-    """
-    kind: Any = type(check_cv(n_splits, y, classifier=is_classifier(estimator)))
-    if has_groups:
-        kind = StratifiedGroupKFold if kind is StratifiedKFold else GroupKFold
-    return kind(n_splits, shuffle=True, random_state=seed)
-
-
 def simplest_of(close: Sequence[Trial], cost: Cost, *, tolerance: float = 1.0) -> Trial:
     """Return the simplest of trials, of equally simple ones the best, then the earliest.
 
@@ -352,11 +179,6 @@ def _number(simplest: Callable[..., Any], params: Mapping[str, Any]) -> float:
             f"simplest must return a number for each setting, got {value!r} for {params!r}."
         )
     return as_float(value)
-
-
-def score_of(trial: Trial) -> float:
-    assert trial.score is not None  # noqa: S101 - for mypy
-    return trial.score
 
 
 def choose(

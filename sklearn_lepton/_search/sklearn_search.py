@@ -1,4 +1,4 @@
-"""The seam to scikit-learn: the only module that uses its private names.
+"""scikit-learn's base class of searches, with the hooks that the searches need.
 
 `BaseSearchCV.fit` stays as it is, and is entered at `_run_search`. What it would run is
 taken from it by a `Recorder` in place of its `Parallel`, run by our own workers, and the
@@ -6,32 +6,22 @@ rows are handed back once, at the end.
 """
 
 import copy
-import inspect
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
-from types import CellType, FunctionType
 from typing import Any
 
 import numpy as np
 from scipy.stats import rankdata
-from sklearn.model_selection._search import BaseSearchCV
-from sklearn.utils.metaestimators import _safe_split, available_if
+from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-from sklearn_lepton._search.selection import ONE_SE, Choice, is_one_se
-from sklearn_lepton._runtime.deferred_errors import DeferredErrors
-from sklearn_lepton._evaluation.fits import ErrorScore, Recorder, RunningFit
-from sklearn_lepton.space._frozen import thaw
+from sklearn_lepton._evaluation.sklearn import BaseSearchCV, RunningFit, read_fit
 from sklearn_lepton._inspection.html import describe_search
+from sklearn_lepton._runtime.deferred_errors import DeferredErrors
 from sklearn_lepton._runtime.interrupts import Interrupts
-from sklearn_lepton.space._values import as_float, is_real
-from sklearn_lepton._evaluation.sklearn_versions import unsupported
-
-try:
-    from sklearn.callback import CallbackContext
-except ImportError:  # scikit-learn before 1.9 has no callbacks
-    CallbackContext = object
-
+from sklearn_lepton._search.selection import Choice
+from sklearn_lepton._trials.ranking import ONE_SE, is_one_se
+from sklearn_lepton.space._frozen import thaw
 
 # What a search sets.
 LEFT_BY_FIT = (
@@ -73,28 +63,6 @@ def _inner_has(name: str) -> Callable[[Any], bool]:
         return True
 
     return check
-
-
-def part_of(estimator: Any, X: Any, y: Any, rows: Any, train: Any) -> tuple[Any, Any]:
-    """Return the part of the data that an estimator fitted on others is given.
-
-    Parameters
-    ----------
-    estimator : estimator object
-        If it works on pairs of samples, the columns of `X` are those of `train`.
-    X, y : object
-        The data.
-    rows : array of int
-        The rows of the part.
-    train : array of int
-        The rows that it is fitted on.
-
-    Returns
-    -------
-    X_part, y_part : object
-    """
-    X_part, y_part = _safe_split(estimator, X, y, rows, train)
-    return X_part, y_part
 
 
 class OpenSearchCV(BaseSearchCV):  # type: ignore[misc]
@@ -219,7 +187,7 @@ class OpenSearchCV(BaseSearchCV):  # type: ignore[misc]
 
     def _run_search(self, evaluate_candidates: Any, *, callback_ctx: Any = None) -> None:
         with Interrupts():
-            self._search(_read_fit(self, evaluate_candidates), callback_ctx)
+            self._search(read_fit(self, evaluate_candidates), callback_ctx)
 
     def _format_results(
         self, candidate_params: Any, n_splits: int, out: list[Any], more_results: Any = None
@@ -313,110 +281,3 @@ def _blank(results: dict[str, Any], has_run: Any) -> None:
                 column[~has_run[:, int(kind[5:])]] = np.nan
             elif kind in {"mean", "std"}:
                 column[~whole] = np.nan
-
-
-def prepend_warning_filter(function: Any, entry: tuple[Any, ...]) -> None:
-    """Put a warning filter before those that scikit-learn passes to a fit.
-
-    Since 1.7 the function of a fit replaces all filters of its process by those passed.
-    """
-    passed = getattr(function, "warning_filters", None)
-    if passed is not None:
-        function.warning_filters = [entry, *passed]
-
-
-class SearchTask:
-    """The search in scikit-learn 1.9's tree of callback tasks, with one leaf a trial and split."""
-
-    def __init__(self, root: Any, search: Any, n_leaves: int) -> None:
-        self._search = search
-        self._n_made = 0
-        self._context = root.subcontext(
-            task_name="search", max_subtasks=n_leaves, sequential_subtasks=False
-        ).call_on_fit_task_begin(estimator=search)
-
-    def subcontext(self, task_name: str, task_id: int) -> Any:
-        """Make the next leaf; ``evaluate_candidates`` counts from 0 in each batch."""
-        if task_id == 0:
-            # The finished leaves would travel to the workers with every later one.
-            self._context._children_map.clear()  # noqa: SLF001
-        leaf = self._context.subcontext(task_name=task_name, task_id=self._n_made)
-        leaf.__class__ = _LeafContext
-        self._n_made += 1
-        return leaf
-
-    def close(self) -> None:
-        """End the task."""
-        self._context.call_on_fit_task_end(estimator=self._search)
-
-
-class _LeafContext(CallbackContext):  # type: ignore[misc]
-    """A leaf that remembers where a callback returned True."""
-
-    is_stopped = False
-
-    def call_on_fit_task_end(self, **arguments: Any) -> bool:
-        """Call the callbacks and remember a stop."""
-        stop: bool = super().call_on_fit_task_end(**arguments)
-        self.is_stopped |= stop
-        return stop
-
-
-# The variables of scikit-learn's `fit` that its `evaluate_candidates` has and ours needs.
-_LOCALS = {
-    "self",
-    "parallel",
-    "base_estimator",
-    "X",
-    "y",
-    "routed_params",
-    "fit_and_score_kwargs",
-}
-
-
-def _read_fit(search: Any, evaluate_candidates: Any) -> RunningFit:
-    """Take the place of the running `fit`'s `Parallel`, and return what it has prepared.
-
-    Also take what it tells no other way. Before scikit-learn 1.9 it sets the number of
-    splits only at its end, and keeps the splitter to itself. And a scorer that raises
-    leaves no trace but the ``error_score``, which is therefore marked for this one fit.
-    """
-    missing = _LOCALS - set(
-        getattr(getattr(evaluate_candidates, "__code__", None), "co_freevars", ())
-    )
-    if missing:
-        raise unsupported(f"variable {min(missing)!r} in its fit")
-    names = inspect.getclosurevars(evaluate_candidates).nonlocals
-    if "n_splits" in names:
-        search.n_splits_ = names["n_splits"]
-    if is_real(search.error_score):
-        names["fit_and_score_kwargs"]["error_score"] = ErrorScore(as_float(search.error_score))
-    recorder = Recorder()
-    cells = dict(
-        zip(evaluate_candidates.__code__.co_freevars, evaluate_candidates.__closure__, strict=True)
-    )
-    cells["parallel"].cell_contents = recorder
-    # Nobody sees how it is changed: of the search itself no attribute is for the length of a call.
-    stand_in = copy.copy(search)
-    stand_in.verbose = 0  # "Fitting 5 folds for each of 1 candidates" would be written each time
-    cells["self"] = CellType(stand_in)
-    evaluate = FunctionType(
-        evaluate_candidates.__code__,
-        evaluate_candidates.__globals__,
-        argdefs=evaluate_candidates.__defaults__,
-        closure=tuple(cells.values()),
-    )
-    cv = names.get("cv_orig") or getattr(search, "_checked_cv_orig", None)
-    if cv is None or "n_splits_" not in vars(search):
-        raise unsupported("splitter that its fit has checked")
-    return RunningFit(
-        recorder,
-        names["parallel"],
-        evaluate,
-        names["base_estimator"],
-        names["X"],
-        names["y"],
-        cv,
-        names["routed_params"],
-        stand_in,
-    )

@@ -8,28 +8,30 @@ from typing import Any
 import numpy as np
 from sklearn.utils.parallel import Parallel
 
+from sklearn_lepton._evaluation.evaluator import explain_failures
+from sklearn_lepton._evaluation.loop import Callbacks, callbacks_of
+from sklearn_lepton._runtime.deferred_errors import DeferredErrors
+from sklearn_lepton._runtime.interrupts import Interrupts
+from sklearn_lepton._runtime.output import warn
 from sklearn_lepton._search.base import BaseOptimizerSearchCV
 from sklearn_lepton._search.function_calls import Amount, Calls
-from sklearn_lepton._search.validation import check_parameters, initial_settings, older_studies
-from sklearn_lepton.space._content import content_hash
-from sklearn_lepton._runtime.deferred_errors import DeferredErrors
-from sklearn_lepton._evaluation.evaluator import explain_failures
-from sklearn_lepton._runtime.interrupts import Interrupts
-from sklearn_lepton._evaluation.loop import Callbacks, callbacks_of
-from sklearn_lepton._study.opening import open_journal
-from sklearn_lepton._runtime.output import warn
+from sklearn_lepton._search.inputs import initial_settings, older_studies
 from sklearn_lepton._search.run import Owner
+from sklearn_lepton._search.tune_result import TuneResult, flipped
+from sklearn_lepton._search.validation import check_parameters
+from sklearn_lepton._study.opening import open_journal
 from sklearn_lepton._study.study import SharedStudy, Study
 from sklearn_lepton._trials.trial import Trial
-from sklearn_lepton._search.tune_result import TuneResult, flipped
 from sklearn_lepton._typing import Workers
-from sklearn_lepton.space._values import is_number, is_real, is_whole, value_to_json
+from sklearn_lepton._validation import is_real, is_whole
 from sklearn_lepton.callbacks._stopping import TargetScore
 from sklearn_lepton.exceptions import SearchInterruptedWarning, SpaceExhaustedWarning
 from sklearn_lepton.optimizers._base import Optimizer
 from sklearn_lepton.optimizers._grid import GridOptimizer
 from sklearn_lepton.optimizers._registry import optimizer_class
+from sklearn_lepton.space._content import content_hash
 from sklearn_lepton.space._space import Space
+from sklearn_lepton.space._values import is_number, value_to_json
 
 
 def tune(

@@ -11,12 +11,13 @@ from typing import Any
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from sklearn_lepton._search.selection import standard_error
 from sklearn_lepton._runtime.floating_point import ignore_float_errors
-from sklearn_lepton.space._frozen import thaw
 from sklearn_lepton._study.study import Study
+from sklearn_lepton._trials.statistics import standard_error
 from sklearn_lepton._trials.trial import Trial
-from sklearn_lepton.space._values import count_rows, is_whole
+from sklearn_lepton._validation import is_whole
+from sklearn_lepton.space._frozen import thaw
+from sklearn_lepton.space._values import count_rows
 
 _N_RESCORED = 3
 _LEAST_STUDY = 5  # scored trials; fewer teach nothing

@@ -3,11 +3,11 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sklearn_lepton._search.selection import metric_of
-from sklearn_lepton.space._content import content_hash, full_name, is_cloned_whole
+from sklearn_lepton._trials.ranking import metric_of
 from sklearn_lepton._trials.trial import Trial
-from sklearn_lepton.space._values import value_to_json
+from sklearn_lepton.space._content import content_hash, full_name, is_cloned_whole
 from sklearn_lepton.space._space import Space
+from sklearn_lepton.space._values import value_to_json
 
 
 def describe_study(

@@ -4,10 +4,10 @@ import json
 import os
 from pathlib import Path
 
-from sklearn_lepton.space._content import content_hash
 from sklearn_lepton._study.journal import FORMAT, Journal, Record, differences, header
 from sklearn_lepton._study.replay import Replay
 from sklearn_lepton.exceptions import JournalMismatchError
+from sklearn_lepton.space._content import content_hash
 from sklearn_lepton.space._space import Space
 
 _MOST_TOLD = 5  # differences of two studies

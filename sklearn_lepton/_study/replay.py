@@ -4,14 +4,14 @@ import os
 from collections.abc import Sequence
 from typing import Any
 
-from sklearn_lepton.space._frozen import thaw
 from sklearn_lepton._study.journal import Journal, Record
 from sklearn_lepton._study.records import ROW_FIELDS, check_header, check_record, invalid, kind_of
 from sklearn_lepton._study.schema import brief
 from sklearn_lepton._trials.trial import Trial
-from sklearn_lepton.space._values import value_from_json
 from sklearn_lepton.exceptions import JournalMismatchError
+from sklearn_lepton.space._frozen import thaw
 from sklearn_lepton.space._space import Space
+from sklearn_lepton.space._values import value_from_json
 
 
 class Replay:

@@ -3,15 +3,15 @@
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from sklearn_lepton.space._frozen import thaw
-from sklearn_lepton._study.journal import Journal, Record
 from sklearn_lepton._runtime.output import warn
+from sklearn_lepton._study.journal import Journal, Record
 from sklearn_lepton._study.replay import Replay
 from sklearn_lepton._trials.trial import Trial
 from sklearn_lepton._typing import Row
-from sklearn_lepton.space._values import value_to_json
 from sklearn_lepton.exceptions import JournalMismatchError, JournalWarning
 from sklearn_lepton.optimizers._base import Optimizer
+from sklearn_lepton.space._frozen import thaw
+from sklearn_lepton.space._values import value_to_json
 
 _POLL = 0.1  # seconds between looks at what others do
 _WORTH_SYNC = 0.1  # seconds; the row of a shorter fit may be lost with the power

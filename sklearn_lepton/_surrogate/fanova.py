@@ -31,8 +31,8 @@ from typing import NamedTuple
 import numpy as np
 from scipy.linalg.lapack import dpotrs
 
-from sklearn_lepton._surrogate.kernel import BoolArray, FloatArray, matern52, squared_distances
 from sklearn_lepton._surrogate.gaussian_process import GaussianProcess
+from sklearn_lepton._surrogate.kernel import BoolArray, FloatArray, matern52, squared_distances
 
 _N_FEATURES = 384
 _DOF = 5.0  # the spectrum of a Matérn-5/2 is a t distribution

@@ -10,9 +10,9 @@ from itertools import product
 import numpy as np
 from scipy.stats import qmc
 
+from sklearn_lepton._runtime.interrupts import uninterrupted
 from sklearn_lepton._surrogate.kernel import BoolArray, FloatArray, IntArray
 from sklearn_lepton._surrogate.mixture import Mixture
-from sklearn_lepton._runtime.interrupts import uninterrupted
 
 Snap = Callable[[FloatArray], FloatArray]
 Slopes = Callable[[FloatArray, IntArray], tuple[FloatArray, FloatArray]]

@@ -11,8 +11,8 @@ from sklearn_lepton._surrogate.acquisition import (
     log_expected_improvement_with_derivatives,
 )
 from sklearn_lepton._surrogate.forest import Forest
-from sklearn_lepton._surrogate.kernel import FloatArray
 from sklearn_lepton._surrogate.gaussian_process import GaussianProcess, subset
+from sklearn_lepton._surrogate.kernel import FloatArray
 
 _WEIGHT = 0.5  # of the forest
 # Of a few observations a forest makes nothing: its weight grows from none at the first of these

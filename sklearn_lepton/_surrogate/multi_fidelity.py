@@ -28,9 +28,9 @@ import numpy as np
 from scipy.special import logsumexp
 
 from sklearn_lepton._surrogate.acquisition import log_expected_improvement
+from sklearn_lepton._surrogate.gaussian_process import GaussianProcess
 from sklearn_lepton._surrogate.kernel import FloatArray
 from sklearn_lepton._surrogate.mixture import Mixture
-from sklearn_lepton._surrogate.gaussian_process import GaussianProcess
 
 _LOG_UNIT = np.log(27.0)
 _WORTH_A_LOOK = 0.2  # logarithm of a density

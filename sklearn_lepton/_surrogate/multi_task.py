@@ -31,8 +31,6 @@ from typing import Any, Self
 import numpy as np
 from scipy.linalg.lapack import dpotrs, dtrtrs
 
-from sklearn_lepton._surrogate.kernel import BoolArray, Encoding, FloatArray, matern52
-from sklearn_lepton._surrogate.likelihood import LogPosterior, Prior
 from sklearn_lepton._surrogate.gaussian_process import (
     MAX_FOR_THETA,
     MAX_OBSERVATIONS,
@@ -42,6 +40,8 @@ from sklearn_lepton._surrogate.gaussian_process import (
     standardize,
     subset,
 )
+from sklearn_lepton._surrogate.kernel import BoolArray, Encoding, FloatArray, matern52
+from sklearn_lepton._surrogate.likelihood import LogPosterior, Prior
 
 Study = tuple[FloatArray, FloatArray]
 

@@ -5,9 +5,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from sklearn_lepton._validation import is_finite
 from sklearn_lepton.space._frozen import FrozenDict, freeze, has_estimator, own, thaw
-from sklearn_lepton.space._values import as_float, is_finite, value_from_json, value_to_json
 from sklearn_lepton.space._space import Space
+from sklearn_lepton.space._values import as_float, value_from_json, value_to_json
 
 STATUSES = ("pending", "complete", "failed", "pruned")
 

@@ -18,9 +18,12 @@ from joblib.externals.loky.process_executor import BrokenProcessPool
 from joblib.parallel import BACKENDS, get_active_backend
 from sklearn.utils.parallel import delayed
 
-from sklearn_lepton._workers.base import Dask, FutureWorkers, Ray
 from sklearn_lepton._runtime.interrupts import uninterrupted
 from sklearn_lepton._runtime.output import with_flushable_streams
+from sklearn_lepton._typing import Fit, Row, WorkerDied, Workers
+from sklearn_lepton._workers.base import FutureWorkers
+from sklearn_lepton._workers.dask import Dask
+from sklearn_lepton._workers.ray import Ray
 from sklearn_lepton._workers.serialization import (
     Folder,
     Package,
@@ -31,7 +34,6 @@ from sklearn_lepton._workers.serialization import (
     start_worker,
     unwrap,
 )
-from sklearn_lepton._typing import Fit, Row, WorkerDied, Workers
 
 # Seconds that idle workers have to end by themselves, and that the kernel has for those killed.
 _MAX_EXIT, _MAX_KILL = 3.0, 5.0

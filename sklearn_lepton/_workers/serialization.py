@@ -21,8 +21,8 @@ from joblib import parallel_config
 from joblib.externals.loky.backend.reduction import get_loky_pickler
 
 from sklearn_lepton._runtime.errors import abridge
-from sklearn_lepton._workers.temporary_folders import make_temporary_folder, remove_folder
 from sklearn_lepton._typing import Fit, WorkerDied
+from sklearn_lepton._workers.temporary_folders import make_temporary_folder, remove_folder
 
 # Larger arrays are files that all workers of a machine map into their memory.
 _LEAST_MAPPED = 100_000

@@ -8,8 +8,8 @@ import numpy as np
 from sklearn.base import clone
 
 from sklearn_lepton._runtime.errors import logger
+from sklearn_lepton._validation import is_whole
 from sklearn_lepton.default_spaces._data_profile import Data
-from sklearn_lepton.space._values import is_whole
 
 # After these steps features have a variance of about 1, as many as before.
 _SCALERS = {"StandardScaler", "RobustScaler", "PowerTransformer", "QuantileTransformer"}

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from sklearn_lepton.space._dimension import Integer, Real
 from sklearn_lepton.default_spaces._data_profile import (
     Branch,
     Data,
@@ -16,6 +15,7 @@ from sklearn_lepton.default_spaces._data_profile import (
     with_number,
     zero_or_log,
 )
+from sklearn_lepton.space._dimension import Integer, Real
 
 
 def _logistic(data: Data) -> Branch | list[Branch]:

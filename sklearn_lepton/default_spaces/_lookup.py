@@ -10,24 +10,22 @@ from scipy.sparse import issparse
 from sklearn.base import is_classifier
 from sklearn.utils.multiclass import type_of_target
 
-from sklearn_lepton._arrays import as_array, first_rows, shape_of
-from sklearn_lepton._automl.columns import is_missing
-from sklearn_lepton.space._dimension import Categorical, Dimension, Integer, Real
+from sklearn_lepton._arrays import as_array, first_rows, is_missing, shape_of
 from sklearn_lepton._runtime.floating_point import ignore_float_errors
-from sklearn_lepton._spaces import _linear, _others, _structures, _transformers, _trees
+from sklearn_lepton._validation import is_finite, is_real, is_whole
+from sklearn_lepton.default_spaces import _linear, _meta_estimators, _others, _transformers, _trees
 from sklearn_lepton.default_spaces._column_selection import after, of_columns
 from sklearn_lepton.default_spaces._data_profile import Branch, Data, Entry
-from sklearn_lepton.space._values import is_finite, is_real, is_unlimited, is_whole, same
-
-__all__ = ["default_space"]
+from sklearn_lepton.space._dimension import Categorical, Dimension, Integer, Real
+from sklearn_lepton.space._values import is_unlimited, same
 
 _TABLE: dict[str, Entry] = {
-    **{name: {} for name in _structures.NOTHING},
+    **{name: {} for name in _meta_estimators.NOTHING},
     **_linear.TABLE,
     **_trees.TABLE,
     **_others.TABLE,
     **_transformers.TABLE,
-    **_structures.TABLE,
+    **_meta_estimators.TABLE,
 }
 _MOST_BRANCHES = 16
 _MOST_LOOKED_AT = 10_000

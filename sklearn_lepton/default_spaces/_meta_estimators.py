@@ -2,7 +2,6 @@
 
 import math
 
-from sklearn_lepton.space._dimension import Integer, Real
 from sklearn_lepton.default_spaces._data_profile import (
     Branch,
     Data,
@@ -14,6 +13,7 @@ from sklearn_lepton.default_spaces._data_profile import (
     neighbours,
     with_number,
 )
+from sklearn_lepton.space._dimension import Integer, Real
 
 
 def _clusters(data: Data) -> Branch:

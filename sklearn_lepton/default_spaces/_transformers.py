@@ -2,7 +2,6 @@
 
 import math
 
-from sklearn_lepton.space._dimension import Integer, Real
 from sklearn_lepton.default_spaces._data_profile import (
     Branch,
     Data,
@@ -15,6 +14,7 @@ from sklearn_lepton.default_spaces._data_profile import (
     with_number,
     zero_or_log,
 )
+from sklearn_lepton.space._dimension import Integer, Real
 
 
 def _components(data: Data) -> int:

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from sklearn_lepton.space._dimension import Integer, Real
 from sklearn_lepton.default_spaces._data_profile import (
     Branch,
     Data,
@@ -15,6 +14,7 @@ from sklearn_lepton.default_spaces._data_profile import (
     log_integer,
     zero_or_log,
 )
+from sklearn_lepton.space._dimension import Integer, Real
 
 # None: as deep as it gets.
 _DEPTHS = ladder([2, 3, 4, 6, 8, 10, 14, 20, None])

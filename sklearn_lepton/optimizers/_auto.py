@@ -13,18 +13,18 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from sklearn_lepton.space._dimension import FloatArray
 from sklearn_lepton._runtime.floating_point import ignore_float_errors
 from sklearn_lepton._trials.trial import Trial
-from sklearn_lepton.space._values import is_whole
+from sklearn_lepton._validation import is_whole
 from sklearn_lepton.optimizers._base import Optimizer
 from sklearn_lepton.optimizers._bayes import BayesOptimizer
 from sklearn_lepton.optimizers._cost import full_seconds
 from sklearn_lepton.optimizers._genetic import GeneticOptimizer
 from sklearn_lepton.optimizers._grid import GridOptimizer
-from sklearn_lepton.optimizers._surrogate_assisted import ModelOptimizer
 from sklearn_lepton.optimizers._random import RandomOptimizer
+from sklearn_lepton.optimizers._surrogate_assisted import ModelOptimizer
 from sklearn_lepton.optimizers._swarm import SwarmOptimizer
+from sklearn_lepton.space._dimension import FloatArray
 
 _MANY = 200  # trials
 _LARGE, _FEW = 8, 3  # trials at once; batches

@@ -10,13 +10,13 @@ import numpy as np
 import numpy.typing as npt
 from scipy.stats import qmc
 
-from sklearn_lepton.space._dimension import FloatArray
 from sklearn_lepton._runtime.floating_point import ignore_float_errors
 from sklearn_lepton._runtime.interrupts import uninterrupted
 from sklearn_lepton._trials.trial import Trial, check_point, check_trial
-from sklearn_lepton.space._values import check_count, is_whole
-from sklearn_lepton.optimizers._transfer import best_of, read_prior
+from sklearn_lepton._validation import check_count, is_whole
 from sklearn_lepton.optimizers._successive_halving import Ladder, check_resources
+from sklearn_lepton.optimizers._transfer import best_of, read_prior
+from sklearn_lepton.space._dimension import FloatArray
 from sklearn_lepton.space._space import Space
 
 _MAX_SOBOL_DIMS = 21201

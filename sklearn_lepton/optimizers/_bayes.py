@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from sklearn_lepton.space._dimension import FloatArray
 from sklearn_lepton._surrogate.maximize import maximize
 from sklearn_lepton.optimizers._surrogate_assisted import ModelOptimizer
+from sklearn_lepton.space._dimension import FloatArray
 
 _N_BEST = 5
 

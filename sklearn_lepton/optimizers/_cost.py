@@ -12,12 +12,12 @@ from typing import Any, Self
 import numpy as np
 from scipy.special import log_ndtr
 
-from sklearn_lepton.space._dimension import FloatArray
+from sklearn_lepton._surrogate.gaussian_process import GaussianProcess, fit
 from sklearn_lepton._surrogate.kernel import BoolArray
 from sklearn_lepton._surrogate.mixture import Mixture
-from sklearn_lepton._surrogate.gaussian_process import GaussianProcess, fit
 from sklearn_lepton._trials.trial import Trial
-from sklearn_lepton.space._values import is_real
+from sklearn_lepton._validation import is_real
+from sklearn_lepton.space._dimension import FloatArray
 
 _LEAST_TIMED = 3  # trials: fewer do not tell what drives the cost
 _MOST_TIMED = 100  # trials: bounds the cost of the model

@@ -38,12 +38,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from sklearn_lepton.space._dimension import FloatArray
 from sklearn_lepton._trials.trial import Trial
-from sklearn_lepton.space._values import check_count, check_flag, check_share
+from sklearn_lepton._validation import check_count, check_flag, check_share
+from sklearn_lepton.optimizers._boundary import branch_exploration, land
 from sklearn_lepton.optimizers._offspring import IntArray, Litter
 from sklearn_lepton.optimizers._surrogate_assisted import N_ANYWHERE, ModelOptimizer
-from sklearn_lepton.optimizers._boundary import branch_exploration, land
+from sklearn_lepton.space._dimension import FloatArray
 
 _N_CHILDREN = 96  # that are screened
 _TRIALS_PER_MEMBER = 50

@@ -15,11 +15,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from sklearn_lepton._trials.trial import Trial
+from sklearn_lepton._validation import check_count
+from sklearn_lepton.optimizers._base import Optimizer
 from sklearn_lepton.space._dimension import Categorical, FloatArray
 from sklearn_lepton.space._distribution import Distribution
-from sklearn_lepton._trials.trial import Trial
-from sklearn_lepton.space._values import check_count
-from sklearn_lepton.optimizers._base import Optimizer
 
 # So many points has a grid of which nobody said how many trials there will be.
 _DEFAULT_BUDGET = 1000

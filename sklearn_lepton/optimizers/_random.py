@@ -9,9 +9,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from sklearn_lepton.space._dimension import FloatArray
 from sklearn_lepton._trials.trial import Trial
 from sklearn_lepton.optimizers._base import Optimizer
+from sklearn_lepton.space._dimension import FloatArray
 
 
 class RandomOptimizer(Optimizer):

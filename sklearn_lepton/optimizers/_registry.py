@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sklearn_lepton.space._values import unknown_name
+from sklearn_lepton._validation import unknown_name
 from sklearn_lepton.optimizers._auto import AutoOptimizer
 from sklearn_lepton.optimizers._base import Optimizer
 from sklearn_lepton.optimizers._bayes import BayesOptimizer

@@ -24,7 +24,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sklearn_lepton._trials.trial import Trial
-from sklearn_lepton.space._values import is_real
+from sklearn_lepton._validation import is_real
 
 FACTOR = 3  # one in so many goes on
 _SAME = 1e-9  # of two shares

@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from sklearn_lepton.space._dimension import FloatArray
 from sklearn_lepton._runtime.floating_point import ignore_float_errors
+from sklearn_lepton._surrogate.gaussian_process import MOST_STEPS, GaussianProcess, fit
+from sklearn_lepton._surrogate.mixture import Mixture
 from sklearn_lepton._surrogate.multi_fidelity import (
     FullMixture,
     Look,
@@ -17,14 +18,19 @@ from sklearn_lepton._surrogate.multi_fidelity import (
     foretells,
     with_resource,
 )
-from sklearn_lepton._surrogate.mixture import Mixture
-from sklearn_lepton._surrogate.gaussian_process import MOST_STEPS, GaussianProcess, fit
-from sklearn_lepton._surrogate.multi_task import MOST_STUDIES, RelatedProcess, Study, fit_related, helps
+from sklearn_lepton._surrogate.multi_task import (
+    MOST_STUDIES,
+    RelatedProcess,
+    Study,
+    fit_related,
+    helps,
+)
 from sklearn_lepton._trials.trial import Trial
-from sklearn_lepton.space._values import check_flag
+from sklearn_lepton._validation import check_flag
 from sklearn_lepton.optimizers._base import Optimizer, again, expected_scores
 from sklearn_lepton.optimizers._cost import Costs, check_seconds
 from sklearn_lepton.optimizers._transfer import are_apart
+from sklearn_lepton.space._dimension import FloatArray
 
 _TRIALS_PER_FIT = 100
 _ENOUGH_FULL = 6  # trials, for a judgement of what those with less of a resource tell
@@ -197,8 +203,8 @@ class ModelOptimizer(Optimizer):
         """Weigh what a new setting and those that had less promise for their cost.
 
         Each may get all of the resource at once, or a look with more than it had first; see
-        `sklearn_lepton._surrogate.multi_fidelity`. Costs are shares of the resource, so that a search
-        with a seed does not depend on the clock; with ``cost_aware`` those of a place, too.
+        `sklearn_lepton._surrogate.multi_fidelity`. Costs are shares of the resource, so that a
+        search with a seed does not depend on the clock; with ``cost_aware`` those of a place, too.
         """
         if not self._weighs or self._n_settings < self._n_designed():
             return trial

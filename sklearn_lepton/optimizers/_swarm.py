@@ -34,11 +34,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from sklearn_lepton.space._dimension import FloatArray
 from sklearn_lepton._trials.trial import Trial
-from sklearn_lepton.space._values import check_count, check_flag, check_share
-from sklearn_lepton.optimizers._surrogate_assisted import N_ANYWHERE, ModelOptimizer
+from sklearn_lepton._validation import check_count, check_flag, check_share
 from sklearn_lepton.optimizers._boundary import branch_exploration, land
+from sklearn_lepton.optimizers._surrogate_assisted import N_ANYWHERE, ModelOptimizer
+from sklearn_lepton.space._dimension import FloatArray
 
 _FIRST_INERTIA = 0.7
 _MOVES_TO_SETTLE = 2.0

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from sklearn_lepton.space._dimension import FloatArray
 from sklearn_lepton._surrogate.multi_task import Study
 from sklearn_lepton._trials.trial import Trial
-from sklearn_lepton.space._values import shorten_text
+from sklearn_lepton.space._dimension import FloatArray
 from sklearn_lepton.space._space import Space
+from sklearn_lepton.space._values import shorten_text
 
 _MOST_BEST = 3  # settings of older studies that are tried first, one a study
 _LEAST_GAP = 0.1  # between them, in some column

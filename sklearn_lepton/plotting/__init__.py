@@ -2,8 +2,8 @@
 
 from sklearn_lepton.plotting._convergence import ComparisonDisplay, ConvergenceDisplay
 from sklearn_lepton.plotting._coordinates import ParallelCoordinatesDisplay
-from sklearn_lepton.plotting._lineage import LineageDisplay, SwarmDisplay
 from sklearn_lepton.plotting._importance import ImportanceDisplay
+from sklearn_lepton.plotting._lineage import LineageDisplay, SwarmDisplay
 from sklearn_lepton.plotting._parameters import MapDisplay, ParameterDisplay
 from sklearn_lepton.plotting._timeline import TimelineDisplay
 

@@ -5,9 +5,8 @@ from typing import Any, Self
 
 import numpy as np
 
-from sklearn_lepton.space._dimension import FloatArray
-from sklearn_lepton._runtime.floating_point import ignore_float_errors
 from sklearn_lepton._inspection.history import end_seconds, read_source, score_error
+from sklearn_lepton._runtime.floating_point import ignore_float_errors
 from sklearn_lepton.plotting._axes import (
     BLUE,
     COLOURS,
@@ -20,6 +19,7 @@ from sklearn_lepton.plotting._axes import (
     score_limits,
     short,
 )
+from sklearn_lepton.space._dimension import FloatArray
 
 _UNITS = {"trial": "trial number", "seconds": "seconds"}
 

@@ -4,11 +4,11 @@ from typing import Any, Self
 
 import numpy as np
 
-from sklearn_lepton.space._dimension import FloatArray
-from sklearn_lepton._runtime.floating_point import ignore_float_errors
 from sklearn_lepton._inspection.history import read_source
+from sklearn_lepton._runtime.floating_point import ignore_float_errors
 from sklearn_lepton.plotting._axes import COLOUR_MAP, ORANGE, one_axes, score_limits, short
 from sklearn_lepton.plotting._scale import Scale, chosen_scales
+from sklearn_lepton.space._dimension import FloatArray
 
 _TICK_UNITS = (0.0, 0.25, 0.5, 0.75, 1.0)
 _MOST_NAMED = 8

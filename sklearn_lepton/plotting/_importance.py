@@ -4,10 +4,10 @@ from typing import Any, Self
 
 import numpy as np
 
-from sklearn_lepton.space._dimension import FloatArray
 from sklearn_lepton._runtime.floating_point import ignore_float_errors
 from sklearn_lepton.importance import parameter_importance
 from sklearn_lepton.plotting._axes import AMBER, BLUE, clear, one_axes, short
+from sklearn_lepton.space._dimension import FloatArray
 
 WHISKER = 2.0  # standard deviations on each side, in all pictures of shares
 

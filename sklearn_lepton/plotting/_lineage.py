@@ -4,9 +4,8 @@ from typing import Any, Self
 
 import numpy as np
 
-from sklearn_lepton.space._dimension import FloatArray
-from sklearn_lepton._runtime.floating_point import ignore_float_errors
 from sklearn_lepton._inspection.history import read_source
+from sklearn_lepton._runtime.floating_point import ignore_float_errors
 from sklearn_lepton._trials.trial import Trial
 from sklearn_lepton.plotting._axes import (
     AMBER,
@@ -23,6 +22,7 @@ from sklearn_lepton.plotting._axes import (
     score_limits,
 )
 from sklearn_lepton.plotting._scale import Scale, chosen_scales
+from sklearn_lepton.space._dimension import FloatArray
 
 _OPERATORS = {
     "crossover": BLUE,

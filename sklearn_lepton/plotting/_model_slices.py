@@ -5,12 +5,12 @@ from typing import Any
 import numpy as np
 from scipy.stats import qmc
 
-from sklearn_lepton.space._dimension import FloatArray
-from sklearn_lepton._surrogate.fanova import paths
-from sklearn_lepton._surrogate.multi_fidelity import FullMixture, at_full
-from sklearn_lepton._surrogate.mixture import Mixture
 from sklearn_lepton._inspection.history import Source
+from sklearn_lepton._surrogate.fanova import paths
+from sklearn_lepton._surrogate.mixture import Mixture
+from sklearn_lepton._surrogate.multi_fidelity import FullMixture, at_full
 from sklearn_lepton.plotting._scale import Scale
+from sklearn_lepton.space._dimension import FloatArray
 from sklearn_lepton.space._space import Space
 
 _N_OTHERS = 32  # settings of the other parameters that a marginal is the mean over

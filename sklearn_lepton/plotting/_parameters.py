@@ -4,9 +4,8 @@ from typing import Any, Self
 
 import numpy as np
 
-from sklearn_lepton.space._dimension import FloatArray
-from sklearn_lepton._runtime.floating_point import ignore_float_errors
 from sklearn_lepton._inspection.history import read_source
+from sklearn_lepton._runtime.floating_point import ignore_float_errors
 from sklearn_lepton.plotting._axes import (
     AMBER,
     BLUE,
@@ -20,6 +19,7 @@ from sklearn_lepton.plotting._axes import (
 )
 from sklearn_lepton.plotting._model_slices import map_of, marginals, slices
 from sklearn_lepton.plotting._scale import Scale, chosen_scales
+from sklearn_lepton.space._dimension import FloatArray
 
 _BAND = 1.645  # deviations on both sides that hold 90 % of a normal distribution
 _SIZE = {"slice": 60, "marginal": 16}

@@ -6,14 +6,15 @@ from typing import Any
 
 import numpy as np
 
-from sklearn_lepton.space._dimension import Dimension, FloatArray
-from sklearn_lepton._runtime.output import text_of
 from sklearn_lepton._inspection.history import Source, told_by
+from sklearn_lepton._runtime.output import text_of
 from sklearn_lepton._trials.trial import Trial
-from sklearn_lepton.space._values import Opaque, unknown_name
+from sklearn_lepton._validation import unknown_name
 from sklearn_lepton.importance import parameter_importance
 from sklearn_lepton.plotting._axes import LARGEST, short
-from sklearn_lepton.space._space import Categorical, Integer, Space
+from sklearn_lepton.space._dimension import Categorical, Dimension, FloatArray, Integer
+from sklearn_lepton.space._space import Space
+from sklearn_lepton.space._values import Opaque
 
 _WIDE = 30.0  # a distribution whose values differ by so much is drawn on a logarithmic scale
 _TAILS = (0.005, 0.995)

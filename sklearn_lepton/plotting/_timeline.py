@@ -4,10 +4,10 @@ from typing import Any, Self
 
 import numpy as np
 
-from sklearn_lepton.space._dimension import FloatArray
-from sklearn_lepton._runtime.floating_point import ignore_float_errors
 from sklearn_lepton._inspection.history import Clock, fit_spans, read_source
+from sklearn_lepton._runtime.floating_point import ignore_float_errors
 from sklearn_lepton.plotting._axes import AMBER, BLUE, ORANGE, SKY, clear, one_axes
+from sklearn_lepton.space._dimension import FloatArray
 
 
 class TimelineDisplay:

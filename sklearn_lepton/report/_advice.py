@@ -5,13 +5,13 @@ from typing import Any
 
 import numpy as np
 
-from sklearn_lepton._search.selection import score_of
 from sklearn_lepton._inspection.html import code, say
+from sklearn_lepton._trials.ranking import score_of
 from sklearn_lepton._trials.trial import Trial
 from sklearn_lepton.plotting._scale import Scale
 from sklearn_lepton.report._failures import failure_of, last_line, parameters_of_failure
 from sklearn_lepton.report._findings import Findings, shares_of
-from sklearn_lepton.space._space import Categorical, Integer, Real
+from sklearn_lepton.space._dimension import Categorical, Integer, Real
 
 _EDGE = 0.02  # of a range
 _LITTLE = 0.05  # share of the variance that a parameter without effect may have at most

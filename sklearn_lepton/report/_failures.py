@@ -8,11 +8,12 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import gammaln
 
-from sklearn_lepton.space._content import plain
 from sklearn_lepton._inspection.html import code, say
 from sklearn_lepton._trials.trial import Trial
-from sklearn_lepton.space._values import as_float, is_real
+from sklearn_lepton._validation import is_real
+from sklearn_lepton.space._content import plain
 from sklearn_lepton.space._space import Space
+from sklearn_lepton.space._values import as_float
 
 _LEVEL = 0.05  # how probable a condition that is named may be by chance
 _DOUBT = 1.0  # the same of one that speaks against advice to fix its parameter

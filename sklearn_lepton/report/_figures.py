@@ -6,12 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from sklearn_lepton.space._content import plain
-from sklearn_lepton._runtime.errors import abridge
-from sklearn_lepton._inspection.html import say
 from sklearn_lepton._inspection.history import expected_score, score_error
+from sklearn_lepton._inspection.html import say
+from sklearn_lepton._runtime.errors import abridge
 from sklearn_lepton._trials.trial import Trial
-from sklearn_lepton.space._values import as_float, is_real
+from sklearn_lepton._validation import is_real
 from sklearn_lepton.plotting._axes import score_limits
 from sklearn_lepton.plotting._convergence import ConvergenceDisplay
 from sklearn_lepton.plotting._coordinates import ParallelCoordinatesDisplay, axis_ticks
@@ -21,6 +20,8 @@ from sklearn_lepton.plotting._scale import Scale
 from sklearn_lepton.plotting._timeline import TimelineDisplay
 from sklearn_lepton.report._failures import failure_of, last_line
 from sklearn_lepton.report._findings import Findings
+from sklearn_lepton.space._content import plain
+from sklearn_lepton.space._values import as_float
 
 _LONGEST_REASON = 4000  # characters of a traceback
 _MOST_REASONS = 100  # tracebacks that are kept whole

@@ -9,16 +9,16 @@ from typing import Any
 
 import numpy as np
 
-from sklearn_lepton._search.selection import candidates
-from sklearn_lepton.space._content import plain
-from sklearn_lepton._trials.selection_bias import indistinguishable, optimism
-from sklearn_lepton._runtime.output import text_of
 from sklearn_lepton._inspection.history import Source, read_source, score_error
+from sklearn_lepton._runtime.output import text_of
+from sklearn_lepton._trials.ranking import candidates
+from sklearn_lepton._trials.selection_bias import indistinguishable, optimism
 from sklearn_lepton._trials.trial import Trial
-from sklearn_lepton.space._values import Opaque
 from sklearn_lepton.importance import parameter_importance
 from sklearn_lepton.plotting._scale import Scale, scales_of
 from sklearn_lepton.report._failures import Pattern, failure_pattern
+from sklearn_lepton.space._content import plain
+from sklearn_lepton.space._values import Opaque
 
 _MOST_SCALES = 20
 

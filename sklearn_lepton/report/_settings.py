@@ -10,12 +10,12 @@ import numpy as np
 import scipy
 import sklearn
 
+from sklearn_lepton._inspection.history import clock_of
 from sklearn_lepton._inspection.html import code, escape
 from sklearn_lepton._runtime.output import text_of
 from sklearn_lepton._study.schema import is_value
-from sklearn_lepton._inspection.history import clock_of
-from sklearn_lepton.space._values import value_from_json
 from sklearn_lepton.report._findings import Findings
+from sklearn_lepton.space._values import value_from_json
 
 _LONGEST = 600  # characters of an estimator
 _LIMITS = ("n_iter", "max_time", "n_iter_no_change", "target_score", "fit_timeout")

@@ -12,14 +12,14 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from sklearn_lepton._runtime.floating_point import ignore_float_errors
 from sklearn_lepton._inspection.html import code, escape, say, space_table, table
+from sklearn_lepton._runtime.floating_point import ignore_float_errors
 from sklearn_lepton._trials.trial import Trial
 from sklearn_lepton.plotting._importance import WHISKER
 from sklearn_lepton.report._advice import Note, budget, doubts, ideas
-from sklearn_lepton.report._settings import describe, seconds
-from sklearn_lepton.report._findings import Findings, read_findings, to_code
 from sklearn_lepton.report._figures import page_data
+from sklearn_lepton.report._findings import Findings, read_findings, to_code
+from sklearn_lepton.report._settings import describe, seconds
 
 _SCRIPTS = ("draw.js", "pictures.js", "table.js")
 _SHARES = (

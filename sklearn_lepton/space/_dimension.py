@@ -10,16 +10,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from sklearn_lepton._validation import is_finite, is_real, is_whole
 from sklearn_lepton.space._content import have_same_content, plain
 from sklearn_lepton.space._frozen import thaw
 from sklearn_lepton.space._values import (
     Opaque,
     alike,
     distinct,
-    is_finite,
     is_monotone,
-    is_real,
-    is_whole,
     same,
     shorten,
     text_of,

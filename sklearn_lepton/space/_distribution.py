@@ -8,10 +8,10 @@ import numpy as np
 import numpy.typing as npt
 import scipy.stats
 
+from sklearn_lepton._validation import is_real
 from sklearn_lepton.space._content import FAMILIES, content_of, distribution_parts, own_state, plain
 from sklearn_lepton.space._dimension import Categorical, Dimension, FloatArray, Integer, Real
 from sklearn_lepton.space._values import (
-    is_real,
     opaque_to_json,
     shorten_text,
     text_of,

@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from sklearn_lepton._runtime.floating_point import ignore_float_errors
+from sklearn_lepton._validation import unknown_name
 from sklearn_lepton.space._dimension import (
     Categorical,
     Dimension,
@@ -16,11 +18,7 @@ from sklearn_lepton.space._dimension import (
     has_equal_cells,
     interchangeable,
 )
-from sklearn_lepton.space._distribution import Distribution, dimension_from_json, from_distribution
-from sklearn_lepton._runtime.floating_point import ignore_float_errors
-from sklearn_lepton.space._values import unknown_name
-
-__all__ = ["Categorical", "Dimension", "Distribution", "Integer", "Real", "Space"]
+from sklearn_lepton.space._distribution import dimension_from_json, from_distribution
 
 _PRIORS = ("uniform", "log-uniform", "int", "log-int")
 _TRIPLE = 3

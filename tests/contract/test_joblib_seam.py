@@ -11,7 +11,7 @@ from joblib.externals.loky.backend.reduction import get_loky_pickler
 from joblib.externals.loky.process_executor import BrokenProcessPool
 from joblib.parallel import BACKENDS, get_active_backend
 
-from sklearn_lepton import _workers
+from sklearn_lepton._workers import local as local_module
 from sklearn_lepton._workers.serialization import Folder, Package, unwrap
 
 
@@ -66,7 +66,7 @@ def test_a_private_executor_tells_how_its_worker_ended():
         assert executor.submit(os.getenv, "OMP_NUM_THREADS").result(60) == "1"
         with pytest.raises(BrokenProcessPool) as caught:
             executor.submit(signal.raise_signal, signal.SIGKILL).result(60)
-        assert _workers._EXIT_CODES.search(str(caught.value))[1] == "SIGKILL(-9)"
+        assert local_module._EXIT_CODES.search(str(caught.value))[1] == "SIGKILL(-9)"
         with pytest.raises(BrokenProcessPool):
             executor.submit(os.getpid)
         executor.shutdown(wait=True, kill_workers=True)
@@ -78,7 +78,7 @@ def test_a_slot_can_be_killed_in_the_moment_after_it_was_given_a_fit(tmp_path, m
     monkeypatch.setenv("JOBLIB_TEMP_FOLDER", str(tmp_path))
     package = Package([], None)
     folder = Folder(package)
-    slot = _workers._Slot(folder, 1, {})
+    slot = local_module._Slot(folder, 1, {})
     first = slot.submit(package.wrap((get_pid, (), {})))
     pid = unwrap(first.result(60))["pid"]
     assert slot.has_begun()

@@ -20,7 +20,7 @@ from sklearn.model_selection import (
 from sklearn.neighbors import KNeighborsClassifier
 
 from sklearn_lepton import BayesSearchCV, nested_score
-from sklearn_lepton._trials.selection_bias import paired_test
+from sklearn_lepton._trials.statistics import paired_test
 from sklearn_lepton.exceptions import SearchInterruptedWarning
 
 SPACE = {"x": (0.0, 1.0, "uniform")}

@@ -18,9 +18,9 @@ from numpy.testing import assert_array_equal
 from subjects import OPTIMIZERS
 
 from sklearn_lepton import optimizers
-from sklearn_lepton.space._dimension import Integer, Real
 from sklearn_lepton._trials.trial import Trial
 from sklearn_lepton.space import Space
+from sklearn_lepton.space._dimension import Integer, Real
 
 SPACES = {
     "continuous": {"x": (0.0, 1.0, "uniform"), "y": (-5.0, 5.0, "uniform")},

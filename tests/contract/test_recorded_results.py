@@ -16,13 +16,7 @@ from sklearn.base import BaseEstimator
 from sklearn.model_selection import KFold
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from sklearn_lepton import (
-    AutoSearchCV,
-    BayesSearchCV,
-    GeneticSearchCV,
-    SwarmSearchCV,
-    tune,
-)
+from sklearn_lepton import AutoSearchCV, BayesSearchCV, GeneticSearchCV, SwarmSearchCV, tune
 from sklearn_lepton.optimizers import (
     BayesOptimizer,
     GeneticOptimizer,

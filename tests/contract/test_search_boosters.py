@@ -15,7 +15,9 @@ from sklearn.model_selection import KFold
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from sklearn_lepton import BayesSearchCV, _boosters, _replay, load_trials
+from sklearn_lepton import BayesSearchCV, load_trials
+from sklearn_lepton._evaluation import early_stopping as early_stopping_module
+from sklearn_lepton._study import replay as replay_module
 from sklearn_lepton._study.journal import Journal
 from sklearn_lepton.exceptions import JournalMismatchError
 
@@ -351,7 +353,7 @@ def test_parameters_that_are_not_listed_can_be_tuned(thousandths):
 @pytest.mark.parametrize("n_rounds", [0, -1, 1.5, "many"])
 def test_rounds_that_are_none_damage_a_journal(thousandths, tmp_path, n_rounds):
     make(Booster(), journal=tmp_path / "study.jsonl", n_iter=1).fit(*thousandths)
-    replay = _replay.Replay(Journal(tmp_path / "study.jsonl"))
+    replay = replay_module.Replay(Journal(tmp_path / "study.jsonl"))
     *before, row = [record for record in replay.journal.load() if "told" not in record]
     for record in before:
         replay.apply(record)
@@ -453,7 +455,7 @@ def test_the_rounds_are_those_that_the_library_tells(library, cancer):
     train, test = next(KFold(2).split(X))
     by_hand = clone(booster).set_params(learning_rate=0.3)
     extra = {"verbose": False} if library is xgboost else {}
-    if library is lightgbm and _boosters.has_fit_parameter(by_hand, "eval_X"):
+    if library is lightgbm and early_stopping_module.has_fit_parameter(by_hand, "eval_X"):
         by_hand.fit(X[train], y[train], eval_X=X[test], eval_y=y[test])
     else:
         by_hand.fit(X[train], y[train], eval_set=[(X[test], y[test])], **extra)

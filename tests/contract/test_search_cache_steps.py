@@ -20,8 +20,10 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 from slow_steps import Slow, n_fits
 
-from sklearn_lepton import BayesSearchCV, _folders, _steps
+from sklearn_lepton import BayesSearchCV
+from sklearn_lepton._evaluation import step_cache as step_cache_module
 from sklearn_lepton._search.selection import mean_seconds
+from sklearn_lepton._workers import temporary_folders as temporary_folders_module
 from sklearn_lepton._workers.temporary_folders import make_temporary_folder, remove_folder
 from sklearn_lepton.space import Space
 
@@ -36,7 +38,7 @@ def temporary(tmp_path, monkeypatch):
     monkeypatch.setenv("JOBLIB_TEMP_FOLDER", str(folder))
     yield folder
     assert list(folder.glob("sklearn_lepton-*")) == []
-    assert _steps._states == {}
+    assert step_cache_module._states == {}
 
 
 @pytest.fixture
@@ -117,7 +119,7 @@ def test_the_search_does_not_show_it(folder, blobs):
 
 
 def test_the_users_memory_is_left(folder, tmp_path, blobs, monkeypatch):
-    monkeypatch.setattr(_steps, "StepMemory", None)
+    monkeypatch.setattr(step_cache_module, "StepMemory", None)
     estimator = pipeline(folder).set_params(memory=str(tmp_path / "mine"))
     search = make(estimator).fit(*blobs)
     assert search.best_estimator_.memory == str(tmp_path / "mine")
@@ -221,13 +223,13 @@ def test_what_cannot_be_pickled_is_fitted_each_time(folder, blobs):
 
 @pytest.mark.parametrize(("name", "value"), [("MOST_BYTES", 100), ("_LEAST_FREE", 10**18)])
 def test_without_room_nothing_is_kept(folder, blobs, monkeypatch, name, value):
-    monkeypatch.setattr(_steps, name, value)
+    monkeypatch.setattr(step_cache_module, name, value)
     make(pipeline(folder)).fit(*blobs)
     assert n_fits(folder) == 4 * 2 + 1
 
 
 def test_a_folder_that_cannot_be_made_fails_no_fit(folder, blobs, monkeypatch):
-    monkeypatch.setattr(_folders, "list_places", lambda *, in_memory: [])
+    monkeypatch.setattr(temporary_folders_module, "list_places", lambda *, in_memory: [])
     make(pipeline(folder)).fit(*blobs)
     assert n_fits(folder) == 4 * 2 + 1
 
@@ -256,7 +258,7 @@ def test_step_that_another_worker_has_kept_and_reads_is_used(folder, blobs, monk
 
 
 def test_what_takes_long_to_write_is_not_kept(folder, blobs, monkeypatch):
-    monkeypatch.setattr(_steps, "_BYTES_PER_SECOND", 1)
+    monkeypatch.setattr(step_cache_module, "_BYTES_PER_SECOND", 1)
     make(pipeline(folder)).fit(*blobs)
     assert n_fits(folder) == 4 * 2 + 1
 
@@ -299,7 +301,7 @@ def test_which_steps_may_be_repeated(space, names):
     estimator = Pipeline(
         [("scale", StandardScaler()), ("reduce", PCA()), ("clf", LogisticRegression())]
     )
-    assert _steps.reusable_steps(estimator, Space(space), 10) == names
+    assert step_cache_module.reusable_steps(estimator, Space(space), 10) == names
 
 
 def test_only_pipelines_have_steps():
@@ -307,9 +309,9 @@ def test_only_pipelines_have_steps():
         pass
 
     steps = [("scale", StandardScaler()), ("clf", LogisticRegression())]
-    assert _steps.reusable_steps(Mine(steps), Space(C), 10) == ()
-    assert _steps.reusable_steps(LogisticRegression(), Space({"C": [1.0]}), 10) == ()
-    assert _steps.reusable_steps(Pipeline(steps[1:]), Space(C), 10) == ()
+    assert step_cache_module.reusable_steps(Mine(steps), Space(C), 10) == ()
+    assert step_cache_module.reusable_steps(LogisticRegression(), Space({"C": [1.0]}), 10) == ()
+    assert step_cache_module.reusable_steps(Pipeline(steps[1:]), Space(C), 10) == ()
 
 
 def test_how_many_bytes_data_take():
@@ -317,10 +319,10 @@ def test_how_many_bytes_data_take():
     from scipy.sparse import csr_matrix
 
     X = np.eye(100)
-    assert _steps._n_bytes(X) == 80_000
-    assert _steps._n_bytes(csr_matrix(X)) == 100 * 8 + 100 * 4 + 101 * 4
-    assert _steps._n_bytes(pd.DataFrame(X)) >= 80_000
-    assert _steps._n_bytes([1, 2]) == 0
+    assert step_cache_module._n_bytes(X) == 80_000
+    assert step_cache_module._n_bytes(csr_matrix(X)) == 100 * 8 + 100 * 4 + 101 * 4
+    assert step_cache_module._n_bytes(pd.DataFrame(X)) >= 80_000
+    assert step_cache_module._n_bytes([1, 2]) == 0
 
 
 KILLED = """
@@ -397,7 +399,7 @@ def test_without_a_place_for_a_folder_steps_are_fitted_each_time(blobs, monkeypa
 
     monkeypatch.setattr(tempfile, "mkdtemp", full)
     caplog.set_level(logging.DEBUG, logger="sklearn_lepton")
-    steps = _steps.Steps(("slow",), has_processes=True)
+    steps = step_cache_module.Steps(("slow",), has_processes=True)
     fit = (len, (pipeline("."),), {"train": np.arange(3)})
     assert steps.prepare(fit) is fit
     assert steps.prepare(fit) is fit

@@ -397,7 +397,8 @@ def test_workers_that_cannot_start(make, rows, monkeypatch):
 
 
 def test_time_is_kept_for_the_final_fits(make, rows, monkeypatch):
-    from sklearn_lepton import _evaluation, _final
+    from sklearn_lepton._evaluation import evaluator as evaluator_module
+    from sklearn_lepton._search import final_choice as final_choice_module
     from sklearn_lepton._workers.local import Caller
 
     clock = [100.0]
@@ -412,8 +413,8 @@ def test_time_is_kept_for_the_final_fits(make, rows, monkeypatch):
             clock[0] += 1.0
 
     search = make(final_splits=3, n_iter=1000, max_time=50.0, cost_aware=False)
-    monkeypatch.setattr(_final, "time", Clock)
-    monkeypatch.setattr(_evaluation, "time", Clock)
+    monkeypatch.setattr(final_choice_module, "time", Clock)
+    monkeypatch.setattr(evaluator_module, "time", Clock)
     monkeypatch.setattr(type(search), "_make_workers", lambda *_: Slow())
     scored = np.isfinite(search.fit(*rows).cv_results_["mean_final_score"])
     assert search.stop_reason_ == "max_time"

@@ -12,9 +12,9 @@ from sklearn.pipeline import make_pipeline
 
 from sklearn_lepton import AutoSearchCV, BayesSearchCV, default_space
 from sklearn_lepton._automl.columns import read_columns, to_finite, to_numbers
-from sklearn_lepton._study.fingerprint import _describe_data
-from sklearn_lepton._evaluation.resource import _labels
 from sklearn_lepton._automl.task import read_target, read_task
+from sklearn_lepton._evaluation.resource import _labels
+from sklearn_lepton._study.fingerprint import _describe_data
 from sklearn_lepton.default_spaces import _describe
 
 X, Y = make_multilabel_classification(60, 4, n_classes=3, random_state=0)

@@ -9,8 +9,8 @@ from sklearn.linear_model import SGDClassifier
 from sklearn.neural_network import MLPClassifier
 
 from sklearn_lepton import BayesSearchCV, SwarmSearchCV, tune
-from sklearn_lepton._study.journal import Journal
 from sklearn_lepton._evaluation.step_cache import Steps
+from sklearn_lepton._study.journal import Journal
 from sklearn_lepton._workers.local import Caller
 from sklearn_lepton.callbacks import Deadline, NoImprovement, TargetScore
 

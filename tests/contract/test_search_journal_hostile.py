@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 from journal_subject import HEADER, STUDY, asked, fitted, row, told
 
-from sklearn_lepton import GeneticSearchCV, _study, load_trials
+from sklearn_lepton import GeneticSearchCV, load_trials
+from sklearn_lepton._study import study as study_module
 from sklearn_lepton._study.journal import Journal
 from sklearn_lepton.exceptions import JournalMismatchError, JournalWarning
 from sklearn_lepton.importance import parameter_importance
@@ -240,13 +241,13 @@ def test_choices_that_cannot_be_hashed_are_read_in_linear_time(path, records):
 
 def test_record_that_could_not_be_read_again_is_not_written(genetic, path, monkeypatch):
     expected = subject.outline(genetic(journal=None).fit(*subject.make_data()))
-    make = _study._setting
+    make = study_module._setting
 
     def odd(trial):
         record = make(trial)
         return record if trial.number < 3 else record | {"meta": {"parents": [object()]}}
 
-    monkeypatch.setattr(_study, "_setting", odd)
+    monkeypatch.setattr(study_module, "_setting", odd)
     with pytest.warns(JournalWarning, match="cannot be used any more: A record cannot be written"):
         search = genetic().fit(*subject.make_data())
     monkeypatch.undo()

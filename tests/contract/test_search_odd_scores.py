@@ -15,11 +15,11 @@ from sklearn.linear_model import SGDClassifier
 from sklearn_lepton import BayesSearchCV, load_trials, tune
 from sklearn_lepton._runtime.errors import MAX_CHARACTERS
 from sklearn_lepton._workers.serialization import run_fit
-from sklearn_lepton.space._values import as_float
 from sklearn_lepton.callbacks import Deadline, TargetScore
 from sklearn_lepton.optimizers import Trial
 from sklearn_lepton.report import write_report
 from sklearn_lepton.space import Space
+from sklearn_lepton.space._values import as_float
 
 X, Y = load_iris(return_X_y=True)
 HUGE = 10**400

@@ -10,9 +10,10 @@ import warnings
 import pytest
 from sklearn.exceptions import FitFailedWarning
 
-from sklearn_lepton import BayesSearchCV, _workers, nested_score, tune
+from sklearn_lepton import BayesSearchCV, nested_score, tune
 from sklearn_lepton._inspection.html import describe_search
 from sklearn_lepton._runtime.output import is_terminal, text_of, write_line
+from sklearn_lepton._workers import local as local_module
 from sklearn_lepton.exceptions import SpaceExhaustedWarning
 
 SPACE = {"x": [0.1, 0.5, 0.9], "outcome": ["ok", "日本"]}
@@ -235,8 +236,8 @@ def test_workers_start_whatever_the_streams_are(put, make, tmp_path, monkeypatch
             sys.stderr.flush()
             started.append(call)
 
-    monkeypatch.setattr(_workers, "ProcessPoolExecutor", Executor)
+    monkeypatch.setattr(local_module, "ProcessPoolExecutor", Executor)
     streams = put(make), put(make, "stderr")
-    _workers._Slot(types.SimpleNamespace(path=tmp_path), 0, {}).submit(b"")
+    local_module._Slot(types.SimpleNamespace(path=tmp_path), 0, {}).submit(b"")
     assert len(started) == 1
     assert (sys.stdout, sys.stderr) == streams

@@ -9,9 +9,9 @@ from sklearn.model_selection import KFold, ShuffleSplit
 from sklearn.naive_bayes import GaussianNB
 
 from sklearn_lepton import BayesSearchCV
-from sklearn_lepton._search.selection import standard_error
-from sklearn_lepton._trials.trial import Trial
 from sklearn_lepton._search.update import compare
+from sklearn_lepton._trials.statistics import standard_error
+from sklearn_lepton._trials.trial import Trial
 
 SPACE = {"x": (0.0, 1.0, "uniform")}
 N = 40

@@ -11,8 +11,12 @@ from sklearn.neural_network import MLPClassifier
 from sklearn.utils.parallel import Parallel, delayed
 
 from sklearn_lepton import AutoSearchCV, BayesSearchCV
-from sklearn_lepton._evaluation.convergence_warnings import QuietFit, QuietFits, hidden_convergence_warnings
-from sklearn_lepton._evaluation.fits import Recorder
+from sklearn_lepton._evaluation.convergence_warnings import (
+    QuietFit,
+    QuietFits,
+    hidden_convergence_warnings,
+)
+from sklearn_lepton._evaluation.sklearn import Recorder
 
 X = np.random.default_rng(0).normal(size=(40, 3))
 Y = np.arange(40) % 2
@@ -137,8 +141,8 @@ def test_searches_that_overlap_in_two_threads_leave_no_filter_behind(shown):
 def test_fits_and_refit_of_chosen_models_are_quiet(shown, monkeypatch, backend):
     from joblib import parallel_config
 
-    from sklearn_lepton import _auto_models
     from sklearn_lepton._automl.portfolio import make_portfolio
+    from sklearn_lepton._search import model_choice as model_choice_module
 
     def only_networks(task, **given):
         made = make_portfolio(task, **given)
@@ -151,7 +155,7 @@ def test_fits_and_refit_of_chosen_models_are_quiet(shown, monkeypatch, backend):
             starts=[s | {"model__max_iter": 1} for s in start],
         )
 
-    monkeypatch.setattr(_auto_models, "make_portfolio", only_networks)
+    monkeypatch.setattr(model_choice_module, "make_portfolio", only_networks)
     with parallel_config(backend=backend or "loky"):
         search = AutoSearchCV("auto", n_iter=2, cv=2, random_state=0, n_jobs=2 if backend else 1)
         search.fit(X, Y)

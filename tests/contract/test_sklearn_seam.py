@@ -15,9 +15,10 @@ from sklearn.model_selection._search import BaseSearchCV
 from sklearn.utils.fixes import parse_version
 
 import sklearn_lepton
-from sklearn_lepton import _fits, _seam
-from sklearn_lepton._workers.serialization import run_fit
+from sklearn_lepton._evaluation import fits as fits_module
+from sklearn_lepton._evaluation import sklearn as sklearn_module
 from sklearn_lepton._evaluation.sklearn_versions import SUPPORTED
+from sklearn_lepton._workers.serialization import run_fit
 
 HAS_CALLBACKS = parse_version(sklearn.__version__) >= parse_version("1.9")
 
@@ -63,7 +64,7 @@ def two_batches(search, evaluate):
 def run_recorded(recorder, evaluate, params):
     """Take the fits from `evaluate_candidates`, run them and hand in their rows."""
     recorder.rows = None
-    with pytest.raises(_fits._Recorded) as caught:
+    with pytest.raises(fits_module._Recorded) as caught:
         evaluate(params)
     recorder.rows = [run_fit(fit) for fit in caught.value.fits]
     return caught.value.fits, evaluate(params)
@@ -94,7 +95,7 @@ def test_a_running_fit_tells_its_number_of_splits(probe, numbered, earlier):
     told = []
 
     def converse(search, evaluate):
-        recorder = _seam._read_fit(search, evaluate).recorder
+        recorder = sklearn_module.read_fit(search, evaluate).recorder
         told.append(search.n_splits_)
         run_recorded(recorder, evaluate, [{"x": 0.1}])
 
@@ -109,13 +110,13 @@ def test_a_running_fit_tells_its_number_of_splits(probe, numbered, earlier):
 @pytest.mark.filterwarnings("ignore:One or more of the:UserWarning")
 def test_a_scorer_that_raises_is_given_the_error_score_of_this_fit(probe, numbered):
     def converse(search, evaluate):
-        recorder = _seam._read_fit(search, evaluate).recorder
+        recorder = sklearn_module.read_fit(search, evaluate).recorder
         run_recorded(recorder, evaluate, [{"outcome": "scoring raises on a split"}, {"x": 0.1}])
 
     search = Stock(probe, converse, error_score=5.0)
     search.fit(*numbered)
     scores = [row["test_scores"] for row in search.formatted[-1]["out"]]
-    assert [type(score) is _fits.ErrorScore for score in scores] == [True] + [False] * 5
+    assert [type(score) is fits_module.ErrorScore for score in scores] == [True] + [False] * 5
     assert scores[0] == 5.0
     assert type(search.error_score) is float
 
@@ -215,15 +216,15 @@ def test_the_fits_of_a_running_fit_can_be_taken_and_rows_handed_in(probe, log, n
     told = {}
 
     def converse(search, evaluate):
-        recorder, parallel = _seam._read_fit(search, evaluate)[:2]
+        recorder, parallel = sklearn_module.read_fit(search, evaluate)[:2]
         told["parallel"] = parallel
         recorder.rows = None
-        with pytest.raises(_fits._Recorded) as caught:
+        with pytest.raises(fits_module._Recorded) as caught:
             evaluate([{"x": 0.1}, {"x": 0.7}])
         told["n_fits_of_recording"] = len(log.fits)
         told["fits"] = caught.value.fits
         recorder.rows = [run_fit(fit) for fit in caught.value.fits]
-        evaluate([{"x": 0.1}, {"x": 0.7}], cv=_fits._NoSplits(3))
+        evaluate([{"x": 0.1}, {"x": 0.7}], cv=fits_module._NoSplits(3))
 
     search = Stock(probe, converse).fit(*numbered)
     stock = Stock(probe, lambda search, evaluate: evaluate([{"x": 0.1}, {"x": 0.7}])).fit(*numbered)
@@ -240,15 +241,15 @@ def test_what_a_recorded_fit_holds(probe, numbered):
     fits = []
 
     def converse(search, evaluate):
-        recorder = _seam._read_fit(search, evaluate).recorder
+        recorder = sklearn_module.read_fit(search, evaluate).recorder
         fits.extend(run_recorded(recorder, evaluate, [{"x": 0.1}, {"x": 0.7}])[0])
 
     search = Stock(probe, converse).fit(*numbered)
     assert {tuple(fit[2]["parameters"].items()) for fit in fits} == {(("x", 0.1),), (("x", 0.7),)}
     assert [fit[2]["split_progress"][0] for fit in fits] == [0, 1, 2] * 2
-    assert all(fit[2].keys() >= _fits._OF_ONE_FIT - {"callback_ctx"} for fit in fits)
+    assert all(fit[2].keys() >= fits_module._OF_ONE_FIT - {"callback_ctx"} for fit in fits)
     assert all(type(fit[1][0]) is type(probe) for fit in fits)
-    constants = _fits.constants_of(fits[:3])
+    constants = fits_module.constants_of(fits[:3])
     for _, (_, *args), kwargs in fits[3:]:
         held = [*args, kwargs["scorer"], *([kwargs["caller"]] if HAS_CALLBACKS else [])]
         assert all(any(value is constant for constant in constants) for value in held)
@@ -264,8 +265,11 @@ def test_a_recorded_fit_brings_the_configuration_along(probe, numbered):
         return 0.0
 
     def converse(search, evaluate):
-        recorder = _seam._read_fit(search, evaluate).recorder
-        with sklearn.config_context(assume_finite=True), pytest.raises(_fits._Recorded) as caught:
+        recorder = sklearn_module.read_fit(search, evaluate).recorder
+        with (
+            sklearn.config_context(assume_finite=True),
+            pytest.raises(fits_module._Recorded) as caught,
+        ):
             evaluate([{"x": 0.1}])
         recorder.rows = [run_fit(fit) for fit in caught.value.fits]
         evaluate([{"x": 0.1}])
@@ -276,7 +280,7 @@ def test_a_recorded_fit_brings_the_configuration_along(probe, numbered):
 
 def test_all_rows_with_an_error_are_refused(probe, numbered):
     def converse(search, evaluate):
-        recorder = _seam._read_fit(search, evaluate).recorder
+        recorder = sklearn_module.read_fit(search, evaluate).recorder
         with pytest.raises(ValueError, match="All the 3 fits failed"):
             run_recorded(recorder, evaluate, [{"outcome": "raise"}])
         run_recorded(recorder, evaluate, [{"x": 0.1}])
@@ -309,7 +313,7 @@ def test_a_part_of_the_data_is_that_of_a_fit(probe, numbered, is_frame):
     X, y = numbered
     if is_frame:
         X = pytest.importorskip("pandas").DataFrame(X, columns=["number", "square"])
-    X_part, y_part = _seam.part_of(probe, X, y, np.array([3, 5]), np.array([0, 1]))
+    X_part, y_part = sklearn_module.part_of(probe, X, y, np.array([3, 5]), np.array([0, 1]))
     assert type(X_part) is type(X)
     assert np.asarray(X_part)[:, 0].tolist() == [3.0, 5.0]
     assert y_part.tolist() == [1, 1]
@@ -346,7 +350,7 @@ MODULES = sorted(Path(sklearn_lepton.__file__).parent.rglob("*.py"))
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: path.stem)
 def test_private_names_stand_in_one_module(path):
-    if path.name == "_seam.py":
+    if path.name == "sklearn.py":
         assert private_imports(path) == [
             "sklearn.model_selection._search.BaseSearchCV",
             "sklearn.utils.metaestimators._safe_split",
@@ -383,7 +387,7 @@ def test_what_a_notebook_shows_can_be_added_to(probe):
 
 def test_the_verbosity_of_a_fit_is_its_own_keyword(probe, numbered):
     def converse(search, evaluate):
-        recorder = _seam._read_fit(search, evaluate).recorder
+        recorder = sklearn_module.read_fit(search, evaluate).recorder
         recorded, _ = run_recorded(recorder, evaluate, [{"x": 0.1}])
         assert all(kwargs["verbose"] == search.verbose for _, _, kwargs in recorded)
 

@@ -10,9 +10,9 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
-from sklearn_lepton.space._dimension import Categorical, Integer, Real
 from sklearn_lepton._trials.trial import Trial
 from sklearn_lepton.space import Space
+from sklearn_lepton.space._dimension import Categorical, Integer, Real
 
 
 def strictly_through_json(data):

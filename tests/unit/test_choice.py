@@ -4,19 +4,10 @@ import numpy as np
 import pytest
 from sklearn.model_selection import KFold, RepeatedKFold, ShuffleSplit, TimeSeriesSplit
 
-from sklearn_lepton._search.selection import (
-    candidates,
-    choose,
-    cost_of,
-    layout_of,
-    mean_seconds,
-    metric_of,
-    plain_standard_error,
-    simplest_of,
-    split_ratio,
-    standard_error,
-    within_one_se,
-)
+from sklearn_lepton._search.selection import choose, cost_of, mean_seconds, simplest_of
+from sklearn_lepton._trials.ranking import candidates, metric_of, within_one_se
+from sklearn_lepton._trials.split_layout import layout_of, split_ratio
+from sklearn_lepton._trials.statistics import plain_standard_error, standard_error
 from sklearn_lepton._trials.trial import Trial
 from sklearn_lepton.space import Categorical, Space
 

@@ -21,10 +21,10 @@ from sklearn.metrics import fbeta_score, make_scorer
 from sklearn.pipeline import make_pipeline
 from sklearn.svm import SVC
 
-from sklearn_lepton.space._content import content_hash, content_of, have_same_content
 from sklearn_lepton._study.fingerprint import _own_params
-from sklearn_lepton.space._values import Opaque, alike, same, value_from_json, value_to_json
 from sklearn_lepton.space import Categorical, Distribution, Space
+from sklearn_lepton.space._content import content_hash, content_of, have_same_content
+from sklearn_lepton.space._values import Opaque, alike, same, value_from_json, value_to_json
 
 LONG = np.zeros(2000)
 OTHER = np.where(np.arange(2000) == 1000, 1.0, 0.0)

@@ -9,8 +9,8 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from subjects import BRANCHES, MIXED, NUMERIC, concrete, score
 
-from sklearn_lepton._surrogate.mixture import Mixture
 from sklearn_lepton._surrogate.gaussian_process import fit
+from sklearn_lepton._surrogate.mixture import Mixture
 from sklearn_lepton._trials.trial import Trial
 from sklearn_lepton.optimizers import BayesOptimizer
 from sklearn_lepton.optimizers._cost import Costs, full_seconds

@@ -8,14 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sklearn_lepton import _folders
+from sklearn_lepton._workers import temporary_folders as temporary_folders_module
+from sklearn_lepton._workers.serialization import Folder, Package
 from sklearn_lepton._workers.temporary_folders import (
     list_places,
     make_temporary_folder,
     remove_folder,
     remove_stale_folders,
 )
-from sklearn_lepton._workers.serialization import Folder, Package
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ def opened():
 
 def test_folders_whose_process_was_killed_are_removed_by_the_next(place, opened):
     stale = opened()
-    os.close(_folders._made.pop(stale))  # as the system does
+    os.close(temporary_folders_module._made.pop(stale))  # as the system does
     own = opened()
     assert [path.name for path in place.iterdir()] == [own.name]
 
@@ -50,7 +50,7 @@ def test_folders_of_running_processes_stay(place, opened, monkeypatch):
     (own / "data").write_text("data")
     remove_stale_folders(place)
     with monkeypatch.context() as patch:
-        patch.setattr(_folders, "_made", {})  # as another process sees it
+        patch.setattr(temporary_folders_module, "_made", {})  # as another process sees it
         remove_stale_folders(place)
     assert sorted(path.name for path in own.iterdir()) == ["data", "lock"]
 
@@ -59,7 +59,7 @@ def stale_folder(place, name="sklearn_lepton-1-abc", owner=None):
     folder = place / name
     folder.mkdir()
     (folder / "data").write_text("data")
-    owner = _folders.platform.node() if owner is None else owner
+    owner = temporary_folders_module.platform.node() if owner is None else owner
     (folder / "lock").write_text(owner)
     return folder
 
@@ -98,7 +98,7 @@ def test_file_system_without_locks_keeps_its_folders(place, opened, monkeypatch)
     def fail(*args, **kwargs):
         raise OSError(errno.ENOLCK, "No locks available")
 
-    monkeypatch.setattr(_folders, "lock", fail)
+    monkeypatch.setattr(temporary_folders_module, "lock", fail)
     own = opened()
     stale = stale_folder(place)
     remove_stale_folders(place)
@@ -127,7 +127,7 @@ def test_joblibs_folder_may_be_anything(monkeypatch, tmp_path, opened, given):
 @pytest.mark.parametrize("chosen", ["missing", "file"])
 def test_systems_folder_may_be_anything(monkeypatch, tmp_path, opened, chosen):
     monkeypatch.delenv("JOBLIB_TEMP_FOLDER", raising=False)
-    monkeypatch.setattr(_folders.tempfile, "tempdir", None)
+    monkeypatch.setattr(temporary_folders_module.tempfile, "tempdir", None)
     (tmp_path / "file").write_text("no folder")
     monkeypatch.setenv("TMPDIR", str(tmp_path / chosen))
     assert opened().is_dir()
@@ -142,10 +142,10 @@ def test_joblibs_folder_comes_first(place, monkeypatch):
 
 
 def test_small_or_closed_shared_memory_is_left_to_others(monkeypatch):
-    monkeypatch.setattr(_folders, "_SHARED_MEMORY", Path("/nowhere"))
+    monkeypatch.setattr(temporary_folders_module, "_SHARED_MEMORY", Path("/nowhere"))
     assert Path("/nowhere") not in list_places(in_memory=True)
-    monkeypatch.setattr(_folders, "_SHARED_MEMORY", Path("/"))
-    monkeypatch.setattr(_folders, "_MIN_SHARED", 10**30)
+    monkeypatch.setattr(temporary_folders_module, "_SHARED_MEMORY", Path("/"))
+    monkeypatch.setattr(temporary_folders_module, "_MIN_SHARED", 10**30)
     assert Path("/") not in list_places(in_memory=True)
 
 
@@ -155,7 +155,7 @@ def fill_disk(path, *args, **kwargs):
 
 def test_where_there_is_no_room_the_next_place_is_taken(monkeypatch, tmp_path):
     full, roomy = tmp_path / "full", tmp_path / "roomy"
-    monkeypatch.setattr(_folders, "list_places", lambda *, in_memory: [full, roomy])
+    monkeypatch.setattr(temporary_folders_module, "list_places", lambda *, in_memory: [full, roomy])
     save = np.save
 
     def save_if_room(path, *args, **kwargs):
@@ -173,7 +173,7 @@ def test_where_there_is_no_room_the_next_place_is_taken(monkeypatch, tmp_path):
 
 
 def test_where_there_is_no_room_at_all_the_error_says_so(place, monkeypatch):
-    monkeypatch.setattr(_folders, "list_places", lambda *, in_memory: [place])
+    monkeypatch.setattr(temporary_folders_module, "list_places", lambda *, in_memory: [place])
     monkeypatch.setattr(np, "save", fill_disk)
     with pytest.raises(OSError, match="No space left.*JOBLIB_TEMP_FOLDER") as caught:
         Folder(Package([np.zeros(100_000)], None)).open()
@@ -213,10 +213,12 @@ def test_folder_that_cannot_be_removed_is_left_to_the_tracker(monkeypatch, place
     folder = make_temporary_folder()
     forgotten = []
     with monkeypatch.context() as patch:
-        patch.setattr(_folders, "_REMOVAL_PAUSES", (0.0, 0.0))
+        patch.setattr(temporary_folders_module, "_REMOVAL_PAUSES", (0.0, 0.0))
         patch.setattr(shutil, "rmtree", lambda path, **options: None)
         patch.setattr(
-            _folders.resource_tracker, "unregister", lambda name, kind: forgotten.append(name)
+            temporary_folders_module.resource_tracker,
+            "unregister",
+            lambda name, kind: forgotten.append(name),
         )
         remove_folder(folder)
     assert folder.exists()

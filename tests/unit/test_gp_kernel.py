@@ -5,7 +5,13 @@ import pytest
 from numpy.testing import assert_allclose
 from sklearn.gaussian_process.kernels import Matern
 
-from sklearn_lepton._surrogate.kernel import Encoding, covariance, factorise, matern52, squared_distances
+from sklearn_lepton._surrogate.kernel import (
+    Encoding,
+    covariance,
+    factorise,
+    matern52,
+    squared_distances,
+)
 
 
 def distances(X, Xs, theta, categorical):

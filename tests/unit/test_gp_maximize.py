@@ -7,9 +7,9 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from sklearn_lepton._surrogate.acquisition import log_expected_improvement
+from sklearn_lepton._surrogate.gaussian_process import GaussianProcess, standardize
 from sklearn_lepton._surrogate.maximize import ascend, maximize
 from sklearn_lepton._surrogate.mixture import Mixture
-from sklearn_lepton._surrogate.gaussian_process import GaussianProcess, standardize
 
 INF = np.inf
 

@@ -4,13 +4,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from sklearn_lepton._trials.selection_bias import (
-    Comparison,
-    NestedScore,
-    indistinguishable,
-    optimism,
-    paired_test,
-)
+from sklearn_lepton._search.nested_results import Comparison, NestedScore
+from sklearn_lepton._trials.selection_bias import indistinguishable, optimism
+from sklearn_lepton._trials.statistics import paired_test
 from sklearn_lepton._trials.trial import Trial
 
 

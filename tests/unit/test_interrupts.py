@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from scipy.stats import qmc
 
-from sklearn_lepton import _interrupts
-from sklearn_lepton._surrogate import _maximize
+from sklearn_lepton._runtime import interrupts as interrupts_module
 from sklearn_lepton._runtime.interrupts import Interrupts, check_interrupts, uninterrupted
+from sklearn_lepton._surrogate import maximize as maximize_module
 from sklearn_lepton.optimizers import RandomOptimizer
 from sklearn_lepton.space import Space
 
@@ -28,7 +28,7 @@ def handler():
     yield signal.default_int_handler
     found = signal.signal(signal.SIGINT, before)
     assert found is signal.default_int_handler
-    assert _interrupts._current.guard is None
+    assert interrupts_module._current.guard is None
 
 
 def test_further_interrupts_wait_for_the_cleanup():
@@ -86,14 +86,14 @@ def test_an_interrupt_that_was_dropped_is_raised_again():
 
 
 def test_a_cleanup_that_hangs_can_be_interrupted(monkeypatch):
-    monkeypatch.setattr(_interrupts, "_MAX_CLEANUP", 0.0)
+    monkeypatch.setattr(interrupts_module, "_MAX_CLEANUP", 0.0)
     with Interrupts(), pytest.raises(KeyboardInterrupt), uninterrupted:  # noqa: PT012
         press()
         pytest.fail("was held")
 
 
 def test_estimators_that_ignore_an_interrupt_can_be_interrupted_again(monkeypatch):
-    monkeypatch.setattr(_interrupts, "_MAX_UNWINDING", 0.0)
+    monkeypatch.setattr(interrupts_module, "_MAX_UNWINDING", 0.0)
     with Interrupts():
         for _ in range(2):
             with pytest.raises(KeyboardInterrupt):
@@ -219,8 +219,8 @@ class InterruptedSobol(qmc.Sobol):
 def test_interrupts_while_sobol_tables_are_read_are_kept_and_harmless(monkeypatch):
     space = Space({"x": (0.0, 1.0, "uniform"), "y": (0.0, 1.0, "uniform")})
     expected = RandomOptimizer(space, seed=0).ask(3)
-    table = _maximize._low_discrepancy(64, 3)
-    _maximize._low_discrepancy.cache_clear()
+    table = maximize_module._low_discrepancy(64, 3)
+    maximize_module._low_discrepancy.cache_clear()
     monkeypatch.setattr(qmc, "Sobol", InterruptedSobol)
     optimizer = RandomOptimizer(space, seed=0)
     with pytest.raises(KeyboardInterrupt):
@@ -229,6 +229,6 @@ def test_interrupts_while_sobol_tables_are_read_are_kept_and_harmless(monkeypatc
     assert [t.point for t in optimizer.ask(3)] == [t.point for t in expected]
     monkeypatch.setattr(qmc, "Sobol", InterruptedSobol)
     with pytest.raises(KeyboardInterrupt):
-        _maximize._low_discrepancy(64, 3)
+        maximize_module._low_discrepancy(64, 3)
     monkeypatch.undo()
-    np.testing.assert_array_equal(_maximize._low_discrepancy(64, 3), table)
+    np.testing.assert_array_equal(maximize_module._low_discrepancy(64, 3), table)

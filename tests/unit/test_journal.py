@@ -14,7 +14,8 @@ import pytest
 import sabotage
 from journal_subject import HEADER, OTHER, STUDY, lock_files, trial_records, write_journal
 
-from sklearn_lepton import _journal, load_trials
+from sklearn_lepton import load_trials
+from sklearn_lepton._study import journal as journal_module
 from sklearn_lepton._study.journal import Journal, differences
 from sklearn_lepton._study.opening import open_journal
 from sklearn_lepton.exceptions import JournalMismatchError, JournalWarning
@@ -375,7 +376,7 @@ def test_writer_dates_its_lock_file_while_it_works(path, make_journal, monkeypat
     os.utime(lock_file, (0, 0))
     read(journal)
     assert lock_file.stat().st_mtime == 0
-    monkeypatch.setattr(_journal, "_SIGN_OF_LIFE", 0.0)
+    monkeypatch.setattr(journal_module, "_SIGN_OF_LIFE", 0.0)
     read(journal)
     assert lock_file.stat().st_mtime > time.time() - 60
 

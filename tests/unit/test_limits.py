@@ -10,7 +10,8 @@ import pytest
 import sabotage
 from joblib import parallel_config
 
-from sklearn_lepton import BayesSearchCV, _limits, tune
+from sklearn_lepton import BayesSearchCV, tune
+from sklearn_lepton._evaluation import fit_timeout as fit_timeout_module
 from sklearn_lepton._evaluation.fit_timeout import FitLimits
 from sklearn_lepton.exceptions import SlowFitWarning
 from sklearn_lepton.optimizers import RandomOptimizer
@@ -100,8 +101,8 @@ def test_fits_that_cannot_be_ended_are_not_asked_for_their_time():
 @pytest.fixture
 def short(monkeypatch):
     """Take a quarter of a second for five minutes."""
-    monkeypatch.setattr(_limits, "_MIN_SECONDS", 0.25)
-    monkeypatch.setattr(_limits, "_FACTOR", 2.0)
+    monkeypatch.setattr(fit_timeout_module, "_MIN_SECONDS", 0.25)
+    monkeypatch.setattr(fit_timeout_module, "_FACTOR", 2.0)
 
 
 def wait_if_slow(params):
@@ -127,7 +128,9 @@ caught = []
 def warned(monkeypatch):
     """Collect warnings of any thread, with the time of each."""
     caught.clear()
-    monkeypatch.setattr(_limits, "warn", lambda text, *_, **__: caught.append((text, time.time())))
+    monkeypatch.setattr(
+        fit_timeout_module, "warn", lambda text, *_, **__: caught.append((text, time.time()))
+    )
     yield caught
     caught.clear()
 
@@ -166,7 +169,7 @@ def test_warning_that_filters_make_an_error_costs_no_fit(short):
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.FitFailedWarning")
 @pytest.mark.filterwarnings("ignore:One or more of the:UserWarning")
 def test_auto_ends_a_fit_that_takes_far_longer_than_all_others(short, monkeypatch):
-    monkeypatch.setattr(_limits, "_MIN_SECONDS", 2.0)
+    monkeypatch.setattr(fit_timeout_module, "_MIN_SECONDS", 2.0)
     search = sabotage.make_search("deaf", None, 5, guilty=(4,))
     with pytest.warns(SlowFitWarning, match="'how': 'deaf'"):
         search.fit(*sabotage.make_data())

@@ -13,9 +13,17 @@ from types import SimpleNamespace
 import pytest
 from journal_subject import HEADER, STUDY, lock_files, trial_records, write_journal
 
-from sklearn_lepton import _locks, load_trials
+from sklearn_lepton import load_trials
+from sklearn_lepton._runtime import locks as locks_module
+from sklearn_lepton._runtime.locks import (
+    PosixLocks,
+    WindowsLocks,
+    choose_locks,
+    is_locked,
+    lock,
+    unlock,
+)
 from sklearn_lepton._study.journal import Journal
-from sklearn_lepton._runtime.locks import PosixLocks, WindowsLocks, choose_locks, is_locked, lock, unlock
 from sklearn_lepton._study.opening import open_journal
 from sklearn_lepton._study.study import SharedStudy
 from sklearn_lepton.exceptions import JournalWarning
@@ -65,12 +73,12 @@ def refuse_open_files(monkeypatch):
 @pytest.fixture(params=["posix", "windows"])
 def system(request, monkeypatch):
     if request.param == "windows":
-        monkeypatch.setattr(_locks, "_system_locks", lambda: WindowsLocks(FakeMsvcrt()))
+        monkeypatch.setattr(locks_module, "_system_locks", lambda: WindowsLocks(FakeMsvcrt()))
         monkeypatch.delattr(os, "fchmod")
         monkeypatch.delattr(os, "fchown")
         refuse_open_files(monkeypatch)
     else:
-        monkeypatch.setattr(_locks, "_system_locks", lambda: PosixLocks(fcntl))
+        monkeypatch.setattr(locks_module, "_system_locks", lambda: PosixLocks(fcntl))
     return request.param
 
 
@@ -80,7 +88,7 @@ def use_without_locks(monkeypatch, number=errno.ENOLCK):
 
     kinds = {name: getattr(fcntl, name) for name in ("LOCK_SH", "LOCK_EX", "LOCK_NB", "LOCK_UN")}
     module = SimpleNamespace(flock=flock, **kinds)
-    monkeypatch.setattr(_locks, "_system_locks", lambda: PosixLocks(module))
+    monkeypatch.setattr(locks_module, "_system_locks", lambda: PosixLocks(module))
 
 
 @pytest.fixture
@@ -159,14 +167,14 @@ def test_waiting_for_a_lock_has_no_limit_on_windows(monkeypatch, opened, path):
             raise PermissionError(errno.EACCES, "Permission denied")
 
     module = SimpleNamespace(locking=locking, LK_NBLCK=FakeMsvcrt.LK_NBLCK)
-    monkeypatch.setattr(_locks, "_system_locks", lambda: WindowsLocks(module))
-    monkeypatch.setattr(_locks, "time", SimpleNamespace(sleep=pauses.append))
+    monkeypatch.setattr(locks_module, "_system_locks", lambda: WindowsLocks(module))
+    monkeypatch.setattr(locks_module, "time", SimpleNamespace(sleep=pauses.append))
     assert lock(opened(), path, wait=True)
     assert sum(pauses) > 60
 
 
 def test_long_wait_for_a_lock_is_told(system, opened, path, monkeypatch):
-    monkeypatch.setattr(_locks, "_LONG_WAIT", 0.05)
+    monkeypatch.setattr(locks_module, "_LONG_WAIT", 0.05)
     told, left = threading.Event(), opened()
     assert lock(left, path, wait=True)
 
@@ -176,7 +184,7 @@ def test_long_wait_for_a_lock_is_told(system, opened, path, monkeypatch):
         told.set()
         unlock(left)  # as when the process is let run again
 
-    monkeypatch.setattr(_locks, "warn", warn)
+    monkeypatch.setattr(locks_module, "warn", warn)
     assert lock(opened(), path, wait=True)
     assert told.is_set()
 
@@ -203,7 +211,7 @@ def test_windows_error_other_than_a_lock_elsewhere_is_raised(monkeypatch, opened
         raise OSError(errno.EINVAL, "Invalid argument")  # of a drive without locks
 
     module = SimpleNamespace(locking=locking, LK_NBLCK=FakeMsvcrt.LK_NBLCK)
-    monkeypatch.setattr(_locks, "_system_locks", lambda: WindowsLocks(module))
+    monkeypatch.setattr(locks_module, "_system_locks", lambda: WindowsLocks(module))
     with pytest.raises(OSError, match=r"cannot be locked.*study\.jsonl"):
         lock(opened(), path, wait=True)
 

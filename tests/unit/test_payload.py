@@ -10,9 +10,15 @@ import pandas as pd
 import pytest
 from scipy import sparse
 
-from sklearn_lepton import _payload
-from sklearn_lepton._workers.serialization import Folder, Package, run_in_worker, run_payload, unwrap
 from sklearn_lepton._typing import WorkerDied
+from sklearn_lepton._workers import serialization as serialization_module
+from sklearn_lepton._workers.serialization import (
+    Folder,
+    Package,
+    run_in_worker,
+    run_payload,
+    unwrap,
+)
 
 
 def count(*args, **kwargs):
@@ -87,7 +93,7 @@ def test_large_arrays_are_mapped_not_copied(folder_of, tmp_path):
     assert sorted(path.name for path in folder.path.iterdir()) == ["0.npy", "lock", "package"]
     assert (folder.path / "package").stat().st_size < 10_000
     in_worker(folder, package.wrap((give, (X,), {})), tmp_path / "begun")
-    [arrived] = _payload._opened[str(folder.path)][0]
+    [arrived] = serialization_module._opened[str(folder.path)][0]
     assert type(arrived) is np.memmap
     assert not arrived.flags.writeable
 
@@ -241,31 +247,33 @@ def ended(monkeypatch):
     def end(status):
         raise Ended
 
-    monkeypatch.setattr(_payload.os, "_exit", end)
+    monkeypatch.setattr(serialization_module.os, "_exit", end)
 
 
 def test_worker_on_posix_ends_when_it_has_another_parent(monkeypatch, ended):
     parents = [7, 7, 7, 1]
-    monkeypatch.setattr(_payload.os, "getppid", lambda: parents.pop(0))
-    monkeypatch.setattr(_payload, "time", SimpleNamespace(sleep=lambda seconds: None))
+    monkeypatch.setattr(serialization_module.os, "getppid", lambda: parents.pop(0))
+    monkeypatch.setattr(serialization_module, "time", SimpleNamespace(sleep=lambda seconds: None))
     with pytest.raises(Ended):
-        _payload._follow(7)
+        serialization_module._follow(7)
     assert parents == []
 
 
 def test_worker_on_windows_waits_for_the_end_of_its_parent(monkeypatch, ended):
     joined = []
     process = SimpleNamespace(join=lambda: joined.append(True))
-    monkeypatch.setattr(_payload, "sys", SimpleNamespace(platform="win32"))
+    monkeypatch.setattr(serialization_module, "sys", SimpleNamespace(platform="win32"))
     monkeypatch.setattr(
-        _payload, "multiprocessing", SimpleNamespace(parent_process=lambda: process)
+        serialization_module, "multiprocessing", SimpleNamespace(parent_process=lambda: process)
     )
     with pytest.raises(Ended):
-        _payload._follow(os.getppid())  # which never changes there
+        serialization_module._follow(os.getppid())  # which never changes there
     assert joined == [True]
 
 
 def test_worker_on_windows_without_a_known_parent_goes_on(monkeypatch, ended):
-    monkeypatch.setattr(_payload, "sys", SimpleNamespace(platform="win32"))
-    monkeypatch.setattr(_payload, "multiprocessing", SimpleNamespace(parent_process=lambda: None))
-    _payload._follow(os.getppid())
+    monkeypatch.setattr(serialization_module, "sys", SimpleNamespace(platform="win32"))
+    monkeypatch.setattr(
+        serialization_module, "multiprocessing", SimpleNamespace(parent_process=lambda: None)
+    )
+    serialization_module._follow(os.getppid())

@@ -11,7 +11,13 @@ from numpy.testing import assert_allclose, assert_array_equal
 from subjects import BRANCHES, MIXED, NUMERIC, OPTIMIZERS, concrete, run
 
 from sklearn_lepton._surrogate.gaussian_process import GaussianProcess
-from sklearn_lepton._surrogate.multi_task import RelatedPosterior, RelatedProcess, Scaling, fit_related, lift
+from sklearn_lepton._surrogate.multi_task import (
+    RelatedPosterior,
+    RelatedProcess,
+    Scaling,
+    fit_related,
+    lift,
+)
 from sklearn_lepton._trials.trial import Trial
 from sklearn_lepton.optimizers import BayesOptimizer, RandomOptimizer
 from sklearn_lepton.optimizers._surrogate_assisted import ModelOptimizer

@@ -6,7 +6,8 @@ import types
 
 import pytest
 
-from sklearn_lepton import _output, _progress
+from sklearn_lepton._runtime import output as output_module
+from sklearn_lepton._search import progress as progress_module
 from sklearn_lepton._search.progress import Progress, WatchedStudy, say_params, say_seconds
 from sklearn_lepton._study.study import Study
 from sklearn_lepton.optimizers import RandomOptimizer
@@ -41,14 +42,14 @@ class Terminal:
 @pytest.fixture
 def clock(monkeypatch):
     now = [100.0]
-    monkeypatch.setattr(_progress.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(progress_module.time, "monotonic", lambda: now[0])
     return now
 
 
 @pytest.fixture
 def terminal(monkeypatch):
     stand_in = types.SimpleNamespace(stdout=Terminal(), modules={})
-    for module in (_progress, _output):
+    for module in (progress_module, output_module):
         monkeypatch.setattr(module, "sys", stand_in)
     monkeypatch.setenv("COLUMNS", "100")
     return stand_in.stdout
@@ -111,7 +112,7 @@ def test_the_line_fits_the_terminal(clock, terminal, monkeypatch):
 def test_it_does_not_flicker(clock, terminal):
     watched, progress = start(n_trials=1000)
     run(watched, progress, clock, 500, seconds=0.002)
-    assert terminal.text.count("\r") <= 1.0 / _progress._PAUSE + 2
+    assert terminal.text.count("\r") <= 1.0 / progress_module._PAUSE + 2
 
 
 def test_a_line_a_trial(clock, terminal):

@@ -6,8 +6,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from sklearn_lepton._surrogate.multi_fidelity import Look, foretells, with_resource
 from sklearn_lepton._surrogate.gaussian_process import GaussianProcess, fit
+from sklearn_lepton._surrogate.multi_fidelity import Look, foretells, with_resource
 from sklearn_lepton._trials.trial import Trial
 from sklearn_lepton.optimizers import BayesOptimizer, RandomOptimizer
 from sklearn_lepton.optimizers._successive_halving import Ladder, check_resources

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from sklearn_lepton._trials.trial import Trial
-from sklearn_lepton.space._values import value_to_json
 from sklearn_lepton.optimizers import RandomOptimizer
 from sklearn_lepton.space import Space
+from sklearn_lepton.space._values import value_to_json
 
 
 class Kernel(enum.StrEnum):

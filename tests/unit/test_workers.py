@@ -7,9 +7,10 @@ import pytest
 from joblib import Parallel, parallel_config
 from joblib.parallel import BACKENDS, SequentialBackend
 
-from sklearn_lepton import _payload, _workers
-from sklearn_lepton._workers.serialization import run_in_worker, seconds_since
+from sklearn_lepton._workers import local as local_module
+from sklearn_lepton._workers import serialization as serialization_module
 from sklearn_lepton._workers.local import Processes, make_workers
+from sklearn_lepton._workers.serialization import run_in_worker, seconds_since
 
 
 @pytest.mark.parametrize(
@@ -26,7 +27,7 @@ def test_backends_of_clusters_are_known_by_their_class(monkeypatch, name, class_
     child = type("Other", (original,), {})
     made = []
     kind = "Dask" if name == "dask" else "Ray"
-    monkeypatch.setattr(_workers, kind, lambda *args: made.append(args) or kind)
+    monkeypatch.setattr(local_module, kind, lambda *args: made.append(args) or kind)
     monkeypatch.delitem(BACKENDS, name, raising=False)
     for backend in (original(), child()):
         with parallel_config(backend=backend):
@@ -38,7 +39,7 @@ def test_backends_of_clusters_are_known_by_their_class(monkeypatch, name, class_
 
 
 def test_time_limits_ignore_steps_of_the_clock(monkeypatch, tmp_path):
-    folder = _payload.Folder(_payload.Package([], None))
+    folder = serialization_module.Folder(serialization_module.Package([], None))
     monkeypatch.setenv("JOBLIB_TEMP_FOLDER", str(tmp_path))
     folder.open()
     begun = folder.path / "begun-0"
@@ -83,7 +84,9 @@ def test_workers_end_side_by_side_and_idle_ones_by_themselves():
 
 def test_worker_that_ends_by_itself_runs_its_exit_functions(monkeypatch):
     calls = []
-    monkeypatch.setattr(_payload.atexit, "_run_exitfuncs", lambda: calls.append("registered"))
-    monkeypatch.setattr(_payload.os, "_exit", calls.append)
-    _payload.end_worker()
+    monkeypatch.setattr(
+        serialization_module.atexit, "_run_exitfuncs", lambda: calls.append("registered")
+    )
+    monkeypatch.setattr(serialization_module.os, "_exit", calls.append)
+    serialization_module.end_worker()
     assert calls == ["registered", 0]

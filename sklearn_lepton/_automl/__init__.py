@@ -1,0 +1,1 @@
+"""Models and preprocessing that AutoSearchCV chooses from for a table."""

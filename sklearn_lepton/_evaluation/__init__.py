@@ -1,0 +1,1 @@
+"""From trials asked to trials finished: loop, evaluator, pruning, fidelity, scikit-learn's fits."""

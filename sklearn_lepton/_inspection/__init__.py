@@ -1,0 +1,1 @@
+"""Reading trials back: from a search, a journal or a list."""

@@ -1,0 +1,1 @@
+"""State of the process: output, interrupts, locks, errors and floating-point flags."""

@@ -1,0 +1,1 @@
+"""The engine, the searches and tune()."""

@@ -1,0 +1,113 @@
+"""Results of nested cross-validation and of the comparison with the default."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from sklearn_lepton._runtime.floating_point import ignore_float_errors
+from sklearn_lepton._trials.statistics import FloatArray, standard_error
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Whether tuning helped, as `compare_to_default` of a search found it.
+
+    Attributes
+    ----------
+    tuned_scores, default_scores : ndarray of shape (n_splits,)
+        Scores of the tuned and of the untuned estimator on the same splits.
+    difference : float
+        Mean of the tuned scores less that of the others; greater than 0 where tuning helped.
+    interval : tuple of float
+        That holds the true difference with the probability `confidence`.
+    p_value : float
+        Of the corrected resampled t-test, two-sided.
+    confidence : float
+    tuned_anew : bool
+        Whether the search was run anew in each split.
+    """
+
+    tuned_scores: FloatArray = field(repr=False)
+    default_scores: FloatArray = field(repr=False)
+    difference: float
+    interval: tuple[float, float]
+    p_value: float
+    confidence: float
+    tuned_anew: bool
+
+    @property
+    def verdict(self) -> str:
+        """The interval in words."""
+        if self.interval[0] > 0:
+            return "Tuning helped."
+        if self.interval[1] < 0:
+            return "Tuning did harm."
+        return "No difference is shown."
+
+    def __str__(self) -> str:
+        """Return a few lines to read."""
+        low, high = self.interval
+        how = (
+            "tuned anew in each"
+            if self.tuned_anew
+            else "with the parameters found before: honest only on rows not seen by the search"
+        )
+        return (
+            f"tuned {self.tuned_scores.mean():.4g}, untuned {self.default_scores.mean():.4g}: "
+            f"difference {self.difference:+.2g}\n"
+            f"{100 * self.confidence:g} % interval {low:+.2g} to {high:+.2g}, "
+            f"p = {self.p_value:.2g}, {len(self.tuned_scores)} splits, {how}\n"
+            f"{self.verdict}"
+        )
+
+
+@dataclass(frozen=True)
+class NestedScore:
+    """What `nested_score` found: scores that had no part in the tuning.
+
+    Attributes
+    ----------
+    test_scores : ndarray of shape (n_splits,)
+        Of the search's best estimator on the outer splits.
+    best_scores : ndarray of shape (n_splits,)
+        ``best_score_`` of the search in each of them.
+    best_params : list of dict of length n_splits
+        ``best_params_`` of the same.
+    ratio : float
+        Samples that an outer split scores on for each that it learns from.
+    """
+
+    test_scores: FloatArray
+    best_scores: FloatArray
+    best_params: list[dict[str, Any]]
+    ratio: float
+
+    @property
+    @ignore_float_errors
+    def mean(self) -> float:
+        """Mean score on the outer splits."""
+        return float(self.test_scores.mean())
+
+    @property
+    @ignore_float_errors
+    def std_error(self) -> float:
+        """Standard error of the mean, with Nadeau and Bengio's correction."""
+        return standard_error(self.test_scores.tolist(), self.ratio)
+
+    @property
+    @ignore_float_errors
+    def optimism(self) -> float:
+        """How much better the searches' own best scores are, on average."""
+        return float((self.best_scores - self.test_scores).mean())
+
+    def __str__(self) -> str:
+        """Return a table to read."""
+        rows = zip(self.test_scores, self.best_scores, self.best_params, strict=True)
+        lines = [
+            f"{number:5}  {outer:9.4g}  {inner:9.4g}  {params}"
+            for number, (outer, inner, params) in enumerate(rows)
+        ]
+        total = (
+            f"score {self.mean:.4g} ± {self.std_error:.2g} (standard error), "
+            f"optimism of best_score_ {self.optimism:+.2g}"
+        )
+        return "\n".join(["split      score  best_score  best_params", *lines, total])

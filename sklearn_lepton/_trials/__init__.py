@@ -1,0 +1,1 @@
+"""Trial records, their ranking and the statistics of their splits."""

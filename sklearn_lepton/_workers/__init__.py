@@ -1,0 +1,1 @@
+"""Where fits run: the caller, threads, processes, dask or ray; and what travels there."""

@@ -1,0 +1,110 @@
+"""Workers on a ray cluster."""
+
+import time
+from collections.abc import Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import Any
+
+from sklearn_lepton._typing import Fit, Row, WorkerDied
+from sklearn_lepton._workers.base import FutureWorkers, _package
+from sklearn_lepton._workers.serialization import run_payload, unwrap
+
+# -------------------------------------------------------------------------- ray
+
+
+class _Runner:
+    """The actor that runs fits one after the other."""
+
+    def __init__(self, content: Any) -> None:
+        self._content = content
+
+    def is_ready(self) -> bool:
+        return True
+
+    def run(self, payload: bytes) -> bytes:
+        return run_payload(self._content, payload)
+
+
+@dataclass(slots=True)
+class _Actor:
+    handle: Any
+    ready: "Future[Any]"
+    ready_time: float | None = None
+    start_time: float = 0.0
+
+    def on_ready(self, ready: "Future[Any]") -> None:
+        if ready.exception() is None:
+            self.ready_time = time.monotonic()
+
+
+class Ray(FutureWorkers):
+    """Fits run in actors of a ray cluster, each of which runs one at a time.
+
+    Parameters
+    ----------
+    n_workers : int
+    backend : joblib backend
+        Gives ``ray_remote_args``.
+    """
+
+    can_end = True
+
+    def __init__(self, n_workers: int, backend: Any) -> None:
+        import ray  # noqa: PLC0415 - an extra
+
+        # The pool that `fit` has opened would hold what our actors need.
+        backend.terminate()
+        self.n_workers = n_workers
+        self._ray = ray
+        options = {"num_cpus": 1, "max_restarts": 0, **(backend.ray_remote_args or {})}
+        self._make_actor = ray.remote(_Runner).options(**options).remote
+        self._idle: list[_Actor] = []
+        self._busy: dict[Future[Any], _Actor] = {}
+
+    def open(self, constants: Sequence[Any]) -> None:
+        """Put what all fits have in common into the cluster's memory."""
+        self._package = _package(constants)
+        self._shared = self._ray.put(self._package.content)
+
+    def submit(self, fit: Fit) -> "Future[Any]":
+        """Start a fit in an actor that waits for one, or in a new one."""
+        if self._idle:
+            actor = self._idle.pop()
+        else:
+            handle = self._make_actor(self._shared)
+            actor = _Actor(handle, handle.is_ready.remote().future())
+            actor.ready.add_done_callback(actor.on_ready)
+        actor.start_time = time.monotonic()
+        future: Future[Any] = actor.handle.run.remote(self._package.wrap(fit)).future()
+        self._busy[future] = actor
+        return future
+
+    def row(self, future: "Future[Any]") -> Row:
+        """Return the row of a future that is done, or raise what it raised."""
+        actor = self._busy.pop(future)
+        try:
+            outcome = future.result()
+        except (self._ray.exceptions.RayActorError, self._ray.exceptions.OutOfMemoryError) as error:
+            reason = " ".join(str(error).split())
+            raise WorkerDied(reason, has_begun=actor.ready_time is not None) from error
+        self._idle.append(actor)
+        return unwrap(outcome)
+
+    def seconds(self, future: "Future[Any]") -> float:
+        """Return how long a fit has run by now, not counting the start of its actor."""
+        actor = self._busy[future]
+        if actor.ready_time is None:
+            return 0.0
+        return time.monotonic() - max(actor.ready_time, actor.start_time)
+
+    def end(self, future: "Future[Any]") -> None:
+        """Kill the actor of a fit."""
+        self._ray.kill(self._busy.pop(future).handle)
+
+    def close(self) -> None:
+        """Kill all actors."""
+        for actor in [*self._busy.values(), *self._idle]:
+            self._ray.kill(actor.handle)
+        self._busy.clear()
+        self._idle.clear()
