@@ -1,8 +1,10 @@
-"""Settings of hypothesis for all tests, which only `make test` runs, and on how many cores."""
+"""Settings of hypothesis, the number of test processes, and fixtures of several folders."""
 
 import os
 
+import numpy as np
 import pytest
+from doubles import SEARCHES, Log, Probe
 from hypothesis import HealthCheck, settings
 
 from sklearn_lepton import AutoSearchCV, GeneticSearchCV, SwarmSearchCV
@@ -42,3 +44,36 @@ def pytest_collection_modifyitems(items):
 
 def _types(params):
     return [value for value in params.params.values() if isinstance(value, type)]
+
+
+@pytest.fixture(params=SEARCHES, ids=lambda search: search.__name__)
+def search_class(request):
+    """Each search that the package exports."""
+    return request.param
+
+
+@pytest.fixture
+def log():
+    return Log()
+
+
+@pytest.fixture
+def probe(log):
+    """An estimator that costs nothing and writes to `log`."""
+    return Probe(log=log)
+
+
+@pytest.fixture(scope="session")
+def numbered():
+    """Thirty rows, the first column of which numbers them, and two classes."""
+    X = np.column_stack([np.arange(30.0), np.linspace(-1, 1, 30) ** 2])
+    return X, np.arange(30) % 2
+
+
+@pytest.fixture(scope="session")
+def blobs():
+    """A small classification problem of sixty rows and four features."""
+    rng = np.random.default_rng(0)
+    y = np.arange(60) % 2
+    X = rng.normal(size=(60, 4)) + y[:, np.newaxis] * [1.0, 0.5, 0.0, 0.0]
+    return X, y

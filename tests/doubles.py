@@ -1,7 +1,6 @@
-"""Doubles, data and the list of searches for the tests of the scikit-learn contract."""
+"""An estimator that costs nothing, its log, and the list of searches."""
 
 import numpy as np
-import pytest
 from sklearn.base import BaseEstimator
 
 import sklearn_lepton
@@ -71,36 +70,3 @@ class Probe(BaseEstimator):
             return np.nan
         strange = {"nan": np.nan, "inf": np.inf, "-inf": -np.inf}
         return strange.get(self.outcome, 1.0 - abs(self.x - 0.7) - 0.01 * self.z)
-
-
-@pytest.fixture(params=SEARCHES, ids=lambda search: search.__name__)
-def search_class(request):
-    """Each search that the package exports."""
-    return request.param
-
-
-@pytest.fixture
-def log():
-    return Log()
-
-
-@pytest.fixture
-def probe(log):
-    """An estimator that costs nothing and writes to `log`."""
-    return Probe(log=log)
-
-
-@pytest.fixture(scope="session")
-def numbered():
-    """Thirty rows, the first column of which numbers them, and two classes."""
-    X = np.column_stack([np.arange(30.0), np.linspace(-1, 1, 30) ** 2])
-    return X, np.arange(30) % 2
-
-
-@pytest.fixture(scope="session")
-def blobs():
-    """A small classification problem of sixty rows and four features."""
-    rng = np.random.default_rng(0)
-    y = np.arange(60) % 2
-    X = rng.normal(size=(60, 4)) + y[:, np.newaxis] * [1.0, 0.5, 0.0, 0.0]
-    return X, y
