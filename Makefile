@@ -235,7 +235,7 @@ bench-fidelity: .venv-fidelity/.stamp  ## Compare fit seconds to a score: racing
 	.venv-fidelity/bin/python benchmarks/fidelity.py --json benchmarks/fidelity.json
 
 .PHONY: bench-choice
-bench-choice: $(VENV)/.stamp-bench  ## Score what refit="1se" and final_splits choose on data never seen
+bench-choice: $(VENV)/.stamp-bench  ## Score what refit="1se" and final_cv choose on data never seen
 	$(PY) benchmarks/choice.py --json benchmarks/choice.json
 
 .PHONY: bench-spaces

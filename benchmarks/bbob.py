@@ -142,12 +142,12 @@ CONTESTANTS: dict[str, tuple[str, Callable[[Objective, int], NoReturn]]] = {
     "lepton-swarm": ("sklearn-lepton", partial(lepton, optimizer="SwarmOptimizer")),
     "lepton-swarm, no screening": (
         "sklearn-lepton",
-        partial(lepton, optimizer="SwarmOptimizer", screening=False),
+        partial(lepton, optimizer="SwarmOptimizer", surrogate=False),
     ),
     "lepton-genetic": ("sklearn-lepton", partial(lepton, optimizer="GeneticOptimizer")),
     "lepton-genetic, no screening": (
         "sklearn-lepton",
-        partial(lepton, optimizer="GeneticOptimizer", screening=False),
+        partial(lepton, optimizer="GeneticOptimizer", surrogate=False),
     ),
     "lepton-bayes": ("sklearn-lepton", partial(lepton, optimizer="BayesOptimizer")),
     BASE: ("cmaes", cmaes),

@@ -8,8 +8,8 @@ that one journal, so that all of them choose among the same trials, choose
 
 plain         ``refit=True``
 1se           ``refit="1se"``: the cheapest within one standard error
-final         ``final_splits=5``
-both          ``refit="1se", final_splits=5``
+final         ``final_cv=5``
+both          ``refit="1se", final_cv=5``
 
 Unseen is the score of ``best_estimator_`` on the rows held back, less that of plain; optimism is
 ``best_score_`` less the unseen score. Both are in units of the task's spread: of what the scores
@@ -38,8 +38,8 @@ from sklearn_lepton import BayesSearchCV
 VARIANTS: dict[str, dict[str, Any]] = {
     "plain": {},
     "1se": {"refit": "1se"},
-    "final": {"final_splits": 5},
-    "both": {"refit": "1se", "final_splits": 5},
+    "final": {"final_cv": 5},
+    "both": {"refit": "1se", "final_cv": 5},
 }
 
 

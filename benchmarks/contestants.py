@@ -114,12 +114,12 @@ BAYES = "optimizers._bayes.BayesOptimizer"
 ABLATIONS: dict[str, dict[str, Any]] = {
     "no forest": {"_surrogate.mixture._RAMP": (10**8, 10**9)},
     "forest from the start": {"_surrogate.mixture._RAMP": (0, 1)},
-    "hopeless scores not clipped": {"_surrogate.regression._CLIP": math.inf},
+    "hopeless scores not clipped": {"_surrogate.gaussian_process._CLIP": math.inf},
     "wide prior of length-scales": {"_surrogate.likelihood._LENGTH": (-1.2, 1.2)},
     "prior without the number of columns": {"_surrogate.likelihood._LENGTH_BY_COLUMNS": 0.0},
     "wide prior of the noise": {"_surrogate.likelihood._NOISE": (-6.0, 2.0)},
     "improve on the best score": {
-        "_surrogate.regression.GaussianProcess.fitted": property(lambda process: process.y)
+        "_surrogate.gaussian_process.GaussianProcess.fitted": property(lambda process: process.y)
     },
     "candidates not refined": {
         "_surrogate.maximize._Search.improve": lambda _, points, value: (points, value)
@@ -822,7 +822,7 @@ CONTESTANTS: dict[str, Callable[..., Contestant]] = {
     "lepton-bayes, batches of 4": partial(Lepton, optimizer="BayesOptimizer", n_points=4),
     **{name: partial(Lepton, optimizer=optimizer) for name, optimizer in POPULATIONS.items()},
     **{
-        f"{name}, no screening": partial(Lepton, optimizer=optimizer, screening=False)
+        f"{name}, no screening": partial(Lepton, optimizer=optimizer, surrogate=False)
         for name, optimizer in POPULATIONS.items()
     },
     **{

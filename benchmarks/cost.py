@@ -218,7 +218,7 @@ def run(
         spent += seconds
         if spent > budget:
             break
-        optimizer.tell([asked[0].complete(score, seconds=seconds)])
+        optimizer.tell([asked[0].complete(score, duration=seconds)])
         best = best if math.isnan(score) else max(best, score)
         history.append((spent, best))
     return history

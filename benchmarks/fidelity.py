@@ -81,7 +81,7 @@ from sklearn_lepton import BayesSearchCV
 # What scikit-learn says that fits and scores took, in searches of its own and in ours.
 _validation.time = SimpleNamespace(time=time.process_time)
 
-N_PLAIN, FACTOR = 64, 3
+N_PLAIN, REDUCTION_FACTOR = 64, 3
 SAME = 0.1  # standard errors
 LEVELS = (1 / 27, 1 / 9, 1 / 3, 1.0)
 Curve = list[tuple[float, float]]  # seconds so far, best score so far
@@ -160,13 +160,13 @@ class Clock:
             self.curve.append((self.spent, best))
 
     def measure(self, setting: Setting, share: float) -> float:
-        start, goes_on = time.process_time(), bool(setting.done)
+        start, resumes = time.process_time(), bool(setting.done)
         try:
             score = setting.score(share)
         except ValueError:
             score = -1e9
         seconds, counts = time.process_time() - start, score if share == 1.0 else None
-        if counts is not None and goes_on and score > -1e9 and setting.task.resource == "max_iter":
+        if counts is not None and resumes and score > -1e9 and setting.task.resource == "max_iter":
             counts = Setting(setting.task, setting.params, setting.seed).score(1.0)
         self.charge(seconds, counts)
         return score
@@ -174,8 +174,8 @@ class Clock:
 
 def ours(task: Task, seed: int, clock: Clock, *, racing: bool, resource: bool, n_iter: int) -> None:
     def charge(_: Any, trial: Any) -> bool:
-        is_full = trial.resource in {None, 1.0}
-        clock.charge(trial.seconds, trial.score if is_full else None)
+        is_full = trial.fidelity in {None, 1.0}
+        clock.charge(trial.duration, trial.score if is_full else None)
         if is_full and trial.score is not None:
             clock.errors[trial.score] = float(sem(trial.split_scores))
         return clock.is_over
@@ -184,7 +184,7 @@ def ours(task: Task, seed: int, clock: Clock, *, racing: bool, resource: bool, n
     if resource:
         options = {"resource": task.resource}
         if task.resource != "n_samples":
-            options["max_resource"] = task.full
+            options["max_resources"] = task.full
     estimator = task.estimator
     if not (resource or task.resource == "n_samples"):
         estimator = clone(estimator).set_params(**{task.resource: task.full})
@@ -234,7 +234,7 @@ def halving(task: Task, seed: int, clock: Clock) -> None:
             task.estimator,
             {name: [None] for name in task.space},
             n_candidates=81,
-            factor=FACTOR,
+            factor=REDUCTION_FACTOR,
             resource=task.resource,
             max_resources=full,
             min_resources=max(1, full // 27),
@@ -287,7 +287,7 @@ def optuna(task: Task, seed: int, clock: Clock) -> None:
         for level, share in enumerate(LEVELS):
             score = clock.measure(setting, share)
             if level < len(LEVELS) - 1:
-                trial.report(score, FACTOR**level)
+                trial.report(score, REDUCTION_FACTOR**level)
                 if trial.should_prune():
                     raise optuna.TrialPruned
         if clock.is_over:
@@ -297,7 +297,7 @@ def optuna(task: Task, seed: int, clock: Clock) -> None:
     study = optuna.create_study(
         direction="maximize",
         sampler=optuna.samplers.TPESampler(seed=seed),
-        pruner=SuccessiveHalvingPruner(min_resource=1, reduction_factor=FACTOR),
+        pruner=SuccessiveHalvingPruner(min_resources=1, reduction_factor=REDUCTION_FACTOR),
     )
     while not clock.is_over:
         study.optimize(objective, n_trials=1)
@@ -332,9 +332,9 @@ def flaml(task: Task, seed: int, clock: Clock) -> None:
             metric="score",
             mode="max",
             resource_attr="level",
-            min_resource=1,
-            max_resource=27,
-            reduction_factor=FACTOR,
+            min_resources=1,
+            max_resources=27,
+            reduction_factor=REDUCTION_FACTOR,
             scheduler="flaml",
             num_samples=-1,
             time_budget_s=100 * clock.seconds + 60,
@@ -366,7 +366,7 @@ def hyperband(task: Task, seed: int, clock: Clock) -> None:
                 clone(task.estimator),
                 [{n: [v] for n, v in space.from_point(u).items()} for u in points],
                 max_iter=task.full,
-                aggressiveness=FACTOR,
+                aggressiveness=REDUCTION_FACTOR,
                 test_size=0.2,
                 random_state=1000 * seed + start,
                 scoring=task.scoring,

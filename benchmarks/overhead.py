@@ -87,7 +87,7 @@ def ours(row: str, n_trials: int, seed: int) -> Any:
     class_name, _, alone = row.partition(", ")
     search = getattr(sklearn_lepton, class_name)
     space = {name: uniform() for name in NAMES}
-    options = {"screening": False} if alone else {}
+    options = {"surrogate": False} if alone else {}
     return search(
         FreeClassifier(), space, n_iter=n_trials, cv=N_SPLITS, random_state=seed, **options
     )

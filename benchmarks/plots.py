@@ -36,7 +36,7 @@ def score(params, rng):
 def search_of(kind):
     """Return an optimizer told 500 trials with rows of five fits, as run by four workers."""
     rng = np.random.default_rng(0)
-    optimizer = kind(wide_space(), seed=0, screening=False)
+    optimizer = kind(wide_space(), seed=0, surrogate=False)
     free = np.full(4, 1e9)
     for _ in range(N_TRIALS):
         [trial] = optimizer.ask()
@@ -49,7 +49,9 @@ def search_of(kind):
         told = score(trial.params, rng)
         splits = told + 0.02 * rng.standard_normal(5)
         seconds = sum(row["fit_time"] for row in rows)
-        optimizer.tell([trial.complete(told, split_scores=splits, rows=rows, seconds=seconds)])
+        optimizer.tell(
+            [trial.complete(told, split_scores=splits, split_results=rows, duration=seconds)]
+        )
     return optimizer
 
 
@@ -60,7 +62,7 @@ def measure():
     rows = []
     for name in plotting.__all__:
         search = {OF_GENETIC: genetic, OF_SWARM: swarm}.get(name, model)
-        kinds = ({"kind": "slice"}, {"kind": "marginal"}) if name == "ParameterDisplay" else ({},)
+        kinds = ({"kind": "slice"}, {"kind": "marginal"}) if name == "SliceDisplay" else ({},)
         for options in kinds:
             begin, begin_cpu = time.perf_counter(), time.process_time()
             if name == "ComparisonDisplay":

@@ -39,7 +39,7 @@ def complete(problem: Problem, trial: Any, cuts: list[Any]) -> np.ndarray:
     """Return a trial's scores on all splits, those that were left out included."""
     X, y = data(problem.function.data)
     scores, scorer = np.array(trial.split_scores), get_scorer(problem.function.scoring)
-    for split, row in enumerate(trial.rows):
+    for split, row in enumerate(trial.split_results):
         if not row:
             train, test = cuts[split]
             model = clone_with(problem.function.estimator, trial.params).fit(X[train], y[train])
@@ -83,12 +83,13 @@ def run(problem: Problem, n_splits: int, n_iter: int, seed: int) -> dict[str, An
     ]
     ours, theirs = np.array(raced.split_scores), np.array(plain.split_scores)
     return {
-        "saved": 1 - sum(bool(row) for t in trials for row in t.rows) / (len(trials) * n_splits),
+        "saved": 1
+        - sum(bool(row) for t in trials for row in t.split_results) / (len(trials) * n_splits),
         "of_these": lag(true_best, ours),
         "beside_plain": lag(theirs, ours) if plain.score >= raced.score else -lag(ours, theirs),
         "n_pruned": len(overtaken),
         "n_wrong": int(sum(overtaken)),
-        "seconds": [sum(t.seconds for t in search.trials_) for search in searches],
+        "seconds": [sum(t.duration for t in search.trials_) for search in searches],
     }
 
 

@@ -84,8 +84,8 @@ def main() -> None:
             axis.fill_between(n_trials, mean - error, mean + error, color=colour, alpha=0.25)
             print(f"{task}, {search}: {mean[-1]:.4f} ± {error[-1]:.4f}")
         estimator, _, X, y = TASKS[task]
-        untuned = cross_val_score(estimator, X, y, cv=SPLITS).mean()
-        axis.axhline(untuned, color="grey", ls="--", label="untuned")
+        default_trial = cross_val_score(estimator, X, y, cv=SPLITS).mean()
+        axis.axhline(default_trial, color="grey", ls="--", label="untuned")
         top = of_task.max()
         axis.set(xlabel="trials", title=task, xlim=(1, N_ITER), ylim=(top - 0.04, top + 0.002))
     axes[0].set_ylabel("cross-validated accuracy, best so far")

@@ -15,10 +15,10 @@ every search tries first.
 Contestants, with the same optimizer and seed:
 
 cold        no older study
-informed    ``prior=[older study]``
+informed    ``previous_studies=[older study]``
 best 3      the best three settings of the older study first, then as cold
-negated     ``prior``: the older study with scores negated
-shuffled    ``prior``: the older study with its scores in random order
+negated     ``previous_studies``: the older study with scores negated
+shuffled    ``previous_studies``: the older study with its scores in random order
 
 The regret of a run after n evaluations is the distance of its best score from the best that any run
 of that task found, in units of what a middling one of the first settings lacks (1 at most). It is
@@ -519,8 +519,8 @@ def contestant(name: str, kind: str, task: Task, seed: int, old: list[Trial]) ->
     if name == "shuffled":
         scores = np.random.default_rng(seed).permutation(scores).tolist()
     told = [trial.complete(score) for trial, score in zip(scored, scores, strict=True)]
-    prior = [told] if name in {"informed", "negated", "shuffled"} else []
-    optimizer = OPTIMIZERS[kind](task.entries, seed=seed, prior=prior)
+    previous_studies = [told] if name in {"informed", "negated", "shuffled"} else []
+    optimizer = OPTIMIZERS[kind](task.entries, seed=seed, previous_studies=previous_studies)
     space = optimizer.space
     middle = space.snap(np.full((1, space.n_dims), 0.5))[0]
     first = [space.from_point(tuple(middle.tolist()))]

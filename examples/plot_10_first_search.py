@@ -44,7 +44,7 @@ for search in searches:
 
 bayes = searches[1]
 first = bayes.trials_[0]
-print(dict(first.params), round(first.score, 4), f"{first.seconds:.2f} s")
+print(dict(first.params), round(first.score, 4), f"{first.duration:.2f} s")
 
 # %%
 # Random search spreads its trials over the whole space. `BayesSearchCV` does so only at first, and

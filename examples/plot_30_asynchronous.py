@@ -70,7 +70,7 @@ for name, asynchronous in (("batches", False), ("asynchronous", True)):
 
 def bars(search):
     """Return (trial, worker, start, length) of each fit, in seconds since the first began."""
-    fits = [(trial.number, row) for trial in search.trials_ for row in trial.rows]
+    fits = [(trial.number, row) for trial in search.trials_ for row in trial.split_results]
     first = min(row["start_time"] for _, row in fits)
     return [
         (number, row["worker"], row["start_time"] - first, row["fit_time"] + row["score_time"])

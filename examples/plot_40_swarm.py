@@ -24,8 +24,8 @@ X, y = load_breast_cancer(return_X_y=True)
 pipeline = make_pipeline(StandardScaler(), SVC())
 space = {"svc__C": (1e-2, 1e3, "log-uniform"), "svc__gamma": (1e-4, 1e2, "log-uniform")}
 searches = [
-    SwarmSearchCV(pipeline, space, n_iter=40, screening=screening, random_state=0).fit(X, y)
-    for screening in (True, False)
+    SwarmSearchCV(pipeline, space, n_iter=40, surrogate=surrogate, random_state=0).fit(X, y)
+    for surrogate in (True, False)
 ]
 for search in searches:
     print(search.best_params_, round(search.best_score_, 4))
@@ -42,7 +42,7 @@ def paths(search):
     """Return C and gamma of each particle's trials, in order: (8 particles, 5 trials, 2)."""
     settings = [[] for _ in range(n_particles)]
     for trial in search.trials_:
-        particle = trial.meta.get("particle", trial.number % n_particles)
+        particle = trial.proposal.get("particle", trial.number % n_particles)
         settings[particle].append([trial.params["svc__C"], trial.params["svc__gamma"]])
     return np.array(settings)
 
@@ -51,7 +51,7 @@ print(paths(searches[0])[0].round(4))
 
 # %%
 # So the trials come in eights: the starts, then one move of the whole swarm after the other. With
-# screening, the first move already takes the particles to high ground, from wherever they started.
+# surrogate, the first move already takes the particles to high ground, from wherever they started.
 
 for search in searches:
     scores = np.array([trial.score for trial in search.trials_])
@@ -91,7 +91,7 @@ for axis, search in zip(axes, searches, strict=True):
     best = search.best_params_["svc__C"], search.best_params_["svc__gamma"]
     axis.plot(*best, "*", color="gold", markeredgecolor="black", markersize=17, label="best")
     n_good = sum(trial.score > 0.96 for trial in search.trials_[n_particles:])
-    name = "With screening" if search.screening else "Without screening"
+    name = "With screening" if search.surrogate else "Without screening"
     axis.set(xscale="log", yscale="log", xlabel="C")
     axis.set_title(f"{name}: best {search.best_score_:.4f}\n{n_good} of 32 moves above 0.96")
 axes[0].set_ylabel("gamma")

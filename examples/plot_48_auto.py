@@ -38,4 +38,4 @@ for name, search in searches.items():
 # parameters and an even design.
 
 for trial in searches["one at a time"].trials_[:10]:
-    print(trial.number, trial.meta.get("optimizer", "-"), round(trial.score, 4))
+    print(trial.number, trial.proposal.get("optimizer", "-"), round(trial.score, 4))

@@ -40,8 +40,8 @@ print(search.best_params_, round(search.best_score_, 4))
 # eight trials are spread over the space, and have neither operator nor parents.
 
 scores = np.array([trial.score for trial in search.trials_])
-operators = [trial.meta.get("operator", "first eight") for trial in search.trials_]
-parents = [trial.meta.get("parents", []) for trial in search.trials_]
+operators = [trial.proposal.get("operator", "first eight") for trial in search.trials_]
+parents = [trial.proposal.get("parents", []) for trial in search.trials_]
 best = int(search.best_index_)
 print(f"trial {best}: {operators[best]} of {parents[best]}")
 

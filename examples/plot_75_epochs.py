@@ -51,7 +51,7 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore", ConvergenceWarning)
     for name, search in searches.items():
         search.fit(X, y)
-        seconds = sum(trial.seconds for trial in search.trials_)
+        seconds = sum(trial.duration for trial in search.trials_)
         print(f"{name}: log loss {-search.best_score_:.4f}, {seconds:.1f} s in fits")
 
 # %%
@@ -70,10 +70,10 @@ print(search.best_params_)
 
 figure, axis = plt.subplots(figsize=(7.5, 4.2), layout="constrained")
 for (name, search), color in zip(searches.items(), ("0.45", "#0072B2"), strict=True):
-    seconds = np.cumsum([trial.seconds for trial in search.trials_])
+    seconds = np.cumsum([trial.duration for trial in search.trials_])
     losses = np.array([-trial.score for trial in search.trials_])
     is_full = np.array([trial.is_full for trial in search.trials_])
-    shares = np.array([trial.resource or 1.0 for trial in search.trials_])
+    shares = np.array([trial.fidelity or 1.0 for trial in search.trials_])
     best = np.minimum.accumulate(np.where(is_full, losses, np.inf))
     axis.step(seconds, best, where="post", color=color, label=name)
     axis.scatter(seconds, losses, 40 * shares, color=color, alpha=0.6)

@@ -48,7 +48,7 @@ class Until:
 
     def __call__(self, _search, trial):
         """Take the seconds of a trial off."""
-        self.left -= trial.seconds
+        self.left -= trial.duration
         return self.left <= 0
 
 
@@ -64,7 +64,7 @@ for name, options in devices.items():
             callbacks=Until(budgets[seed] if name != "plain" else np.inf),
             **({"n_iter": 60} | options),
         ).fit(X, y)
-        seconds = np.cumsum([trial.seconds for trial in search.trials_])
+        seconds = np.cumsum([trial.duration for trial in search.trials_])
         is_full = [t.status == "complete" and t.is_full for t in search.trials_]
         scores = np.where(is_full, [t.score or 0.0 for t in search.trials_], 0.0)
         curves.setdefault(name, []).append((seconds, np.maximum.accumulate(scores)))

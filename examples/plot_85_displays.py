@@ -19,11 +19,11 @@ from sklearn.tree import DecisionTreeClassifier
 from sklearn_lepton import BayesSearchCV
 from sklearn_lepton.importance import parameter_importance
 from sklearn_lepton.plotting import (
+    ContourDisplay,
     ConvergenceDisplay,
     ImportanceDisplay,
-    MapDisplay,
     ParallelCoordinatesDisplay,
-    ParameterDisplay,
+    SliceDisplay,
 )
 
 X, y = load_breast_cancer(return_X_y=True)
@@ -62,13 +62,13 @@ for name, mean, std in zip(
 # What the model expects along each parameter, the others as in the best setting, with a band in
 # which it expects nine of ten trials.
 
-ParameterDisplay.from_search(search).plot()
+SliceDisplay.from_search(search).plot()
 plt.show()
 
 # %%
 # Two parameters at a time, and all of them at once. Lines have a gap where a trial lies in the
 # other branch.
 
-MapDisplay.from_search(search, parameters=["clf__C", "clf__gamma"]).plot()
+ContourDisplay.from_search(search, parameters=["clf__C", "clf__gamma"]).plot()
 ParallelCoordinatesDisplay.from_search(search).plot()
 plt.show()

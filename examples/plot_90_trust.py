@@ -13,7 +13,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
-from sklearn_lepton import BayesSearchCV, nested_score
+from sklearn_lepton import BayesSearchCV, nested_cross_val_score
 
 X, y = load_breast_cancer(return_X_y=True)
 space = {
@@ -29,7 +29,7 @@ print(search.best_score_, search.best_params_)
 # -------------
 # In each outer split the search is run anew, and scored on rows that it has not seen.
 
-nested = nested_score(search, X, y, cv=4)
+nested = nested_cross_val_score(search, X, y, cv=4)
 print(nested)
 
 # %%

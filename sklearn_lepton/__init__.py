@@ -3,7 +3,7 @@
 from sklearn_lepton._search.auto import AutoSearchCV
 from sklearn_lepton._search.bayes import BayesSearchCV
 from sklearn_lepton._search.genetic import GeneticSearchCV
-from sklearn_lepton._search.nested import nested_score
+from sklearn_lepton._search.nested import nested_cross_val_score
 from sklearn_lepton._search.swarm import SwarmSearchCV
 from sklearn_lepton._search.tune import tune
 from sklearn_lepton._search.tune_result import TuneResult
@@ -27,6 +27,6 @@ __all__ = [
     "__version__",
     "default_space",
     "load_trials",
-    "nested_score",
+    "nested_cross_val_score",
     "tune",
 ]

@@ -6,11 +6,11 @@ import numpy as np
 from scipy.stats import qmc
 from sklearn.utils import Bunch
 
-from sklearn_lepton._inspection.history import Source, read_source, told_by
+from sklearn_lepton._inspection.history import History, branch_parameter, read_source
 from sklearn_lepton._runtime.floating_point import ignore_float_errors
 from sklearn_lepton._surrogate.fanova import decompose, paths
-from sklearn_lepton._surrogate.mixture import Mixture
-from sklearn_lepton._surrogate.multi_fidelity import FullMixture, at_full
+from sklearn_lepton._surrogate.mixture import SurrogateEnsemble
+from sklearn_lepton._surrogate.multi_fidelity import FullFidelityEnsemble, at_full_fidelity
 from sklearn_lepton._validation import is_real, is_whole
 from sklearn_lepton.space._dimension import FloatArray
 from sklearn_lepton.space._space import Space
@@ -18,9 +18,9 @@ from sklearn_lepton.space._space import Space
 __all__ = ["parameter_importance"]
 
 BRANCH = "(branch)"
-_LEAST_TRIALS = 4
+_MIN_TRIALS = 4
 _N_POINTS = 4096
-_LEAST_POINTS = 1024  # of a branch
+_MIN_POINTS = 1024  # of a branch
 
 
 @ignore_float_errors
@@ -114,13 +114,13 @@ def parameter_importance(
     if not is_whole(n_samples) or n_samples < 2:
         raise ValueError(f"n_samples must be an integer of at least 2, got {n_samples!r}.")
     source = read_source(search, space)
-    source.check_scored(_LEAST_TRIALS)
+    source.check_scored(_MIN_TRIALS)
     model = source.fresh_modeller(with_failed=False).model()
     return _importance(source, model, float(quantile), int(n_samples), int(random_state))
 
 
 def _importance(
-    source: Source, model: Mixture, quantile: float, n_samples: int, seed: int
+    source: History, model: SurrogateEnsemble, quantile: float, n_samples: int, seed: int
 ) -> Bunch:
     space, rng = source.space, np.random.default_rng(seed)
     names, rows = _rows_of(space)
@@ -128,7 +128,7 @@ def _importance(
     if quantile:
         floor = float(np.quantile(model.process.fitted, quantile))
     halvings = (len(space.branches) - 1).bit_length()  # as Sobol points come in powers of 2
-    n_points = max(_LEAST_POINTS, _N_POINTS >> halvings)
+    n_points = max(_MIN_POINTS, _N_POINTS >> halvings)
     samples = [
         _branch_points(space, branch, n_points, seed) for branch in range(len(space.branches))
     ]
@@ -180,12 +180,12 @@ def _shares(
 
 
 def _functions(
-    model: Mixture, points: FloatArray, n_samples: int, rng: np.random.Generator
+    model: SurrogateEnsemble, points: FloatArray, n_samples: int, rng: np.random.Generator
 ) -> FloatArray:
     """Return the model's mean, then functions that it takes for possible, at points."""
     if not np.any(model.process.y):  # all scores are the same
         return np.zeros((1 + n_samples, len(points)))
-    lifted = at_full(points) if isinstance(model, FullMixture) else points
+    lifted = at_full_fidelity(points) if isinstance(model, FullFidelityEnsemble) else points
     return paths(model.process, lifted, n_samples, rng)
 
 
@@ -202,6 +202,6 @@ def _branch_points(space: Space, branch: int, n_points: int, seed: int) -> Float
 
 def _rows_of(space: Space) -> tuple[list[str], list[int]]:
     """Return the names of what is reported, and for each column the place of its name."""
-    branch = [told_by(space) or BRANCH] if len(space.branches) > 1 else []
+    branch = [branch_parameter(space) or BRANCH] if len(space.branches) > 1 else []
     names = list(dict.fromkeys([*branch, *filter(None, space.names)]))
     return names, [names.index(name or branch[0]) for name in space.names]

@@ -171,7 +171,7 @@ def trials(draw, space, number=None, meta=None):
         number=draw(st.integers(0, 1000)) if number is None else number,
         point=point,
         params=space.from_point(point),
-        meta={} if meta is None else draw(meta),
+        proposal={} if meta is None else draw(meta),
     )
     return draw(outcomes(trial))
 
@@ -182,7 +182,9 @@ def outcomes(draw, trial):
     status = draw(st.sampled_from(["pending", "failed", "pruned", "complete", "complete"]))
     if status == "complete":
         score = draw(scores)
-        return trial.complete(score, split_scores=[score, 0.5], rows=[{"test_scores": score}])
+        return trial.complete(
+            score, split_scores=[score, 0.5], split_results=[{"test_scores": score}]
+        )
     return replace(trial, status=status)
 
 

@@ -19,7 +19,7 @@ _UNIQUE = 0.9  # of the rows: texts with more values name the row, and tell noth
 _WORDS = 3.0  # on average, from which on texts are read word by word
 N_TOPICS = 8
 _CALENDAR = ("days", "year", "month", "weekday", "hour")
-_MOST_NAMED = 5
+_MAX_NAMED = 5
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -72,8 +72,8 @@ class Columns:
         ]
         text = f"Columns: {', '.join(parts) or 'none to learn from'}."
         if self.dropped:
-            shown = ", ".join(self.dropped[:_MOST_NAMED])
-            more = len(self.dropped) - _MOST_NAMED
+            shown = ", ".join(self.dropped[:_MAX_NAMED])
+            more = len(self.dropped) - _MAX_NAMED
             text += f" Left out: {shown}{f' and {more} more' if more > 0 else ''}."
         return text
 

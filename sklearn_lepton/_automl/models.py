@@ -36,16 +36,16 @@ from sklearn.preprocessing import (
 )
 from sklearn.svm import SVC, SVR
 
-from sklearn_lepton._automl.preprocessing import steady
+from sklearn_lepton._automl.preprocessing import with_default_output
 from sklearn_lepton._automl.task import Task
 from sklearn_lepton.space._dimension import Integer, Real
 
 _SKEWED = 1.0  # skewness of the target, from which on its transformation is tried
-_MOST_SPLINES, _MOST_PRODUCTS = 40, 20  # numbers
-_LEAST_ROWS = 50  # for splines and products
+_MAX_SPLINES, _MAX_PRODUCTS = 40, 20  # numbers
+_MIN_ROWS = 50  # for splines and products
 LARGE = 5000  # rows, from which on dear models get cheaper first settings
-_MOST_ROWS = {"vectors": 3000, "process": 800, "neighbours": 20_000}
-_LEAST_CLASS = {"vectors": 6, "discriminants": 2, "quadratic": 10}
+_MAX_ROWS = {"vectors": 3000, "process": 800, "neighbours": 20_000}
+_MIN_CLASS = {"vectors": 6, "discriminants": 2, "quadratic": 10}
 
 _SCALE = "prepare__numbers__scale"
 _TARGET = "model__transformer"
@@ -75,7 +75,7 @@ class Model(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Kit:
+class ModelFactory:
     """What models are made with; the same objects for all, so that they are one dimension.
 
     Attributes
@@ -141,7 +141,7 @@ class Kit:
         return Model(name, estimator, not scales, whole, queue)
 
 
-def make_kit(task: Task) -> Kit:
+def make_kit(task: Task) -> ModelFactory:
     """Make what models are made with.
 
     Parameters
@@ -152,12 +152,12 @@ def make_kit(task: Task) -> Kit:
     -------
     kit : Kit
     """
-    targets: list[Any] = [steady(StandardScaler())]
+    targets: list[Any] = [with_default_output(StandardScaler())]
     if task.skewness > _SKEWED:
-        targets.append(steady(PowerTransformer()))
+        targets.append(with_default_output(PowerTransformer()))
     n_numbers = len(task.columns.numbers)
     if task.columns.is_sparse or not n_numbers:
-        return Kit(task, targets=targets)
+        return ModelFactory(task, targets=targets)
     n_quantiles = int(min(100, max(5, task.n_rows // 3)))
     scales: dict[str, Any] = {
         "standard": StandardScaler(),
@@ -165,21 +165,23 @@ def make_kit(task: Task) -> Kit:
             n_quantiles=n_quantiles, output_distribution="normal", random_state=0
         ),
     }
-    if n_numbers <= _MOST_SPLINES and task.n_rows >= _LEAST_ROWS:
+    if n_numbers <= _MAX_SPLINES and task.n_rows >= _MIN_ROWS:
         rank = QuantileTransformer(n_quantiles=n_quantiles, random_state=0)
         spline = SplineTransformer(n_knots=5, include_bias=False)
         scales["splines"] = Pipeline([("rank", rank), ("spline", spline)])
-    if 1 < n_numbers <= _MOST_PRODUCTS and task.n_rows >= _LEAST_ROWS:
+    if 1 < n_numbers <= _MAX_PRODUCTS and task.n_rows >= _MIN_ROWS:
         steps = [("before", StandardScaler()), ("products", PolynomialFeatures(include_bias=False))]
         scales["products"] = Pipeline([*steps, ("after", StandardScaler())])
-    return Kit(task, {name: steady(scale) for name, scale in scales.items()}, targets)
+    return ModelFactory(
+        task, {name: with_default_output(scale) for name, scale in scales.items()}, targets
+    )
 
 
 _PLAIN = ("standard", "normal")
 _LINEAR = (*_PLAIN, "splines", "products")
 
 
-def linear(kit: Kit) -> Model | None:
+def linear(kit: ModelFactory) -> Model | None:
     """Make a linear model, regularised by the squares of its weights."""
     if not kit.task.is_classifier:
         starts = [{"alpha": 1.0, "scale": scale} for scale in ("standard", "splines", "products")]
@@ -194,7 +196,7 @@ def linear(kit: Kit) -> Model | None:
     return kit.model("logistic regression", logistic, space, *starts, scales=_LINEAR)
 
 
-def boosting(kit: Kit) -> Model | None:
+def boosting(kit: ModelFactory) -> Model | None:
     """Make gradient boosting."""
     task = kit.task
     if not task.is_single or task.columns.is_sparse:
@@ -224,19 +226,19 @@ def boosting(kit: Kit) -> Model | None:
     return kit.model("gradient boosting", estimator, space, *starts)
 
 
-def extra_trees(kit: Kit) -> Model | None:
+def extra_trees(kit: ModelFactory) -> Model | None:
     """Make extremely randomised trees."""
     kind = ExtraTreesClassifier if kit.task.is_classifier else ExtraTreesRegressor
     return _forest(kit, "extra trees", kind)
 
 
-def forest(kit: Kit) -> Model | None:
+def forest(kit: ModelFactory) -> Model | None:
     """Make a random forest."""
     kind = RandomForestClassifier if kit.task.is_classifier else RandomForestRegressor
     return _forest(kit, "random forest", kind)
 
 
-def _forest(kit: Kit, name: str, kind: Any) -> Model:
+def _forest(kit: ModelFactory, name: str, kind: Any) -> Model:
     task = kit.task
     leaf = Integer(1, max(2, min(50, task.n_rows // 10)), log=True)
     space: dict[str, Any] = {
@@ -269,10 +271,10 @@ class SeededSVR(SVR):  # type: ignore[misc]
         return super().fit(X, y, sample_weight)
 
 
-def vectors(kit: Kit) -> Model | None:
+def vectors(kit: ModelFactory) -> Model | None:
     """Make support vectors, calibrated so that they know probabilities."""
     task = kit.task
-    if task.n_rows > _MOST_ROWS["vectors"] or not task.is_single:
+    if task.n_rows > _MAX_ROWS["vectors"] or not task.is_single:
         return None
     gamma = 1.0 / task.width
     space: dict[str, Any] = {
@@ -284,17 +286,17 @@ def vectors(kit: Kit) -> Model | None:
         space["epsilon"] = Real(1e-3, 0.5, log=True)
         start["epsilon"] = 0.1
         return kit.model("support vectors", SeededSVR(), space, start, scales=_PLAIN)
-    if task.least_class < _LEAST_CLASS["vectors"]:
+    if task.least_class < _MIN_CLASS["vectors"]:
         return None
     machine = CalibratedClassifierCV(SVC(random_state=0), ensemble=False, cv=3)
     path = "estimator__"
     return kit.model("support vectors", machine, space, start, scales=_PLAIN, path=path)
 
 
-def process(kit: Kit) -> Model | None:
+def process(kit: ModelFactory) -> Model | None:
     """Make a Gaussian process for a few amounts."""
     task = kit.task
-    is_small = task.n_rows <= _MOST_ROWS["process"] and not task.columns.is_sparse
+    is_small = task.n_rows <= _MAX_ROWS["process"] and not task.columns.is_sparse
     if task.is_classifier or not task.is_single or not is_small:
         return None
     length = float(np.sqrt(task.width))
@@ -308,7 +310,7 @@ def process(kit: Kit) -> Model | None:
     return kit.model("Gaussian process", estimator, space, {"kernel": rough}, scales=_PLAIN)
 
 
-def sparse_linear(kit: Kit) -> Model | None:
+def sparse_linear(kit: ModelFactory) -> Model | None:
     """Make a linear model that leaves columns out, for amounts."""
     if kit.task.is_classifier:
         return None
@@ -319,10 +321,10 @@ def sparse_linear(kit: Kit) -> Model | None:
     return kit.model("elastic net", estimator, space, start, scales=_LINEAR)
 
 
-def neighbours(kit: Kit) -> Model | None:
+def neighbours(kit: ModelFactory) -> Model | None:
     """Make nearest neighbours."""
     task = kit.task
-    if task.n_rows > _MOST_ROWS["neighbours"]:
+    if task.n_rows > _MAX_ROWS["neighbours"]:
         return None
     most = max(2, min(100, task.n_rows // 4))
     space = {
@@ -337,7 +339,7 @@ def neighbours(kit: Kit) -> Model | None:
     return kit.model("nearest neighbours", kind(), space, start, scales=_PLAIN)
 
 
-def network(kit: Kit) -> Model | None:
+def network(kit: ModelFactory) -> Model | None:
     """Make a neural network."""
     # Few rows are too few to leave some out for early stopping: weight decay takes its place.
     is_small = kit.task.n_rows < LARGE
@@ -356,7 +358,7 @@ def network(kit: Kit) -> Model | None:
     return kit.model("neural network", estimator, space, start, scales=_PLAIN)
 
 
-def discriminants(kit: Kit) -> Model | None:
+def discriminants(kit: ModelFactory) -> Model | None:
     """Make linear discriminants."""
     if not _suits_densities(kit.task, most=300) or kit.task.least_class < 2:
         return None
@@ -366,9 +368,9 @@ def discriminants(kit: Kit) -> Model | None:
     return kit.model("linear discriminants", estimator, space, start, scales=_LINEAR)
 
 
-def quadratic(kit: Kit) -> Model | None:
+def quadratic(kit: ModelFactory) -> Model | None:
     """Make quadratic discriminants."""
-    least = max(_LEAST_CLASS["quadratic"], 2 * kit.task.width)
+    least = max(_MIN_CLASS["quadratic"], 2 * kit.task.width)
     if not _suits_densities(kit.task, most=50) or kit.task.least_class < least:
         return None
     space = {"reg_param": Real(1e-4, 1.0, log=True)}
@@ -377,7 +379,7 @@ def quadratic(kit: Kit) -> Model | None:
     return kit.model("quadratic discriminants", estimator, space, start, scales=_PLAIN)
 
 
-def bayes(kit: Kit) -> Model | None:
+def bayes(kit: ModelFactory) -> Model | None:
     """Make naive Bayes."""
     if not _suits_densities(kit.task, most=10_000):
         return None

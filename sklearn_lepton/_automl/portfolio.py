@@ -23,7 +23,7 @@ from sklearn.utils import Bunch
 from sklearn.utils.validation import has_fit_parameter
 
 from sklearn_lepton._automl.models import LARGE, MODELS, boosting, make_kit
-from sklearn_lepton._automl.preprocessing import for_distances, for_trees, untouched
+from sklearn_lepton._automl.preprocessing import for_distances, for_trees, passthrough
 from sklearn_lepton._automl.task import Task
 from sklearn_lepton.space._dimension import Categorical
 
@@ -34,7 +34,7 @@ _QUICK = 200_000  # rows times columns, times the trees of a round
 _SMALL, _LARGE, _HUGE = 500, 10_000, 50_000  # rows, on which the splits depend
 # Rows, times the trees of a round, for each second of max_time: below which there are two times
 # five splits of few rows, five, and three.
-_LEAST_A_SECOND, _FEW_A_SECOND, _MANY_A_SECOND = 2.0, 50.0, 400.0
+_MIN_A_SECOND, _FEW_A_SECOND, _MANY_A_SECOND = 2.0, 50.0, 400.0
 _SHARE = 0.2  # of the rows, of the one test part of huge data
 
 
@@ -82,8 +82,8 @@ def make_portfolio(task: Task, *, is_routed: bool = False) -> Portfolio:
     asks = is_routed and task.has_weights
     if task.is_constant or not task.columns.is_any:
         dummy = DummyClassifier(strategy="prior") if task.is_classifier else DummyRegressor()
-        pipeline = Pipeline([("prepare", untouched()), ("model", _asking(dummy, asks))])
-        return Portfolio(_asking(pipeline, asks), [{}], [], ["a constant prediction"])
+        pipeline = Pipeline([("prepare", passthrough()), ("model", _request_weights(dummy, asks))])
+        return Portfolio(_request_weights(pipeline, asks), [{}], [], ["a constant prediction"])
     kit = make_kit(task)
     makers = sorted(MODELS, key=lambda make: task.n_rows < LARGE or make is not boosting)
     models = [model for make in makers if (model := make(kit)) is not None]
@@ -92,10 +92,10 @@ def make_portfolio(task: Task, *, is_routed: bool = False) -> Portfolio:
     preparations = {True: for_trees(task.columns), False: for_distances(task.columns)}
     if asks:
         for each in (*preparations.values(), *kit.scales.values()):
-            _declining(each)
+            _decline_weights(each)
     branches, queues = [], []
     for model in models:
-        estimator = _asking(model.estimator, asks)
+        estimator = _request_weights(model.estimator, asks)
         first = {"prepare": preparations[model.is_tree], "model": estimator}
         branches.append({k: Categorical([v]) for k, v in first.items()} | dict(model.space))
         queues.append([first | dict(start) for start in model.starts])
@@ -110,7 +110,9 @@ def make_portfolio(task: Task, *, is_routed: bool = False) -> Portfolio:
     names = [model.name for model in models]
     is_quick = task.n_rows * task.width * max(1, task.n_classes - 1) < _QUICK
     # scikit-learn 1.7 and older look at what the pipeline itself asks for.
-    return Portfolio(_asking(pipeline, asks), branches, starts, names, task.is_single, is_quick)
+    return Portfolio(
+        _request_weights(pipeline, asks), branches, starts, names, task.is_single, is_quick
+    )
 
 
 def make_splits(task: Task, *, n_groups: int | None = None, max_time: float | None = None) -> Any:
@@ -144,7 +146,7 @@ def make_splits(task: Task, *, n_groups: int | None = None, max_time: float | No
     if n >= _HUGE or n_fitted > _MANY_A_SECOND * seconds:
         one = StratifiedShuffleSplit if is_stratified else ShuffleSplit
         return one(1, test_size=_SHARE, random_state=0)
-    if n < _SMALL and n_fitted < _LEAST_A_SECOND * seconds:
+    if n < _SMALL and n_fitted < _MIN_A_SECOND * seconds:
         many = RepeatedStratifiedKFold if is_stratified else RepeatedKFold
         return many(n_splits=n_splits, n_repeats=2, random_state=0)
     few = StratifiedKFold if is_stratified else KFold
@@ -177,7 +179,7 @@ def average(fitted: list[Any], X: Any, y: Any) -> Any:
     return vote
 
 
-def _declining(transformer: Any) -> None:
+def _decline_weights(transformer: Any) -> None:
     """Have a transformer, and all in it, take no weights where metadata are routed."""
     for each in (transformer, *transformer.get_params(deep=True).values()):
         if hasattr(each, "set_fit_request") and has_fit_parameter(each, "sample_weight"):
@@ -189,7 +191,7 @@ def _takes_weights(estimator: Any) -> bool:
     return bool(has_fit_parameter(inner, "sample_weight"))
 
 
-def _asking(estimator: Any, is_routed: bool) -> Any:
+def _request_weights(estimator: Any, is_routed: bool) -> Any:
     """Have an estimator, and one in it, ask for weights where metadata are routed."""
     if is_routed:
         names = ("regressor", "estimator")

@@ -28,10 +28,10 @@ from sklearn_lepton._automl.columns import (
     to_words,
 )
 
-_MOST_CODES = 254  # what the bins of a boosted tree have room for
+_MAX_CODES = 254  # what the bins of a boosted tree have room for
 
 
-def steady(transformer: Any) -> Any:
+def with_default_output(transformer: Any) -> Any:
     """Have a transformer give arrays, whatever the user has all transformers give.
 
     Parameters
@@ -46,7 +46,7 @@ def steady(transformer: Any) -> Any:
     return transformer.set_output(transform="default")
 
 
-def untouched() -> Any:
+def passthrough() -> Any:
     """Make the preparation that changes nothing."""
     return _function(None)
 
@@ -64,7 +64,7 @@ def for_trees(columns: Columns) -> Any:
         Not fitted. The columns of categories come first.
     """
     if columns.is_sparse:
-        return untouched()
+        return passthrough()
     if columns.is_plain and not columns.dropped:
         # Without a ColumnTransformer, which takes longer than some trees do.
         names = [name for name in columns.numbers if isinstance(name, str)]
@@ -73,7 +73,7 @@ def for_trees(columns: Columns) -> Any:
         handle_unknown="use_encoded_value",
         unknown_value=np.nan,
         encoded_missing_value=np.nan,
-        max_categories=_MOST_CODES,
+        max_categories=_MAX_CODES,
     )
     parts = [
         ("categories", _then(to_categories, ("encode", encoder)), columns.categories),
@@ -95,7 +95,7 @@ def for_distances(columns: Columns) -> Any:
         Not fitted; ``numbers__scale`` is its step that scales numbers.
     """
     if columns.is_sparse:
-        return steady(MaxAbsScaler())
+        return with_default_output(MaxAbsScaler())
     encoder = OneHotEncoder(
         handle_unknown="infrequent_if_exist",
         max_categories=MOST_CATEGORIES,
@@ -129,7 +129,7 @@ def _same(_: Any, names: Any) -> Any:
 
 
 def _function(function: Any, names: Any = _same, **options: Any) -> Any:
-    return steady(FunctionTransformer(function, feature_names_out=names, **options))
+    return with_default_output(FunctionTransformer(function, feature_names_out=names, **options))
 
 
 def _then(function: Any, *steps: tuple[str, Any], names: Any = _same) -> Pipeline:
@@ -152,4 +152,4 @@ def _of_the_rest(columns: Columns, scaled: list[tuple[str, Any]]) -> list[tuple[
 
 def _transformer(parts: list[tuple[str, Any, Any]]) -> ColumnTransformer:
     kept = [part for part in parts if part[2]]
-    return steady(ColumnTransformer(kept, sparse_threshold=0.0))
+    return with_default_output(ColumnTransformer(kept, sparse_threshold=0.0))

@@ -14,7 +14,7 @@ from sklearn_lepton._automl.columns import Columns, column_of
 from sklearn_lepton._runtime.floating_point import ignore_float_errors
 
 _IMBALANCED = 0.2  # share of the rarest class, below which weights of classes are tried
-_MOST_CLASSES = 20  # integers with more values than these are amounts, not classes
+_MAX_CLASSES = 20  # integers with more values than these are amounts, not classes
 _ROWS_A_CLASS = 5  # on average, if integers are to be classes
 _WHAT = "estimator='classifier' or estimator='regressor' says which it is"
 
@@ -204,4 +204,4 @@ def _looks_like_classes(flat: Any, form: str) -> bool:
     if flat.dtype.kind not in "iuf":
         return True
     n_values = len(np.unique(flat))
-    return n_values <= 2 or n_values <= min(_MOST_CLASSES, len(flat) / _ROWS_A_CLASS)
+    return n_values <= 2 or n_values <= min(_MAX_CLASSES, len(flat) / _ROWS_A_CLASS)

@@ -10,7 +10,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import LabelEncoder
 from sklearn.utils.validation import has_fit_parameter
 
-from sklearn_lepton._evaluation.sklearn import RunningFit, part_of
+from sklearn_lepton._evaluation.sklearn import FitContext, part_of
 from sklearn_lepton._trials.trial import Trial
 from sklearn_lepton._typing import Fit
 from sklearn_lepton.space._dimension import Categorical
@@ -83,7 +83,7 @@ def takes_eval_set(estimator: Any) -> bool:
     )
 
 
-def _walk(estimator: Any) -> tuple[list[Pipeline], str, Any]:
+def _final_step(estimator: Any) -> tuple[list[Pipeline], str, Any]:
     """Return the pipelines around the last step, its path such as ``"clf__"``, and the step."""
     pipelines, path = [], ""
     while isinstance(estimator, Pipeline):
@@ -112,16 +112,16 @@ class FitWithEvalSet:
         def fit(X_train: Any, y_train: Any = None, **params: Any) -> Any:
             # Only now are the trial's parameters set, which may have replaced the last step.
             del estimator.fit
-            pipelines, _, booster = _walk(estimator)
+            pipelines, _, booster = _final_step(estimator)
             if y_train is None or not takes_eval_set(booster):
                 return estimator.fit(X_train, y_train, **params)
             X_val, y_val = part_of(estimator, X, y, test, train)
-            _arm(booster, pipelines, X_val, y_val)
+            _inject_eval_set(booster, pipelines, X_val, y_val)
             return estimator.fit(X_train, y_train, **params)
 
         estimator.fit = fit
         row: dict[str, Any] = self._function(estimator, X, y, **kwargs)
-        booster = _walk(estimator)[2]
+        booster = _final_step(estimator)[2]
         if row["fit_error"] is None and takes_eval_set(booster):
             n_rounds = _n_rounds(booster)
             if n_rounds is not None:
@@ -129,7 +129,7 @@ class FitWithEvalSet:
         return row
 
 
-def _arm(booster: Any, pipelines: list[Pipeline], X_val: Any, y_val: Any) -> None:
+def _inject_eval_set(booster: Any, pipelines: list[Pipeline], X_val: Any, y_val: Any) -> None:
     """Have the next `fit` of a booster get an ``eval_set``.
 
     It is made when that fit begins: by then the steps before are fitted, on the training
@@ -211,7 +211,7 @@ def _refit_params(booster: Any, n_rounds: int) -> dict[str, Any]:
     return params
 
 
-class Boosters:
+class EarlyStopping:
     """Boosters that stop by themselves.
 
     Parameters
@@ -226,7 +226,7 @@ class Boosters:
         `fit`, or early stopping was, which the refit would stumble over.
     """
 
-    def __init__(self, running: RunningFit, space: Space) -> None:
+    def __init__(self, running: FitContext, space: Space) -> None:
         self._estimator = running.estimator
         allowed = _last_steps(running.estimator, space)
         if not any(map(takes_eval_set, allowed)):
@@ -264,7 +264,7 @@ class Boosters:
             there are none.
         trials : sequence of Trial
         """
-        rounds = [[float(row.get("n_rounds", math.nan)) for row in t.rows] for t in trials]
+        rounds = [[float(row.get("n_rounds", math.nan)) for row in t.split_results] for t in trials]
         for split, column in enumerate(zip(*rounds, strict=True)):
             results[f"split{split}_n_rounds"] = np.array(column)
         known = [[value for value in row if not math.isnan(value)] for row in rounds]
@@ -280,7 +280,7 @@ class Boosters:
 
     def _params(self, trial: Trial, mean: float) -> dict[str, Any]:
         estimator = clone(self._estimator).set_params(**clone(thaw(trial.params), safe=False))
-        _, path, booster = _walk(estimator)
+        _, path, booster = _final_step(estimator)
         params = _refit_params(booster, max(1, math.floor(mean + 0.5)))
         return {**thaw(trial.params), **{f"{path}{name}": value for name, value in params.items()}}
 

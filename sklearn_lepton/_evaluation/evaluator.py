@@ -19,11 +19,11 @@ from sklearn_lepton._runtime.deferred_errors import DeferredErrors
 from sklearn_lepton._trials.trial import Trial
 from sklearn_lepton._typing import Fit, FitLog, Row, WorkerDied, Workers
 from sklearn_lepton.exceptions import WorkersDiedError
-from sklearn_lepton.optimizers._successive_halving import FACTOR
+from sklearn_lepton.optimizers._successive_halving import REDUCTION_FACTOR
 
 # So many workers in a row that die before a fit begins are no accident.
-_MAX_STILLBORN = 5
-_MOST_REASONS = 10  # of failures that a message shows
+_MAX_STARTUP_FAILURES = 5
+_MAX_REASONS = 10  # of failures that a message shows
 
 
 @dataclass(slots=True, eq=False)
@@ -108,8 +108,8 @@ class SplitEvaluator:
         self._n_judged: dict[int, int] = {}
         self._finished: list[Trial] = []
         self._returned: list[Trial] = []
-        self._lanes: list[int] = []
-        self._n_stillborn = 0
+        self._free_worker_ids: list[int] = []
+        self._n_startup_failures = 0
 
     @property
     def is_late(self) -> bool:
@@ -127,7 +127,7 @@ class SplitEvaluator:
             return 0
         if not self._asynchronous:
             return 0 if self._rows else self._n_points or 1
-        n_due = sum(map(self._is_due, self._queue))
+        n_due = sum(map(self._is_ready, self._queue))
         n_idle = self._workers.n_workers - len(self._running) - n_due
         n_wanted: int = n_idle if self._racing else -(-n_idle // self._fits.n_splits)
         if self._n_points is not None:
@@ -183,7 +183,7 @@ class SplitEvaluator:
                     self._finished.sort(key=lambda trial: trial.number)
                 self._returned, self._finished = self._finished, []
                 return self._returned
-            self._workers.wait(list(self._running), self._patience())
+            self._workers.wait(list(self._running), self._poll_timeout())
             self._end_slow()
 
     def close(self) -> list[Trial]:
@@ -205,7 +205,11 @@ class SplitEvaluator:
                 return
             job.start_time, job.submit_time = time.time(), time.monotonic()
             future = self._workers.submit(job.fit)
-            job.worker = heapq.heappop(self._lanes) if self._lanes else len(self._running)
+            job.worker = (
+                heapq.heappop(self._free_worker_ids)
+                if self._free_worker_ids
+                else len(self._running)
+            )
             self._running[future] = job
             self._queue.remove(job)
             self._limits.start(job, job.trial, job.split)
@@ -214,14 +218,14 @@ class SplitEvaluator:
         """Return the fit to start next, or None if it is better to wait."""
         if self._racing is None:
             return self._queue[0]
-        job = min(self._queue, key=lambda job: (not self._is_due(job), job.stage))
-        if self._is_due(job):
+        job = min(self._queue, key=lambda job: (not self._is_ready(job), job.stage))
+        if self._is_ready(job):
             return job
         # Its trial may be ended before: better than an idle worker, but not than a new trial.
         is_idle = len(self._running) < self._workers.n_workers
         return job if is_idle and not (self._asynchronous and self._more and self.free()) else None
 
-    def _is_due(self, job: _Job) -> bool:
+    def _is_ready(self, job: _Job) -> bool:
         """Tell whether all splits that come before it have been run."""
         return self._racing is None or job.stage <= self._n_judged[job.trial.number]
 
@@ -230,11 +234,11 @@ class SplitEvaluator:
         if self._racing is None:
             return None
         told = self._log.finished()
-        share = None if trial.is_full else trial.resource
+        share = None if trial.is_full else trial.fidelity
         n_told, race = self._races.get(share, (-1, None))
         if race is None or n_told != len(told):
-            beside = [t for t in told if share == (None if t.is_full else t.resource)]
-            go_on = None if share is None else 1.0 / FACTOR
+            beside = [t for t in told if share == (None if t.is_full else t.fidelity)]
+            go_on = None if share is None else 1.0 / REDUCTION_FACTOR
             race = Race(beside, self._fits.n_splits, self._racing, go_on)
             self._races[share] = len(told), race
         return race
@@ -250,9 +254,9 @@ class SplitEvaluator:
             row = self._fits.tidy(self._workers.row(future))
         except WorkerDied as death:
             self._release(future)
-            self._bury(job, death)
+            self._on_worker_death(job, death)
         else:
-            self._n_stillborn = 0
+            self._n_startup_failures = 0
             self._limits.record(job.trial, row)
             self._store(job.trial, job.split, row, job)
             self._release(future)
@@ -260,29 +264,29 @@ class SplitEvaluator:
     def _release(self, future: "Future[Any]") -> None:
         job = self._running.pop(future)
         self._limits.stop(job)
-        heapq.heappush(self._lanes, job.worker)
+        heapq.heappush(self._free_worker_ids, job.worker)
 
-    def _bury(self, job: _Job, death: WorkerDied) -> None:
+    def _on_worker_death(self, job: _Job, death: WorkerDied) -> None:
         """Repeat a fit whose worker died, once: it may have died for another's sake."""
         if not death.has_begun:
-            self._n_stillborn += 1
-            if self._n_stillborn >= _MAX_STILLBORN:
+            self._n_startup_failures += 1
+            if self._n_startup_failures >= _MAX_STARTUP_FAILURES:
                 msg = (
-                    f"{self._n_stillborn} workers in a row died before a fit had begun, the last "
-                    f"with {death}. No trial is to blame: look at the memory that a copy of the "
-                    "data needs and at what ends processes here, or set n_jobs=1. The trials that "
+                    f"{self._n_startup_failures} workers in a row died before a fit had begun, "
+                    f"the last with {death}. No trial is to blame: look at the memory that a "
+                    "copy of the data needs and at what ends processes here, or set n_jobs=1. The trials that "
                     "had finished are in trials_ and cv_results_."
                 )
                 raise WorkersDiedError(msg) from death
         job.n_deaths += death.has_begun
         if death.is_final:
-            self._give_up(job, str(death))
+            self._fail_job(job, str(death))
         elif job.n_deaths > 1:
             reason = (
                 f"The worker died in this fit, again when it was repeated: {death}. It ran out of "
                 "memory, crashed in compiled code or was killed."
             )
-            self._give_up(job, reason)
+            self._fail_job(job, reason)
         else:
             self._queue.appendleft(job)
 
@@ -298,10 +302,10 @@ class SplitEvaluator:
             if reason is not None and not future.done():
                 self._workers.end(future)
                 self._release(future)
-                self._give_up(job, reason)
+                self._fail_job(job, reason)
                 self._limits.warn_of_end(job.trial, reason)
 
-    def _give_up(self, job: _Job, reason: str) -> None:
+    def _fail_job(self, job: _Job, reason: str) -> None:
         """Record a fit as failed; with it the trial has, and its waiting fits need not run."""
         row = self._fits.failed_row(reason, time.monotonic() - job.submit_time)
         self._store(job.trial, job.split, row, job)
@@ -330,11 +334,11 @@ class SplitEvaluator:
         rows = self._rows[trial.number]
         rows[split] = row
         if self._racing is not None:
-            self._judge(trial)
+            self._prune_if_dominated(trial)
         elif None not in rows:
             self._end(trial, range(len(rows)), None)
 
-    def _judge(self, trial: Trial) -> None:
+    def _prune_if_dominated(self, trial: Trial) -> None:
         """End a trial that has all its rows, or whose first ones decide.
 
         Splits count in their order only, whichever is run first, so that the same trials
@@ -368,7 +372,7 @@ class SplitEvaluator:
             self._queue.remove(job)
         del self._orders[trial.number], self._n_judged[trial.number]
 
-    def _patience(self) -> float | None:
+    def _poll_timeout(self) -> float | None:
         """Return how long to wait for a fit before looking at the clock."""
         waits = [
             self._limits.patience(job.trial, self._workers.seconds(future))
@@ -408,8 +412,8 @@ def finish(
     scores = [math.nan if row is None else score_of(row, metric) for row in rows]
     results: dict[str, Any] = {
         "split_scores": scores,
-        "rows": [row or {} for row in rows],
-        "seconds": sum(float(row["fit_time"]) + float(row["score_time"]) for row in run),
+        "split_results": [row or {} for row in rows],
+        "duration": sum(float(row["fit_time"]) + float(row["score_time"]) for row in run),
     }
     if any(row["fit_error"] is not None for row in run):
         return trial.fail(**results)
@@ -430,11 +434,11 @@ def explain_failures(trials: list[Trial], cause: str = "the model is misconfigur
     """Word the error of a search without a single result."""
     reasons: dict[str, int] = {}
     for trial in trials:
-        errors = {row["fit_error"] for row in trial.rows if row} - {None}
+        errors = {row["fit_error"] for row in trial.split_results if row} - {None}
         scores = f"The scores were {list(trial.split_scores)}, which is no finite mean."
         for reason in errors or {scores}:
             reasons[reason] = reasons.get(reason, 0) + 1
-    shown = sorted(reasons.items(), key=lambda reason: -reason[1])[:_MOST_REASONS]
+    shown = sorted(reasons.items(), key=lambda reason: -reason[1])[:_MAX_REASONS]
     details = "\n".join(f"{'-' * 80}\n{n} trials:\n{text}" for text, n in shown)
     if len(shown) < len(reasons):
         details += f"\n{'-' * 80}\nand {len(reasons) - len(shown)} other reasons, in trials_."

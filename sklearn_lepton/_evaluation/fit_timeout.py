@@ -48,7 +48,7 @@ class FitLimits:
         self._seconds: dict[float | None, list[float]] = {}  # sorted, by fidelity
         if self._is_auto:
             for trial in finished:
-                for row in filter(None, trial.rows):
+                for row in filter(None, trial.split_results):
                     self.record(trial, row)
 
     def record(self, trial: Trial, row: Row) -> None:
@@ -170,7 +170,7 @@ class _Watchdog:
 
 def _fidelity(trial: Trial) -> float | None:
     """Return the share of a resource that a trial has; None is all of it."""
-    return None if trial.is_full else trial.resource
+    return None if trial.is_full else trial.fidelity
 
 
 def _describe(params: Mapping[str, Any]) -> str:

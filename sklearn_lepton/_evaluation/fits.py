@@ -5,7 +5,7 @@ from typing import Any
 
 from sklearn.base import clone
 
-from sklearn_lepton._evaluation.sklearn import ErrorScore, RunningFit, _Recorded
+from sklearn_lepton._evaluation.sklearn import ErrorScore, FitContext, _Recorded
 from sklearn_lepton._evaluation.sklearn_versions import unsupported
 from sklearn_lepton._evaluation.splits import FrozenSplits
 from sklearn_lepton._runtime.errors import abridge, describe_error, describe_value
@@ -55,7 +55,7 @@ class Fits:
     def __init__(
         self,
         search: Any,
-        running: RunningFit,
+        running: FitContext,
         *,
         check_metrics: Callable[[Mapping[str, Any]], None],
         task: Any,
@@ -149,7 +149,7 @@ class Fits:
         -------
         results : dict
         """
-        rows = [dict(row) for trial in trials for row in _complete(trial.rows)]
+        rows = [dict(row) for trial in trials for row in _complete(trial.split_results)]
         _unify(rows)
         self._recorder.rows = [
             {name: value for name, value in row.items() if name not in _EXTRA}

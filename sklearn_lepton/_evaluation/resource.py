@@ -13,23 +13,23 @@ from sklearn.utils.multiclass import type_of_target
 from sklearn_lepton._arrays import as_array
 from sklearn_lepton._evaluation.estimators import has_parameter
 from sklearn_lepton._evaluation.resume_fit import (
-    Continued,
     FittedFolder,
+    ResumedFit,
     adds,
     continues,
-    is_as_one,
+    is_equivalent_to_cold_start,
 )
 from sklearn_lepton._runtime.floating_point import ignore_float_errors
 from sklearn_lepton._trials.trial import Trial
 from sklearn_lepton._typing import Fit
 from sklearn_lepton._validation import is_finite, is_whole, unknown_name
-from sklearn_lepton.optimizers._successive_halving import FACTOR
+from sklearn_lepton.optimizers._successive_halving import REDUCTION_FACTOR
 from sklearn_lepton.space._frozen import thaw
 from sklearn_lepton.space._space import Space
 
 N_SAMPLES = "n_samples"
 _AUTO_SHARE = 9  # the least is one in so many
-_LEAST_SAMPLES, _LEAST_OF_CLASS = 20, 2
+_MIN_SAMPLES, _MIN_OF_CLASS = 20, 2
 
 
 class Resource(ABC):
@@ -53,11 +53,11 @@ class Resource(ABC):
         Whether a trial with all of it goes on from the fits of the same setting with less.
     """
 
-    goes_on = False
+    resumes = False
 
     def __init__(self, name: str, least: int, most: int) -> None:
         self.name = name
-        n_steps = max(1, round(math.log(most / least, FACTOR))) if least < most else 0
+        n_steps = max(1, round(math.log(most / least, REDUCTION_FACTOR))) if least < most else 0
         steps = [least * (most / least) ** (k / n_steps) for k in range(n_steps)]
         self.levels: tuple[int, ...] = tuple(sorted({*map(round, steps), most}))
         self.shares = tuple(level / most for level in self.levels)
@@ -74,7 +74,7 @@ class Resource(ABC):
 
     @staticmethod
     def _share(trial: Trial) -> float:
-        return 1.0 if trial.resource is None else float(trial.resource)
+        return 1.0 if trial.fidelity is None else float(trial.fidelity)
 
     def describe(self) -> dict[str, Any]:
         """Describe it in JSON types, for a journal."""
@@ -113,10 +113,10 @@ class Parameter(Resource):
     ) -> None:
         super().__init__(name, least, most)
         is_warm = continues(estimator, name, tuned)
-        is_same = is_warm and is_as_one(estimator, name, tuned, n_samples)
-        self.goes_on = is_same and len(self.levels) > 1
+        is_same = is_warm and is_equivalent_to_cold_start(estimator, name, tuned, n_samples)
+        self.resumes = is_same and len(self.levels) > 1
         self._adds = adds(estimator, name)
-        self._warm_levels = self.levels if self.goes_on else self.levels[:-1]
+        self._warm_levels = self.levels if self.resumes else self.levels[:-1]
         self._folder = FittedFolder() if is_warm and len(self._warm_levels) > 1 else None
 
     def setting(self, trial: Trial) -> dict[str, Any]:
@@ -128,16 +128,16 @@ class Parameter(Resource):
         folder, amount = self._folder, self.amount(trial)
         if folder is None or amount not in self._warm_levels:
             return list(fits)
-        earlier, continued = trial.meta.get("promoted"), list[Fit]()
+        earlier, continued = trial.proposal.get("promoted"), list[Fit]()
         for split, (function, args, kwargs) in enumerate(fits):
-            goes_on = Continued(
+            resumes = ResumedFit(
                 function,
                 self.name,
                 self._adds,
                 source=folder.path(earlier, split) if isinstance(earlier, int) else None,
                 target=folder.path(trial.number, split) if amount < self._warm_levels[-1] else None,
             )
-            continued.append((goes_on, args, kwargs))
+            continued.append((resumes, args, kwargs))
         return continued
 
     def close(self) -> None:
@@ -192,7 +192,7 @@ def make_resource(
     Parameters
     ----------
     search : BaseSearchCV
-        Its ``resource``, ``min_resource``, ``max_resource`` and ``estimator`` are read.
+        Its ``resource``, ``min_resources``, ``max_resources`` and ``estimator`` are read.
     space : Space
     running : RunningFit
     splits : sequence of tuple
@@ -209,7 +209,7 @@ def make_resource(
         If the resource cannot be used, or a bound is out of range.
     """
     name = search.resource
-    for bound in ("min_resource", "max_resource"):
+    for bound in ("min_resources", "max_resources"):
         value = getattr(search, bound)
         is_auto = isinstance(value, str) and value == "auto"
         if not is_auto and not (is_whole(value) and is_finite(value) and value >= 1):
@@ -243,20 +243,20 @@ def _parameter(search: Any, space: Space, n_samples: int) -> Parameter:
                 f"resource={name!r} must not be searched as well, but the space has {other!r}: "
                 "take it out of the space, or choose another resource."
             )
-    most, own = search.max_resource, params.get(name)
+    most, own = search.max_resources, params.get(name)
     if isinstance(most, str):
         most = own
         if not (is_whole(most) and most >= 1):
             raise ValueError(
-                f"max_resource='auto' is the estimator's own {name}, which must be an integer of "
-                f"at least 1, got {most!r}: give max_resource as an integer, or another resource."
+                f"max_resources='auto' is the estimator's own {name}, which must be an integer of "
+                f"at least 1, got {most!r}: give max_resources as an integer, or another resource."
             )
     elif not (own is None or is_whole(own)):
         raise ValueError(
             f"resource must be 'n_samples' or an integer parameter, but {name} is {own!r}: give "
             "another resource."
         )
-    least = search.min_resource
+    least = search.min_resources
     least = -(-most // _AUTO_SHARE) if isinstance(least, str) else least
     _check_order(search, least, most)
     return Parameter(name, int(least), int(most), estimator, tuned=space.names, n_samples=n_samples)
@@ -269,17 +269,17 @@ def _samples(search: Any, running: Any, splits: Sequence[Any]) -> Samples:
     orders = [
         _order(train, labels, np.random.default_rng(split)) for split, train in enumerate(trains)
     ]
-    n_all, most, least = min(map(len, trains)), search.max_resource, search.min_resource
+    n_all, most, least = min(map(len, trains)), search.max_resources, search.min_resources
     if isinstance(most, str):
         most = n_all
     elif most > n_all:
         raise ValueError(
-            f"max_resource must be at most the {n_all} samples of the smallest training part, got "
+            f"max_resources must be at most the {n_all} samples of the smallest training part, got "
             f"{most}: give less, or 'auto' for all of them."
         )
     if isinstance(least, str):
         n_classes = 0 if labels is None else len(np.unique(labels))
-        enough = max(_LEAST_SAMPLES, _LEAST_OF_CLASS * n_classes)
+        enough = max(_MIN_SAMPLES, _MIN_OF_CLASS * n_classes)
         least = min(max(-(-most // _AUTO_SHARE), enough), most)
     _check_order(search, least, most)
     return Samples(int(least), int(most), [train for train, _ in splits], orders)
@@ -288,8 +288,8 @@ def _samples(search: Any, running: Any, splits: Sequence[Any]) -> Samples:
 def _check_order(search: Any, least: int, most: int) -> None:
     if least > most:
         raise ValueError(
-            f"min_resource must be at most max_resource, got min_resource={search.min_resource!r} "
-            f"and max_resource={search.max_resource!r}, which is {most}."
+            "min_resources must be at most max_resources, got "
+            f"min_resources={search.min_resources!r} and max_resources={search.max_resources!r}, which is {most}."
         )
 
 
@@ -322,7 +322,7 @@ def _order(
     for kind in np.unique(kinds):
         rows = np.flatnonzero(kinds == kind)
         place[rows] = (np.arange(len(rows)) + place[rows]) / len(rows)
-        place[rows[:_LEAST_OF_CLASS]] -= 1.0
+        place[rows[:_MIN_OF_CLASS]] -= 1.0
     return order[np.argsort(place, kind="stable")]
 
 

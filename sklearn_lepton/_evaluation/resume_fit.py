@@ -53,7 +53,9 @@ def adds(estimator: Any, name: str) -> bool:
     return name.rpartition("__")[2] in _ADDED and not _is_a(_TOTALS, estimator, name)
 
 
-def is_as_one(estimator: Any, name: str, tuned: Container[str], n_samples: int) -> bool:
+def is_equivalent_to_cold_start(
+    estimator: Any, name: str, tuned: Container[str], n_samples: int
+) -> bool:
     """Say whether a `fit` that goes on comes out like one that was not interrupted.
 
     Networks and linear models of scikit-learn begin with the moments of their optimizer, their
@@ -112,7 +114,7 @@ class FittedFolder:
 
 
 @dataclass(frozen=True)
-class Continued:
+class ResumedFit:
     """A fit that takes the fitted estimator of a file, if there is one, and leaves its own.
 
     Whatever goes wrong with the files or a warm start, the fit starts over.

@@ -36,7 +36,7 @@ class _Listing(joblib.Parallel):  # type: ignore[misc]
         return list(iterable)
 
 
-class Recorder(Parallel, _Listing):  # type: ignore[misc]
+class ParallelInterceptor(Parallel, _Listing):  # type: ignore[misc]
     """Take the place of the `Parallel` of a running `fit`.
 
     scikit-learn's own adds its configuration to each fit; then the fits are
@@ -57,7 +57,7 @@ class Recorder(Parallel, _Listing):  # type: ignore[misc]
         raise _Recorded(super().__call__(iterable))
 
 
-class RunningFit(NamedTuple):
+class FitContext(NamedTuple):
     """What a running `fit` has prepared.
 
     Attributes
@@ -80,7 +80,7 @@ class RunningFit(NamedTuple):
         A copy of the search, to be changed as `evaluate` needs it.
     """
 
-    recorder: Recorder
+    recorder: ParallelInterceptor
     parallel: Any
     evaluate: Any
     estimator: Any
@@ -178,7 +178,7 @@ _LOCALS = {
 }
 
 
-def read_fit(search: Any, evaluate_candidates: Any) -> RunningFit:
+def read_fit(search: Any, evaluate_candidates: Any) -> FitContext:
     """Take the place of the running `fit`'s `Parallel`, and return what it has prepared.
 
     Also take what it tells no other way. Before scikit-learn 1.9 it sets the number of
@@ -195,7 +195,7 @@ def read_fit(search: Any, evaluate_candidates: Any) -> RunningFit:
         search.n_splits_ = names["n_splits"]
     if is_real(search.error_score):
         names["fit_and_score_kwargs"]["error_score"] = ErrorScore(as_float(search.error_score))
-    recorder = Recorder()
+    recorder = ParallelInterceptor()
     cells = dict(
         zip(evaluate_candidates.__code__.co_freevars, evaluate_candidates.__closure__, strict=True)
     )
@@ -213,7 +213,7 @@ def read_fit(search: Any, evaluate_candidates: Any) -> RunningFit:
     cv = names.get("cv_orig") or getattr(search, "_checked_cv_orig", None)
     if cv is None or "n_splits_" not in vars(search):
         raise unsupported("splitter that its fit has checked")
-    return RunningFit(
+    return FitContext(
         recorder,
         names["parallel"],
         evaluate,

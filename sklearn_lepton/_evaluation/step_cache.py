@@ -24,9 +24,9 @@ from sklearn_lepton.space._space import Space
 
 WORTH = 0.05  # seconds; a step that takes less is fitted again
 MOST_BYTES = 1_000_000_000  # of all that is kept
-_LEAST_FREE = 200_000_000  # bytes of the disk that are left to others
+_MIN_FREE = 200_000_000  # bytes of the disk that are left to others
 _BYTES_PER_SECOND = 200_000_000  # a cautious guess of how fast they are written
-_MOST_HASHES = 1000
+_MAX_HASHES = 1000
 
 
 class _State:
@@ -47,7 +47,7 @@ class _State:
 
     def __init__(self, folder: Path | None) -> None:
         self.seconds: dict[str, float] = {}
-        self.left_out: set[str] = set()
+        self.skipped: set[str] = set()
         self.folder = folder
         self.lock = threading.Lock()
 
@@ -55,16 +55,16 @@ class _State:
         """Take down how long a step takes."""
         self.seconds[name] = (seconds + self.seconds.get(name, seconds)) / 2
 
-    def may_keep(self, name: str) -> bool:
+    def is_cacheable(self, name: str) -> bool:
         """Say whether a step takes long enough to be kept, or has not been seen."""
-        return name not in self.left_out and self.seconds.get(name, WORTH) >= WORTH
+        return name not in self.skipped and self.seconds.get(name, WORTH) >= WORTH
 
 
 _states: dict[str, _State] = {}
 
 
 class FitWithSteps:
-    """Run a fit of a pipeline with a `StepMemory`; add "saved_time" to its row.
+    """Run a fit of a pipeline with a `TransformerCache`; add "saved_time" to its row.
 
     Parameters
     ----------
@@ -83,7 +83,7 @@ class FitWithSteps:
         return row
 
 
-class StepMemory:
+class TransformerCache:
     """Take the place of a pipeline's `memory` for one fit.
 
     In contrast to `joblib.Memory` it hashes no data: in a search the data of a step follow
@@ -159,10 +159,10 @@ class StepMemory:
             nonlocal key
             name = steps[0][0]
             # Without a link there is no chain: the steps after this one are fitted, too.
-            is_of_use = any(may_recur and state.may_keep(other) for other, may_recur in steps)
+            is_of_use = any(may_recur and state.is_cacheable(other) for other, may_recur in steps)
             may_recur = steps.pop(0)[1]
             key = _key(key, transformer, X) if key and may_recur and is_of_use else None
-            file = key if key is not None and state.may_keep(name) else None
+            file = key if key is not None and state.is_cacheable(name) else None
             if file is not None and (kept := self._load(file, name, state)) is not None:
                 return kept
             start = time.perf_counter()
@@ -195,12 +195,12 @@ class StepMemory:
             logger.debug(
                 "What the step %r gave could not be read: it is fitted.", name, exc_info=True
             )
-            state.left_out.add(name)
+            state.skipped.add(name)
             return None
         state.note(name, seconds)
         saved = seconds - (time.perf_counter() - start)
         if saved < 0:
-            state.left_out.add(name)
+            state.skipped.add(name)
         self.saved += saved
         return result
 
@@ -216,7 +216,7 @@ class StepMemory:
         try:
             folder = self._open_folder(state)
             room = MOST_BYTES - sum(entry.stat().st_size for entry in os.scandir(folder))
-            room = min(room, shutil.disk_usage(folder).free - _LEAST_FREE)
+            room = min(room, shutil.disk_usage(folder).free - _MIN_FREE)
             if n_bytes > room:
                 return
             part = folder / f"{key}.{uuid.uuid4().hex[:8]}.part"
@@ -232,13 +232,13 @@ class StepMemory:
             )
             # Windows replaces no file that another worker reads.
             if state.folder is None or not (state.folder / key).exists():
-                state.left_out.add(name)
+                state.skipped.add(name)
         finally:
             if part is not None:
                 with contextlib.suppress(OSError):
                     part.unlink(missing_ok=True)
         if time.perf_counter() - start > seconds:
-            state.left_out.add(name)
+            state.skipped.add(name)
 
     @staticmethod
     def _open_folder(state: _State) -> Path:
@@ -289,7 +289,7 @@ def _n_bytes(data: Any) -> int:
     return int(getattr(data, "nbytes", 0))
 
 
-class Steps:
+class StepCache:
     """Keep what the first steps of a search's pipeline gave, while it runs.
 
     Parameters
@@ -315,7 +315,7 @@ class Steps:
         if not self._can_keep:
             return fit
         folder = _states[self._search].folder if self._has_processes else None
-        pipeline.memory = StepMemory(
+        pipeline.memory = TransformerCache(
             pipeline,
             search=self._search,
             folder=folder,
@@ -340,7 +340,7 @@ class Steps:
 
     def _hash(self, rows: Any) -> str:
         """Return a hash of rows, which are the same object in all fits on a split."""
-        if len(self._hashes) > _MOST_HASHES:
+        if len(self._hashes) > _MAX_HASHES:
             self._hashes.clear()
         if id(rows) not in self._hashes:
             self._hashes[id(rows)] = rows, joblib.hash(rows)

@@ -27,7 +27,7 @@ _LONGEST_GAP = 60.0  # seconds without a fit; a longer one lies between two sess
 
 
 @dataclass(frozen=True)
-class Source:
+class History:
     """The trials of a search, with what is known beside them.
 
     Attributes
@@ -52,7 +52,7 @@ class Source:
     trials: list[Trial]
     space: Space
     optimizer: Optimizer | None = None
-    untuned: int | None = None
+    default_trial: int | None = None
     score_name: str = "score"
     header: Mapping[str, Any] = field(default_factory=dict)
     ratio: float | None = None
@@ -95,7 +95,7 @@ class Source:
                 f"with the full resource, got {n_scored} of {len(self.trials)}: run more."
             )
 
-    def modeller(self) -> ModelOptimizer:
+    def surrogate_optimizer(self) -> ModelOptimizer:
         """Return an optimizer whose model has been told the trials, and maybe older studies."""
         if isinstance(self.optimizer, ModelOptimizer):
             return self.optimizer
@@ -109,7 +109,7 @@ class Source:
         with_failed : bool, default=True
             Whether failed trials are told, which count as the worst score.
         """
-        shares = sorted({t.resource for t in self.trials if t.resource is not None} - {1.0})
+        shares = sorted({t.fidelity for t in self.trials if t.fidelity is not None} - {1.0})
         optimizer = BayesOptimizer(self.space, resources=(*shares, 1.0))
         optimizer.tell(t for t in self.trials if with_failed or t.status != "failed")
         return optimizer
@@ -141,7 +141,7 @@ def expected_score(trial: Trial) -> float:
     return trial.estimate[0] if trial.estimate else float("nan")
 
 
-def read_source(search: Any, space: Any = None) -> Source:
+def read_source(search: Any, space: Any = None) -> History:
     """Read the trials of a search.
 
     Parameters
@@ -166,7 +166,7 @@ def read_source(search: Any, space: Any = None) -> Source:
     JournalMismatchError
         If it is a path of something other than a journal.
     """
-    if isinstance(search, Source):
+    if isinstance(search, History):
         return search
     if isinstance(search, str | os.PathLike):
         return _from_journal(search, space)
@@ -180,7 +180,7 @@ def read_source(search: Any, space: Any = None) -> Source:
             trials,
             found,
             optimizer=getattr(search, "optimizer_", None),
-            untuned=_untuned(search, trials),
+            default_trial=_untuned(search, trials),
             score_name=_score_name(search),
             ratio=None if layout is None else layout.ratio,
             n_disjoint=None if layout is None else layout.n_disjoint,
@@ -218,7 +218,7 @@ def _score_name(search: Any) -> str:
     return metric if metric is not None and scoring is not None else "score"
 
 
-def _from_journal(path: str | os.PathLike[str], space: Any) -> Source:
+def _from_journal(path: str | os.PathLike[str], space: Any) -> History:
     journal = Journal(path)
     records = journal.load()
     study = read_study(journal.path, records[0]) if records else {}
@@ -238,7 +238,7 @@ def _from_journal(path: str | os.PathLike[str], space: Any) -> Source:
     )
 
 
-def _made(trials: Sequence[Trial], space: Space | None, **known: Any) -> Source:
+def _made(trials: Sequence[Trial], space: Space | None, **known: Any) -> History:
     if space is None:
         raise ValueError("Trials do not tell what they were drawn from: give their space, too.")
     told = sorted((t for t in trials if t.status != "pending"), key=lambda t: t.number)
@@ -248,7 +248,7 @@ def _made(trials: Sequence[Trial], space: Space | None, **known: Any) -> Source:
                 f"Trial {trial.number} has {len(trial.point)} columns and the space "
                 f"{space.n_dims}: give the space that the trials were drawn from."
             )
-    return Source(told, space, **known)
+    return History(told, space, **known)
 
 
 class Clock:
@@ -321,14 +321,14 @@ def end_seconds(trials: Sequence[Trial]) -> FloatArray:
     """
     clock = clock_of(trials)
     if clock is None:
-        return np.cumsum([trial.seconds for trial in trials], dtype=float)
+        return np.cumsum([trial.duration for trial in trials], dtype=float)
     return clock.at([max(end for _, end, _ in fit_spans(trial)) for trial in trials])
 
 
 def fit_spans(trial: Trial) -> list[tuple[float, float, int]]:
     """Return begin and end, in seconds since the epoch, and worker of each fit of a trial."""
     spans = []
-    for row in trial.rows:
+    for row in trial.split_results:
         begin = plain(row.get("start_time"))
         if not begin:
             continue
@@ -338,7 +338,7 @@ def fit_spans(trial: Trial) -> list[tuple[float, float, int]]:
     return spans
 
 
-def told_by(space: Space) -> str | None:
+def branch_parameter(space: Space) -> str | None:
     """Return the parameter that has another single value in each branch, if there is one."""
     for name in space.branches[0]:
         columns = [branch.get(name) for branch in space.branches]

@@ -14,7 +14,7 @@ from sklearn_lepton.space._dimension import Categorical, Dimension, Integer, Rea
 from sklearn_lepton.space._space import Space
 
 _LONGEST = 60  # characters of a value
-_MOST_CHOICES = 8
+_MAX_CHOICES = 8
 _WIDTH, _HEIGHT, _EDGE = 360, 120, 8
 _CONTROL = dict.fromkeys(
     [*range(9), 11, 12, *range(14, 32), 127], "\ufffd"
@@ -107,7 +107,7 @@ def _describe(dimension: Dimension) -> tuple[str, str, str]:
         scale = "logarithmic" if dimension.log else "linear"
         return kind, f"{dimension.low:.6g} to {dimension.high:.6g}", scale
     if isinstance(dimension, Categorical):
-        choices = [say(value) for value in dimension.categories[:_MOST_CHOICES]]
+        choices = [say(value) for value in dimension.categories[:_MAX_CHOICES]]
         more = len(dimension.categories) - len(choices)
         text = ", ".join(choices) + (f" and {more} more" if more else "")
         return ("ordered" if dimension.ordered else "categorical"), text, ""

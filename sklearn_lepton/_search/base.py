@@ -8,15 +8,15 @@ from typing import Any, NoReturn, cast
 import numpy as np
 
 from sklearn_lepton._evaluation.convergence_warnings import QuietFits
-from sklearn_lepton._evaluation.early_stopping import Boosters
+from sklearn_lepton._evaluation.early_stopping import EarlyStopping
 from sklearn_lepton._evaluation.evaluator import SplitEvaluator, explain_failures
 from sklearn_lepton._evaluation.fits import Fits
 from sklearn_lepton._evaluation.loop import Callbacks, callbacks_of
 from sklearn_lepton._evaluation.racing import error_rate
 from sklearn_lepton._evaluation.resource import Resource, make_resource, without_resource
-from sklearn_lepton._evaluation.sklearn import RunningFit, SearchTask
+from sklearn_lepton._evaluation.sklearn import FitContext, SearchTask
 from sklearn_lepton._evaluation.splits import OTHER_SPLITS, FrozenSplits
-from sklearn_lepton._evaluation.step_cache import Steps, reusable_steps
+from sklearn_lepton._evaluation.step_cache import StepCache, reusable_steps
 from sklearn_lepton._runtime.output import warn
 from sklearn_lepton._search.final_choice import FinalChoice
 from sklearn_lepton._search.inputs import initial_settings, make_space, older_studies
@@ -24,7 +24,7 @@ from sklearn_lepton._search.nested import ComparisonMixin
 from sklearn_lepton._search.progress import Progress, WatchedStudy
 from sklearn_lepton._search.run import Owner, SearchRun, conduct, draw_seed
 from sklearn_lepton._search.selection import check_choice
-from sklearn_lepton._search.sklearn_search import LEFT_BY_FIT, OF_CHOICE, OpenSearchCV
+from sklearn_lepton._search.sklearn_search import LEFT_BY_FIT, OF_CHOICE, SklearnSearchAdapter
 from sklearn_lepton._search.update import Update, UpdateMixin
 from sklearn_lepton._search.validation import check_names, check_parameters
 from sklearn_lepton._study.fingerprint import check_scores, describe_scoring, describe_study
@@ -42,7 +42,7 @@ from sklearn_lepton.report._write import ReportMixin
 from sklearn_lepton.space._space import Space
 
 
-class BaseOptimizerSearchCV(UpdateMixin, ComparisonMixin, ReportMixin, OpenSearchCV):
+class BaseOptimizerSearchCV(UpdateMixin, ComparisonMixin, ReportMixin, SklearnSearchAdapter):
     """What the searches share: everything but the optimizer."""
 
     trials_: list[Trial]
@@ -71,20 +71,20 @@ class BaseOptimizerSearchCV(UpdateMixin, ComparisonMixin, ReportMixin, OpenSearc
         fit_timeout: float | str | None = "auto",
         racing: bool | float | str = False,
         resource: str | None = None,
-        min_resource: int | str = "auto",
-        max_resource: int | str = "auto",
+        min_resources: int | str = "auto",
+        max_resources: int | str = "auto",
         cost_aware: bool | str = "auto",
         eval_set_from_split: bool = False,
         cache_steps: bool = True,
-        simplest: Any = None,
-        final_splits: Any = None,
+        complexity: Any = None,
+        final_cv: Any = None,
         max_time: float | None = None,
         n_iter_no_change: int | None = None,
         tol: float = 0.0,
         target_score: float | None = None,
         journal: Any = None,
         warm_start: bool = False,
-        prior: Any = None,
+        previous_studies: Any = None,
         callbacks: Any = None,
     ) -> None:
         super().__init__(
@@ -107,29 +107,33 @@ class BaseOptimizerSearchCV(UpdateMixin, ComparisonMixin, ReportMixin, OpenSearc
         self.fit_timeout = fit_timeout
         self.racing = racing
         self.resource = resource
-        self.min_resource = min_resource
-        self.max_resource = max_resource
+        self.min_resources = min_resources
+        self.max_resources = max_resources
         self.cost_aware = cost_aware
         self.eval_set_from_split = eval_set_from_split
         self.cache_steps = cache_steps
-        self.simplest = simplest
-        self.final_splits = final_splits
+        self.complexity = complexity
+        self.final_cv = final_cv
         self.max_time = max_time
         self.n_iter_no_change = n_iter_no_change
         self.tol = tol
         self.target_score = target_score
         self.journal = journal
         self.warm_start = warm_start
-        self.prior = prior
+        self.previous_studies = previous_studies
         self.callbacks = callbacks
 
     @abstractmethod
     def _make_optimizer(
-        self, space: Space, seed: int, prior: list[list[Trial]], resources: Sequence[float]
+        self,
+        space: Space,
+        seed: int,
+        previous_studies: list[list[Trial]],
+        resources: Sequence[float],
     ) -> Optimizer:
         """Make the optimizer from the search's own parameters."""
 
-    def _search(self, running: RunningFit, callback_ctx: Any) -> None:
+    def _search(self, running: FitContext, callback_ctx: Any) -> None:
         """Search; called once in each `fit`, with everything else prepared."""
         check_parameters(self)
         callbacks = Callbacks(self, callbacks_of(self), self._errors)
@@ -147,7 +151,7 @@ class BaseOptimizerSearchCV(UpdateMixin, ComparisonMixin, ReportMixin, OpenSearc
         row = self._chosen_row() if callbacks.have_finish else None
         callbacks.finish(None if row is None else self.trials_[row])
 
-    def _open(self, running: RunningFit, owner: Owner) -> SearchRun:
+    def _open(self, running: FitContext, owner: Owner) -> SearchRun:
         """Open all that the search needs; whatever can be refused is refused here."""
         update: Update | None = self.__dict__.pop("_update", None)
         workers = owner.keep(self._make_workers(running.parallel))
@@ -165,7 +169,7 @@ class BaseOptimizerSearchCV(UpdateMixin, ComparisonMixin, ReportMixin, OpenSearc
     def _run(
         self,
         run: SearchRun,
-        running: RunningFit,
+        running: FitContext,
         owner: Owner,
         callbacks: Callbacks,
         callback_ctx: Any,
@@ -200,7 +204,7 @@ class BaseOptimizerSearchCV(UpdateMixin, ComparisonMixin, ReportMixin, OpenSearc
                 deadline=run.choice.search_deadline,
                 update=run.update,
             )
-            run.choice.score_leaders(self._make_workers)
+            run.choice.score_finalists(self._make_workers)
             is_over = True
         except KeyboardInterrupt:
             if study.optimizer.best is None:
@@ -218,7 +222,7 @@ class BaseOptimizerSearchCV(UpdateMixin, ComparisonMixin, ReportMixin, OpenSearc
                     self.cv_results_ = fits.publish(self.trials_)
                     run.choice.publish(self.cv_results_, self.trials_)
 
-    def _publish(self, run: SearchRun, running: RunningFit, reason: str | None) -> None:
+    def _publish(self, run: SearchRun, running: FitContext, reason: str | None) -> None:
         """Set the results of this fit, in the place of all those of an earlier one."""
         results: dict[str, Any] = {
             "trials_": run.study.finished(),
@@ -247,11 +251,11 @@ class BaseOptimizerSearchCV(UpdateMixin, ComparisonMixin, ReportMixin, OpenSearc
             "result: give it more time, or a smaller estimator or part of the data."
         )
 
-    def _make_space(self, running: RunningFit, update: Update | None) -> Space:
+    def _make_space(self, running: FitContext, update: Update | None) -> Space:
         """Return the space; one that depends on the data is kept where the search goes on."""
         given = self.param_distributions
-        goes_on = update is not None or self.warm_start
-        if isinstance(given, str) and given == "auto" and goes_on and hasattr(self, "space_"):
+        resumes = update is not None or self.warm_start
+        if isinstance(given, str) and given == "auto" and resumes and hasattr(self, "space_"):
             return self.space_
         return make_space(given, self.estimator, running.X, running.y, without=self.resource)
 
@@ -261,16 +265,16 @@ class BaseOptimizerSearchCV(UpdateMixin, ComparisonMixin, ReportMixin, OpenSearc
             optimizer.n_points = self._n_at_once(workers)
         is_auto = isinstance(self.cost_aware, str)
         is_aware = self.max_time is not None if is_auto else bool(self.cost_aware)
-        if is_aware and not getattr(optimizer, "screening", True):
+        if is_aware and not getattr(optimizer, "surrogate", True):
             if not is_auto:
                 raise ValueError(
-                    "cost_aware=True needs the model of screening=True, got screening=False: set "
+                    "cost_aware=True needs the model of surrogate=True, got surrogate=False: set "
                     "one of them otherwise."
                 )
             is_aware = False
         optimizer.cost_aware = is_aware
         if is_aware and self.max_time is not None:
-            spent = sum(trial.seconds for trial in optimizer.trials)
+            spent = sum(trial.duration for trial in optimizer.trials)
             optimizer.max_seconds = spent + self.max_time * workers.n_workers
 
     def _older_studies(self, space: Space, update: Update | None) -> list[list[Trial]]:
@@ -279,11 +283,11 @@ class BaseOptimizerSearchCV(UpdateMixin, ComparisonMixin, ReportMixin, OpenSearc
             return older_studies(update.studies, self.estimator, space)
         if self.warm_start and getattr(self, "trials_", None):
             return self._studies
-        return older_studies(self.prior, self.estimator, space)
+        return older_studies(self.previous_studies, self.estimator, space)
 
     def _prepare(
         self,
-        running: RunningFit,
+        running: FitContext,
         space: Space,
         studies: list[list[Trial]],
         owner: Owner,
@@ -299,14 +303,14 @@ class BaseOptimizerSearchCV(UpdateMixin, ComparisonMixin, ReportMixin, OpenSearc
             owner.keep(resource)
         if earlier and self._resource != (None if resource is None else resource.describe()):
             raise ValueError(
-                "With warm_start=True resource, min_resource and max_resource must be those of the "
-                "fit before: give the same ones, or set warm_start=False to start over."
+                "With warm_start=True resource, min_resources and max_resources must be those of "
+                "the fit before: give the same ones, or set warm_start=False to start over."
             )
 
         def make(seed: int) -> Optimizer:
             shares = (1.0,) if resource is None else resource.shares
             optimizer = self._make_optimizer(space, seed, studies, shares)
-            optimizer.goes_on = resource is not None and resource.goes_on
+            optimizer.resumes = resource is not None and resource.resumes
             optimizer.tell(earlier)
             optimizer.enqueue(settings)
             return optimizer
@@ -344,7 +348,7 @@ class BaseOptimizerSearchCV(UpdateMixin, ComparisonMixin, ReportMixin, OpenSearc
         """
         sent = copy.copy(self)
         return sent.set_params(  # type: ignore[no-any-return]
-            callbacks=None, prior=None, simplest=None, final_splits=None
+            callbacks=None, previous_studies=None, complexity=None, final_cv=None
         )
 
     def _earlier_search(self, space: Space) -> tuple[int, list[Trial], str | None]:
@@ -356,7 +360,7 @@ class BaseOptimizerSearchCV(UpdateMixin, ComparisonMixin, ReportMixin, OpenSearc
                 "With warm_start=True the space must be that of the fit before, got another one: "
                 "set warm_start=False to start over."
             )
-        if len(self.trials_[0].rows) != self.n_splits_:
+        if len(self.trials_[0].split_results) != self.n_splits_:
             raise ValueError(OTHER_SPLITS)
         check_scores(self, self._scoring)
         if len(self.trials_) >= space.size and self.optimizer_.is_exhausted:
@@ -386,14 +390,14 @@ class BaseOptimizerSearchCV(UpdateMixin, ComparisonMixin, ReportMixin, OpenSearc
                 )
         return workers
 
-    def _make_aids(self, running: RunningFit, space: Space, workers: Workers) -> list[FitAid]:
+    def _make_aids(self, running: FitContext, space: Space, workers: Workers) -> list[FitAid]:
         """Make what changes fits: early stopping, quiet fits of a built-in space, kept steps."""
-        aids: list[FitAid] = [Boosters(running, space)] if self.eval_set_from_split else []
+        aids: list[FitAid] = [EarlyStopping(running, space)] if self.eval_set_from_split else []
         aids += [QuietFits()] if isinstance(self.param_distributions, str) else []
         if self.cache_steps and workers.is_here:
             names = reusable_steps(running.estimator, space, self.n_iter)
             if names:
-                aids.append(Steps(names, has_processes=workers.can_end))
+                aids.append(StepCache(names, has_processes=workers.can_end))
         return aids
 
     def _must_end_in_time(self) -> bool:

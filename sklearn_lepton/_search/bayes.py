@@ -42,7 +42,7 @@ class BayesSearchCV(BaseOptimizerSearchCV):
     refit : bool, str or callable, default=True
         As for `GridSearchCV`; also ``"1se"`` (Breiman et al., 1984), for one metric: of the trials
         within one standard error of the best, over the splits as if these were
-        independent, the one whose fits took the least time, or the simplest by `simplest`.
+        independent, the one whose fits took the least time, or the simplest by `complexity`.
         Times up to half as long again count as equal, and the best of equals is chosen.
     cv : int, cross-validation generator, iterable or None, default=None
         As for `GridSearchCV`. The splits are made once: all trials see the same.
@@ -89,11 +89,11 @@ class BayesSearchCV(BaseOptimizerSearchCV):
     resource : str or None, default=None
         ``"n_samples"`` or the name of an integer parameter, such as ``"n_estimators"``:
         settings are tried with little of it first, where that tells what they score with
-        all, and the promising ones go on. Only trials with `max_resource` can be the best.
-    min_resource : int or "auto", default="auto"
+        all, and the promising ones go on. Only trials with `max_resources` can be the best.
+    min_resources : int or "auto", default="auto"
         The least resource that a setting is tried with. Auto is a ninth of the most, of samples
         enough for each class.
-    max_resource : int or "auto", default="auto"
+    max_resources : int or "auto", default="auto"
         The most. Auto is all samples of a split's training part, or the estimator's own
         value of the parameter.
     cost_aware : bool or "auto", default="auto"
@@ -108,12 +108,12 @@ class BayesSearchCV(BaseOptimizerSearchCV):
         Whether trials reuse, on the same split, what the first steps of a pipeline gave
         for the same parameters, where that was slow. A pipeline's own ``memory`` is left
         as it is.
-    simplest : str, callable or None, default=None
+    complexity : str, callable or None, default=None
         With ``refit="1se"``, what is simple: the name of a parameter whose small values
         are, or its first ones if its choices are not all numbers, settings without it
         coming last; or a callable that takes the parameters and returns a number, small for
         simple ones. None is the time that fits took.
-    final_splits : int, cross-validation generator, iterable or None, default=None
+    final_cv : int, cross-validation generator, iterable or None, default=None
         Fresh splits, as for `cv`, on which the leaders, up to five within one standard
         error of the best, are scored again. A number is one of shuffled folds, at least 2,
         which keep together any ``groups`` passed to `fit`. The best stays the best unless
@@ -140,7 +140,7 @@ class BayesSearchCV(BaseOptimizerSearchCV):
         Whether `fit` goes on from the trials of the `fit` before, with `n_iter`
         more. Estimator, data, splits and scoring must be the same, of which
         space, splits and scoring are checked.
-    prior : path, fitted search, list of Trial, list of these or None, default=None
+    previous_studies : path, fitted search, list of Trial, list of these or None, default=None
         Older studies to learn from, of the same or of other data, as journals, fitted
         searches or trials, the latest last; the space may have gained or lost parameters.
         Their best settings are tried first, and the model follows them as far as the new
@@ -151,7 +151,7 @@ class BayesSearchCV(BaseOptimizerSearchCV):
     n_initial_points : int or "auto", default="auto"
         Number of trials before the first that the model proposes, at least 1.
         Auto is one more than there are parameters, but from 5 to 12; none while the
-        model follows a `prior`.
+        model follows a `previous_studies`.
 
     Attributes
     ----------
@@ -160,7 +160,7 @@ class BayesSearchCV(BaseOptimizerSearchCV):
     best_estimator_ : estimator object
         Estimator fitted on all data with the best parameters; only with `refit`.
     best_score_ : float
-        Mean score of the best trial over the splits, over those of `final_splits` where
+        Mean score of the best trial over the splits, over those of `final_cv` where
         it was scored on these.
     best_params_ : dict
         Parameters of the best trial.
@@ -245,20 +245,20 @@ class BayesSearchCV(BaseOptimizerSearchCV):
         fit_timeout: float | str | None = "auto",
         racing: bool | float = False,
         resource: str | None = None,
-        min_resource: int | str = "auto",
-        max_resource: int | str = "auto",
+        min_resources: int | str = "auto",
+        max_resources: int | str = "auto",
         cost_aware: bool | str = "auto",
         eval_set_from_split: bool = False,
         cache_steps: bool = True,
-        simplest: Any = None,
-        final_splits: Any = None,
+        complexity: Any = None,
+        final_cv: Any = None,
         max_time: float | None = None,
         n_iter_no_change: int | None = None,
         tol: float = 0.0,
         target_score: float | None = None,
         journal: Any = None,
         warm_start: bool = False,
-        prior: Any = None,
+        previous_studies: Any = None,
         callbacks: Any = None,
         n_initial_points: int | str = "auto",
     ) -> None:
@@ -281,31 +281,35 @@ class BayesSearchCV(BaseOptimizerSearchCV):
             fit_timeout=fit_timeout,
             racing=racing,
             resource=resource,
-            min_resource=min_resource,
-            max_resource=max_resource,
+            min_resources=min_resources,
+            max_resources=max_resources,
             cost_aware=cost_aware,
             eval_set_from_split=eval_set_from_split,
             cache_steps=cache_steps,
-            simplest=simplest,
-            final_splits=final_splits,
+            complexity=complexity,
+            final_cv=final_cv,
             max_time=max_time,
             n_iter_no_change=n_iter_no_change,
             tol=tol,
             target_score=target_score,
             journal=journal,
             warm_start=warm_start,
-            prior=prior,
+            previous_studies=previous_studies,
             callbacks=callbacks,
         )
         self.n_initial_points = n_initial_points
 
     def _make_optimizer(
-        self, space: Space, seed: int, prior: list[list[Trial]], resources: Sequence[float]
+        self,
+        space: Space,
+        seed: int,
+        previous_studies: list[list[Trial]],
+        resources: Sequence[float],
     ) -> BayesOptimizer:
         return BayesOptimizer(
             space,
             seed=seed,
-            prior=prior,
+            previous_studies=previous_studies,
             resources=resources,
             n_initial_points=self.n_initial_points,
         )

@@ -11,7 +11,7 @@ from sklearn.model_selection import check_cv
 
 from sklearn_lepton._evaluation.evaluator import SplitEvaluator
 from sklearn_lepton._evaluation.fits import Fits
-from sklearn_lepton._evaluation.sklearn import RunningFit
+from sklearn_lepton._evaluation.sklearn import FitContext
 from sklearn_lepton._evaluation.splits import FrozenSplits
 from sklearn_lepton._runtime.deferred_errors import DeferredErrors
 from sklearn_lepton._runtime.errors import describe_error
@@ -29,7 +29,7 @@ from sklearn_lepton._validation import is_whole
 from sklearn_lepton.exceptions import FinalChoiceWarning, SearchInterruptedWarning
 from sklearn_lepton.space._values import count_rows
 
-_MOST_LEADERS = 5
+_MAX_LEADERS = 5
 _KEPT_TIME = 0.2  # share of max_time that the search leaves to the final fits
 
 
@@ -65,7 +65,7 @@ class FinalChoice:
     def __init__(
         self,
         search: Any,
-        running: RunningFit,
+        running: FitContext,
         splits: FrozenSplits,
         study: Study,
         *,
@@ -76,25 +76,25 @@ class FinalChoice:
         self._aids, self._resource, self._errors = aids, resource, errors
         self._search, self._running, self._study = search, running, study
         self._metric = metric_of(search.refit)
-        self._cost = cost_of(search.simplest, study.optimizer.space)
+        self._cost = cost_of(search.complexity, study.optimizer.space)
         self._splits: FrozenSplits | None = None
         self._finals: dict[int, Trial] = {}
         self._is_whole = True
-        if search.final_splits is not None:
+        if search.final_cv is not None:
             try:
                 cv = _splitter(search, running, study.optimizer.seed)
                 self._splits = FrozenSplits(running._replace(cv=cv), None)
             except ValueError as error:
-                raise ValueError(f"final_splits={search.final_splits!r}: {error}") from error
+                raise ValueError(f"final_cv={search.final_cv!r}: {error}") from error
             _check_rows(self._splits, running.X)
             if not self._splits.split():
                 raise ValueError(
-                    f"final_splits={search.final_splits!r} holds no split; a generator is used up "
+                    f"final_cv={search.final_cv!r} holds no split; a generator is used up "
                     "by one fit, so give a list, a splitter or a number."
                 )
             if self._splits.fingerprint == splits.fingerprint:
                 raise ValueError(
-                    f"final_splits={search.final_splits!r} makes the same splits as cv, on which "
+                    f"final_cv={search.final_cv!r} makes the same splits as cv, on which "
                     "all trials are scored already: give it another random_state, or a number."
                 )
         seconds, now = search.max_time, time.monotonic()
@@ -102,7 +102,7 @@ class FinalChoice:
         self._deadline = None if seconds is None else now + seconds
         self.search_deadline = None if seconds is None else now + seconds * (1 - kept)
 
-    def score_leaders(self, make_workers: Callable[[Any], Workers]) -> None:
+    def score_finalists(self, make_workers: Callable[[Any], Workers]) -> None:
         """Score the leaders on the final splits; whatever goes wrong, the search stands.
 
         Parameters
@@ -110,11 +110,11 @@ class FinalChoice:
         make_workers : callable
             Takes the running fit's `Parallel`.
         """
-        leaders = self._leaders()
-        if self._splits is None or not leaders:
+        finalists = self._leaders()
+        if self._splits is None or not finalists:
             return
         try:
-            finished = self._run(leaders, make_workers(self._running.parallel))
+            finished = self._run(finalists, make_workers(self._running.parallel))
         except KeyboardInterrupt:
             msg = "The final fits were interrupted: the best is chosen by the search's own scores."
             warn(msg, SearchInterruptedWarning, stacklevel=5)
@@ -123,19 +123,19 @@ class FinalChoice:
             if self._search.error_score == "raise":
                 raise
             msg = (
-                "The leaders could not be scored on final_splits, so that the best is chosen by "
+                "The leaders could not be scored on final_cv, so that the best is chosen by "
                 f"the search's own scores. {describe_error(error)}"
             )
             warn(msg, FinalChoiceWarning, stacklevel=5)
             return
         self._finals = {trial.number: trial for trial in finished}
-        self._warn_of_missing(leaders)
+        self._warn_of_missing(finalists)
 
     def _leaders(self) -> list[Trial]:
         """Return the trials to score again, the best first."""
-        return within_one_se(candidates(self._study.optimizer.trials))[:_MOST_LEADERS]
+        return within_one_se(candidates(self._study.optimizer.trials))[:_MAX_LEADERS]
 
-    def _run(self, leaders: list[Trial], workers: Workers) -> list[Trial]:
+    def _run(self, finalists: list[Trial], workers: Workers) -> list[Trial]:
         search = self._search
         assert self._splits is not None  # noqa: S101 - for mypy
         fits = _FinalFits(search, self._running, self._splits, self._aids)
@@ -146,10 +146,10 @@ class FinalChoice:
                 self._study,
                 self._splits.fingerprint,
                 fits.n_splits,
-                {t.number: t for t in leaders} if search.verbose >= FIT_LINES else {},
+                {t.number: t for t in finalists} if search.verbose >= FIT_LINES else {},
             ),
             metric=self._metric,
-            n_points=len(leaders),
+            n_points=len(finalists),
             asynchronous=False,
             fit_timeout=search.fit_timeout,
             deadline=self._deadline,
@@ -157,31 +157,31 @@ class FinalChoice:
         )
         try:
             if self._resource is not None:
-                leaders = [replace(t, params=self._resource.setting(t)) for t in leaders]
-            evaluator.submit(leaders)
+                finalists = [replace(t, params=self._resource.setting(t)) for t in finalists]
+            evaluator.submit(finalists)
             return evaluator.collect(more=False)
         finally:
             with uninterrupted:
                 evaluator.close()
 
-    def _warn_of_missing(self, leaders: list[Trial]) -> None:
+    def _warn_of_missing(self, finalists: list[Trial]) -> None:
         failed = [t for t in self._finals.values() if t.status != "complete"]
         if failed:
-            reasons = [row["fit_error"] for row in failed[0].rows if row["fit_error"]]
+            reasons = [row["fit_error"] for row in failed[0].split_results if row["fit_error"]]
             reason = reasons[0] if reasons else f"its scores are {list(failed[0].split_scores)}"
             msg = (
-                f"{len(failed)} of {len(leaders)} leaders failed on final_splits and cannot be "
+                f"{len(failed)} of {len(finalists)} leaders failed on final_cv and cannot be "
                 f"chosen, trial {failed[0].number} for this reason: {reason}"
             )
             warn(msg, FinalChoiceWarning, stacklevel=6)
-        n_missing = len(leaders) - len(self._finals)
+        n_missing = len(finalists) - len(self._finals)
         if n_missing:
             msg = (
-                f"{n_missing} of {len(leaders)} leaders could not be scored on final_splits within "
+                f"{n_missing} of {len(finalists)} leaders could not be scored on final_cv within "
                 f"max_time={self._search.max_time} s and cannot be chosen."
             )
             warn(msg, FinalChoiceWarning, stacklevel=6)
-        self._is_whole = leaders[0].number in self._finals
+        self._is_whole = finalists[0].number in self._finals
 
     @ignore_float_errors
     def publish(self, results: dict[str, Any], trials: Sequence[Trial]) -> None:
@@ -201,7 +201,7 @@ class FinalChoice:
             for place, trial in enumerate(trials):
                 final = self._finals.get(trial.number)
                 if final is not None:
-                    scores = [row["test_scores"] for row in final.rows]
+                    scores = [row["test_scores"] for row in final.split_results]
                     table[place] = [s[name] if isinstance(s, Mapping) else s for s in scores]
             results |= {f"final_split{k}_{name}": table[:, k] for k in range(n_splits)}
             results[f"mean_final_{name}"] = table.mean(axis=1)
@@ -238,14 +238,14 @@ def _check_rows(splits: FrozenSplits, X: Any) -> None:
         for rows in map(np.asarray, parts):
             if rows.dtype.kind in "iu" and len(rows) and rows.max() >= n_samples:
                 raise ValueError(
-                    f"final_splits: split {number} has row {rows.max()}, but the data have the "
+                    f"final_cv: split {number} has row {rows.max()}, but the data have the "
                     f"rows 0 to {n_samples - 1} only: give splits of these data."
                 )
 
 
-def _splitter(search: Any, running: RunningFit, seed: int) -> Any:
+def _splitter(search: Any, running: FitContext, seed: int) -> Any:
     """Return what makes the final splits: for a number, shuffled folds of the kind of cv's."""
-    final = search.final_splits
+    final = search.final_cv
     if not is_whole(final):
         return check_cv(final, running.y, classifier=is_classifier(search.estimator))
     return shuffled_splitter(
@@ -261,7 +261,7 @@ class _FinalFits(Fits):
     """Fits on the final splits, of which there may be another number than of cv's."""
 
     def __init__(
-        self, search: Any, running: RunningFit, splits: FrozenSplits, aids: Sequence[FitAid]
+        self, search: Any, running: FitContext, splits: FrozenSplits, aids: Sequence[FitAid]
     ) -> None:
         super().__init__(
             search, running, check_metrics=lambda _: None, task=None, splits=splits, aids=aids

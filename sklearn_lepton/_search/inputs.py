@@ -73,12 +73,12 @@ def initial_settings(given: Any, estimator: Any, space: Space) -> list[dict[str,
     return settings
 
 
-def older_studies(prior: Any, estimator: Any, space: Space) -> list[list[Trial]]:
-    """Read ``prior``, and bring its trials to the space.
+def older_studies(previous_studies: Any, estimator: Any, space: Space) -> list[list[Trial]]:
+    """Read ``previous_studies``, and bring its trials to the space.
 
     Parameters
     ----------
-    prior : object
+    previous_studies : object
         A study or a sequence of studies: the path of a journal, a fitted search, of
         scikit-learn also, or a sequence of trials.
     estimator : estimator object or None
@@ -95,13 +95,15 @@ def older_studies(prior: Any, estimator: Any, space: Space) -> list[list[Trial]]
     ValueError
         If it is none of these, or a search that has not been fitted.
     """
-    if prior is None:
+    if previous_studies is None:
         return []
-    is_many = isinstance(prior, list | tuple) and not all(isinstance(t, Trial) for t in prior)
+    is_many = isinstance(previous_studies, list | tuple) and not all(
+        isinstance(t, Trial) for t in previous_studies
+    )
     defaults = _own_values(estimator)
     studies = [
         [translate(trial, space, defaults) for trial in _trials_of(study)]
-        for study in (prior if is_many else [prior])
+        for study in (previous_studies if is_many else [previous_studies])
     ]
     kept = [[trial for trial in study if trial is not None] for study in studies]
     return [study for study in kept if study]
@@ -130,6 +132,6 @@ def _trials_of(study: Any) -> Sequence[Trial]:
             )
         ]
     raise ValueError(
-        "prior must be the path of a journal, a fitted search, a list of trials or a list of "
-        f"these, got {study!r}{' that is not fitted' * hasattr(study, 'fit')}."
+        "previous_studies must be the path of a journal, a fitted search, a list of trials or a "
+        f"list of these, got {study!r}{' that is not fitted' * hasattr(study, 'fit')}."
     )

@@ -18,7 +18,7 @@ from sklearn_lepton._automl.columns import Columns, read_columns
 from sklearn_lepton._automl.portfolio import Portfolio, average, make_portfolio, make_splits
 from sklearn_lepton._automl.task import check_scored, read_target, read_task
 from sklearn_lepton._evaluation.convergence_warnings import QuietFits, hidden_convergence_warnings
-from sklearn_lepton._evaluation.sklearn import RunningFit
+from sklearn_lepton._evaluation.sklearn import FitContext
 from sklearn_lepton._search.sklearn_search import has_new_trials
 from sklearn_lepton._trials.ranking import candidates, score_of
 from sklearn_lepton._trials.statistics import plain_standard_error, standard_error
@@ -32,7 +32,7 @@ TASKS = ("auto", "classifier", "regressor")
 _REFIT = 1.3  # times the seconds of a fit, since all rows are more than those of a split
 _KEPT_SHARE = 0.01  # of max_time, for what is neither search nor refit
 _SLOW = 0.9  # share of the fits that take less than what is kept for one that cannot be ended
-_MOST_MEMBERS = 4  # of an average
+_MAX_MEMBERS = 4  # of an average
 _CLOSE = 2.0  # standard errors: unlike models that are somewhat worse still make it better
 
 
@@ -133,7 +133,7 @@ class ModelsMixin:
                 self.__dict__ = vars(inner) | own
         return self
 
-    def _make_aids(self, running: RunningFit, space: Space, workers: Workers) -> list[FitAid]:
+    def _make_aids(self, running: FitContext, space: Space, workers: Workers) -> list[FitAid]:
         """Make what changes each fit: those of models that the user did not choose are quiet."""
         aids: list[FitAid] = super()._make_aids(running, space, workers)  # type: ignore[misc]
         return aids if self._portfolio is None else [*aids, QuietFits()]
@@ -158,7 +158,7 @@ class ModelsMixin:
         if search.refit:
             seconds += _REFIT * sum(map(_mean_fit, self._members(trials)))
         if not self._must_end_in_time():
-            fits = [_mean_fit(trial) for trial in trials if trial.rows]
+            fits = [_mean_fit(trial) for trial in trials if trial.split_results]
             seconds += float(np.quantile(fits or [0.0], _SLOW))
         return seconds
 
@@ -178,7 +178,7 @@ class ModelsMixin:
                 break
             model = trial.params["model"]
             models.setdefault(type(getattr(model, "regressor", model)), trial)
-        return list(models.values())[:_MOST_MEMBERS]
+        return list(models.values())[:_MAX_MEMBERS]
 
     def _average(self, X: Any, y: Any) -> None:
         """Put the average of the best models in the place of the best one."""
@@ -295,7 +295,7 @@ class ModelsMixin:
 
 def _mean_fit(trial: Trial) -> float:
     """Return the seconds that a fit of a trial took."""
-    return float(np.mean([float(row["fit_time"]) for row in trial.rows if row]))
+    return float(np.mean([float(row["fit_time"]) for row in trial.split_results if row]))
 
 
 def _count_groups(groups: Any, cv: Any) -> int | None:
@@ -320,8 +320,8 @@ def _resolve(search: Any, X: Any, y: Any, params: Mapping[str, Any]) -> tuple[An
     n_groups = _count_groups(passed.get("groups"), search.cv)
     is_routed = get_config()["enable_metadata_routing"]
     inner = copy.copy(search)
-    goes_on = "_update" in vars(search) or (search.warm_start and hasattr(search, "trials_"))
-    if not goes_on or search._portfolio is None:  # noqa: SLF001
+    resumes = "_update" in vars(search) or (search.warm_start and hasattr(search, "trials_"))
+    if not resumes or search._portfolio is None:  # noqa: SLF001
         columns = read_columns(X)
         task = read_task(
             search.estimator, columns, y, n_rows=count_rows(X), has_weights=has_weights
@@ -334,7 +334,7 @@ def _resolve(search: Any, X: Any, y: Any, params: Mapping[str, Any]) -> tuple[An
             task, n_groups=n_groups, max_time=search.max_time
         )
     portfolio = inner._portfolio  # noqa: SLF001
-    is_plain = search.refit is True and search.final_splits is None and not has_weights
+    is_plain = search.refit is True and search.final_cv is None and not has_weights
     inner._averages = is_plain and search.max_time is not None and portfolio.is_single  # noqa: SLF001
     inner.estimator, inner.param_distributions = portfolio.pipeline, portfolio.space
     if isinstance(search.racing, str) and search.racing == "auto":

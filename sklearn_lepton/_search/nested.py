@@ -65,7 +65,7 @@ class _OneSplit(_OuterSplits):
         return [self._outer.split(X, y, **params)[self._number]]
 
 
-def nested_score(
+def nested_cross_val_score(
     search: Any, X: Any, y: Any = None, *, cv: Any = 5, params: Mapping[str, Any] | None = None
 ) -> NestedScore:
     """Score a search by nested cross-validation.
@@ -106,7 +106,7 @@ def nested_score(
 
     Notes
     -----
-    The standard error is that of Nadeau and Bengio (2003). A `prior` made of the same data
+    The standard error is that of Nadeau and Bengio (2003). `previous_studies` of the same data
     has seen the outer test parts: leave it out.
 
     References
@@ -118,12 +118,12 @@ def nested_score(
     --------
     >>> from sklearn.datasets import load_iris
     >>> from sklearn.neighbors import KNeighborsClassifier
-    >>> from sklearn_lepton import BayesSearchCV, nested_score
+    >>> from sklearn_lepton import BayesSearchCV, nested_cross_val_score
     >>> X, y = load_iris(return_X_y=True)
     >>> search = BayesSearchCV(
     ...     KNeighborsClassifier(), {"n_neighbors": (1, 30, "int")}, n_iter=4, random_state=0
     ... )
-    >>> score = nested_score(search, X, y, cv=3)
+    >>> score = nested_cross_val_score(search, X, y, cv=3)
     >>> score.test_scores.shape, bool(score.mean > 0.9)
     ((3,), True)
     """
@@ -222,10 +222,10 @@ class ComparisonMixin:
         else:
             run = _cross_validate(_tuned(search), search, X, y, cv=outer, params=params)
             tuned = _scores(run, search)
-        untuned = _scores(default, search)
-        test = paired_test(tuned - untuned, outer.ratio, confidence)
+        default_trial = _scores(default, search)
+        test = paired_test(tuned - default_trial, outer.ratio, confidence)
         return Comparison(
-            tuned, untuned, test.difference, test.interval, test.p_value, confidence, retune
+            tuned, default_trial, test.difference, test.interval, test.p_value, confidence, retune
         )
 
 

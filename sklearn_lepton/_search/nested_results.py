@@ -62,7 +62,7 @@ class Comparison:
 
 @dataclass(frozen=True)
 class NestedScore:
-    """What `nested_score` found: scores that had no part in the tuning.
+    """What `nested_cross_val_score` found: scores that had no part in the tuning.
 
     Attributes
     ----------

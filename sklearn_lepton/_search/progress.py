@@ -151,12 +151,12 @@ class Progress:
         else:
             result = trial.status
         share = (
-            "" if trial.is_full else f" with {100 * (trial.resource or 0):.3g} % of the resource"
+            "" if trial.is_full else f" with {100 * (trial.fidelity or 0):.3g} % of the resource"
         )
         best = self._study.optimizer.best
         mark = "  (best)" if best is not None and best.number == trial.number else ""
         return (
-            f"trial {trial.number}: {result}{share}  {say_seconds(trial.seconds)}  "
+            f"trial {trial.number}: {result}{share}  {say_seconds(trial.duration)}  "
             f"{say_params(trial.params)}{mark}"
         )
 

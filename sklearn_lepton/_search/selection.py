@@ -49,55 +49,55 @@ def check_choice(search: Any, space: Space) -> None:
     Raises
     ------
     ValueError
-        If ``simplest`` or ``final_splits`` is out of range, or does not go with ``refit``.
+        If ``complexity`` or ``final_cv`` is out of range, or does not go with ``refit``.
     """
-    simplest, final, refit = search.simplest, search.final_splits, search.refit
+    complexity, final, refit = search.complexity, search.final_cv, search.refit
     if isinstance(refit, str) and refit != ONE_SE == refit.lower():
         raise ValueError(f"refit={refit!r} is no metric: write {ONE_SE!r}.")
-    if simplest is not None:
-        _check_simplest(simplest, refit, space)
+    if complexity is not None:
+        _check_complexity(complexity, refit, space)
     if final is None:
         return
     is_count = is_whole(final) and final >= 2
     is_splits = hasattr(final, "split") or isinstance(final, Iterable)
     if not is_count and (not is_splits or isinstance(final, str)):
         raise ValueError(
-            "final_splits must be None, an integer of at least 2, a cross-validation generator "
+            "final_cv must be None, an integer of at least 2, a cross-validation generator "
             f"or an iterable of splits, got {final!r}."
         )
     if callable(refit):
         raise ValueError(
-            "final_splits decides which trial is chosen, and so does a callable refit, got "
+            "final_cv decides which trial is chosen, and so does a callable refit, got "
             f"{refit!r}: set one of the two to its default."
         )
     if refit is False and isinstance(search.scoring, list | tuple | set | Mapping):
         raise ValueError(
-            "With refit=False none is chosen by several metrics, so that final_splits has nothing "
-            "to decide: set refit to the name of a metric, or final_splits=None."
+            "With refit=False none is chosen by several metrics, so that final_cv has nothing "
+            "to decide: set refit to the name of a metric, or final_cv=None."
         )
     if is_count and isinstance(search.cv, TimeSeriesSplit):
         raise ValueError(
-            f"final_splits={final} shuffles, which cv={search.cv!r} does not allow: give it a "
+            f"final_cv={final} shuffles, which cv={search.cv!r} does not allow: give it a "
             "TimeSeriesSplit with other splits."
         )
 
 
-def _check_simplest(simplest: Any, refit: Any, space: Space) -> None:
-    if not (isinstance(simplest, str) or callable(simplest)):
+def _check_complexity(complexity: Any, refit: Any, space: Space) -> None:
+    if not (isinstance(complexity, str) or callable(complexity)):
         raise ValueError(
-            "simplest must be None, the name of a parameter or a callable that takes the "
-            f"parameters and returns a number, got {simplest!r}."
+            "complexity must be None, the name of a parameter or a callable that takes the "
+            f"parameters and returns a number, got {complexity!r}."
         )
     if not is_one_se(refit):
         raise ValueError(
-            f"simplest={simplest!r} chooses within one standard error of the best, for which "
-            f"refit must be {ONE_SE!r}, got {refit!r}: set it, or simplest=None."
+            f"complexity={complexity!r} chooses within one standard error of the best, for which "
+            f"refit must be {ONE_SE!r}, got {refit!r}: set it, or complexity=None."
         )
-    if isinstance(simplest, str) and simplest not in set(space.names) - {""}:
+    if isinstance(complexity, str) and complexity not in set(space.names) - {""}:
         names = [name for name in space.names if name]
-        raise ValueError(f"simplest names none of the space: {unknown_name(simplest, names)}")
-    if callable(simplest):
-        _number(simplest, space.from_point([0.5] * space.n_dims))
+        raise ValueError(f"complexity names none of the space: {unknown_name(complexity, names)}")
+    if callable(complexity):
+        _number(complexity, space.from_point([0.5] * space.n_dims))
 
 
 def simplest_of(close: Sequence[Trial], cost: Cost, *, tolerance: float = 1.0) -> Trial:
@@ -121,12 +121,12 @@ def simplest_of(close: Sequence[Trial], cost: Cost, *, tolerance: float = 1.0) -
     return min(simple, key=lambda t: (-score_of(t), t.number))
 
 
-def cost_of(simplest: Any, space: Space) -> Cost:
+def cost_of(complexity: Any, space: Space) -> Cost:
     """Return what makes a trial simple: its time, one of its parameters, or a callable's word.
 
     Parameters
     ----------
-    simplest : str, callable or None
+    complexity : str, callable or None
     space : Space
 
     Returns
@@ -136,17 +136,17 @@ def cost_of(simplest: Any, space: Space) -> Cost:
         counts by its value, another one by its place among the choices; trials without it
         come last.
     """
-    if simplest is None:
+    if complexity is None:
         return mean_seconds
-    if callable(simplest):
-        return lambda trial: _number(simplest, trial.params)
-    dimensions = [d for n, d in zip(space.names, space.dimensions, strict=True) if n == simplest]
+    if callable(complexity):
+        return lambda trial: _number(complexity, trial.params)
+    dimensions = [d for n, d in zip(space.names, space.dimensions, strict=True) if n == complexity]
     choices = [c for d in dimensions if isinstance(d, Categorical) for c in d.categories]
 
     def place(trial: Trial) -> float:
-        if simplest not in trial.params:
+        if complexity not in trial.params:
             return float("inf")
-        value = trial.params[simplest]
+        value = trial.params[complexity]
         if all(map(is_real, choices)):
             return as_float(value)
         for dimension in dimensions:
@@ -163,20 +163,22 @@ def cost_of(simplest: Any, space: Space) -> Cost:
 def mean_seconds(trial: Trial) -> float:
     """Return the mean time of a trial's fits with their scoring, had nothing been saved."""
     names = ("fit_time", "score_time", "saved_time")
-    return float(np.mean([sum(row.get(name, 0.0) for name in names) for row in trial.rows]))
+    return float(
+        np.mean([sum(row.get(name, 0.0) for name in names) for row in trial.split_results])
+    )
 
 
-def _number(simplest: Callable[..., Any], params: Mapping[str, Any]) -> float:
+def _number(complexity: Callable[..., Any], params: Mapping[str, Any]) -> float:
     try:
-        value = simplest(thaw(params))
+        value = complexity(thaw(params))
     except Exception as error:
         raise ValueError(
-            "simplest must return a number for each setting, and raised "
+            "complexity must return a number for each setting, and raised "
             f"{describe_error(error)} for {params!r}."
         ) from error
     if not is_number(value):
         raise ValueError(
-            f"simplest must return a number for each setting, got {value!r} for {params!r}."
+            f"complexity must return a number for each setting, got {value!r} for {params!r}."
         )
     return as_float(value)
 
@@ -210,10 +212,10 @@ def choose(
     -------
     trial : Trial
     """
-    leaders = [trial for trial in ranked if trial.number in (finals or {})]
-    again = [(finals or {})[trial.number] for trial in leaders]
-    if not leaders:
-        leaders = again = list(ranked)
+    finalists = [trial for trial in ranked if trial.number in (finals or {})]
+    again = [(finals or {})[trial.number] for trial in finalists]
+    if not finalists:
+        finalists = again = list(ranked)
     elif len(again) > 1:
         first, *others = again
         better = [trial for trial in others if _overtakes(trial, first, ratio)]
@@ -221,7 +223,7 @@ def choose(
             first = max(better, key=score_of)
         again = [first, *[trial for trial in again if trial is not first]]
     numbers = {trial.number for trial in (within_one_se(again) if cost else again[:1])}
-    close = [trial for trial in leaders if trial.number in numbers]
+    close = [trial for trial in finalists if trial.number in numbers]
     if cost is None:
         return close[0]
     return simplest_of(close, cost, tolerance=_AS_CHEAP if cost is mean_seconds else 1.0)

@@ -1,7 +1,7 @@
 """scikit-learn's base class of searches, with the hooks that the searches need.
 
 `BaseSearchCV.fit` stays as it is, and is entered at `_run_search`. What it would run is
-taken from it by a `Recorder` in place of its `Parallel`, run by our own workers, and the
+taken from it by a `ParallelInterceptor` in place of its `Parallel`, run by our own workers, and the
 rows are handed back once, at the end.
 """
 
@@ -15,7 +15,7 @@ from scipy.stats import rankdata
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-from sklearn_lepton._evaluation.sklearn import BaseSearchCV, RunningFit, read_fit
+from sklearn_lepton._evaluation.sklearn import BaseSearchCV, FitContext, read_fit
 from sklearn_lepton._inspection.html import describe_search
 from sklearn_lepton._runtime.deferred_errors import DeferredErrors
 from sklearn_lepton._runtime.interrupts import Interrupts
@@ -65,21 +65,21 @@ def _inner_has(name: str) -> Callable[[Any], bool]:
     return check
 
 
-class OpenSearchCV(BaseSearchCV):  # type: ignore[misc]
+class SklearnSearchAdapter(BaseSearchCV):  # type: ignore[misc]
     """scikit-learn's base class of searches, open where ours take over."""
 
-    prior: Any
+    previous_studies: Any
     best_params_: dict[str, Any]
     _errors: DeferredErrors
     # What clones a search fits each clone to data of its own, as `cross_val_score` does.
     _is_clone = False
 
     def __sklearn_clone__(self) -> Any:
-        """Clone all but the older studies in `prior`: of fitted searches nothing would be left."""
+        """Clone all but `previous_studies`, since a clone of a fitted search has no trials."""
         bare = copy.copy(self)
-        bare.prior = None
-        cloned = super(OpenSearchCV, bare).__sklearn_clone__()
-        cloned.prior = self.prior
+        bare.previous_studies = None
+        cloned = super(SklearnSearchAdapter, bare).__sklearn_clone__()
+        cloned.previous_studies = self.previous_studies
         cloned._is_clone = True  # noqa: SLF001
         return cloned
 
@@ -133,7 +133,7 @@ class OpenSearchCV(BaseSearchCV):  # type: ignore[misc]
         """Change the refitted estimator; part of each `fit`."""
 
     @abstractmethod
-    def _search(self, running: RunningFit, callback_ctx: Any) -> None:
+    def _search(self, running: FitContext, callback_ctx: Any) -> None:
         """Search; called once in each `fit`, with everything else prepared."""
 
     def _check_metrics(self, scores: Mapping[str, Any]) -> None:
@@ -200,10 +200,12 @@ class OpenSearchCV(BaseSearchCV):  # type: ignore[misc]
         results: dict[str, Any] = super()._format_results(
             candidate_params, n_splits, out, more_results
         )
-        has_run = np.array([list(map(bool, trial.rows)) for trial in self.trials_])
-        failed = np.array([any(r.get("fit_error") for r in trial.rows) for trial in self.trials_])
+        has_run = np.array([list(map(bool, trial.split_results)) for trial in self.trials_])
+        failed = np.array(
+            [any(r.get("fit_error") for r in trial.split_results) for trial in self.trials_]
+        )
         stopped = ~failed & ~has_run.all(axis=1)
-        shares = np.array([1.0 if t.is_full else t.resource for t in self.trials_], dtype=float)
+        shares = np.array([1.0 if t.is_full else t.fidelity for t in self.trials_], dtype=float)
         if not has_run.all():
             results["n_splits_run"] = has_run.sum(axis=1)
             _blank(results, has_run)
@@ -230,7 +232,7 @@ class OpenSearchCV(BaseSearchCV):  # type: ignore[misc]
         return bundle
 
     @available_if(_inner_has("set_output"))  # type: ignore[untyped-decorator]
-    def set_output(self, *, transform: str | None = None) -> "OpenSearchCV":
+    def set_output(self, *, transform: str | None = None) -> "SklearnSearchAdapter":
         """Choose the container that `transform` returns.
 
         Parameters

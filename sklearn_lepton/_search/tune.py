@@ -55,7 +55,7 @@ def tune(
     tol: float = 0.0,
     target_value: float | None = None,
     journal: Any = None,
-    prior: Any = None,
+    previous_studies: Any = None,
     callbacks: Any = None,
 ) -> TuneResult:
     """Find the parameters with which a function returns the greatest value, or the least.
@@ -72,8 +72,8 @@ def tune(
         Number of calls, at least 1.
     optimizer : {"auto", "bayes", "swarm", "genetic", "random", "grid"} or callable, default="auto"
         What proposes the trials; see `sklearn_lepton.optimizers`. A callable makes one, given a
-        `Space` and, by name, ``seed``, ``prior`` and ``resources``: a class of optimizers, or
-        one with parameters of its own, as ``partial(GridOptimizer, n_levels=9)``. A grid is as
+        `Space` and, by name, ``seed``, ``previous_studies`` and ``resources``: a class of
+        optimizers, or one with parameters of its own, as ``partial(GridOptimizer, n_levels=9)``. A grid is as
         fine as ``n_iter`` allows.
     n_jobs : int or None, default=None
         How many calls at once, as joblib understands it. The backend is that of
@@ -115,7 +115,7 @@ def tune(
         Stop once a trial has a value as good as this one.
     journal : str, path-like or None, default=None
         File of the trials. If there is one, of the same function and space, it is gone on with.
-    prior : object, default=None
+    previous_studies : object, default=None
         Older results to learn from: journals, results, fitted searches, or lists of trials.
     callbacks : callable, list of callable or None, default=None
         Called with the result so far and the trial after each trial; one that returns True stops.
@@ -171,7 +171,7 @@ def tune(
         n_iter_no_change=n_iter_no_change,
         tol=tol,
         journal=journal,
-        prior=prior,
+        previous_studies=previous_studies,
         callbacks=callbacks,
     )
     options = {"minimize": minimize, "target_value": target_value, "resource": resource}
@@ -188,9 +188,13 @@ class _Tuning(BaseOptimizerSearchCV):
         super().__init__(function, space, **options)
 
     def _make_optimizer(
-        self, space: Space, seed: int, prior: list[list[Trial]], resources: Sequence[float]
+        self,
+        space: Space,
+        seed: int,
+        previous_studies: list[list[Trial]],
+        resources: Sequence[float],
     ) -> Optimizer:
-        made = self._kind(space, seed=seed, prior=prior, resources=resources)
+        made = self._kind(space, seed=seed, previous_studies=previous_studies, resources=resources)
         if not isinstance(made, Optimizer):
             raise ValueError(f"optimizer must make an Optimizer, got {made!r}.")
         return made
@@ -301,7 +305,7 @@ class _Tuning(BaseOptimizerSearchCV):
         """Return the study to start from, in memory or in a journal."""
         seed, _, _ = self._earlier_search(space)
         settings = initial_settings(self.initial_params, None, space)
-        studies = older_studies(self.prior, None, space)
+        studies = older_studies(self.previous_studies, None, space)
 
         def make(seed: int) -> Optimizer:
             shares = (1.0,) if amount is None else amount.shares
@@ -326,7 +330,9 @@ class _Tuning(BaseOptimizerSearchCV):
             "metric": None,
             "return_train_score": False,
             "splits": {"n": 1, "hash": None},
-            "prior": [content_hash([(t.point, t.score) for t in study]) for study in studies],
+            "previous_studies": [
+                content_hash([(t.point, t.score) for t in study]) for study in studies
+            ],
             "resource": None if amount is None else amount.describe(),
         }
         is_given = is_whole(self.random_state)

@@ -20,8 +20,8 @@ from sklearn_lepton.space._frozen import thaw
 from sklearn_lepton.space._values import count_rows
 
 _N_RESCORED = 3
-_LEAST_STUDY = 5  # scored trials; fewer teach nothing
-_MOST_STUDIES = 5
+_MIN_STUDY = 5  # scored trials; fewer teach nothing
+_MAX_STUDIES = 5
 
 
 class Update:
@@ -72,8 +72,8 @@ class Update:
         self.settings = [thaw(trial.params) for trial in self._before]
         self.holds: bool | None = None
         self.reason = "The search ended before the best settings had been scored anew."
-        self.studies = [*studies, *([trials] if len(ranked) >= _LEAST_STUDY else [])]
-        self.studies = self.studies[-_MOST_STUDIES:]
+        self.studies = [*studies, *([trials] if len(ranked) >= _MIN_STUDY else [])]
+        self.studies = self.studies[-_MAX_STUDIES:]
         self._n_more = n_more
 
     def follow(self, study: Study, ratio: float | None) -> None:

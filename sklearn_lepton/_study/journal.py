@@ -134,7 +134,7 @@ class Journal:
                 os.fsync(self._fd)
                 self._sweep()
 
-    def is_at_work(self, owner: str) -> bool:
+    def is_alive(self, owner: str) -> bool:
         """Return whether a writer is alive; of one that is not, remove the traces.
 
         Warns
@@ -221,7 +221,7 @@ class Journal:
             with suppress(OSError):
                 os.utime(self._presence_of(self.owner))
 
-    def let_go(self) -> None:
+    def close_after_fork(self) -> None:
         """Close what a forked child has of its parent, whose locks it would keep alive."""
         fds, self._fd, self._presence = (self._fd, self._presence), -1, None
         for fd in fds:
@@ -374,13 +374,13 @@ class Journal:
 _journals: "weakref.WeakSet[Journal]" = weakref.WeakSet()
 
 
-def _let_go_of_all() -> None:
+def _close_all_after_fork() -> None:
     for journal in list(_journals):
-        journal.let_go()
+        journal.close_after_fork()
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_let_go_of_all)
+    os.register_at_fork(after_in_child=_close_all_after_fork)
 
 
 def header(content: Record) -> Record:

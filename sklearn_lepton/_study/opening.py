@@ -10,7 +10,7 @@ from sklearn_lepton.exceptions import JournalMismatchError
 from sklearn_lepton.space._content import content_hash
 from sklearn_lepton.space._space import Space
 
-_MOST_TOLD = 5  # differences of two studies
+_MAX_TOLD = 5  # differences of two studies
 
 
 def open_journal(
@@ -114,9 +114,9 @@ def _old_version(path: Path) -> JournalMismatchError:
 
 
 def _other_study(path: Path, found: list[str]) -> JournalMismatchError:
-    more = f"; and {len(found) - _MOST_TOLD} more" if len(found) > _MOST_TOLD else ""
+    more = f"; and {len(found) - _MAX_TOLD} more" if len(found) > _MAX_TOLD else ""
     return JournalMismatchError(
-        f"The journal {str(path)!r} is of another study: {'; '.join(found[:_MOST_TOLD])}{more}. It "
+        f"The journal {str(path)!r} is of another study: {'; '.join(found[:_MAX_TOLD])}{more}. It "
         "has been left as it is: give the same space, data, estimator, scoring and splits to go on "
         "with it, or another path as journal to start a new one."
     )

@@ -137,8 +137,8 @@ class Replay:
             raise ValueError("a finished trial has a row for each of its splits")
         results: dict[str, Any] = {
             "split_scores": split_scores,
-            "rows": [rows[k] if k in run else {} for k in range(self._n_splits)],
-            "seconds": record["seconds"],
+            "split_results": [rows[k] if k in run else {} for k in range(self._n_splits)],
+            "duration": record["seconds"],
         }
         if estimate is None:
             score = float("nan") if score is None else value_from_json(score)
@@ -199,8 +199,8 @@ def _trial(data: Record, space: Space | None) -> Trial:
     resource = data.get("resource")
     if space is not None:
         setting = {name: data[name] for name in ("number", "params", "point")}
-        setting |= {"meta": dict(data["meta"]), "split_scores": (), "rows": ()}
-        setting["resource"] = resource
+        setting |= {"proposal": dict(data["meta"]), "split_scores": (), "split_results": ()}
+        setting["fidelity"] = resource
         if len(data["point"]) != space.n_dims:
             raise ValueError("a point does not lie in the space")
         trial = Trial.from_json(setting, space)
@@ -208,7 +208,7 @@ def _trial(data: Record, space: Space | None) -> Trial:
         return trial
     params = {name: value_from_json(value) for name, value in data["params"].items()}
     meta = dict(data["meta"])
-    return Trial(data["number"], tuple(data["point"]), params, meta, resource=resource)
+    return Trial(data["number"], tuple(data["point"]), params, meta, fidelity=resource)
 
 
 def load_trials(path: str | os.PathLike[str], *, as_frame: bool = False) -> Any:
@@ -271,8 +271,8 @@ def trials_as_frame(trials: Sequence[Trial]) -> Any:
         ) from error
     are_full = all(trial.is_full for trial in trials)
     rows = [
-        {"number": t.number, "status": t.status, "score": t.score, "seconds": t.seconds}
-        | ({} if are_full else {"resource": 1.0 if t.resource is None else t.resource})
+        {"number": t.number, "status": t.status, "score": t.score, "seconds": t.duration}
+        | ({} if are_full else {"resource": 1.0 if t.fidelity is None else t.fidelity})
         | {f"param_{name}": value for name, value in thaw(t.params).items()}
         | {f"split{k}_score": score for k, score in enumerate(t.split_scores)}
         for t in trials

@@ -210,7 +210,7 @@ class SharedStudy(Study):
         """Say whether some of these trials are pending, and nobody is at work on them."""
         return any(
             not self._is_told(number)
-            and not self._replay.journal.is_at_work(self._replay.owner[number])
+            and not self._replay.journal.is_alive(self._replay.owner[number])
             for number in numbers
         )
 
@@ -230,7 +230,7 @@ class SharedStudy(Study):
         records: list[Record] = [self._asked(lacking)] if lacking else []
         for trial in trials:
             if not self._is_told(trial.number):
-                rows = enumerate(trial.rows)
+                rows = enumerate(trial.split_results)
                 records += [_noted(trial.number, split, row) for split, row in rows if row]
                 records.append(_told(trial))
         return records
@@ -281,10 +281,10 @@ class SharedStudy(Study):
 def _setting(trial: Trial) -> Record:
     """Encode what is asked for."""
     params = {name: value_to_json(value) for name, value in thaw(trial.params).items()}
-    point, meta = list(trial.point), thaw(trial.meta)
+    point, meta = list(trial.point), thaw(trial.proposal)
     record = {"number": trial.number, "params": params, "point": point, "meta": meta}
     # Journals of searches without a resource stay as they are.
-    return record if trial.resource is None else record | {"resource": trial.resource}
+    return record if trial.fidelity is None else record | {"resource": trial.fidelity}
 
 
 def _encoded(row: Row) -> Record:
@@ -303,10 +303,10 @@ def _told(trial: Trial) -> Record:
         "status": trial.status,
         "score": value_to_json(trial.score),
         "split_scores": list(map(value_to_json, trial.split_scores)),
-        "seconds": trial.seconds,
+        "seconds": trial.duration,
     }
-    run = [split for split, row in enumerate(trial.rows) if row]
-    if len(run) < len(trial.rows):
+    run = [split for split, row in enumerate(trial.split_results) if row]
+    if len(run) < len(trial.split_results):
         told["splits"] = run
     if trial.estimate is not None:
         told["estimate"] = list(trial.estimate)

@@ -13,10 +13,10 @@ import numpy as np
 from sklearn_lepton._surrogate.kernel import BoolArray, FloatArray, IntArray
 
 _N_TREES = 12
-_LEAST_SPLIT = 3  # observations in a node that may be split
+_MIN_SPLIT = 3  # observations in a node that may be split
 _SHARE_OF_COLUMNS = 5.0 / 6.0  # looked at in a node
 _PURE = 1e-10  # variance of a node not worth a split
-_LEAST_VARIANCE = 1e-10
+_MIN_VARIANCE = 1e-10
 
 
 @dataclass(frozen=True, eq=False)
@@ -156,7 +156,7 @@ class Forest:
         leaf = self.leaves(Xs)
         means = self.mean[leaf]
         variance = means.var(axis=1) + self.variance[leaf].mean(axis=1)
-        return means.mean(axis=1), np.sqrt(variance + _LEAST_VARIANCE)
+        return means.mean(axis=1), np.sqrt(variance + _MIN_VARIANCE)
 
 
 def _grow(
@@ -195,7 +195,7 @@ def _grow(
     column = np.argmax(np.where(is_looked_at | ~is_legal, gain, -1.0), axis=1)
 
     rows = np.arange(len(count))
-    is_split = is_legal[rows, column] & (count >= _LEAST_SPLIT) & (variance > _PURE)
+    is_split = is_legal[rows, column] & (count >= _MIN_SPLIT) & (variance > _PURE)
     went_left = goes_left[np.arange(len(node)), column[node]]
     column = np.where(is_split, column, -1)
     return (column, threshold[rows, np.maximum(column, 0)], mean, variance), went_left

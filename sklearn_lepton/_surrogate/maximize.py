@@ -12,26 +12,26 @@ from scipy.stats import qmc
 
 from sklearn_lepton._runtime.interrupts import uninterrupted
 from sklearn_lepton._surrogate.kernel import BoolArray, FloatArray, IntArray
-from sklearn_lepton._surrogate.mixture import Mixture
+from sklearn_lepton._surrogate.mixture import SurrogateEnsemble
 
 Snap = Callable[[FloatArray], FloatArray]
 Slopes = Callable[[FloatArray, IntArray], tuple[FloatArray, FloatArray]]
 
 # In log expected improvement: less is not worth a step, or another round.
-_LEAST_GAIN = 1e-5
-_LEAST_GAIN_OF_ROUND = 1e-3
+_MIN_GAIN = 1e-5
+_MIN_GAIN_OF_ROUND = 1e-3
 _FIRST_STEP = 0.3  # of the length-scales
 _LONGEST_STEP = 2.0  # of the length-scales
-_MOST_STEPS = 30  # evaluations of one ascent
-_MOST_SWEEPS = 20
-_MOST_ROUNDS = 4
-_MOST_MOVES = 256  # neighbours of one point in one sweep
-_MOST_CHOICES = 20  # of one categorical column in one sweep
+_MAX_STEPS = 30  # evaluations of one ascent
+_MAX_SWEEPS = 20
+_MAX_ROUNDS = 4
+_MAX_MOVES = 256  # neighbours of one point in one sweep
+_MAX_CHOICES = 20  # of one categorical column in one sweep
 _CUBE_STEPS = (1 / 32, 1 / 8, 3 / 8)  # of ordered discrete columns
 
 
 def maximize(
-    model: Mixture,
+    model: SurrogateEnsemble,
     best: float,
     *,
     n_values: FloatArray,
@@ -96,7 +96,7 @@ def maximize(
 class _Search:
     """What stays the same during one maximisation; see `maximize`."""
 
-    model: Mixture
+    model: SurrogateEnsemble
     best: float
     n_values: FloatArray
     categorical: BoolArray
@@ -168,18 +168,18 @@ class _Search:
         if not len(points) or not np.any(self.n_values > 1):
             return points, value
         if np.all(is_continuous):
-            return self.ascend(points, value, _MOST_STEPS)
+            return self.ascend(points, value, _MAX_STEPS)
         if not np.any(is_continuous):
-            return self.sweep(points, value, _MOST_SWEEPS)
+            return self.sweep(points, value, _MAX_SWEEPS)
         live = np.arange(len(points))
-        for round_ in range(_MOST_ROUNDS):
-            near, score = self.sweep(points[live], value[live], _MOST_SWEEPS // 4)
-            moved = (score > value[live] + _LEAST_GAIN_OF_ROUND) | (round_ == 0)
+        for round_ in range(_MAX_ROUNDS):
+            near, score = self.sweep(points[live], value[live], _MAX_SWEEPS // 4)
+            moved = (score > value[live] + _MIN_GAIN_OF_ROUND) | (round_ == 0)
             points[live], value[live] = near, score
             live = live[moved]
             if not len(live):
                 break
-            points[live], value[live] = self.ascend(points[live], value[live], _MOST_STEPS)
+            points[live], value[live] = self.ascend(points[live], value[live], _MAX_STEPS)
         return points, value
 
     def ascend(
@@ -219,7 +219,7 @@ class _Search:
             rows = np.arange(len(live))
             there, then = near[rows, pick], score[rows, pick]
             there, then = self.better(points[live], value[live], there, then)
-            better = then > value[live] + _LEAST_GAIN
+            better = then > value[live] + _MIN_GAIN
             points[live], value[live] = there, then
             # Starts that met go on as one.
             unique = {_key(point): index for index, point in enumerate(points)}
@@ -252,8 +252,8 @@ class _Search:
         """Change one discrete column: points (m, n_moves, d), columns (n_moves,)."""
         column, step, chance = self.moves
         some = np.flatnonzero(self.rng.random(len(column)) < chance)
-        if len(some) > _MOST_MOVES:
-            some = self.rng.choice(some, _MOST_MOVES, replace=False)
+        if len(some) > _MAX_MOVES:
+            some = self.rng.choice(some, _MAX_MOVES, replace=False)
         column, step = column[some], step[some]
         near = np.repeat(points[:, None], len(some), axis=1)
         there = points[:, column] + step
@@ -275,7 +275,7 @@ class _Search:
                 up = [s / K for s in (1, 2) if s < K]
                 up += [s for s in _CUBE_STEPS if s * K > 2]
                 step = np.concatenate([up, np.negative(up)])
-            chance = min(1.0, _MOST_CHOICES / len(step))
+            chance = min(1.0, _MAX_CHOICES / len(step))
             steps.append(step)
             columns.append(np.full(len(step), discrete))
             chances.append(np.full(len(step), chance))
@@ -294,7 +294,7 @@ def _merge(
     merged = np.repeat(points[:, None], 3, axis=1)
     for row, gain in enumerate(score - value[:, None]):
         order = np.argsort(-gain, kind="stable")
-        order = order[gain[order] > _LEAST_GAIN]
+        order = order[gain[order] > _MIN_GAIN]
         _, first = np.unique(column[order], return_index=True)
         best = order[np.sort(first)]
         for slot, count in enumerate((2, (len(best) + 1) // 2, len(best))):
@@ -340,7 +340,7 @@ def ascend(function: Slopes, x: FloatArray, scale: FloatArray, n_steps: int) -> 
     fresh, shrink = np.ones(len(x), dtype=np.bool_), np.ones(len(x))
     for _ in range(n_steps):
         direction, slope = _direction(x[live], gradient[live], H[live])
-        moving = slope > _LEAST_GAIN
+        moving = slope > _MIN_GAIN
         live, direction = live[moving], direction[moving]
         if not len(live):
             break
@@ -356,7 +356,7 @@ def ascend(function: Slopes, x: FloatArray, scale: FloatArray, n_steps: int) -> 
         x[won], value[won], gradient[won] = there[accept], then[accept], slopes[accept]
         shorter = shrink[live] * _backtrack(promised, gain)
         shrink[live] = np.where(accept, 1.0, shorter)
-        live = live[~np.where(accept, gain < _LEAST_GAIN, shorter < 1e-4)]
+        live = live[~np.where(accept, gain < _MIN_GAIN, shorter < 1e-4)]
     return x
 
 

@@ -22,7 +22,7 @@ _MAX_FOR_FOREST = 200  # observations; bounds the cost
 
 
 @dataclass(frozen=True, eq=False)
-class Mixture:
+class SurrogateEnsemble:
     """A predictive distribution of two components.
 
     Expected improvement under a mixture is the weighted sum of those under its
@@ -43,7 +43,9 @@ class Mixture:
     weight: float = 0.0
 
     @classmethod
-    def of(cls, process: GaussianProcess, rng: np.random.Generator, pending: FloatArray) -> Mixture:
+    def of(
+        cls, process: GaussianProcess, rng: np.random.Generator, pending: FloatArray
+    ) -> SurrogateEnsemble:
         """Set a forest beside a process, unless there are too few observations for it.
 
         Parameters

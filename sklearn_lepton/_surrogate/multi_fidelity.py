@@ -30,10 +30,10 @@ from scipy.special import logsumexp
 from sklearn_lepton._surrogate.acquisition import log_expected_improvement
 from sklearn_lepton._surrogate.gaussian_process import GaussianProcess
 from sklearn_lepton._surrogate.kernel import FloatArray
-from sklearn_lepton._surrogate.mixture import Mixture
+from sklearn_lepton._surrogate.mixture import SurrogateEnsemble
 
 _LOG_UNIT = np.log(27.0)
-_WORTH_A_LOOK = 0.2  # logarithm of a density
+_MIN_LOG_DENSITY_GAIN = 0.2  # logarithm of a density
 # What a look may show, in standard deviations, from the best to the worst, and how likely it is.
 _OUTCOMES = np.linspace(8.0, -4.0, 61)
 _CHANCES = np.exp(-0.5 * _OUTCOMES**2)
@@ -58,12 +58,12 @@ def with_resource(X: FloatArray, shares: Sequence[float]) -> FloatArray:
     return np.hstack([X, column[:, None]])
 
 
-def at_full(X: FloatArray) -> FloatArray:
+def at_full_fidelity(X: FloatArray) -> FloatArray:
     """Append the column of the full resource."""
     return np.hstack([X, np.ones((len(X), 1))])
 
 
-def foretells(process: GaussianProcess, own: GaussianProcess) -> bool:
+def low_fidelity_is_informative(process: GaussianProcess, own: GaussianProcess) -> bool:
     """Tell whether scores with less of the resource help to foretell those with all.
 
     Compared are the densities of the better half of the full scores, each foretold by all others.
@@ -83,10 +83,10 @@ def foretells(process: GaussianProcess, own: GaussianProcess) -> bool:
     ----------
     Rasmussen and Williams (2006), equations 5.10 to 5.12.
     """
-    return _foretold(process) >= _foretold(own) + _WORTH_A_LOOK
+    return _loo_log_density(process) >= _loo_log_density(own) + _MIN_LOG_DENSITY_GAIN
 
 
-def _foretold(process: GaussianProcess) -> float:
+def _loo_log_density(process: GaussianProcess) -> float:
     X, y = process.observed
     precision = np.einsum("ij,ij->j", process.L_inverse, process.L_inverse)
     log_density = 0.5 * (np.log(precision) - process.alpha**2 / precision)
@@ -97,7 +97,7 @@ def _foretold(process: GaussianProcess) -> float:
     return float(log_density[better].mean() - np.log(process.y_scale))
 
 
-class FullMixture(Mixture):
+class FullFidelityEnsemble(SurrogateEnsemble):
     """A mixture that saw scores at many resources and is asked about the full one.
 
     Both models have d + 1 columns, the last of which is the resource; what goes in has d.
@@ -108,25 +108,27 @@ class FullMixture(Mixture):
         """Greatest posterior mean at a point tried, or in flight, with all of the resource."""
         X, _ = self.process.observed
         full = X[X[:, -1] == 1.0]
-        return float(self.process.predict(full if len(full) else at_full(X[:, :-1]))[0].max())
+        return float(
+            self.process.predict(full if len(full) else at_full_fidelity(X[:, :-1]))[0].max()
+        )
 
     def log_improvement(self, Xs: FloatArray, best: float) -> FloatArray:
-        """Logarithm of the expected improvement; see `Mixture.log_improvement`."""
-        return super().log_improvement(at_full(Xs), best)
+        """Logarithm of the expected improvement; see `SurrogateEnsemble.log_improvement`."""
+        return super().log_improvement(at_full_fidelity(Xs), best)
 
     def process_improvement_with_gradient(
         self, Xs: FloatArray, best: float
     ) -> tuple[FloatArray, FloatArray]:
-        """See `Mixture.process_improvement_with_gradient`."""
-        value, gradient = super().process_improvement_with_gradient(at_full(Xs), best)
+        """See `SurrogateEnsemble.process_improvement_with_gradient`."""
+        value, gradient = super().process_improvement_with_gradient(at_full_fidelity(Xs), best)
         return value, gradient[:, :-1]
 
     def predict(self, Xs: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Mean and deviation of what would be observed; see `Mixture.predict`."""
-        return super().predict(at_full(Xs))
+        """Mean and deviation of what would be observed; see `SurrogateEnsemble.predict`."""
+        return super().predict(at_full_fidelity(Xs))
 
 
-class ObservedMixture(FullMixture):
+class NoisyIncumbentEnsemble(FullFidelityEnsemble):
     """A mixture that is asked for scores as they will stand in the results, noise and all.
 
     On a plateau every trial with all of the resource may be the best by its noise, and none is
@@ -141,17 +143,17 @@ class ObservedMixture(FullMixture):
         return float(y[full].max()) if full.any() else super().incumbent
 
     @property
-    def has_looks(self) -> bool:
+    def has_low_fidelity(self) -> bool:
         """Whether it knows of scores with less than all of the resource."""
         return bool(np.any(self.process.observed[0][:, -1] < 1.0))
 
     def log_improvement(self, Xs: FloatArray, best: float) -> FloatArray:
-        """See `Mixture.log_improvement`."""
+        """See `SurrogateEnsemble.log_improvement`."""
         return log_expected_improvement(*self.predict(Xs), best)
 
 
 @dataclass(frozen=True)
-class Look:
+class LowFidelityPlan:
     """A plan: to look at a setting with less of the resource first.
 
     Attributes
@@ -185,7 +187,7 @@ class Look:
             Logarithm of the ratio, if the setting goes on after the best outcomes of the look,
             as many as make it greatest.
         """
-        full = at_full(point[None])
+        full = at_full_fidelity(point[None])
         mean, std = process.predict(full)
         seen = process.condition(with_resource(point[None], [self.share])[0], self.noise)
         _, left = seen.predict(full)

@@ -46,8 +46,8 @@ from sklearn_lepton._surrogate.likelihood import LogPosterior, Prior
 Study = tuple[FloatArray, FloatArray]
 
 MOST_STUDIES = 5
-_MOST_OLDER = 150  # observations of all older studies together
-_MOST_OF_A_STUDY = 60
+_MAX_OLDER = 150  # observations of all older studies together
+_MAX_OF_A_STUDY = 60
 
 # Mean and deviation of the prior of the log length-scale of a study's column: a correlation of
 # 0.9 between two studies is what is expected.
@@ -59,8 +59,8 @@ _SPREAD_OF_SCALE = 0.5
 # Older studies are believed from this correlation on, if they make the current scores at most
 # this much less probable, in logarithms: they fit with fewer free parameters. From so many
 # scores on there is no doubt any more.
-_LEAST_RELATED, _BENEFIT_OF_DOUBT, _ENOUGH_SCORES = 0.6, 2.0, 12
-_MOST_LOG_SCALE = 300.0
+_MIN_RELATED, _BENEFIT_OF_DOUBT, _ENOUGH_SCORES = 0.6, 2.0, 12
+_MAX_LOG_SCALE = 300.0
 _LEAST = 1e-100
 _LOG_SCALES = np.linspace(-10.0, 6.0, 641)
 
@@ -97,7 +97,7 @@ class RelatedProcess(GaussianProcess):
         return super().fitted[self.n_older :]
 
     @property
-    def relatedness(self) -> FloatArray:
+    def task_correlation(self) -> FloatArray:
         """Correlation of each older study with the current one, of shape (K - 1,)."""
         squares = np.exp(-2.0 * self.theta[-2 - self.n_studies : -2])
         return matern52(squares[:-1] + squares[-1])[0]
@@ -295,7 +295,7 @@ def fit_related(
     kept = subset(z, MAX_OBSERVATIONS - n_older)
     X, z = lift(X[kept], n_studies), z[kept]
     unit = np.mean([np.log(standardize(scores)[2]) for _, scores in studies])
-    log_u0 = float(np.clip(np.log(scale) - unit, -_MOST_LOG_SCALE, _MOST_LOG_SCALE))
+    log_u0 = float(np.clip(np.log(scale) - unit, -_MAX_LOG_SCALE, _MAX_LOG_SCALE))
     if not len(y):
         log_u0 = 0.0
     # In the unit of the older scores, as far as it is known before the scale is found.
@@ -354,7 +354,7 @@ def helps(related: RelatedProcess, own: GaussianProcess) -> bool:
     """
     _, y = own.observed
     # Beside very many current observations not all have room in the related process.
-    if len(y) > related.scaling.n or related.relatedness.max() < _LEAST_RELATED:
+    if len(y) > related.scaling.n or related.task_correlation.max() < _MIN_RELATED:
         return False
     alone = _evidence(own.L, Scaling.of(np.empty(0), y, 0.0))
     doubt = _BENEFIT_OF_DOUBT * max(0.0, 1.0 - len(y) / _ENOUGH_SCORES)
@@ -381,7 +381,7 @@ def _surprise(log_scale: Any) -> Any:
 
 def _older(studies: Sequence[Study]) -> Study:
     """Put older studies together: lifted points and standardised scores."""
-    size = min(_MOST_OF_A_STUDY, _MOST_OLDER // len(studies))
+    size = min(_MAX_OF_A_STUDY, _MAX_OLDER // len(studies))
     points, scores = [], []
     for number, (X, y) in enumerate(studies):
         z, _, _ = standardize(y)

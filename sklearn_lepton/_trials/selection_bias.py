@@ -38,7 +38,7 @@ def optimism(trials: Iterable[Trial], n_disjoint: int | None) -> float:
     Notes
     -----
     It is the luck of the splits' test parts alone. That the trials were proposed, and what
-    was learnt, on rows of all splits is not in it; `nested_score` has that, too.
+    was learnt, on rows of all splits is not in it; `nested_cross_val_score` has that, too.
 
     The choice with one split left out is next of kin to the bootstrap of Tsamardinos et al.,
     who choose by the predictions of resampled rows and score on the other rows.
@@ -64,7 +64,7 @@ def optimism(trials: Iterable[Trial], n_disjoint: int | None) -> float:
 
 
 @ignore_float_errors
-def indistinguishable(
+def not_significantly_worse(
     trials: Iterable[Trial], ratio: float | None, level: float = 0.05
 ) -> list[Trial]:
     """Return the trials that the splits cannot tell from the best one.

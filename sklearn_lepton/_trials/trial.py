@@ -29,7 +29,7 @@ class Trial:
         The setting's place in the unit cube.
     params : dict
         The setting, for the estimator's ``set_params``.
-    meta : dict
+    proposal : dict
         What the optimizer remembers of the proposal, in JSON values.
     status : {"pending", "complete", "failed", "pruned"}, default="pending"
         What became of it.
@@ -37,16 +37,16 @@ class Trial:
         Mean score over the splits, greater is better; None unless complete.
     split_scores : tuple of float
         Score on each split; NaN where it was not run.
-    rows : tuple of dict
+    split_results : tuple of dict
         What scikit-learn returned for each split: all metrics, times in
         seconds and the traceback of a fit that failed; also "start_time", in
         seconds since the epoch, and "worker", the number of the one that ran
         it, -1 if none did. With `eval_set_from_split` "n_rounds", how many rounds of
         a booster were best; "saved_time", seconds that a fit would have taken longer
         without kept steps or a warm start. Empty for a split that was not run.
-    seconds : float, default=0.0
+    duration : float, default=0.0
         Time that the fits and the scoring took together, in seconds.
-    resource : float or None, default=None
+    fidelity : float or None, default=None
         Share of the full fidelity; None is all.
     estimate : tuple (expected, std) or None, default=None
         Of a pruned trial, what its mean score over all splits would be.
@@ -62,22 +62,22 @@ class Trial:
     number: int
     point: tuple[float, ...]
     params: Mapping[str, Any]
-    meta: Mapping[str, Any] = field(default_factory=dict)
+    proposal: Mapping[str, Any] = field(default_factory=dict)
     status: str = "pending"
     score: float | None = None
     split_scores: tuple[float, ...] = ()
-    rows: tuple[Mapping[str, Any], ...] = ()
-    seconds: float = 0.0
-    resource: float | None = None
+    split_results: tuple[Mapping[str, Any], ...] = ()
+    duration: float = 0.0
+    fidelity: float | None = None
     estimate: tuple[float, float] | None = None
 
     def __post_init__(self) -> None:
         """Freeze the containers; refuse a status that no optimizer would know what to do with."""
-        for name in ("params", "meta"):
+        for name in ("params", "proposal"):
             object.__setattr__(self, name, _frozen_dict(getattr(self, name)))
         for name in ("point", "split_scores", "estimate"):
             object.__setattr__(self, name, freeze(getattr(self, name)))
-        object.__setattr__(self, "rows", tuple(map(_frozen_dict, self.rows)))
+        object.__setattr__(self, "split_results", tuple(map(_frozen_dict, self.split_results)))
         if self.status not in STATUSES:
             msg = f"status must be one of {STATUSES}, got {self.status!r}."
             raise ValueError(msg)
@@ -104,15 +104,15 @@ class Trial:
     @property
     def is_full(self) -> bool:
         """Whether it has the full resource, so that it can be the best."""
-        return self.resource is None or self.resource >= 1.0
+        return self.fidelity is None or self.fidelity >= 1.0
 
     def complete(
         self,
         score: float,
         *,
         split_scores: Sequence[float] = (),
-        rows: Sequence[Mapping[str, Any]] = (),
-        seconds: float = 0.0,
+        split_results: Sequence[Mapping[str, Any]] = (),
+        duration: float = 0.0,
     ) -> "Trial":
         """Return this trial with its score.
 
@@ -123,9 +123,9 @@ class Trial:
             fail.
         split_scores : sequence of float, default=()
             Score on each split.
-        rows : sequence of dict, default=()
+        split_results : sequence of dict, default=()
             Raw results of each split.
-        seconds : float, default=0.0
+        duration : float, default=0.0
             Time that the evaluation took.
 
         Returns
@@ -144,27 +144,29 @@ class Trial:
             status="complete" if is_finite else "failed",
             score=score if is_finite else None,
             split_scores=tuple(map(as_float, split_scores)),
-            rows=tuple(rows),
-            seconds=seconds,
+            split_results=tuple(split_results),
+            duration=duration,
         )
 
     def fail(
         self,
         *,
         split_scores: Sequence[float] = (),
-        rows: Sequence[Mapping[str, Any]] = (),
-        seconds: float = 0.0,
+        split_results: Sequence[Mapping[str, Any]] = (),
+        duration: float = 0.0,
     ) -> "Trial":
         """Return this trial as failed; the parameters are those of `complete`."""
-        return self.complete(math.nan, split_scores=split_scores, rows=rows, seconds=seconds)
+        return self.complete(
+            math.nan, split_scores=split_scores, split_results=split_results, duration=duration
+        )
 
     def prune(
         self,
         estimate: tuple[float, float] | None,
         *,
         split_scores: Sequence[float] = (),
-        rows: Sequence[Mapping[str, Any]] = (),
-        seconds: float = 0.0,
+        split_results: Sequence[Mapping[str, Any]] = (),
+        duration: float = 0.0,
     ) -> "Trial":
         """Return this trial as ended before all of its splits were run.
 
@@ -174,9 +176,9 @@ class Trial:
             Of what the mean score over all splits would be.
         split_scores : sequence of float, default=()
             Score on each split, NaN where it was not run.
-        rows : sequence of dict, default=()
+        split_results : sequence of dict, default=()
             Raw results of each split, empty where it was not run.
-        seconds : float, default=0.0
+        duration : float, default=0.0
             Time that the evaluation took.
 
         Returns
@@ -188,8 +190,8 @@ class Trial:
             status="pruned",
             score=None,
             split_scores=tuple(map(as_float, split_scores)),
-            rows=tuple(rows),
-            seconds=seconds,
+            split_results=tuple(split_results),
+            duration=duration,
             estimate=estimate,
         )
 
@@ -204,11 +206,13 @@ class Trial:
         """
         data = {name: getattr(self, name) for name in self.__slots__}
         data["score"] = value_to_json(self.score)
-        data["point"], data["meta"] = list(self.point), thaw(self.meta)
+        data["point"], data["proposal"] = list(self.point), thaw(self.proposal)
         data["estimate"] = None if self.estimate is None else list(self.estimate)
         data["params"] = {name: value_to_json(value) for name, value in thaw(self.params).items()}
         data["split_scores"] = list(map(value_to_json, self.split_scores))
-        data["rows"] = [{k: value_to_json(value) for k, value in r.items()} for r in self.rows]
+        data["split_results"] = [
+            {k: value_to_json(value) for k, value in r.items()} for r in self.split_results
+        ]
         return data
 
     @classmethod
@@ -236,8 +240,9 @@ class Trial:
         if data.get("estimate") is not None:
             values["estimate"] = tuple(data["estimate"])
         values["split_scores"] = tuple(map(value_from_json, data["split_scores"]))
-        values["rows"] = tuple(
-            {key: value_from_json(value) for key, value in row.items()} for row in data["rows"]
+        values["split_results"] = tuple(
+            {key: value_from_json(value) for key, value in row.items()}
+            for row in data["split_results"]
         )
         return cls(**values)
 

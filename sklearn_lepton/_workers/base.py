@@ -7,7 +7,7 @@ from typing import Any
 from joblib.parallel import BACKENDS
 
 from sklearn_lepton._typing import Row
-from sklearn_lepton._workers.serialization import Package
+from sklearn_lepton._workers.serialization import SharedContext
 
 
 class FutureWorkers:
@@ -45,9 +45,9 @@ class FutureWorkers:
         """Leave: nothing is open."""
 
 
-def _package(constants: Sequence[Any]) -> Package:
+def _package(constants: Sequence[Any]) -> SharedContext:
     # As inside of loky's workers: threads on the first level of nesting.
-    return Package(constants, (BACKENDS["threading"](nesting_level=1), None))
+    return SharedContext(constants, (BACKENDS["threading"](nesting_level=1), None))
 
 
 def _killed_worker() -> type[Exception]:

@@ -25,8 +25,8 @@ from sklearn_lepton._workers.base import FutureWorkers
 from sklearn_lepton._workers.dask import Dask
 from sklearn_lepton._workers.ray import Ray
 from sklearn_lepton._workers.serialization import (
-    Folder,
-    Package,
+    MemmapFolder,
+    SharedContext,
     end_worker,
     run_fit,
     run_in_worker,
@@ -169,7 +169,7 @@ class Threads(FutureWorkers):
 class _Slot:
     """One worker process, which runs one fit at a time, so that its end has one cause."""
 
-    def __init__(self, folder: Folder, number: int, env: dict[str, str]) -> None:
+    def __init__(self, folder: MemmapFolder, number: int, env: dict[str, str]) -> None:
         self._folder = str(folder.path)
         self._begun = folder.path / f"begun-{number}"
         self._executor = ProcessPoolExecutor(
@@ -226,7 +226,7 @@ class Processes(FutureWorkers):
     def __init__(self, n_workers: int, backend: Any) -> None:
         self.n_workers = n_workers
         self._backend = backend
-        self._folder: Folder | None = None
+        self._folder: MemmapFolder | None = None
         self._slots: list[_Slot] = []  # all there have been, known before they have a process
         self._idle: list[_Slot] = []
         self._busy: dict[Future[Any], _Slot] = {}
@@ -235,8 +235,8 @@ class Processes(FutureWorkers):
         """Write down what all fits have in common."""
         # The only fit that runs may use all cores, as it may in the caller's own process.
         nested = None if self.n_workers == 1 else self._backend.get_nested_backend()
-        self._package = Package(constants, nested)
-        self._folder = Folder(self._package)
+        self._package = SharedContext(constants, nested)
+        self._folder = MemmapFolder(self._package)
         self._folder.open()
         self._env = self._backend._prepare_worker_env(self.n_workers)  # noqa: SLF001
 

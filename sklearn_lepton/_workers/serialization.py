@@ -25,11 +25,11 @@ from sklearn_lepton._typing import Fit, WorkerDied
 from sklearn_lepton._workers.temporary_folders import make_temporary_folder, remove_folder
 
 # Larger arrays are files that all workers of a machine map into their memory.
-_LEAST_MAPPED = 100_000
+_MIN_MAPPED = 100_000
 _PR_SET_PDEATHSIG = 1  # of Linux's prctl
 
 
-class Package:
+class SharedContext:
     """What the fits of a search have in common, and how to refer to it.
 
     Parameters
@@ -60,7 +60,7 @@ class Package:
         return _dumps(fit, lambda value: self._places.get(id(value)))
 
 
-class Folder:
+class MemmapFolder:
     """A folder with a package, which is gone once the search is, even if it is killed.
 
     Parameters
@@ -68,7 +68,7 @@ class Folder:
     package : Package
     """
 
-    def __init__(self, package: Package) -> None:
+    def __init__(self, package: SharedContext) -> None:
         self._package = package
         self._path: Path | None = None
 
@@ -88,7 +88,7 @@ class Folder:
 
         def save(value: Any) -> str | None:
             is_plain = type(value) in {np.ndarray, np.memmap} and not value.dtype.hasobject
-            if not is_plain or value.nbytes < _LEAST_MAPPED:
+            if not is_plain or value.nbytes < _MIN_MAPPED:
                 return None
             if id(value) not in names:
                 names[id(value)] = name = f"{len(names)}.npy"
@@ -168,7 +168,7 @@ def run_in_worker(folder: str, begun: str, payload: bytes) -> bytes:
     begun : str
         Path of a file that is written when all is loaded and the fit begins; see `seconds_since`.
     payload : bytes
-        What `Package.wrap` returned.
+        What `SharedContext.wrap` returned.
 
     Returns
     -------
@@ -205,7 +205,7 @@ def run_payload(
     content : tuple
         The `content` of the package.
     payload : bytes
-        What `Package.wrap` returned.
+        What `SharedContext.wrap` returned.
     begin : callable or None
         Called when the fit begins.
 

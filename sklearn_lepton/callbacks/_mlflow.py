@@ -86,15 +86,15 @@ class MLflowLogger:
         """Log a trial."""
         if self._client is None:
             self._open(search)
-        metrics = {"seconds": trial.seconds}
+        metrics = {"seconds": trial.duration}
         if trial.score is not None:
             metrics["score"] = trial.score
         if self._log_trials:
             splits = {f"split{k}_score": score for k, score in enumerate(trial.split_scores)}
             run_id = self._new_run(f"trial {trial.number}", self.run_id_, start=_start_of(trial))
             tags = {"trial": str(trial.number), "status": trial.status}
-            if trial.resource is not None:
-                metrics["resource"] = trial.resource
+            if trial.fidelity is not None:
+                metrics["resource"] = trial.fidelity
             self._log(run_id, params=trial.params, metrics=metrics | splits, tags=tags)
             self._client.set_terminated(run_id, _STATUSES.get(trial.status, "FAILED"))
         if trial.score is not None and trial.is_full:
@@ -218,7 +218,7 @@ class MLflowLogger:
 
 def _start_of(trial: Trial) -> int | None:
     """Return when the first fit of a trial began, in milliseconds since the epoch."""
-    times = [row["start_time"] for row in trial.rows if "start_time" in row]
+    times = [row["start_time"] for row in trial.split_results if "start_time" in row]
     return int(1000 * min(times)) if times else None
 
 

@@ -17,7 +17,7 @@ _SAME_COLUMNS = {*_SCALERS, "MinMaxScaler", "MaxAbsScaler", "Normalizer", "Simpl
 _SAME_COLUMNS |= {"KNNImputer", "OrdinalEncoder", "TfidfTransformer"}
 # The settings in the built-in space that leave the fewest words.
 _FEWEST_WORDS: dict[str, Any] = {"min_df": 5, "max_df": 0.5, "ngram_range": (1, 1)}
-_LEAST_HASHED = 2**12
+_MIN_HASHED = 2**12
 
 
 def after(step: Any, data: Data) -> Data:
@@ -52,7 +52,7 @@ def _one_hot(step: Any, data: Data) -> int:
 
 
 def _hashed(step: Any, _: Data) -> int:
-    return min(int(step.n_features), _LEAST_HASHED)
+    return min(int(step.n_features), _MIN_HASHED)
 
 
 def _side_by_side(step: Any, data: Data) -> int:

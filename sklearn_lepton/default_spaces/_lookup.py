@@ -27,9 +27,9 @@ _TABLE: dict[str, Entry] = {
     **_transformers.TABLE,
     **_meta_estimators.TABLE,
 }
-_MOST_BRANCHES = 16
-_MOST_LOOKED_AT = 10_000
-_MOST_READ = 2000  # rows whose words are counted
+_MAX_BRANCHES = 16
+_MAX_LOOKED_AT = 10_000
+_MAX_READ = 2000  # rows whose words are counted
 
 
 @ignore_float_errors
@@ -94,7 +94,7 @@ def _describe(estimator: Any, X: Any, y: Any) -> Data:
         least_columns=n_columns,
         is_sparse=issparse(X),
         variance=_variance(X),
-        rows=None if issparse(X) else first_rows(X, min(_MOST_READ, -(-shape[0] // 2))),
+        rows=None if issparse(X) else first_rows(X, min(_MAX_READ, -(-shape[0] // 2))),
         n_classes=0,
         n_targets=1 if y is None or len(shape_of(y)) < 2 else shape_of(y)[1],
     )
@@ -119,7 +119,7 @@ def _variance(X: Any) -> float:
             mean = float(X.mean())
             variance = float(X.multiply(X).mean()) - mean**2
         else:
-            rows = as_array(first_rows(X, _MOST_LOOKED_AT))
+            rows = as_array(first_rows(X, _MAX_LOOKED_AT))
             if rows.dtype.kind == "O":
                 rows = np.where(np.frompyfunc(is_missing, 1, 1)(rows).astype(bool), np.nan, rows)
             rows = rows.astype(float)
@@ -318,7 +318,7 @@ def _combine(blocks: list[list[Branch]]) -> list[Branch]:
     """
     n_branches, kept = 1, []
     for block in reversed(blocks):
-        if n_branches * len(block) > _MOST_BRANCHES:
+        if n_branches * len(block) > _MAX_BRANCHES:
             kept.append(block[:1])
             continue
         n_branches *= len(block)

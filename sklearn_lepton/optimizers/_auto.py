@@ -41,23 +41,23 @@ class Choice(NamedTuple):
     Attributes
     ----------
     optimizer : {"bayes", "swarm", "genetic", "random", "grid"}
-    screening : bool
+    surrogate : bool
         Whether a model is asked.
     reason : str
         The second half of a sentence that begins with the optimizer.
     """
 
     optimizer: str
-    screening: bool
+    surrogate: bool
     reason: str
 
     @classmethod
     def of(cls, meta: Mapping[str, Any]) -> "Choice":
         """Read the choice that is remembered of a trial."""
-        return cls(meta["optimizer"], bool(meta.get("screening")), str(meta.get("because")))
+        return cls(meta["optimizer"], bool(meta.get("surrogate")), str(meta.get("because")))
 
     def __str__(self) -> str:
-        has_no_model = self.optimizer in {"swarm", "genetic"} and not self.screening
+        has_no_model = self.optimizer in {"swarm", "genetic"} and not self.surrogate
         return self.optimizer + " without a model" * has_no_model
 
 
@@ -80,7 +80,7 @@ class AutoOptimizer(ModelOptimizer):
     n_points : int, default=1
         Number of trials that will be asked for together, or be under way at once, at
         least 1. May be set anew at any time.
-    prior : sequence of sequence of Trial, default=()
+    previous_studies : sequence of sequence of Trial, default=()
         Older studies to learn from; see `Optimizer`.
     cost_aware : bool, default=False
         Whether improvements are weighed against the seconds they are expected to
@@ -116,7 +116,7 @@ class AutoOptimizer(ModelOptimizer):
     >>> for _ in range(12):
     ...     [trial] = optimizer.ask()
     ...     optimizer.tell([trial.complete(-((trial.params["x"] - 1.0) ** 2))])
-    >>> optimizer.trials[-1].meta["optimizer"], abs(optimizer.best.params["x"] - 1.0) < 0.05
+    >>> optimizer.trials[-1].proposal["optimizer"], abs(optimizer.best.params["x"] - 1.0) < 0.05
     ('bayes', True)
     """
 
@@ -127,7 +127,7 @@ class AutoOptimizer(ModelOptimizer):
         seed: int = 0,
         n_initial_points: int | str = "auto",
         n_points: int = 1,
-        prior: Sequence[Sequence[Trial]] = (),
+        previous_studies: Sequence[Sequence[Trial]] = (),
         cost_aware: bool = False,
         max_seconds: float | None = None,
         resources: Sequence[float] = (1.0,),
@@ -139,7 +139,7 @@ class AutoOptimizer(ModelOptimizer):
             space,
             seed=seed,
             n_initial_points=n_initial_points,
-            prior=prior,
+            previous_studies=previous_studies,
             cost_aware=cost_aware,
             max_seconds=max_seconds,
             resources=resources,
@@ -159,7 +159,9 @@ class AutoOptimizer(ModelOptimizer):
     @property
     def choices(self) -> list[tuple[int, int, Choice]]:
         """Who has proposed which trials, by their numbers, and why."""
-        made = [(trial.number, trial.meta) for trial in self.trials if "optimizer" in trial.meta]
+        made = [
+            (trial.number, trial.proposal) for trial in self.trials if "optimizer" in trial.proposal
+        ]
         groups = itertools.groupby(made, key=lambda pair: Choice.of(pair[1]))
         runs = [(choice, [number for number, _ in group]) for choice, group in groups]
         return [(numbers[0], numbers[-1], choice) for choice, numbers in runs]
@@ -219,7 +221,7 @@ class AutoOptimizer(ModelOptimizer):
 
     def _member(self, choice: Choice) -> Optimizer:
         """Return the optimizer of a choice, which knows what is known here."""
-        key = (choice.optimizer, choice.screening)
+        key = (choice.optimizer, choice.surrogate)
         if key not in self._team:
             self._team[key] = self._make(choice)
             self._team[key].tell(self.trials)
@@ -235,7 +237,7 @@ class AutoOptimizer(ModelOptimizer):
         options["n_initial_points"] = "auto" if self._is_design_auto else self.n_initial_points
         if choice.optimizer == "bayes":
             return BayesOptimizer(self.space, **options)
-        options["screening"] = choice.screening
+        options["surrogate"] = choice.surrogate
         if choice.optimizer == "swarm":
             return SwarmOptimizer(self.space, **options)
         return GeneticOptimizer(self.space, **options)
@@ -246,8 +248,8 @@ class AutoOptimizer(ModelOptimizer):
             member.tell([trial])
 
     @property
-    def _weighs(self) -> bool:
-        return self.choice.screening
+    def _uses_cost_model(self) -> bool:
+        return self.choice.surrogate
 
     def _n_designed(self) -> int:
         return self._member(self.choice)._n_designed()  # noqa: SLF001 - of the same kin
@@ -255,5 +257,5 @@ class AutoOptimizer(ModelOptimizer):
     def _propose(self, rng: np.random.Generator) -> tuple[FloatArray, Mapping[str, Any]]:
         choice = self.choice
         point, meta = self._member(choice)._propose(rng)  # noqa: SLF001 - of the same kin
-        chosen = {"optimizer": choice.optimizer, "screening": choice.screening}
+        chosen = {"optimizer": choice.optimizer, "surrogate": choice.surrogate}
         return point, {**chosen, "because": choice.reason, **meta}

@@ -14,8 +14,8 @@ from sklearn_lepton._runtime.floating_point import ignore_float_errors
 from sklearn_lepton._runtime.interrupts import uninterrupted
 from sklearn_lepton._trials.trial import Trial, check_point, check_trial
 from sklearn_lepton._validation import check_count, is_whole
-from sklearn_lepton.optimizers._successive_halving import Ladder, check_resources
-from sklearn_lepton.optimizers._transfer import best_of, read_prior
+from sklearn_lepton.optimizers._successive_halving import FidelityHistory, check_resources
+from sklearn_lepton.optimizers._transfer import best_of, read_previous_studies
 from sklearn_lepton.space._dimension import FloatArray
 from sklearn_lepton.space._space import Space
 
@@ -23,7 +23,7 @@ _MAX_SOBOL_DIMS = 21201
 _N_NEIGHBOURS = 64
 _MAX_LISTED = 1024
 # So many trials, and at most one in so many, are left for full resource when the budget ends.
-_MOST_LAST, _ONE_LAST_IN = 5, 12
+_MAX_LAST, _ONE_LAST_IN = 5, 12
 
 
 class Optimizer(ABC):
@@ -41,7 +41,7 @@ class Optimizer(ABC):
     n_initial_points : int or "auto", default="auto"
         Number of trials that are spread evenly over the space before the
         first proposal is made from scores.
-    prior : sequence of sequence of Trial, default=()
+    previous_studies : sequence of sequence of Trial, default=()
         Older studies to learn from, each its trials, of which ``params`` and
         ``score`` are used; the latest study last. Parameters that the space
         does not know are left out of a trial, those that it lacks are filled
@@ -89,7 +89,7 @@ class Optimizer(ABC):
         *,
         seed: int = 0,
         n_initial_points: int | str = "auto",
-        prior: Sequence[Sequence[Trial]] = (),
+        previous_studies: Sequence[Sequence[Trial]] = (),
         resources: Sequence[float] = (1.0,),
     ) -> None:
         self.space = Space(space)
@@ -104,8 +104,8 @@ class Optimizer(ABC):
         self.n_initial_points = int(n_initial_points)
         self.resources = check_resources(resources)
         self.budget: int | None = None
-        self.goes_on = False
-        self._studies = read_prior(prior, self.space)
+        self.resumes = False
+        self._studies = read_previous_studies(previous_studies, self.space)
         self._older_best = list(best_of(self._studies, self.space))
         self._trials: dict[int, Trial] = {}
         self._seen: dict[tuple[float, ...], int] = {}
@@ -266,7 +266,7 @@ class Optimizer(ABC):
                 return further
         for point in self._older_best:
             if point not in self._seen:
-                return Trial(number, point, self.space.from_point(point), resource=resource)
+                return Trial(number, point, self.space.from_point(point), fidelity=resource)
         if self._is_spent:
             return None
         rng = np.random.default_rng([self.seed, number])
@@ -278,17 +278,17 @@ class Optimizer(ABC):
         point = self._snap(proposed)
         if point in self._seen:
             point = self._nearest_unseen(np.array(point), rng)
-        trial = Trial(number, point, self.space.from_point(point), meta, resource=resource)
-        return trial if resource is None else self._weighed(trial)
+        trial = Trial(number, point, self.space.from_point(point), meta, fidelity=resource)
+        return trial if resource is None else self._assign_fidelity(trial)
 
     @property
     def _has_rungs(self) -> bool:
         return len(self.resources) > 1
 
-    def _ladder(self) -> Ladder:
+    def _ladder(self) -> FidelityHistory:
         if "ladder" not in self._derived:
-            self._derived["ladder"] = Ladder.of(self.trials, self.resources)
-        ladder: Ladder = self._derived["ladder"]
+            self._derived["ladder"] = FidelityHistory.of(self.trials, self.resources)
+        ladder: FidelityHistory = self._derived["ladder"]
         return ladder
 
     def _next_rung(self, number: int) -> tuple[Trial | None, float | None]:
@@ -301,12 +301,14 @@ class Optimizer(ABC):
             return again(anchor, number, low), low
         if is_last:
             scored, tried = ladder.scored(), ladder.full_points
-            hopes = dict(zip((t.number for t in scored), self._hopes(scored), strict=True))
+            hopes = dict(
+                zip((t.number for t in scored), self._predicted_full_scores(scored), strict=True)
+            )
             least = np.median([hopes[t.number] for t in scored if t.point in tried] or [-np.inf])
             climbers = [t for t in scored if t.point not in tried and hopes[t.number] >= least]
             best = max(climbers, key=lambda t: (hopes[t.number], -t.number), default=None)
             return None if best is None else again(best, number, None), None
-        if self._weighs and not self._is_spent:
+        if self._uses_cost_model and not self._is_spent:
             return None, low
         promotion = ladder.promotion(is_last_call=self._is_spent)
         if promotion is None:
@@ -318,20 +320,20 @@ class Optimizer(ABC):
         return None if rung == len(self.resources) - 1 else self.resources[rung]
 
     @property
-    def _weighs(self) -> bool:
+    def _uses_cost_model(self) -> bool:
         """Whether a model decides how much of the resource a setting gets, not its rank."""
         return False
 
-    def _weighed(self, trial: Trial) -> Trial:
+    def _assign_fidelity(self, trial: Trial) -> Trial:
         """Return a new trial, with as much of the resource as it deserves, or one that goes on."""
         return trial
 
     @property
     def _n_last(self) -> int:
         """Number of trials at the end of the budget that have the full resource."""
-        return min(_MOST_LAST, -(-(self.budget or 0) // _ONE_LAST_IN))
+        return min(_MAX_LAST, -(-(self.budget or 0) // _ONE_LAST_IN))
 
-    def _hopes(self, trials: Sequence[Trial]) -> Iterable[float]:
+    def _predicted_full_scores(self, trials: Sequence[Trial]) -> Iterable[float]:
         """Say what settings may be expected to score at full resource."""
         return [trial.score or 0.0 for trial in trials]
 
@@ -447,4 +449,4 @@ def expected_scores(told: Sequence[Trial]) -> FloatArray:
 def again(trial: Trial, number: int, resource: float | None) -> Trial:
     """Return a new trial of the same setting."""
     meta = {"promoted": trial.number}
-    return Trial(number, trial.point, trial.params, meta, resource=resource)
+    return Trial(number, trial.point, trial.params, meta, fidelity=resource)

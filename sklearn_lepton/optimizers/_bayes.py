@@ -33,7 +33,7 @@ class BayesOptimizer(ModelOptimizer):
         the middle of the space, then scrambled Sobol points. Auto is one more
         than there are dimensions, but from 5 to 12; none with older studies,
         unless what is told contradicts them.
-    prior : sequence of sequence of Trial, default=()
+    previous_studies : sequence of sequence of Trial, default=()
         Older studies to learn from; see `Optimizer`.
     cost_aware : bool, default=False
         Whether the seconds that trials took are modelled, too, and improvements are

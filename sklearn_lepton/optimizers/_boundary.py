@@ -6,10 +6,10 @@ from sklearn_lepton.space._dimension import FloatArray
 from sklearn_lepton.space._space import Space
 
 _TRIALS_PER_BRANCH = 4.0
-_MOST_RANDOM = 0.5
+_MAX_RANDOM = 0.5
 
 
-def land(space: Space, point: FloatArray, rng: np.random.Generator) -> FloatArray:
+def reflect_and_dither(space: Space, point: FloatArray, rng: np.random.Generator) -> FloatArray:
     """Return a moved point to the cube and round its discrete columns at random.
 
     Columns outside [0, 1] are reflected at the bound. Ordered discrete columns
@@ -52,4 +52,4 @@ def branch_exploration(space: Space, n_trials: int) -> float:
     -------
     probability : float
     """
-    return min(_MOST_RANDOM, _TRIALS_PER_BRANCH * len(space.branches) / n_trials)
+    return min(_MAX_RANDOM, _TRIALS_PER_BRANCH * len(space.branches) / n_trials)

@@ -14,14 +14,14 @@ from scipy.special import log_ndtr
 
 from sklearn_lepton._surrogate.gaussian_process import GaussianProcess, fit
 from sklearn_lepton._surrogate.kernel import BoolArray
-from sklearn_lepton._surrogate.mixture import Mixture
+from sklearn_lepton._surrogate.mixture import SurrogateEnsemble
 from sklearn_lepton._trials.trial import Trial
 from sklearn_lepton._validation import is_real
 from sklearn_lepton.space._dimension import FloatArray
 
-_LEAST_TIMED = 3  # trials: fewer do not tell what drives the cost
-_MOST_TIMED = 100  # trials: bounds the cost of the model
-_LEAST_SPREAD = 2.0  # of the modelled seconds: below, prices would follow noise
+_MIN_TIMED = 3  # trials: fewer do not tell what drives the cost
+_MAX_TIMED = 100  # trials: bounds the cost of the model
+_MIN_SPREAD = 2.0  # of the modelled seconds: below, prices would follow noise
 _PRICE_WITHOUT_BUDGET = 0.5
 _FREE = 0.002  # of what is left: what takes less is cheap enough
 
@@ -49,10 +49,10 @@ def full_seconds(trials: Sequence[Trial]) -> FloatArray:
     seconds : ndarray of shape (n_trials,)
         At least 0; 0 where it is not known, such as of a pruned trial without rows.
     """
-    n_splits = max((len(t.rows) for t in trials if t.status == "complete"), default=0)
-    seconds = np.array([trial.seconds / (trial.resource or 1.0) for trial in trials], dtype=float)
+    n_splits = max((len(t.split_results) for t in trials if t.status == "complete"), default=0)
+    seconds = np.array([trial.duration / (trial.fidelity or 1.0) for trial in trials], dtype=float)
     for index, trial in enumerate(trials):
-        n_run = sum(map(bool, trial.rows))
+        n_run = sum(map(bool, trial.split_results))
         if trial.status == "pruned" or 0 < n_run < n_splits:
             seconds[index] *= n_splits / n_run if n_run else 0.0
     return np.where(np.isfinite(seconds), np.maximum(seconds, 0.0), 0.0)
@@ -90,15 +90,15 @@ class Costs:
         """
         seconds = full_seconds(trials)
         timed = np.flatnonzero(seconds > 0.0)
-        if len(timed) < _LEAST_TIMED:
+        if len(timed) < _MIN_TIMED:
             return None
-        if len(timed) > _MOST_TIMED:
-            half = _MOST_TIMED // 2
+        if len(timed) > _MAX_TIMED:
+            half = _MAX_TIMED // 2
             timed = np.concatenate([timed[:half], timed[-half:]])
         points = np.array([trials[index].point for index in timed.tolist()])
         process = fit(points, np.log(seconds[timed]), categorical=categorical, clip=False)
         spread = process.y_scale * np.ptp(process.fitted)
-        return cls(process) if spread >= math.log(_LEAST_SPREAD) else None
+        return cls(process) if spread >= math.log(_MIN_SPREAD) else None
 
     def predict(self, Xs: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Mean and deviation of log seconds (m,) at points (m, d), noise included."""
@@ -107,8 +107,8 @@ class Costs:
         return self.process.y_mean + scale * mean, scale * np.sqrt(std**2 + self.process.nugget)
 
     def price(
-        self, model: Mixture, *, spent: float, max_seconds: float | None, n_pending: int
-    ) -> "PricedMixture":
+        self, model: SurrogateEnsemble, *, spent: float, max_seconds: float | None, n_pending: int
+    ) -> "CostAwareAcquisition":
         """Put a price on the improvements that a model expects.
 
         Parameters
@@ -139,7 +139,7 @@ class Costs:
             exponent, free = left / max_seconds, _FREE * left
             if left > 0.0:  # else nothing comes in time, and all may be proposed
                 rest = left / (1 + n_pending)
-        return PricedMixture(
+        return CostAwareAcquisition(
             process=model.process,
             forest=model.forest,
             weight=model.weight,
@@ -152,7 +152,7 @@ class Costs:
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class PricedMixture(Mixture):
+class CostAwareAcquisition(SurrogateEnsemble):
     """A mixture whose improvements are divided by a power of the seconds that they take.
 
     Attributes
@@ -169,7 +169,7 @@ class PricedMixture(Mixture):
         Added to what a trial takes: where all take much less, none is cheaper than another.
     """
 
-    model: Mixture
+    model: SurrogateEnsemble
     costs: Costs
     exponent: float
     rest: float
@@ -177,11 +177,11 @@ class PricedMixture(Mixture):
 
     @property
     def incumbent(self) -> float:
-        """See `Mixture.incumbent`."""
+        """See `SurrogateEnsemble.incumbent`."""
         return self.model.incumbent
 
     def log_improvement(self, Xs: FloatArray, best: float) -> FloatArray:
-        """Logarithm of the improvement that comes in time, per price; see `Mixture`."""
+        """Logarithm of the improvement that comes in time, per price; see `SurrogateEnsemble`."""
         value = self.model.log_improvement(Xs, best)
         mean, std = self.costs.predict(Xs)
         value = value - self.exponent * np.logaddexp(mean, self._log_free)

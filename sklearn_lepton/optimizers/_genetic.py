@@ -40,8 +40,8 @@ import numpy as np
 
 from sklearn_lepton._trials.trial import Trial
 from sklearn_lepton._validation import check_count, check_flag, check_share
-from sklearn_lepton.optimizers._boundary import branch_exploration, land
-from sklearn_lepton.optimizers._offspring import IntArray, Litter
+from sklearn_lepton.optimizers._boundary import branch_exploration, reflect_and_dither
+from sklearn_lepton.optimizers._offspring import IntArray, Offspring
 from sklearn_lepton.optimizers._surrogate_assisted import N_ANYWHERE, ModelOptimizer
 from sklearn_lepton.space._dimension import FloatArray
 
@@ -50,10 +50,10 @@ _TRIALS_PER_MEMBER = 50
 _TOURNAMENT = 3
 _P_RANDOM_BRANCH = 0.2
 _CREDIT_WINDOW = 24
-_LEAST_SHARE = 0.25
+_MIN_SHARE = 0.25
 _MIN_STEP = 0.02
 _COLLAPSED = 1e-3
-_LEAST_FAMILY = 6
+_MIN_FAMILY = 6
 # The operators with the means of what they draw before there is a success: the number of
 # columns mutated; the scale F of the difference and the share CR of columns crossed.
 _OPERATORS = {"crossover": (1.0,), "differential": (0.6, 0.8)}
@@ -80,16 +80,16 @@ class GeneticOptimizer(ModelOptimizer):
     blend : float, default=0.5
         How far beyond its parents a crossover may reach, as a share of their
         distance (the alpha of BLX-alpha), at least 0.
-    screening : bool, default=True
+    surrogate : bool, default=True
         Whether each proposal breeds many children and submits the one of which a
         Gaussian process and a forest expect the greatest improvement; it costs
         some ten milliseconds. False is the genetic algorithm alone.
-    prior : sequence of sequence of Trial, default=()
+    previous_studies : sequence of sequence of Trial, default=()
         Older studies to learn from; see `Optimizer`.
     cost_aware : bool, default=False
         Whether the seconds that trials took are modelled, too, and improvements are
         divided by a power of the seconds that they are expected to take. Without
-        seconds, all 0, it changes nothing. Needs ``screening``.
+        seconds, all 0, it changes nothing. Needs ``surrogate``.
     max_seconds : float or None, default=None
         Seconds that all trials together may take, those told before included, above 0;
         what counts with ``cost_aware`` is the best score at their end: the power is the
@@ -150,25 +150,25 @@ class GeneticOptimizer(ModelOptimizer):
         n_initial_points: int | str = "auto",
         population_size: int | str = "auto",
         blend: float = 0.5,
-        screening: bool = True,
-        prior: Sequence[Sequence[Trial]] = (),
+        surrogate: bool = True,
+        previous_studies: Sequence[Sequence[Trial]] = (),
         cost_aware: bool = False,
         max_seconds: float | None = None,
         resources: Sequence[float] = (1.0,),
     ) -> None:
         check_count("population_size", population_size, least=2)
         check_share("blend", blend)
-        check_flag("screening", screening)
-        if cost_aware and not screening:
-            raise ValueError("cost_aware=True needs the model of screening=True.")
+        check_flag("surrogate", surrogate)
+        if cost_aware and not surrogate:
+            raise ValueError("cost_aware=True needs the model of surrogate=True.")
         self.population_size = population_size
         self.blend = blend
-        self.screening = bool(screening)
+        self.surrogate = bool(surrogate)
         super().__init__(
             space,
             seed=seed,
             n_initial_points=n_initial_points,
-            prior=prior,
+            previous_studies=previous_studies,
             cost_aware=cost_aware,
             max_seconds=max_seconds,
             resources=resources,
@@ -187,19 +187,19 @@ class GeneticOptimizer(ModelOptimizer):
         litters = []
         for branch, n_children in self._choose_branches(points[scored, 0], scores[scored], rng):
             rows = scored if branch is None else scored[points[scored, 0] == branch]
-            if branch is not None and len(rows) < _LEAST_FAMILY:
+            if branch is not None and len(rows) < _MIN_FAMILY:
                 drawn = rng.random((n_children, self.space.n_dims))
                 drawn[:, 0] = branch
-                litters.append(Litter.of("random", drawn))
+                litters.append(Offspring.of("random", drawn))
                 continue
             family = _survivors(told, scores, rows, self._size(len(told)))
-            litters.append(self._breed(points, family, n_children, learnt, rng))
-        if self.screening:
-            litters.append(Litter.of("random", rng.random((N_ANYWHERE, self.space.n_dims))))
-        litter = Litter.of_all(litters)
-        children = land(self.space, litter.children, rng)
+            litters.append(self._reproduce(points, family, n_children, learnt, rng))
+        if self.surrogate:
+            litters.append(Offspring.of("random", rng.random((N_ANYWHERE, self.space.n_dims))))
+        litter = Offspring.of_all(litters)
+        children = reflect_and_dither(self.space, litter.children, rng)
         row, model = 0, dict[str, Any]()
-        if self.screening:
+        if self.surrogate:
             row, model = self._screen(children, points, scores, rng)
         return children[row], litter.lineage(row, [t.number for t in told]) | model
 
@@ -225,7 +225,7 @@ class GeneticOptimizer(ModelOptimizer):
         branches : list of tuple of float and int
             None instead of a place where the space has no branches.
         """
-        n_children, n_branches = _N_CHILDREN if self.screening else 1, len(self.space.branches)
+        n_children, n_branches = _N_CHILDREN if self.surrogate else 1, len(self.space.branches)
         if n_branches == 1:
             return [(None, n_children)]
         explore = max(_P_RANDOM_BRANCH, branch_exploration(self.space, self._n_settings))
@@ -236,14 +236,14 @@ class GeneticOptimizer(ModelOptimizer):
         branches, counts = np.unique(chosen, return_counts=True)
         return list(zip(branches.tolist(), counts.tolist(), strict=True))
 
-    def _breed(
+    def _reproduce(
         self,
         points: FloatArray,
         family: IntArray,
         n_children: int,
         learnt: "_Learnt",
         rng: np.random.Generator,
-    ) -> Litter:
+    ) -> Offspring:
         """Return children of a family.
 
         Parameters
@@ -263,14 +263,14 @@ class GeneticOptimizer(ModelOptimizer):
         """
         members = points[family]
         if np.max(np.ptp(members, axis=0), initial=0.0) < _COLLAPSED:
-            litter = self._leap(members[0], n_children, rng)
+            litter = self._restart(members[0], n_children, rng)
         else:
             n_differential = int(rng.binomial(n_children, learnt.share))
             if len(members) <= _TOURNAMENT:
                 n_differential = 0
             one = self._crossover(members, n_children - n_differential, learnt, rng)
             other = self._differential(members, n_differential, learnt, rng)
-            litter = Litter.of_all([one, other])
+            litter = Offspring.of_all([one, other])
         if len(self.space.branches) > 1:
             litter.children[:, 0] = members[0, 0]
         parents = np.where(litter.parents < 0, -1, family[litter.parents])
@@ -278,7 +278,7 @@ class GeneticOptimizer(ModelOptimizer):
 
     def _crossover(
         self, members: FloatArray, n_children: int, learnt: "_Learnt", rng: np.random.Generator
-    ) -> Litter:
+    ) -> Offspring:
         """Blend two members (BLX-alpha) and mutate some columns; may leave the cube."""
         shape = (n_children, members.shape[1])
         first, second = _tournament(len(members), (2, n_children), rng)
@@ -292,11 +292,11 @@ class GeneticOptimizer(ModelOptimizer):
         choices = np.where(rng.random(shape) < 0.5, one, other)
         choices = np.where(is_mutated, rng.random(shape), choices)
         children = np.where(self.space.is_categorical, choices, children + is_mutated * steps)
-        return Litter.of("crossover", children, [first, second], mutation)
+        return Offspring.of("crossover", children, [first, second], mutation)
 
     def _differential(
         self, members: FloatArray, n_children: int, learnt: "_Learnt", rng: np.random.Generator
-    ) -> Litter:
+    ) -> Offspring:
         """Cross tournament winners with the best plus a difference; may leave the cube."""
         (n_members, n_dims), shape = members.shape, (n_children, members.shape[1])
         target = _tournament(n_members, n_children, rng)
@@ -320,16 +320,16 @@ class GeneticOptimizer(ModelOptimizer):
         is_mutated = rng.random(shape) < learnt.mutation / 2 / self._n_free()
         choices = np.where(is_mutated, rng.random(shape), choices)
         children = np.where(self.space.is_categorical, choices, children)
-        return Litter.of("differential", children, parents, np.hstack([scale, crossed]))
+        return Offspring.of("differential", children, parents, np.hstack([scale, crossed]))
 
-    def _leap(self, member: FloatArray, n_children: int, rng: np.random.Generator) -> Litter:
+    def _restart(self, member: FloatArray, n_children: int, rng: np.random.Generator) -> Offspring:
         """Step away from the best by any distance from a hundredth of the space to all of it."""
         shape = (n_children, len(member))
         distances = 10 ** rng.uniform(-2, 0, (n_children, 1))
         children = member + distances * rng.standard_normal(shape)
         choices = np.where(rng.random(shape) < 1 / self._n_free(), rng.random(shape), member)
         children = np.where(self.space.is_categorical, choices, children)
-        return Litter.of("restart", children, np.zeros((1, n_children), dtype=np.intp))
+        return Offspring.of("restart", children, np.zeros((1, n_children), dtype=np.intp))
 
     def _n_free(self) -> int:
         """Return the number of columns that have more than one value, at least 1."""
@@ -373,17 +373,17 @@ def _learn(told: list[Trial], scores: FloatArray) -> _Learnt:
     won, tried = dict.fromkeys(_OPERATORS, 1.0), dict.fromkeys(_OPERATORS, 2.0)
     drawn = {operator: [first] for operator, first in _OPERATORS.items()}
     for trial in told[-_CREDIT_WINDOW:]:
-        operator, parents = trial.meta.get("operator"), trial.meta.get("parents")
+        operator, parents = trial.proposal.get("operator"), trial.proposal.get("parents")
         if operator in _OPERATORS and parents and parents[0] in score:
             tried[operator] += 1
             if score[trial.number] > score[parents[0]]:
                 won[operator] += 1
-                rates = tuple(trial.meta.get("rates", ()))
+                rates = tuple(trial.proposal.get("rates", ()))
                 if len(rates) == len(_OPERATORS[operator]):
                     drawn[operator].append(rates)
     crossover, differential = (won[operator] / tried[operator] for operator in _OPERATORS)
     share = differential / (crossover + differential)  # (4)
-    share = float(np.clip(share, _LEAST_SHARE, 1 - _LEAST_SHARE))
+    share = float(np.clip(share, _MIN_SHARE, 1 - _MIN_SHARE))
     means = [np.mean(drawn[operator], axis=0).tolist() for operator in _OPERATORS]
     return _Learnt(share, *means[0], *means[1])
 
@@ -414,7 +414,7 @@ def _survivors(told: list[Trial], scores: FloatArray, rows: IntArray, size: int)
     score, worst = scores.tolist(), None
     for row in rows.tolist():
         trial = told[row]
-        parents = trial.meta.get("parents")
+        parents = trial.proposal.get("parents")
         rival = parents[0] if parents else None
         if rival not in places:
             if len(places) < size:

@@ -46,7 +46,7 @@ class GridOptimizer(Optimizer):
         Number of levels of each range, at least 1; an integer range with fewer values has all
         of them. Auto is as many as the budget allows, alike for all ranges as far as possible:
         the number of trials where a search or `tune` says it, or else 1000.
-    prior : sequence of sequence of Trial, default=()
+    previous_studies : sequence of sequence of Trial, default=()
         Older studies, of which the best settings are tried first; see `Optimizer`.
     resources : sequence of float, default=(1.0,)
         Shares of the full resource; see `Optimizer`.
@@ -78,14 +78,20 @@ class GridOptimizer(Optimizer):
         *,
         seed: int = 0,
         n_levels: int | str = "auto",
-        prior: Sequence[Sequence[Trial]] = (),
+        previous_studies: Sequence[Sequence[Trial]] = (),
         resources: Sequence[float] = (1.0,),
     ) -> None:
         check_count("n_levels", n_levels, least=1)
         self.n_levels = n_levels
         self._grid: _Grid | None = None
         self._visited: set[tuple[float, ...]] = set()
-        super().__init__(space, seed=seed, n_initial_points=1, prior=prior, resources=resources)
+        super().__init__(
+            space,
+            seed=seed,
+            n_initial_points=1,
+            previous_studies=previous_studies,
+            resources=resources,
+        )
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave out the grid, too, and how far it has been visited."""

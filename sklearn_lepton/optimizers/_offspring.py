@@ -13,7 +13,7 @@ IntArray = npt.NDArray[np.intp]
 
 
 @dataclass(frozen=True)
-class Litter:
+class Offspring:
     """Children with how they were made.
 
     Attributes
@@ -38,7 +38,7 @@ class Litter:
         children: FloatArray,
         parents: Sequence[IntArray] | IntArray = (),
         rates: FloatArray | None = None,
-    ) -> "Litter":
+    ) -> "Offspring":
         """Make a litter of one operator; `rates` are of shape (n_children, n_rates)."""
         all_parents = np.full((4, len(children)), -1)
         all_rates = np.full((2, len(children)), np.nan)
@@ -49,7 +49,7 @@ class Litter:
         return cls([operator] * len(children), children, all_parents, all_rates)
 
     @classmethod
-    def of_all(cls, litters: list["Litter"]) -> "Litter":
+    def of_all(cls, litters: list["Offspring"]) -> "Offspring":
         """Put litters together."""
         return cls(
             [operator for litter in litters for operator in litter.operators],

@@ -23,7 +23,7 @@ class RandomOptimizer(Optimizer):
         What to search; see `Space`.
     seed : int, default=0
         Seed of the scrambling, not negative.
-    prior : sequence of sequence of Trial, default=()
+    previous_studies : sequence of sequence of Trial, default=()
         Older studies, of which the best settings are tried first; see `Optimizer`.
     resources : sequence of float, default=(1.0,)
         Shares of the full resource; see `Optimizer`.
@@ -50,10 +50,16 @@ class RandomOptimizer(Optimizer):
         space: Any,
         *,
         seed: int = 0,
-        prior: Sequence[Sequence[Trial]] = (),
+        previous_studies: Sequence[Sequence[Trial]] = (),
         resources: Sequence[float] = (1.0,),
     ) -> None:
-        super().__init__(space, seed=seed, n_initial_points=1, prior=prior, resources=resources)
+        super().__init__(
+            space,
+            seed=seed,
+            n_initial_points=1,
+            previous_studies=previous_studies,
+            resources=resources,
+        )
 
     def _propose(
         self,

@@ -31,7 +31,7 @@ def make_optimizer(name: str, space: Any, **options: Any) -> Optimizer:
     space : Space, dict or list of dict
         What to search; see `Space`.
     **options : object
-        Its parameters; all have ``seed``, ``prior`` and ``resources``.
+        Its parameters; all have ``seed``, ``previous_studies`` and ``resources``.
 
     Returns
     -------

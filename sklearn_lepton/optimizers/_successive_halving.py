@@ -26,7 +26,7 @@ import numpy.typing as npt
 from sklearn_lepton._trials.trial import Trial
 from sklearn_lepton._validation import is_real
 
-FACTOR = 3  # one in so many goes on
+REDUCTION_FACTOR = 3  # one in so many goes on
 _SAME = 1e-9  # of two shares
 _SLOPES = (0.05, 2.0)
 _PRIOR_PAIRS = 2.0
@@ -47,7 +47,7 @@ def check_resources(resources: Any) -> tuple[float, ...]:
 
 
 @dataclass(frozen=True)
-class Ladder:
+class FidelityHistory:
     """What is known of each setting on each rung.
 
     Attributes
@@ -62,13 +62,13 @@ class Ladder:
     settings: list[dict[int, Trial]]
 
     @classmethod
-    def of(cls, trials: Iterable[Trial], resources: Sequence[float]) -> "Ladder":
+    def of(cls, trials: Iterable[Trial], resources: Sequence[float]) -> "FidelityHistory":
         """Sort trials, given in the order of their numbers, by setting and rung."""
         settings: dict[tuple[float, ...], dict[int, Trial]] = {}
         for trial in trials:
             rung = len(resources) - 1
-            if trial.resource is not None:
-                rung = max(bisect_right(resources, trial.resource + _SAME) - 1, 0)
+            if trial.fidelity is not None:
+                rung = max(bisect_right(resources, trial.fidelity + _SAME) - 1, 0)
             known = settings.setdefault(trial.point, {})
             if rung not in known or known[rung].score is None:
                 known[rung] = trial
@@ -108,9 +108,9 @@ class Ladder:
         for rung in reversed(range(self.top)):
             here = [known for known in self.settings if rung in known]
             told = [known for known in here if known[rung].status != "pending"]
-            n_best = len(told) // FACTOR
+            n_best = len(told) // REDUCTION_FACTOR
             if is_last_call and not pending:
-                n_best = -(-len(told) // FACTOR)
+                n_best = -(-len(told) // REDUCTION_FACTOR)
             for known in _best_first(told, rung)[:n_best]:
                 if max(known) == rung:
                     return known[rung], rung + 1
@@ -202,11 +202,11 @@ class Ladder:
             first = min(known.values(), key=lambda trial: trial.number)
             told = [rung for rung, trial in known.items() if trial.status != "pending"]
             if not told:
-                merged.append(replace(first, resource=None))
+                merged.append(replace(first, fidelity=None))
                 continue
             last = known[max(told)]
             last = _shifted(last, self.lines[max(told)])
-            merged.append(replace(last, number=first.number, meta=first.meta))
+            merged.append(replace(last, number=first.number, proposal=first.proposal))
         return merged
 
     def told(self) -> tuple[list[Trial], list[float]]:

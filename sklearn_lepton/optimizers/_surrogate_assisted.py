@@ -9,13 +9,13 @@ import numpy.typing as npt
 
 from sklearn_lepton._runtime.floating_point import ignore_float_errors
 from sklearn_lepton._surrogate.gaussian_process import MOST_STEPS, GaussianProcess, fit
-from sklearn_lepton._surrogate.mixture import Mixture
+from sklearn_lepton._surrogate.mixture import SurrogateEnsemble
 from sklearn_lepton._surrogate.multi_fidelity import (
-    FullMixture,
-    Look,
-    ObservedMixture,
-    at_full,
-    foretells,
+    FullFidelityEnsemble,
+    LowFidelityPlan,
+    NoisyIncumbentEnsemble,
+    at_full_fidelity,
+    low_fidelity_is_informative,
     with_resource,
 )
 from sklearn_lepton._surrogate.multi_task import (
@@ -46,7 +46,7 @@ class ModelOptimizer(Optimizer):
     there is. They are fitted anew with each trial up to 100, then whenever a
     hundredth part has come in addition.
 
-    Older studies (``prior``) share the process, as long as they explain what has been told
+    Older studies (``previous_studies``) share the process while they explain what has been told
     nearly as well as it does alone, or better.
 
     With ``cost_aware``, improvements are divided by a power of the seconds that they are
@@ -62,7 +62,7 @@ class ModelOptimizer(Optimizer):
         *,
         seed: int = 0,
         n_initial_points: int | str = "auto",
-        prior: Sequence[Sequence[Trial]] = (),
+        previous_studies: Sequence[Sequence[Trial]] = (),
         cost_aware: bool = False,
         max_seconds: float | None = None,
         resources: Sequence[float] = (1.0,),
@@ -70,7 +70,11 @@ class ModelOptimizer(Optimizer):
         check_flag("cost_aware", cost_aware)
         check_seconds("max_seconds", max_seconds)
         super().__init__(
-            space, seed=seed, n_initial_points=n_initial_points, prior=prior, resources=resources
+            space,
+            seed=seed,
+            n_initial_points=n_initial_points,
+            previous_studies=previous_studies,
+            resources=resources,
         )
         self.cost_aware = bool(cost_aware)
         self.max_seconds = max_seconds
@@ -115,7 +119,7 @@ class ModelOptimizer(Optimizer):
         return (float(mean[0]), float(std[0])) if isinstance(params, Mapping) else (mean, std)
 
     @ignore_float_errors
-    def model(self) -> Mixture:
+    def model(self) -> SurrogateEnsemble:
         """Return the model of all that has been told, hopeless scores as they are."""
         model, _ = self._fit(*self._observations(), np.random.default_rng(self.seed), clip=False)
         return model
@@ -130,10 +134,10 @@ class ModelOptimizer(Optimizer):
 
     def _fit(
         self, points: FloatArray, scores: FloatArray, rng: np.random.Generator, *, clip: bool = True
-    ) -> tuple[Mixture, dict[str, Any]]:
+    ) -> tuple[SurrogateEnsemble, dict[str, Any]]:
         """Return the model, with what is to be remembered of it."""
         process, meta = self._fit_process(points, scores, clip=clip)
-        kind = FullMixture if self._has_rungs else Mixture
+        kind = FullFidelityEnsemble if self._has_rungs else SurrogateEnsemble
         model = kind.of(process, rng, self._pending_points())
         if clip:
             self._derived["model"] = model, meta
@@ -174,7 +178,7 @@ class ModelOptimizer(Optimizer):
         if not self._studies:
             process = fit(points, scores, theta0=theta, **options)
             if self._has_rungs:
-                process = self._without_looks(process, points, scores, options)
+                process = self._without_low_fidelity(process, points, scores, options)
         else:
             process = self._fit_all(
                 points, scores, (theta, related), options, is_related=is_related
@@ -183,7 +187,7 @@ class ModelOptimizer(Optimizer):
         return process, meta if is_due else {}
 
     @staticmethod
-    def _without_looks(
+    def _without_low_fidelity(
         process: GaussianProcess, points: FloatArray, scores: FloatArray, options: dict[str, Any]
     ) -> GaussianProcess:
         """Return a process of the full trials alone, if what had less does not foretell them."""
@@ -192,55 +196,57 @@ class ModelOptimizer(Optimizer):
             return process
         options = options | {"variance": options["variance"][full], "max_iter": MOST_STEPS}
         own = fit(points[full], scores[full], **options)
-        return process if foretells(process, own) else own
+        return process if low_fidelity_is_informative(process, own) else own
 
     @property
-    def _weighs(self) -> bool:
+    def _uses_cost_model(self) -> bool:
         """See `Optimizer`: without screening there is no model to decide."""
-        return bool(getattr(self, "screening", True))
+        return bool(getattr(self, "surrogate", True))
 
-    def _weighed(self, trial: Trial) -> Trial:
+    def _assign_fidelity(self, trial: Trial) -> Trial:
         """Weigh what a new setting and those that had less promise for their cost.
 
         Each may get all of the resource at once, or a look with more than it had first; see
         `sklearn_lepton._surrogate.multi_fidelity`. Costs are shares of the resource, so that a
         search with a seed does not depend on the clock; with ``cost_aware`` those of a place, too.
         """
-        if not self._weighs or self._n_settings < self._n_designed():
+        if not self._uses_cost_model or self._n_settings < self._n_designed():
             return trial
         if "model" not in self._derived:
             self._fit(*self._observations(), np.random.default_rng([self.seed, trial.number]))
         model, meta = self._derived["model"]
-        model = ObservedMixture(model.process, model.forest, model.weight)
+        model = NoisyIncumbentEnsemble(model.process, model.forest, model.weight)
         settings = [(trial, -1), *self._ladder().climbers()]
         points = np.array([setting.point for setting, _ in settings])
         value = self._priced(model).log_improvement(points, model.incumbent)
-        may_look = model.has_looks and self._ladder().is_balanced(self.resources)
+        allow_low_fidelity = model.has_low_fidelity and self._ladder().is_balanced(self.resources)
         rate, row, level = -np.inf, 0, 0
         for other in dict.fromkeys([0, *np.argsort(-value, kind="stable")[:_N_WEIGHED].tolist()]):
-            gain, its_level = self._best_plan(model, points[other], settings[other][1], may_look)
+            gain, its_level = self._best_plan(
+                model, points[other], settings[other][1], allow_low_fidelity
+            )
             if value[other] + gain > rate:
                 rate, row, level = value[other] + gain, other, its_level
         if row == 0:
-            return replace(trial, resource=self._resource(level))
+            return replace(trial, fidelity=self._resource(level))
         chosen = again(settings[row][0], trial.number, self._resource(level))
-        return replace(chosen, meta={**chosen.meta, **meta})
+        return replace(chosen, proposal={**chosen.proposal, **meta})
 
     def _best_plan(
-        self, model: ObservedMixture, point: FloatArray, rung: int, may_look: bool
+        self, model: NoisyIncumbentEnsemble, point: FloatArray, rung: int, allow_low_fidelity: bool
     ) -> tuple[float, int]:
         """Return what the best plan adds to the log improvement of a setting, and its next rung.
 
         The rung given is the one where it is, -1 if it is new.
         """
         shares, top = self.resources, len(self.resources) - 1
-        had = shares[rung] if self.goes_on and rung >= 0 else 0.0
+        had = shares[rung] if self.resumes and rung >= 0 else 0.0
         plans = [(-float(np.log(1.0 - had)), top)]
-        for level in range(rung + 1, top) if may_look else ():
-            look = Look(
+        for level in range(rung + 1, top) if allow_low_fidelity else ():
+            look = LowFidelityPlan(
                 shares[level],
                 shares[level] - had,
-                1.0 - shares[level] * self.goes_on,
+                1.0 - shares[level] * self.resumes,
                 self._ladder().noise[level] / model.process.y_scale**2,
             )
             plans.append((look.gain(model.process, point, model.incumbent), level))
@@ -249,7 +255,7 @@ class ModelOptimizer(Optimizer):
     def _lifted(self, trials: Sequence[Trial]) -> FloatArray:
         """Return the points of trials with their resource."""
         points = np.array([t.point for t in trials]).reshape(len(trials), self.space.n_dims)
-        return with_resource(points, [t.resource or 1.0 for t in trials])
+        return with_resource(points, [t.fidelity or 1.0 for t in trials])
 
     def _pending_points(self) -> FloatArray:
         """Return what the model calls the points of trials asked for and not yet told."""
@@ -257,12 +263,12 @@ class ModelOptimizer(Optimizer):
             return super()._pending_points()
         return self._lifted([trial for trial in self.trials if trial.status == "pending"])
 
-    def _hopes(self, trials: Sequence[Trial]) -> Iterable[float]:
+    def _predicted_full_scores(self, trials: Sequence[Trial]) -> Iterable[float]:
         """Say what the model expects of settings at full resource."""
-        if not trials or not getattr(self, "screening", True):
-            return super()._hopes(trials)
+        if not trials or not getattr(self, "surrogate", True):
+            return super()._predicted_full_scores(trials)
         process, _ = self._fit_process(*self._observations())
-        mean, _ = process.predict(at_full(np.array([trial.point for trial in trials])))
+        mean, _ = process.predict(at_full_fidelity(np.array([trial.point for trial in trials])))
         return mean.tolist()  # type: ignore[no-any-return]
 
     def _fit_all(
@@ -284,7 +290,7 @@ class ModelOptimizer(Optimizer):
         own = fit(points, scores, theta0=theta, **options)
         return process if helps(process, own) else own
 
-    def _priced(self, model: Mixture) -> Mixture:
+    def _priced(self, model: SurrogateEnsemble) -> SurrogateEnsemble:
         """Return the model with a price on its improvements, if costs count and are known."""
         told = [t for t in self.trials if t.status != "pending"] if self.cost_aware else []
         if "costs" not in self._derived:
@@ -294,7 +300,7 @@ class ModelOptimizer(Optimizer):
             return model
         return costs.price(
             model,
-            spent=sum(trial.seconds for trial in told),
+            spent=sum(trial.duration for trial in told),
             max_seconds=self.max_seconds,
             n_pending=len(self._trials) - len(told),
         )
@@ -304,7 +310,7 @@ class ModelOptimizer(Optimizer):
         """The older studies, with the column of the resource where the model has it."""
         if not self._has_rungs:
             return self._studies
-        return [(at_full(points), scores) for points, scores in self._studies]
+        return [(at_full_fidelity(points), scores) for points, scores in self._studies]
 
     @property
     def _n_studies(self) -> int:
@@ -315,14 +321,14 @@ class ModelOptimizer(Optimizer):
     def _last_theta(self, n_studies: int) -> tuple[FloatArray | None, int]:
         """Return the latest hyperparameters and the number of trials they were fitted to."""
         for trial in reversed(self.trials):
-            theta = trial.meta.get("theta", ())
+            theta = trial.proposal.get("theta", ())
             if len(theta) == self.space.n_dims + self._has_rungs + n_studies + 2:
-                return np.array(theta, dtype=float), trial.meta.get("n_fitted", 0)
+                return np.array(theta, dtype=float), trial.proposal.get("n_fitted", 0)
         return None, 0
 
     def _n_designed(self) -> int:
         """With older studies there is no design, unless they mislead: then it comes after all."""
-        is_led = self._studies and self._is_design_auto and getattr(self, "screening", True)
+        is_led = self._studies and self._is_design_auto and getattr(self, "surrogate", True)
         n_designed = self.n_initial_points + (len(self._older_best) if is_led else 0)
         told = self._told()
         if not is_led or self._n_settings >= n_designed or (told and self.best is None):

@@ -36,7 +36,7 @@ import numpy.typing as npt
 
 from sklearn_lepton._trials.trial import Trial
 from sklearn_lepton._validation import check_count, check_flag, check_share
-from sklearn_lepton.optimizers._boundary import branch_exploration, land
+from sklearn_lepton.optimizers._boundary import branch_exploration, reflect_and_dither
 from sklearn_lepton.optimizers._surrogate_assisted import N_ANYWHERE, ModelOptimizer
 from sklearn_lepton.space._dimension import FloatArray
 
@@ -73,16 +73,16 @@ class SwarmOptimizer(ModelOptimizer):
         Pull of the particle's own best point, at least 0.
     social : float, default=1.5
         Pull of the best point of all, at least 0.
-    screening : bool, default=True
+    surrogate : bool, default=True
         Whether each proposal draws many moves and submits the one of which a
         Gaussian process and a forest expect the greatest improvement; it costs
         some ten milliseconds. False is the swarm alone.
-    prior : sequence of sequence of Trial, default=()
+    previous_studies : sequence of sequence of Trial, default=()
         Older studies to learn from; see `Optimizer`.
     cost_aware : bool, default=False
         Whether the seconds that trials took are modelled, too, and improvements are
         divided by a power of the seconds that they are expected to take. Without
-        seconds, all 0, it changes nothing. Needs ``screening``.
+        seconds, all 0, it changes nothing. Needs ``surrogate``.
     max_seconds : float or None, default=None
         Seconds that all trials together may take, those told before included, above 0;
         what counts with ``cost_aware`` is the best score at their end: the power is the
@@ -141,8 +141,8 @@ class SwarmOptimizer(ModelOptimizer):
         inertia: float = 0.4,
         cognitive: float = 1.0,
         social: float = 1.5,
-        screening: bool = True,
-        prior: Sequence[Sequence[Trial]] = (),
+        surrogate: bool = True,
+        previous_studies: Sequence[Sequence[Trial]] = (),
         cost_aware: bool = False,
         max_seconds: float | None = None,
         resources: Sequence[float] = (1.0,),
@@ -151,19 +151,19 @@ class SwarmOptimizer(ModelOptimizer):
         check_share("inertia", inertia, below=1.0)
         check_share("cognitive", cognitive)
         check_share("social", social)
-        check_flag("screening", screening)
-        if cost_aware and not screening:
-            raise ValueError("cost_aware=True needs the model of screening=True.")
+        check_flag("surrogate", surrogate)
+        if cost_aware and not surrogate:
+            raise ValueError("cost_aware=True needs the model of surrogate=True.")
         self.n_particles = n_particles
         self.inertia = inertia
         self.cognitive = cognitive
         self.social = social
-        self.screening = bool(screening)
+        self.surrogate = bool(surrogate)
         super().__init__(
             space,
             seed=seed,
             n_initial_points=n_initial_points,
-            prior=prior,
+            previous_studies=previous_studies,
             cost_aware=cost_aware,
             max_seconds=max_seconds,
             resources=resources,
@@ -194,7 +194,7 @@ class SwarmOptimizer(ModelOptimizer):
             moves = rng.random(moves.shape)
             meta["reseeded"] = True
         row, model = 0, dict[str, Any]()
-        if self.screening:
+        if self.surrogate:
             moves = np.vstack([moves, rng.random((N_ANYWHERE, self.space.n_dims))])
             row, model = self._screen(moves, *observed, rng)
         return moves[row], meta | model
@@ -210,9 +210,9 @@ class SwarmOptimizer(ModelOptimizer):
         moves: list[list[Trial]] = [[] for _ in range(size)]
         n_dealt = 0
         for trial in trials:
-            particle = trial.meta.get("particle")
+            particle = trial.proposal.get("particle")
             if isinstance(particle, int):
-                if trial.meta.get("reseeded"):
+                if trial.proposal.get("reseeded"):
                     moves[particle % size].clear()
                     starts[particle % size].clear()
                 moves[particle % size].append(trial)
@@ -253,7 +253,7 @@ class SwarmOptimizer(ModelOptimizer):
         points : ndarray of shape (n_moves, n_dims)
             In [0, 1], not snapped.
         """
-        space, n_moves = self.space, _N_MOVES if self.screening else 1
+        space, n_moves = self.space, _N_MOVES if self.surrogate else 1
         shape = (n_moves, space.n_dims)
         fresh = rng.random(shape)
         if not track:
@@ -281,7 +281,9 @@ class SwarmOptimizer(ModelOptimizer):
         step += self.social * pulls[1] * (leaders - own)
         leads = np.all(bests == leaders, axis=1, keepdims=True)
         step += leads * _LEADER_STEP * spread * rng.standard_normal(shape)  # (3)
-        moved = land(space, own + np.clip(step, -_MAX_STEP, _MAX_STEP), rng)  # (4), (5)
+        moved = reflect_and_dither(
+            space, own + np.clip(step, -_MAX_STEP, _MAX_STEP), rng
+        )  # (4), (5)
         choices = np.choose(chosen, [own, bests, leaders, fresh])  # (6)
         moved = np.where(space.is_categorical, choices, moved)
         if len(space.branches) > 1:

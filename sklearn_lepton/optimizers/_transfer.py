@@ -14,11 +14,11 @@ from sklearn_lepton.space._dimension import FloatArray
 from sklearn_lepton.space._space import Space
 from sklearn_lepton.space._values import shorten_text
 
-_MOST_BEST = 3  # settings of older studies that are tried first, one a study
-_LEAST_GAP = 0.1  # between them, in some column
+_MAX_BEST = 3  # settings of older studies that are tried first, one a study
+_MIN_GAP = 0.1  # between them, in some column
 
 
-def read_prior(prior: Any, space: Space) -> list[Study]:
+def read_previous_studies(previous_studies: Any, space: Space) -> list[Study]:
     """Bring the trials of older studies to the unit cube of a space.
 
     Parameters that the space does not know are left out, and those that a trial lacks are
@@ -28,7 +28,7 @@ def read_prior(prior: Any, space: Space) -> list[Study]:
 
     Parameters
     ----------
-    prior : sequence of sequence of Trial
+    previous_studies : sequence of sequence of Trial
         Studies, each its trials.
     space : Space
 
@@ -42,10 +42,10 @@ def read_prior(prior: Any, space: Space) -> list[Study]:
     ValueError
         If it is no sequence of sequences of trials.
     """
-    if not isinstance(prior, Sequence) or isinstance(prior, str | bytes):
-        raise ValueError(_message(prior))
+    if not isinstance(previous_studies, Sequence) or isinstance(previous_studies, str | bytes):
+        raise ValueError(_message(previous_studies))
     studies = []
-    for study in prior:
+    for study in previous_studies:
         if isinstance(study, Trial):
             raise ValueError(f"{_message(study)} One study is a sequence of one: [trials].")
         if not isinstance(study, Sequence) or not all(isinstance(t, Trial) for t in study):
@@ -60,7 +60,7 @@ def read_prior(prior: Any, space: Space) -> list[Study]:
 def _message(given: Any) -> str:
     text = shorten_text(repr(given), 80)
     return (
-        "prior must be a sequence of older studies, each a sequence of Trial, such as "
+        "previous_studies must be a sequence of older studies, each a sequence of Trial, such as "
         f"[search.trials_], got {text} (of type {type(given).__name__})."
     )
 
@@ -115,7 +115,7 @@ def best_of(studies: list[Study], space: Space) -> Iterator[tuple[float, ...]]:
     point : tuple of float of length n_dims
         None is next to another one.
     """
-    size = min(len(studies), _MOST_BEST)
+    size = min(len(studies), _MAX_BEST)
     ranked = [X[np.argsort(-y, kind="stable")] for X, y in reversed(studies)]
     chosen = np.empty((0, space.n_dims))
     for point in (p for round_ in zip_longest(*ranked) for p in round_ if p is not None):
@@ -128,5 +128,5 @@ def are_apart(points: FloatArray, others: FloatArray, space: Space) -> npt.NDArr
     """Tell which points, of shape (n, n_dims), differ from each other one in some column."""
     gaps = np.abs(points[:, np.newaxis] - others)
     gaps[:, :, space.is_categorical] = gaps[:, :, space.is_categorical] > 0
-    apart: npt.NDArray[np.bool_] = np.all(gaps.max(axis=2, initial=0.0) >= _LEAST_GAP, axis=1)
+    apart: npt.NDArray[np.bool_] = np.all(gaps.max(axis=2, initial=0.0) >= _MIN_GAP, axis=1)
     return apart

@@ -4,17 +4,17 @@ from sklearn_lepton.plotting._convergence import ComparisonDisplay, ConvergenceD
 from sklearn_lepton.plotting._coordinates import ParallelCoordinatesDisplay
 from sklearn_lepton.plotting._importance import ImportanceDisplay
 from sklearn_lepton.plotting._lineage import LineageDisplay, SwarmDisplay
-from sklearn_lepton.plotting._parameters import MapDisplay, ParameterDisplay
+from sklearn_lepton.plotting._parameters import ContourDisplay, SliceDisplay
 from sklearn_lepton.plotting._timeline import TimelineDisplay
 
 __all__ = [
     "ComparisonDisplay",
+    "ContourDisplay",
     "ConvergenceDisplay",
     "ImportanceDisplay",
     "LineageDisplay",
-    "MapDisplay",
     "ParallelCoordinatesDisplay",
-    "ParameterDisplay",
+    "SliceDisplay",
     "SwarmDisplay",
     "TimelineDisplay",
 ]

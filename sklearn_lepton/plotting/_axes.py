@@ -18,7 +18,7 @@ DASHES = ("-", "--", "-.", ":")
 GREY = "0.55"
 COLOUR_MAP = "viridis"
 LARGEST = 1e300  # of greater ones matplotlib cannot make limits
-_MOST_FITTED = 6  # axes whose labels are measured to place them
+_MAX_FITTED = 6  # axes whose labels are measured to place them
 
 
 def pyplot() -> Any:
@@ -76,7 +76,7 @@ def many_axes(
     figure : matplotlib Figure
     """
     shape = (n_rows, n_columns)
-    if ax is None and n_rows * n_columns > _MOST_FITTED:
+    if ax is None and n_rows * n_columns > _MAX_FITTED:
         return _table_of_axes(n_rows, n_columns, size, below)
     if ax is None:
         figure = pyplot().figure(

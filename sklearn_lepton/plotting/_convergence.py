@@ -122,7 +122,7 @@ class ConvergenceDisplay:
             Nothing is drawn yet.
         """
         source = read_source(search, space)
-        untuned = [t.score for t in source.trials if t.number == source.untuned]
+        default_trial = [t.score for t in source.trials if t.number == source.default_trial]
         return cls(
             numbers=np.array([t.number for t in source.trials], dtype=int),
             seconds=end_seconds(source.trials),
@@ -130,7 +130,7 @@ class ConvergenceDisplay:
             errors=np.array([score_error(t, source.ratio) for t in source.trials], dtype=float),
             statuses=[t.status for t in source.trials],
             is_full=np.array([t.is_full for t in source.trials], dtype=bool),
-            untuned_score=untuned[0] if untuned else None,
+            untuned_score=default_trial[0] if default_trial else None,
             score_name=source.score_name,
         )
 

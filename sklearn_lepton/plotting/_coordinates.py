@@ -11,7 +11,7 @@ from sklearn_lepton.plotting._scale import Scale, chosen_scales
 from sklearn_lepton.space._dimension import FloatArray
 
 _TICK_UNITS = (0.0, 0.25, 0.5, 0.75, 1.0)
-_MOST_NAMED = 8
+_MAX_NAMED = 8
 
 
 class ParallelCoordinatesDisplay:
@@ -200,7 +200,7 @@ def axis_ticks(scale: Scale) -> list[tuple[float, str]]:
     """Return places from 0 to 1 on an axis and what is written there."""
     if scale.labels is not None:
         n_labels = len(scale.labels)
-        step = -(-n_labels // _MOST_NAMED)
+        step = -(-n_labels // _MAX_NAMED)
         return [((k + 0.5) / n_labels, scale.labels[k]) for k in range(0, n_labels, step)]
     if scale.dimension.n_values <= len(_TICK_UNITS):
         units = scale.grid(len(_TICK_UNITS)).tolist()

@@ -66,7 +66,7 @@ class SwarmDisplay:
     >>> from sklearn_lepton.optimizers import SwarmOptimizer
     >>> from sklearn_lepton.plotting import SwarmDisplay
     >>> space = {"x": (0.0, 1.0, "uniform"), "y": (0.0, 1.0, "uniform")}
-    >>> optimizer = SwarmOptimizer(space, n_particles=3, screening=False)
+    >>> optimizer = SwarmOptimizer(space, n_particles=3, surrogate=False)
     >>> for _ in range(9):
     ...     optimizer.tell([trial.complete(trial.params["x"]) for trial in optimizer.ask()])
     >>> sorted(SwarmDisplay.from_search(optimizer).paths)
@@ -220,21 +220,21 @@ def _paths(trials: list[Trial]) -> dict[int, list[Any]]:
     """Return the moves of each particle; each begins with the best of its first trials."""
     moves: dict[int, list[list[int]]] = {}
     for row, trial in enumerate(trials):
-        particle = trial.meta.get("particle")
+        particle = trial.proposal.get("particle")
         if not isinstance(particle, int):
             continue
         pieces = moves.setdefault(particle, [[]])
-        if trial.meta.get("reseeded") and pieces[-1]:
+        if trial.proposal.get("reseeded") and pieces[-1]:
             pieces.append([])
         pieces[-1].append(row)
     if not moves:
         return {}
     n_starts = min(max(moves) + 1, _N_STARTS)
-    first = [row for row, trial in enumerate(trials) if "particle" not in trial.meta]
+    first = [row for row, trial in enumerate(trials) if "particle" not in trial.proposal]
     for particle, pieces in moves.items():
         dealt = [row for row in first[particle::n_starts] if row < pieces[0][0]]
         scored = [row for row in dealt if trials[row].score is not None]
-        if particle < n_starts and scored and not trials[pieces[0][0]].meta.get("reseeded"):
+        if particle < n_starts and scored and not trials[pieces[0][0]].proposal.get("reseeded"):
             pieces[0].insert(0, max(scored, key=lambda row: trials[row].score or 0.0))
     return {particle: [np.array(piece) for piece in pieces] for particle, pieces in moves.items()}
 
@@ -270,7 +270,7 @@ class LineageDisplay:
     --------
     >>> from sklearn_lepton.optimizers import GeneticOptimizer
     >>> from sklearn_lepton.plotting import LineageDisplay
-    >>> optimizer = GeneticOptimizer({"x": (0.0, 1.0, "uniform")}, screening=False)
+    >>> optimizer = GeneticOptimizer({"x": (0.0, 1.0, "uniform")}, surrogate=False)
     >>> for _ in range(20):
     ...     optimizer.tell([trial.complete(trial.params["x"]) for trial in optimizer.ask()])
     >>> display = LineageDisplay.from_search(optimizer)
@@ -323,7 +323,7 @@ class LineageDisplay:
         source = read_source(search, space)
         known = {trial.number for trial in source.trials}
         parents = {
-            trial.number: [n for n in trial.meta.get("parents", ()) if n in known]
+            trial.number: [n for n in trial.proposal.get("parents", ()) if n in known]
             for trial in source.trials
         }
         edges = [(n, child) for child, held in parents.items() for n in held]
@@ -342,7 +342,7 @@ class LineageDisplay:
         return cls(
             numbers=np.array([trial.number for trial in source.trials], dtype=int),
             scores=source.scores,
-            operators=[str(trial.meta.get("operator", "")) for trial in source.trials],
+            operators=[str(trial.proposal.get("operator", "")) for trial in source.trials],
             edges=edges,
             ancestors=ancestors,
             score_name=source.score_name,

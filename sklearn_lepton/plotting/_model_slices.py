@@ -5,10 +5,10 @@ from typing import Any
 import numpy as np
 from scipy.stats import qmc
 
-from sklearn_lepton._inspection.history import Source
+from sklearn_lepton._inspection.history import History
 from sklearn_lepton._surrogate.fanova import paths
-from sklearn_lepton._surrogate.mixture import Mixture
-from sklearn_lepton._surrogate.multi_fidelity import FullMixture, at_full
+from sklearn_lepton._surrogate.mixture import SurrogateEnsemble
+from sklearn_lepton._surrogate.multi_fidelity import FullFidelityEnsemble, at_full_fidelity
 from sklearn_lepton.plotting._scale import Scale
 from sklearn_lepton.space._dimension import FloatArray
 from sklearn_lepton.space._space import Space
@@ -17,7 +17,7 @@ _N_OTHERS = 32  # settings of the other parameters that a marginal is the mean o
 _N_PATHS = 16
 
 
-def anchors(source: Source) -> FloatArray:
+def anchors(source: History) -> FloatArray:
     """Return the best point of each branch, the middle of one without any.
 
     Returns
@@ -37,7 +37,7 @@ def anchors(source: Source) -> FloatArray:
     return space.snap(np.array(points).reshape(len(points), space.n_dims))
 
 
-def best_branch(source: Source, branches: tuple[int, ...]) -> int:
+def best_branch(source: History, branches: tuple[int, ...]) -> int:
     """Return the branch of the best trial among some."""
     space = source.space
     if len(space.branches) == 1:
@@ -49,7 +49,7 @@ def best_branch(source: Source, branches: tuple[int, ...]) -> int:
     return branches[0] if best is None else places[best.point[0]]
 
 
-def slice_points(source: Source, scale: Scale, units: FloatArray) -> FloatArray:
+def slice_points(source: History, scale: Scale, units: FloatArray) -> FloatArray:
     """Return points along one parameter through the best setting that has it."""
     at = anchors(source)
     if not scale.name:
@@ -60,7 +60,7 @@ def slice_points(source: Source, scale: Scale, units: FloatArray) -> FloatArray:
 
 
 def slices(
-    source: Source, scale: Scale, units: FloatArray, model: Mixture
+    source: History, scale: Scale, units: FloatArray, model: SurrogateEnsemble
 ) -> tuple[FloatArray, FloatArray]:
     """Return what the model expects along one parameter, with the deviation of a trial there."""
     process = model.process
@@ -69,7 +69,7 @@ def slices(
 
 
 def marginals(
-    source: Source, scale: Scale, units: FloatArray, model: Mixture
+    source: History, scale: Scale, units: FloatArray, model: SurrogateEnsemble
 ) -> tuple[FloatArray, FloatArray]:
     """Return the mean over all other parameters, with the deviation of that mean."""
     space, n_units = source.space, len(units)
@@ -80,7 +80,7 @@ def marginals(
     points = np.tile(others, (n_units, 1))
     points[:, scale.column] = np.repeat(units, _N_OTHERS)
     points = space.snap(points)
-    lifted = at_full(points) if isinstance(model, FullMixture) else points
+    lifted = at_full_fidelity(points) if isinstance(model, FullFidelityEnsemble) else points
     drawn = paths(model.process, lifted, _N_PATHS, np.random.default_rng(0))
     drawn = drawn.reshape(len(drawn), n_units, _N_OTHERS).mean(axis=2)
     mean = model.predict(points)[0].reshape(n_units, _N_OTHERS).mean(axis=1)
@@ -89,7 +89,9 @@ def marginals(
     return process.y_mean + process.y_scale * mean, process.y_scale * std
 
 
-def map_of(source: Source, x: Scale, y: Scale, size: int, model: Mixture) -> dict[str, Any]:
+def map_of(
+    source: History, x: Scale, y: Scale, size: int, model: SurrogateEnsemble
+) -> dict[str, Any]:
     """Return what the model expects over two parameters, the others as in the best setting.
 
     Returns

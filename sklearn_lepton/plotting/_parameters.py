@@ -24,14 +24,14 @@ from sklearn_lepton.space._dimension import FloatArray
 _BAND = 1.645  # deviations on both sides that hold 90 % of a normal distribution
 _SIZE = {"slice": 60, "marginal": 16}
 _MAP_SIZE = {1: 50, 3: 30}  # by the number of maps
-_MOST_MAPPED = 3
-_LEAST_SCORED = 4
+_MAX_MAPPED = 3
+_MIN_SCORED = 4
 _STEPS = (0.7548777, 0.5698403)  # fill the plane evenly
-_MOST_COLUMNS = 5
+_MAX_COLUMNS = 5
 _LARGEST_LEVEL = 1e200  # matplotlib takes -1e250 for the end of an axis without one
 
 
-class ParameterDisplay:
+class SliceDisplay:
     """The score against each parameter: the trials, and what the model expects.
 
     Make it with `from_search`; its parameters are attributes, too.
@@ -69,10 +69,10 @@ class ParameterDisplay:
     Examples
     --------
     >>> from sklearn_lepton.optimizers import BayesOptimizer
-    >>> from sklearn_lepton.plotting import ParameterDisplay
+    >>> from sklearn_lepton.plotting import SliceDisplay
     >>> optimizer = BayesOptimizer({"x": (0.0, 1.0, "uniform")}, seed=0)
     >>> optimizer.tell([trial.complete(trial.params["x"]) for trial in optimizer.ask(9)])
-    >>> display = ParameterDisplay.from_search(optimizer)
+    >>> display = SliceDisplay.from_search(optimizer)
     >>> display.names, bool(display.means[0][0] < display.means[0][-1])
     (['x'], True)
     """
@@ -134,16 +134,16 @@ class ParameterDisplay:
 
         Returns
         -------
-        display : ParameterDisplay
+        display : SliceDisplay
             Nothing is drawn yet.
         """
         if kind not in _SIZE:
             raise ValueError(f"kind must be 'slice' or 'marginal', got {kind!r}.")
         source = read_source(search, space)
-        source.check_scored(_LEAST_SCORED)
+        source.check_scored(_MIN_SCORED)
         scales = chosen_scales(source, parameters, max_parameters)
         is_slice = kind == "slice"
-        model = (source.modeller() if is_slice else source.fresh_modeller()).model()
+        model = (source.surrogate_optimizer() if is_slice else source.fresh_modeller()).model()
         units = [scale.grid(_SIZE[kind]) for scale in scales]
         curve = slices if is_slice else marginals
         found = [curve(source, s, u, model) for s, u in zip(scales, units, strict=True)]
@@ -174,12 +174,12 @@ class ParameterDisplay:
 
         Returns
         -------
-        display : ParameterDisplay
+        display : SliceDisplay
             Itself.
         """
         n_drawn = len(self.names)
         n_columns = (
-            n_drawn if n_drawn <= 3 else min(_MOST_COLUMNS, -(-n_drawn // 2), 4 + n_drawn // 20)
+            n_drawn if n_drawn <= 3 else min(_MAX_COLUMNS, -(-n_drawn // 2), 4 + n_drawn // 20)
         )
         n_rows = -(-n_drawn // n_columns)
         size = (3.2, 2.7) if n_columns <= 3 else (2.7, 2.4)
@@ -241,7 +241,7 @@ class ParameterDisplay:
         clear(ax)
 
 
-class MapDisplay:
+class ContourDisplay:
     """What the model expects over two parameters at a time, with the trials on it.
 
     Make it with `from_search`; its parameters are attributes, too.
@@ -275,11 +275,11 @@ class MapDisplay:
     Examples
     --------
     >>> from sklearn_lepton.optimizers import BayesOptimizer
-    >>> from sklearn_lepton.plotting import MapDisplay
+    >>> from sklearn_lepton.plotting import ContourDisplay
     >>> space = {"x": (0.0, 1.0, "uniform"), "y": (0.0, 1.0, "uniform")}
     >>> optimizer = BayesOptimizer(space, seed=0)
     >>> optimizer.tell([t.complete(t.params["x"] - t.params["y"]) for t in optimizer.ask(9)])
-    >>> MapDisplay.from_search(optimizer).maps[0, 1]["mean"].shape
+    >>> ContourDisplay.from_search(optimizer).maps[0, 1]["mean"].shape
     (50, 50)
     """
 
@@ -320,17 +320,17 @@ class MapDisplay:
 
         Returns
         -------
-        display : MapDisplay
+        display : ContourDisplay
             Nothing is drawn yet.
         """
         source = read_source(search, space)
-        source.check_scored(_LEAST_SCORED)
-        scales = chosen_scales(source, parameters, _MOST_MAPPED, in_best_branch=True)
+        source.check_scored(_MIN_SCORED)
+        scales = chosen_scales(source, parameters, _MAX_MAPPED, in_best_branch=True)
         if len(scales) < 2:
             raise ValueError(
                 f"A map takes two parameters that vary, got {[scale.label for scale in scales]}."
             )
-        model = source.modeller().model()
+        model = source.surrogate_optimizer().model()
         pairs = [(i, j) for j in range(len(scales)) for i in range(j)]
         size = _MAP_SIZE.get(len(pairs), 20)
         return cls(
@@ -354,7 +354,7 @@ class MapDisplay:
 
         Returns
         -------
-        display : MapDisplay
+        display : ContourDisplay
             Itself.
         """
         n_rows = len(self.names) - 1

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from sklearn_lepton._inspection.history import Source, told_by
+from sklearn_lepton._inspection.history import History, branch_parameter
 from sklearn_lepton._runtime.output import text_of
 from sklearn_lepton._trials.trial import Trial
 from sklearn_lepton._validation import unknown_name
@@ -18,7 +18,7 @@ from sklearn_lepton.space._values import Opaque
 
 _WIDE = 30.0  # a distribution whose values differ by so much is drawn on a logarithmic scale
 _TAILS = (0.005, 0.995)
-_MOST_TICKS = 12
+_MAX_TICKS = 12
 _TOP = 1e150  # the next tick of a logarithmic axis has to be a number, too
 _MANY_DECADES = 1e3  # the tens alone tell enough
 _ROOM = 22  # characters that category labels have beside each other
@@ -75,7 +75,7 @@ class Scale:
     @property
     def _step(self) -> int:
         """One in so many labels is written."""
-        return -(-len(self.labels or "") // _MOST_TICKS)
+        return -(-len(self.labels or "") // _MAX_TICKS)
 
     @property
     def _ends(self) -> tuple[float, float]:
@@ -148,7 +148,7 @@ def scales_of(space: Space) -> list[Scale]:
         branches = tuple(b for b, held in enumerate(space.branches) if column in held.values())
         label = name
         if not name:
-            label = told_by(space) or "(branch)"
+            label = branch_parameter(space) or "(branch)"
             branches = tuple(range(len(space.branches)))
         elif sum(n == name and space.n_values[c] > 1 for c, n in enumerate(names)) > 1:
             label = f"{name} [{', '.join(branch_name(space, b) for b in branches)}]"
@@ -167,7 +167,7 @@ def scales_of(space: Space) -> list[Scale]:
 
 
 def chosen_scales(
-    source: Source, parameters: Any, most: int, *, in_best_branch: bool = False
+    source: History, parameters: Any, most: int, *, in_best_branch: bool = False
 ) -> list[Scale]:
     """Return the axes of the parameters asked for, or of those that matter most.
 
@@ -211,7 +211,7 @@ def chosen_scales(
 
 def branch_name(space: Space, branch: int) -> str:
     """Return what a branch is called."""
-    name = told_by(space)
+    name = branch_parameter(space)
     if name is None:
         return f"branch {branch}"
     return _text(space.dimensions[space.branches[branch][name]].from_unit(0.5))

@@ -105,7 +105,7 @@ class TimelineDisplay:
         fits = [
             (*span, trial.number, split, trial.status)
             for trial in source.trials
-            for span, split in zip(fit_spans(trial), _splits_run(trial.rows), strict=True)
+            for span, split in zip(fit_spans(trial), _splits_run(trial.split_results), strict=True)
         ]
         if not fits:
             raise ValueError(

@@ -10,16 +10,16 @@ from sklearn_lepton._trials.ranking import score_of
 from sklearn_lepton._trials.trial import Trial
 from sklearn_lepton.plotting._scale import Scale
 from sklearn_lepton.report._failures import failure_of, last_line, parameters_of_failure
-from sklearn_lepton.report._findings import Findings, shares_of
+from sklearn_lepton.report._findings import ReportData, shares_of
 from sklearn_lepton.space._dimension import Categorical, Integer, Real
 
 _EDGE = 0.02  # of a range
 _LITTLE = 0.05  # share of the variance that a parameter without effect may have at most
-_LEAST_TRIALS = 10  # fewer say little about how a search went
+_MIN_TRIALS = 10  # fewer say little about how a search went
 _MANY_FAILED = 0.1
 _LATE = 0.1  # of the trials: a best score found so late may not be the last
 _LONG = 0.5  # of the trials without anything better
-_MOST_NAMED = 12
+_MAX_NAMED = 12
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Note:
     html: str
 
 
-def doubts(findings: Findings) -> list[Note]:
+def doubts(findings: ReportData) -> list[Note]:
     """Return what speaks against taking the best score at its word.
 
     Parameters
@@ -56,14 +56,14 @@ def doubts(findings: Findings) -> list[Note]:
     return [*_beside_untuned(findings), *_beside_others(findings)]
 
 
-def _beside_untuned(findings: Findings) -> list[Note]:
-    untuned, first = findings.untuned, findings.ranked[0]
-    if untuned is None:
+def _beside_untuned(findings: ReportData) -> list[Note]:
+    default_trial, first = findings.default_trial, findings.ranked[0]
+    if default_trial is None:
         return []
-    if untuned is first:
+    if default_trial is first:
         return [Note("warning", "No trial was better than the untuned estimator.")]
-    gain = score_of(first) - score_of(untuned)
-    if any(trial is untuned for trial in findings.close):
+    gain = score_of(first) - score_of(default_trial)
+    if any(trial is default_trial for trial in findings.close):
         text = (
             f"The splits cannot tell the best trial from the untuned estimator: the gain of "
             f"{gain:.3g} may be chance. <code>compare_to_default</code> tests it on fresh splits."
@@ -73,13 +73,13 @@ def _beside_untuned(findings: Findings) -> list[Note]:
     return [Note("fine", text)]
 
 
-def _beside_others(findings: Findings) -> list[Note]:
+def _beside_others(findings: ReportData) -> list[Note]:
     close, n_others = findings.close, len(findings.ranked) - 1
     if n_others == 0:
         return []
     if len(close) == 1:
         return [Note("fine", "The splits tell the best trial from all others.")]
-    numbers = [str(trial.number) for trial in close[1 : _MOST_NAMED + 1]]
+    numbers = [str(trial.number) for trial in close[1 : _MAX_NAMED + 1]]
     more = len(close) - 1 - len(numbers)
     text = (
         f"These splits cannot tell {len(close) - 1} of {n_others} other trials from the best one: "
@@ -89,7 +89,7 @@ def _beside_others(findings: Findings) -> list[Note]:
     return [Note("warning", text)]
 
 
-def ideas(findings: Findings) -> list[Note]:
+def ideas(findings: ReportData) -> list[Note]:
     """Return what to try next.
 
     Parameters
@@ -116,7 +116,7 @@ def ideas(findings: Findings) -> list[Note]:
     return notes
 
 
-def _of_failures(findings: Findings) -> list[Note]:
+def _of_failures(findings: ReportData) -> list[Note]:
     trials = findings.trials
     failed = [trial for trial in trials if trial.status == "failed"]
     if not failed:
@@ -136,7 +136,7 @@ def _of_failures(findings: Findings) -> list[Note]:
     return [Note("warning" if many else "idea", text)]
 
 
-def _shared_by_failures(findings: Findings, n_failed: int) -> str:
+def _shared_by_failures(findings: ReportData, n_failed: int) -> str:
     """Say what failed trials share; nothing where they share nothing."""
     pattern = findings.failure_pattern
     if pattern is None:
@@ -148,9 +148,9 @@ def _shared_by_failures(findings: Findings, n_failed: int) -> str:
     return f"{who} have {conditions}{rest}. "
 
 
-def _of_edges(findings: Findings, idle: set[str]) -> list[Note]:
+def _of_edges(findings: ReportData, idle: set[str]) -> list[Note]:
     best = findings.source.best
-    if best is None or len(findings.ranked) < _LEAST_TRIALS:
+    if best is None or len(findings.ranked) < _MIN_TRIALS:
         return []
     notes = []
     for scale in findings.scales_of_best():
@@ -203,7 +203,7 @@ def _is_natural(dimension: Any, end: str) -> bool:
     return False
 
 
-def without_effect(findings: Findings) -> list[tuple[str, float]]:
+def without_effect(findings: ReportData) -> list[tuple[str, float]]:
     """Return the parameters of no effect on the score, with the share that they may have at most.
 
     Parameters
@@ -217,7 +217,7 @@ def without_effect(findings: Findings) -> list[tuple[str, float]]:
         whole space and with the worse half of the scores taken for equal. Parameters on which
         failures depend are none of them.
     """
-    if findings.importance is None or len(findings.ranked) < _LEAST_TRIALS:
+    if findings.importance is None or len(findings.ranked) < _MIN_TRIALS:
         return []
     most: dict[str, float] = {}
     # Over the whole space and among its better half: what makes the best ones differ may not
@@ -248,16 +248,16 @@ def _of_idle(idle: list[tuple[str, float]]) -> list[Note]:
     return [Note("idea", text)]
 
 
-def _of_course(findings: Findings) -> list[Note]:
+def _of_course(findings: ReportData) -> list[Note]:
     """Say whether more trials or fewer would have done."""
     n_trials = len(findings.trials)
-    if n_trials < _LEAST_TRIALS:
+    if n_trials < _MIN_TRIALS:
         return []
-    leaders = records(findings)
-    since = n_trials - 1 - leaders[-1][0]
-    if since < _LATE * n_trials and len(leaders) > 1:
-        before = [score for row, score in leaders if row < (1 - 2 * _LATE) * n_trials]
-        gain = leaders[-1][1] - (before[-1] if before else leaders[0][1])
+    finalists = records(findings)
+    since = n_trials - 1 - finalists[-1][0]
+    if since < _LATE * n_trials and len(finalists) > 1:
+        before = [score for row, score in finalists if row < (1 - 2 * _LATE) * n_trials]
+        gain = finalists[-1][1] - (before[-1] if before else finalists[0][1])
         is_noise = gain < findings.error / 2
         text = (
             f"It still became better at the end, by {gain:.3g} in the last fifth"
@@ -265,14 +265,14 @@ def _of_course(findings: Findings) -> list[Note]:
             f"{': more trials are likely to help.' * (not is_noise)}"
         )
         return [Note("idea", text)]
-    if since >= _LONG * n_trials and n_trials >= 2 * _LEAST_TRIALS:
-        rule = code(f"n_iter_no_change={max(_LEAST_TRIALS, round(since / 2))}")
+    if since >= _LONG * n_trials and n_trials >= 2 * _MIN_TRIALS:
+        rule = code(f"n_iter_no_change={max(_MIN_TRIALS, round(since / 2))}")
         text = f"The last {since} trials found nothing better: {rule} would have ended it earlier."
         return [Note("idea", text)]
     return []
 
 
-def records(findings: Findings) -> list[tuple[int, float]]:
+def records(findings: ReportData) -> list[tuple[int, float]]:
     """Return the rows of the trials that were the best so far, with their scores."""
     found: list[tuple[int, float]] = []
     for row, trial in enumerate(findings.trials):
@@ -283,7 +283,7 @@ def records(findings: Findings) -> list[tuple[int, float]]:
     return found
 
 
-def budget(findings: Findings) -> list[dict[str, Any]]:
+def budget(findings: ReportData) -> list[dict[str, Any]]:
     """Say where the trials and their seconds went.
 
     Parameters
@@ -313,5 +313,5 @@ def budget(findings: Findings) -> list[dict[str, Any]]:
             name = "close" if trial.number in close else "other" if trial.is_full else "part"
         held: dict[str, Any] = parts[name]
         held["trials"] += 1
-        held["seconds"] += trial.seconds
+        held["seconds"] += trial.duration
     return [part for part in parts.values() if part["trials"]]

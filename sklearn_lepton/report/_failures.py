@@ -17,9 +17,9 @@ from sklearn_lepton.space._values import as_float
 
 _LEVEL = 0.05  # how probable a condition that is named may be by chance
 _DOUBT = 1.0  # the same of one that speaks against advice to fix its parameter
-_MOST_SHARED = 3  # conditions that are named
-_MOST_VALUES = 4  # that a condition lists
-_LEAST_FAILED = 3
+_MAX_SHARED = 3  # conditions that are named
+_MAX_VALUES = 4  # that a condition lists
+_MIN_FAILED = 3
 
 BoolArray = npt.NDArray[np.bool_]
 
@@ -70,12 +70,12 @@ def last_line(text: str) -> str:
 
 def failure_of(trial: Trial) -> str:
     """Return the traceback of a trial that failed, or what is known instead."""
-    for row in trial.rows:
+    for row in trial.split_results:
         if row.get("fit_error"):
             return str(row["fit_error"])
     if trial.status != "failed":
         return ""
-    return "The score was not finite." if trial.rows else "No reason was given."
+    return "The score was not finite." if trial.split_results else "No reason was given."
 
 
 def failure_pattern(trials: Sequence[Trial], space: Space) -> Pattern | None:
@@ -94,7 +94,7 @@ def failure_pattern(trials: Sequence[Trial], space: Space) -> Pattern | None:
     for failed, shared in _groups(trials, space):
         clear = [condition for condition, chance in shared if chance <= _LEVEL]
         if clear:
-            named = clear[:_MOST_SHARED]
+            named = clear[:_MAX_SHARED]
             alike = np.all([condition.is_met for condition in named], axis=0)
             return Pattern(int(failed.sum()), int(alike.sum()), named)
     return None
@@ -143,7 +143,7 @@ def _shared(
     One a parameter, the one that fewest trials meet first. The chance is that of as rare a
     condition among all that were looked at.
     """
-    if failed.sum() < _LEAST_FAILED or failed.all():
+    if failed.sum() < _MIN_FAILED or failed.all():
         return []
     names = dict.fromkeys(name for trial in trials for name in trial.params)
     known = [c for name in names for c in _conditions(trials, failed, name, choices)]
@@ -205,8 +205,8 @@ def _sets(values: Sequence[Any], has: BoolArray, failed: BoolArray) -> list[tupl
         return []
     is_negative = len(others) < len(of_failed)
     listed = sorted(map(str, others if is_negative else of_failed))
-    if len(listed) > _MOST_VALUES:
-        listed = [*listed[:_MOST_VALUES], "…"]
+    if len(listed) > _MAX_VALUES:
+        listed = [*listed[:_MAX_VALUES], "…"]
     words = ", ".join(map(code, listed))
     text = {
         (False, False): f"= {words}",

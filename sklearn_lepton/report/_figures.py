@@ -15,22 +15,22 @@ from sklearn_lepton.plotting._axes import score_limits
 from sklearn_lepton.plotting._convergence import ConvergenceDisplay
 from sklearn_lepton.plotting._coordinates import ParallelCoordinatesDisplay, axis_ticks
 from sklearn_lepton.plotting._importance import WHISKER
-from sklearn_lepton.plotting._parameters import MapDisplay, ParameterDisplay
+from sklearn_lepton.plotting._parameters import ContourDisplay, SliceDisplay
 from sklearn_lepton.plotting._scale import Scale
 from sklearn_lepton.plotting._timeline import TimelineDisplay
 from sklearn_lepton.report._failures import failure_of, last_line
-from sklearn_lepton.report._findings import Findings
+from sklearn_lepton.report._findings import ReportData
 from sklearn_lepton.space._content import plain
 from sklearn_lepton.space._values import as_float
 
 _LONGEST_REASON = 4000  # characters of a traceback
-_MOST_REASONS = 100  # tracebacks that are kept whole
-_MOST_FITS = 8000  # more are drawn trial by trial
-_LEAST_PAIR = 0.01
-_MOST_BARS = 24
+_MAX_REASONS = 100  # tracebacks that are kept whole
+_MAX_FITS = 8000  # more are drawn trial by trial
+_MIN_PAIR = 0.01
+_MAX_BARS = 24
 
 
-def page_data(findings: Findings) -> dict[str, Any]:
+def page_data(findings: ReportData) -> dict[str, Any]:
     """Return all that the page draws and lists.
 
     Parameters
@@ -44,7 +44,7 @@ def page_data(findings: Findings) -> dict[str, Any]:
     """
     trials = findings.trials
     row_of = {trial.number: row for row, trial in enumerate(trials)}
-    best, untuned = findings.best, findings.untuned
+    best, default_trial = findings.best, findings.default_trial
     reasons, why = _reasons(trials)
     scores = [expected_score(trial) for trial in trials]
     data: dict[str, Any] = {
@@ -52,14 +52,14 @@ def page_data(findings: Findings) -> dict[str, Any]:
         "limits": numbers(score_limits(scores)),
         "minimized": findings.is_minimized,
         "best": None if best is None else row_of.get(best.number),
-        "untuned": None if untuned is None else row_of[untuned.number],
+        "untuned": None if default_trial is None else row_of[default_trial.number],
         "close": [row_of[trial.number] for trial in findings.close],
         "trials": {
             "number": [trial.number for trial in trials],
             "status": [trial.status for trial in trials],
             "score": numbers(scores),
             "error": numbers(score_error(trial, findings.source.ratio) for trial in trials),
-            "seconds": numbers(trial.seconds for trial in trials),
+            "seconds": numbers(trial.duration for trial in trials),
             "resource": _resources(trials),
             "why": why,
         },
@@ -68,7 +68,7 @@ def page_data(findings: Findings) -> dict[str, Any]:
         "pictures": {},
         "missing": {},
     }
-    makers: dict[str, Callable[[Findings], Any]] = {
+    makers: dict[str, Callable[[ReportData], Any]] = {
         "convergence": _convergence,
         "parameters": _parameters,
         "importance": _importance,
@@ -101,7 +101,7 @@ def numbers(values: Any) -> list[float | int | None]:
 def _resources(trials: list[Trial]) -> list[float | int | None] | None:
     if all(trial.is_full for trial in trials):
         return None
-    return numbers(1.0 if trial.resource is None else trial.resource for trial in trials)
+    return numbers(1.0 if trial.fidelity is None else trial.fidelity for trial in trials)
 
 
 def _reasons(trials: list[Trial]) -> tuple[list[list[str]], list[int | None]]:
@@ -116,7 +116,7 @@ def _reasons(trials: list[Trial]) -> tuple[list[list[str]], list[int | None]]:
             continue
         kept = abridge(text, _LONGEST_REASON)
         last = last_line(text)[-300:]
-        kept = kept if len(reasons) < _MOST_REASONS else last
+        kept = kept if len(reasons) < _MAX_REASONS else last
         if kept not in places:
             places[kept] = len(reasons)
             reasons.append([last, kept])
@@ -156,7 +156,7 @@ def _axis(scale: Scale) -> dict[str, Any]:
     }
 
 
-def _convergence(findings: Findings) -> Any:
+def _convergence(findings: ReportData) -> Any:
     display = ConvergenceDisplay.from_search(findings.source)
     if not findings.ranked:
         raise ValueError("No trial has a score with all of the resource: there is no best one yet.")
@@ -172,12 +172,12 @@ def _convergence(findings: Findings) -> Any:
         (best + errors)[known],
         [] if display.untuned_score is None else [display.untuned_score],
     )
-    untuned = display.untuned_score
+    default_trial = display.untuned_score
     return {
         "curves": curves,
         "seconds": numbers(display.seconds),
         "limits": numbers(limits),
-        "untuned": None if untuned is None else number(untuned),
+        "untuned": None if default_trial is None else number(default_trial),
         "isFull": [bool(full) for full in display.is_full],
     }
 
@@ -186,9 +186,9 @@ def _labels(scales: list[Scale]) -> list[str]:
     return [scale.label for scale in scales]
 
 
-def _parameters(findings: Findings) -> Any:
+def _parameters(findings: ReportData) -> Any:
     labels = _labels(findings.scales) or None
-    display = ParameterDisplay.from_search(findings.source, parameters=labels)
+    display = SliceDisplay.from_search(findings.source, parameters=labels)
     return [
         _axis(scale)
         | {
@@ -201,7 +201,7 @@ def _parameters(findings: Findings) -> Any:
     ]
 
 
-def _importance(findings: Findings) -> Any:
+def _importance(findings: ReportData) -> Any:
     found = findings.importance
     if found is None:
         findings.source.check_scored(4)
@@ -214,19 +214,19 @@ def _importance(findings: Findings) -> Any:
     ]
     for i, j in zip(*np.triu_indices(len(found.names), 1), strict=True):
         share = number(found.interactions_mean[i, j]) or 0.0
-        if share >= _LEAST_PAIR:
+        if share >= _MIN_PAIR:
             label = f"{found.names[i]} with {found.names[j]}"
             bars.append([label, share, number(found.interactions_std[i, j]), True])
     bars.sort(key=lambda bar: -bar[1])
-    return {"bars": bars[:_MOST_BARS], "left": max(len(bars) - _MOST_BARS, 0), "whisker": WHISKER}
+    return {"bars": bars[:_MAX_BARS], "left": max(len(bars) - _MAX_BARS, 0), "whisker": WHISKER}
 
 
-def _map(findings: Findings) -> Any:
+def _map(findings: ReportData) -> Any:
     findings.source.check_scored(4)
     labels = _labels(findings.scales_of_best())[:2]
     if len(labels) < 2:
         raise ValueError("A map takes two parameters that vary.")
-    display = MapDisplay.from_search(findings.source, parameters=labels)
+    display = ContourDisplay.from_search(findings.source, parameters=labels)
     held = display.maps[0, 1]
     x, y = (
         {**_axis(s), "values": numbers(v)}
@@ -241,7 +241,7 @@ def _map(findings: Findings) -> Any:
     }
 
 
-def _coordinates(findings: Findings) -> Any:
+def _coordinates(findings: ReportData) -> Any:
     labels = _labels(findings.scales)
     if len(labels) < 2:
         raise ValueError("Lines take two parameters that vary.")
@@ -257,7 +257,7 @@ def _coordinates(findings: Findings) -> Any:
     ]
 
 
-def _timeline(findings: Findings) -> Any:
+def _timeline(findings: ReportData) -> Any:
     display = TimelineDisplay.from_search(findings.source)
     row_of = {trial.number: row for row, trial in enumerate(findings.trials)}
     rows = [row_of[n] for n in display.numbers.tolist()]
@@ -271,7 +271,7 @@ def _timeline(findings: Findings) -> Any:
             strict=True,
         )
     ]
-    if len(fits) > _MOST_FITS:
+    if len(fits) > _MAX_FITS:
         merged: dict[tuple[int, int], list[Any]] = {}
         for begin, end, worker, row in fits:
             held = merged.setdefault((row, worker), [begin, end, worker, row])

@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from sklearn_lepton._inspection.history import Source, read_source, score_error
+from sklearn_lepton._inspection.history import History, read_source, score_error
 from sklearn_lepton._runtime.output import text_of
 from sklearn_lepton._trials.ranking import candidates
-from sklearn_lepton._trials.selection_bias import indistinguishable, optimism
+from sklearn_lepton._trials.selection_bias import not_significantly_worse, optimism
 from sklearn_lepton._trials.trial import Trial
 from sklearn_lepton.importance import parameter_importance
 from sklearn_lepton.plotting._scale import Scale, scales_of
@@ -20,11 +20,11 @@ from sklearn_lepton.report._failures import Pattern, failure_pattern
 from sklearn_lepton.space._content import plain
 from sklearn_lepton.space._values import Opaque
 
-_MOST_SCALES = 20
+_MAX_SCALES = 20
 
 
 @dataclass(frozen=True)
-class Findings:
+class ReportData:
     """A search as a report sees it.
 
     Attributes
@@ -34,7 +34,7 @@ class Findings:
         What was given: a fitted search, a result, a path, an optimizer or trials.
     """
 
-    source: Source
+    source: History
     search: Any
 
     @property
@@ -59,7 +59,7 @@ class Findings:
     @cached_property
     def close(self) -> list[Trial]:
         """Those that the splits cannot tell from the best; empty where a split is all there is."""
-        return indistinguishable(self.trials, self.source.ratio) if self.n_splits > 1 else []
+        return not_significantly_worse(self.trials, self.source.ratio) if self.n_splits > 1 else []
 
     @cached_property
     def optimism(self) -> float:
@@ -73,9 +73,9 @@ class Findings:
         return counts.pop() if len(counts) == 1 else 0
 
     @cached_property
-    def untuned(self) -> Trial | None:
+    def default_trial(self) -> Trial | None:
         """The trial with the estimator's own parameters, if it has a score."""
-        number = self.source.untuned
+        number = self.source.default_trial
         found = [t for t in self.trials if t.number == number and t.score is not None]
         return found[0] if found else None
 
@@ -118,7 +118,7 @@ class Findings:
             )
             first = self.importance.names[0]
             scales.sort(key=lambda scale: -share.get(scale.name or first, 0.0))
-        return scales[:_MOST_SCALES]
+        return scales[:_MAX_SCALES]
 
     def scales_of_best(self) -> list[Scale]:
         """Return the axes of those parameters that the best trial has."""
@@ -129,7 +129,7 @@ class Findings:
         return [scale for scale in self.scales if is_active[scale.column]]
 
 
-def read_findings(search: Any, space: Any = None) -> Findings:
+def read_findings(search: Any, space: Any = None) -> ReportData:
     """Read what a report is made of.
 
     Parameters
@@ -146,8 +146,8 @@ def read_findings(search: Any, space: Any = None) -> Findings:
     n_scored = sum(trial.score is not None for trial in source.trials)
     if n_scored >= 4 and source.best is not None:
         # One model for all pictures.
-        source = replace(source, optimizer=source.modeller())
-    return Findings(source, search)
+        source = replace(source, optimizer=source.surrogate_optimizer())
+    return ReportData(source, search)
 
 
 def shares_of(found: Any) -> tuple[Any, Any]:

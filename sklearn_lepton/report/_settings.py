@@ -14,17 +14,17 @@ from sklearn_lepton._inspection.history import clock_of
 from sklearn_lepton._inspection.html import code, escape
 from sklearn_lepton._runtime.output import text_of
 from sklearn_lepton._study.schema import is_value
-from sklearn_lepton.report._findings import Findings
+from sklearn_lepton.report._findings import ReportData
 from sklearn_lepton.space._values import value_from_json
 
 _LONGEST = 600  # characters of an estimator
 _LIMITS = ("n_iter", "max_time", "n_iter_no_change", "target_score", "fit_timeout")
-_WAYS = ("resource", "racing", "asynchronous", "n_jobs", "final_splits")
+_WAYS = ("resource", "racing", "asynchronous", "n_jobs", "final_cv")
 
 Rows = list[tuple[str, str]]
 
 
-def describe(findings: Findings) -> Rows:
+def describe(findings: ReportData) -> Rows:
     """Return what was asked, and how it ended.
 
     Parameters
@@ -55,7 +55,7 @@ def describe(findings: Findings) -> Rows:
     trials = findings.trials
     if reason := getattr(search, "stop_reason_", None):
         rows.append(("ended by", code(str(reason))))
-    fits = sum(trial.seconds for trial in trials)
+    fits = sum(trial.duration for trial in trials)
     times = f"{seconds(fits)} of fits and scoring"
     clock = clock_of(trials)
     if clock is not None:
@@ -106,7 +106,7 @@ def _of_search(search: Any) -> Rows:
     return rows
 
 
-def _of_journal(findings: Findings) -> Rows:
+def _of_journal(findings: ReportData) -> Rows:
     """Return what the first line of a journal says."""
     study: Mapping[str, Any] = findings.source.header["study"]
     rows = [("asked of", f"the journal {code(os.fspath(findings.search))}")]

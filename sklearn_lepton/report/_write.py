@@ -18,7 +18,7 @@ from sklearn_lepton._trials.trial import Trial
 from sklearn_lepton.plotting._importance import WHISKER
 from sklearn_lepton.report._advice import Note, budget, doubts, ideas
 from sklearn_lepton.report._figures import page_data
-from sklearn_lepton.report._findings import Findings, read_findings, to_code
+from sklearn_lepton.report._findings import ReportData, read_findings, to_code
 from sklearn_lepton.report._settings import describe, seconds
 
 _SCRIPTS = ("draw.js", "pictures.js", "table.js")
@@ -155,7 +155,7 @@ class ReportMixin:
         return write_report(self, path, title=title)
 
 
-def _page(findings: Findings, title: str | None) -> str:
+def _page(findings: ReportData, title: str | None) -> str:
     style, script = _read("page.css"), "\n".join(map(_read, _SCRIPTS))
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     policy = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src"
@@ -200,7 +200,7 @@ def _embed(data: Any) -> str:
     return text
 
 
-def _title(findings: Findings) -> str:
+def _title(findings: ReportData) -> str:
     search, study = findings.search, findings.source.header.get("study", {})
     if "estimator" in study:
         return f"Search of {study['estimator']['class'].rpartition('.')[2]}"
@@ -214,7 +214,7 @@ def _title(findings: Findings) -> str:
     )
 
 
-def _tiles(findings: Findings) -> str:
+def _tiles(findings: ReportData) -> str:
     best, trials = findings.best, findings.trials
     tiles = []
     if best is not None and best.score is not None:
@@ -222,8 +222,8 @@ def _tiles(findings: Findings) -> str:
             tiles.append(("least value", f"{-best.score:.5g}"))
         error = f" <small>± {findings.error:.2g}</small>" if findings.error else ""
         tiles.append((f"best {escape(findings.source.score_name)}", f"{best.score:.5g}{error}"))
-    if findings.untuned is not None:
-        tiles.append(("untuned", f"{findings.untuned.score:.5g}"))
+    if findings.default_trial is not None:
+        tiles.append(("untuned", f"{findings.default_trial.score:.5g}"))
     if math.isfinite(findings.optimism):
         tiles.append(
             (
@@ -234,12 +234,12 @@ def _tiles(findings: Findings) -> str:
     n_bad = {s: sum(t.status == s for t in trials) for s in ("failed", "pruned")}
     bad = ", ".join(f"{n} {status}" for status, n in n_bad.items() if n)
     tiles.append(("trials", f"{len(trials)}{f' <small>{bad}</small>' if bad else ''}"))
-    tiles.append(("time of fits", seconds(sum(trial.seconds for trial in trials))))
+    tiles.append(("time of fits", seconds(sum(trial.duration for trial in trials))))
     cells = "".join(f"<div><dt>{name}</dt><dd>{value}</dd></div>" for name, value in tiles)
     return f'<dl class="tiles">{cells}</dl>'
 
 
-def _found(findings: Findings) -> str:
+def _found(findings: ReportData) -> str:
     notes, best = _list(doubts(findings)), findings.best
     if best is None:
         return notes
@@ -257,7 +257,7 @@ def _found(findings: Findings) -> str:
     )
 
 
-def _about(findings: Findings, best: Trial) -> list[str]:
+def _about(findings: ReportData, best: Trial) -> list[str]:
     """Say how good the best trial is."""
     about = [f"Trial {best.number}"]
     if best.score is not None:
@@ -288,7 +288,7 @@ def _list(notes: Sequence[Note]) -> str:
     return f'<ul class="notes">{items}</ul>' if items else ""
 
 
-def _next(findings: Findings) -> str:
+def _next(findings: ReportData) -> str:
     notes = _list(ideas(findings)) or "<p>Nothing stands out.</p>"
     parts = budget(findings)
     if not parts:
@@ -328,7 +328,7 @@ def _figures() -> str:
     )
 
 
-def _asked(findings: Findings) -> str:
+def _asked(findings: ReportData) -> str:
     rows = [(f"<b>{escape(name)}</b>", value) for name, value in describe(findings)]
     return (
         f'<div class="wide">{table((), rows)}</div><h3>Space</h3>'

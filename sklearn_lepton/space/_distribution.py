@@ -23,9 +23,9 @@ from sklearn_lepton.space._values import (
 _TAIL = 1e-6
 _MAX_TABLE = 2**16
 # A table of the lowest values that has less of the probability than this is none.
-_LEAST_TABLE = 0.5
+_MIN_TABLE = 0.5
 _N_DRAWS = 1024
-_MOST_CHARACTERS = 200  # of a description
+_MAX_CHARACTERS = 200  # of a description
 
 
 class Distribution(Dimension):
@@ -79,7 +79,7 @@ class Distribution(Dimension):
         values = getattr(getattr(self.dist, "dist", self.dist), "xk", None)
         if values is None and np.isfinite(low):
             values = low + np.arange(int(min(high - low + 1, _MAX_TABLE)))
-        if values is None or np.sum(self.dist.pmf(values)) < _LEAST_TABLE:
+        if values is None or np.sum(self.dist.pmf(values)) < _MIN_TABLE:
             # Only where needed: the quantiles of a long tail can take scipy for ever.
             low, high = self._quantiles([_TAIL, 1 - _TAIL])
             values = np.rint(np.linspace(low, high, int(min(high - low + 1, _MAX_TABLE))))
@@ -230,11 +230,11 @@ def _describe_distribution(dist: Any) -> str:
     """Write a distribution for people to read; others may have the same text."""
     family, args, kwds = distribution_parts(dist)
     if not isinstance(family, FAMILIES):
-        return shorten_text(text_of(family), _MOST_CHARACTERS)
+        return shorten_text(text_of(family), _MAX_CHARACTERS)
     name, state = _name_in_scipy(family), dict[str, Any]()
     if name is None:
         kind, state = type(family), dict(own_state(family))
         module = "scipy.stats" if kind.__module__.startswith("scipy.stats.") else kind.__module__
         name = f"{module}.{kind.__qualname__}"
     named = (f"{key}={text_of(value)}" for key, value in {**state, **kwds}.items())
-    return f"{name}({shorten_text(', '.join([*map(text_of, args), *named]), _MOST_CHARACTERS)})"
+    return f"{name}({shorten_text(', '.join([*map(text_of, args), *named]), _MAX_CHARACTERS)})"

@@ -23,8 +23,8 @@ from sklearn_lepton.space._content import (
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 _HOLDERS = (list, tuple, dict, set, frozenset)  # in which == takes 1 for True
 _COMPARED = (bool, int, float, complex, str, bytes, tuple, frozenset)
-_MOST_CHARACTERS = 1000  # of a text that describes an object
-_MOST_BITS = 10_000  # of an integer; Python writes and reads up to 14,000
+_MAX_CHARACTERS = 1000  # of a text that describes an object
+_MAX_BITS = 10_000  # of an integer; Python writes and reads up to 14,000
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,7 +86,7 @@ def value_to_json(value: Any) -> Any:
 def _is_written(value: Any) -> bool:
     """Return whether JSON holds a number or string as it is."""
     if type(value) is int:
-        return value.bit_length() <= _MOST_BITS
+        return value.bit_length() <= _MAX_BITS
     return type(value) in {bool, str} or (type(value) is float and math.isfinite(value))
 
 
@@ -103,7 +103,7 @@ def text_of(value: Any) -> str:
         text = without_address(repr(value))
     except Exception:  # noqa: BLE001 - a user's class may do anything there
         text = full_name(type(value))
-    return shorten_text(text, _MOST_CHARACTERS)
+    return shorten_text(text, _MAX_CHARACTERS)
 
 
 def shorten_text(text: str, n_most: int) -> str:

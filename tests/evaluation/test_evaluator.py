@@ -158,7 +158,7 @@ def test_each_fit_is_taken_down_as_it_is_kept():
         (number, split) for number in range(2) for split in range(3)
     ]
     for number, split, row in log.noted:
-        assert trials[number].rows[split] == row
+        assert trials[number].split_results[split] == row
 
 
 def test_what_is_known_of_a_trial_is_not_fitted_again():
@@ -195,9 +195,9 @@ def test_a_trial_has_its_scores_in_the_order_of_the_splits():
     [trial] = evaluator.collect(more=False)
     assert trial.split_scores == (0.0, 1.0, 2.0)
     assert trial.score == 1.0
-    assert trial.seconds == 3 * 0.75
-    assert sorted(row["worker"] for row in trial.rows) == [0, 1, 2]
-    assert all(abs(row["start_time"] - time.time()) < 60 for row in trial.rows)
+    assert trial.duration == 3 * 0.75
+    assert sorted(row["worker"] for row in trial.split_results) == [0, 1, 2]
+    assert all(abs(row["start_time"] - time.time()) < 60 for row in trial.split_results)
 
 
 @pytest.mark.parametrize(
@@ -252,7 +252,7 @@ def test_lanes_are_those_of_the_workers():
     while trials := evaluator.collect(more=False):
         finished += trials
     assert sorted(numbers(finished)) == list(range(8))
-    assert {row["worker"] for trial in finished for row in trial.rows} == {0, 1}
+    assert {row["worker"] for trial in finished for row in trial.split_results} == {0, 1}
 
 
 def test_an_impossible_trial_fails_without_a_fit():
@@ -261,7 +261,7 @@ def test_an_impossible_trial_fails_without_a_fit():
     evaluator.submit(ask(2))
     first, second = evaluator.collect(more=False)
     assert (first.status, second.status) == ("failed", "complete")
-    assert {row["fit_error"] for row in first.rows} == {"no such step"}
+    assert {row["fit_error"] for row in first.split_results} == {"no such step"}
     assert {fit[0] for fit in workers.started} == {1}
 
 
@@ -283,7 +283,7 @@ def test_a_fit_whose_worker_died_twice_is_guilty():
     evaluator.submit(ask(2))
     failed, complete = sorted(evaluator.collect(more=False), key=lambda trial: trial.number)
     assert (failed.status, complete.status) == ("failed", "complete")
-    reasons = [row["fit_error"] for row in failed.rows]
+    reasons = [row["fit_error"] for row in failed.split_results]
     assert reasons[0] is None
     assert "again when it was repeated: exit code 9" in reasons[1]
     assert reasons[2] == "Not run, since split 1 of this trial failed."
@@ -296,7 +296,7 @@ def test_a_final_death_is_not_repeated():
     workers.outcomes[0, 0] = [WorkerDied("The fit raised SystemExit(4).", is_final=True)]
     evaluator.submit(ask(1))
     [failed] = evaluator.collect(more=False)
-    assert failed.rows[0]["fit_error"] == "The fit raised SystemExit(4)."
+    assert failed.split_results[0]["fit_error"] == "The fit raised SystemExit(4)."
     assert workers.started == [(0, 0)]
 
 
@@ -325,7 +325,7 @@ def test_a_fit_that_takes_too_long_is_ended():
     failed, complete = sorted(evaluator.collect(more=False), key=lambda trial: trial.number)
     assert workers.ended == [(0, 1)]
     assert (failed.status, complete.status) == ("failed", "complete")
-    assert "longer than fit_timeout=5.0 s" in failed.rows[1]["fit_error"]
+    assert "longer than fit_timeout=5.0 s" in failed.split_results[1]["fit_error"]
 
 
 def test_an_error_of_a_fit_goes_through_and_what_is_finished_stays():
@@ -417,7 +417,7 @@ def test_the_splits_of_a_trial_are_run_one_after_the_other(hopeless):
     [trial] = evaluator.collect(more=True)
     assert workers.started == [(0, 0)]
     assert trial.status == "pruned"
-    assert [bool(row) for row in trial.rows] == [True, False, False]
+    assert [bool(row) for row in trial.split_results] == [True, False, False]
 
 
 def test_all_splits_are_run_where_nothing_can_be_judged():
@@ -435,7 +435,7 @@ def test_a_batch_fills_its_workers_with_fits_that_may_be_in_vain(hopeless):
     finished = evaluator.collect(more=True)
     assert [trial.status for trial in finished] == ["pruned", "pruned"]
     # What ran beyond the split that decided is no part of the trial, on any number of workers.
-    assert [len(list(filter(None, trial.rows))) for trial in finished] == [1, 1]
+    assert [len(list(filter(None, trial.split_results))) for trial in finished] == [1, 1]
 
 
 def test_asynchronous_workers_take_new_trials_instead(hopeless):
@@ -456,7 +456,7 @@ def test_a_split_that_fails_ends_its_trial(hopeless):
     evaluator.submit(ask(1))
     [trial] = evaluator.collect(more=True)
     assert trial.status == "failed"
-    assert [bool(row) for row in trial.rows] == [True, False, False]
+    assert [bool(row) for row in trial.split_results] == [True, False, False]
 
 
 def test_known_rows_are_judged_as_if_they_had_just_come(hopeless):
@@ -466,4 +466,4 @@ def test_known_rows_are_judged_as_if_they_had_just_come(hopeless):
     evaluator.submit(ask(1))
     [trial] = evaluator.collect(more=True)
     assert workers.started == []
-    assert [bool(row) for row in trial.rows] == [True, False, False]
+    assert [bool(row) for row in trial.split_results] == [True, False, False]

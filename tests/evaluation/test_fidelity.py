@@ -25,7 +25,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
 from sklearn_lepton import BayesSearchCV, SwarmSearchCV, load_trials
-from sklearn_lepton._evaluation.resume_fit import adds, continues, is_as_one
+from sklearn_lepton._evaluation.resume_fit import adds, continues, is_equivalent_to_cold_start
 from sklearn_lepton.exceptions import JournalMismatchError, SpaceExhaustedWarning
 
 N_ROWS = 600
@@ -99,11 +99,11 @@ def make_each(search_class, log):
 @pytest.fixture
 def make(log):
     """Make searches of a kind that proposes quickly: of what is the same in each."""
-    return maker(SwarmSearchCV, log, screening=False)
+    return maker(SwarmSearchCV, log, surrogate=False)
 
 
 def outline(search):
-    return [(t.number, t.point, t.params, t.resource, t.split_scores) for t in search.trials_]
+    return [(t.number, t.point, t.params, t.fidelity, t.split_scores) for t in search.trials_]
 
 
 # ------------------------------------------------------------------ what is chosen
@@ -158,11 +158,11 @@ def test_samples_are_nested_ordered_and_hold_each_class(make, rows, log):
 
 
 def test_bounds_that_are_given(make, rows):
-    search = make(min_resource=5, max_resource=40).fit(*rows)
+    search = make(min_resources=5, max_resources=40).fit(*rows)
     assert set(search.cv_results_["n_resources"]) == {5, 14, 40}
-    search = make(resource="n_samples", min_resource=50, max_resource=150).fit(*rows)
+    search = make(resource="n_samples", min_resources=50, max_resources=150).fit(*rows)
     assert set(search.cv_results_["n_resources"]) == {50, 150}
-    plain = make(min_resource=27).fit(*rows)
+    plain = make(min_resources=27).fit(*rows)
     assert set(plain.cv_results_["n_resources"]) == {27}
 
 
@@ -171,7 +171,7 @@ def test_a_parameter_of_a_step(blobs):
     name = "randomforestclassifier__n_estimators"
     space = {"randomforestclassifier__max_depth": (1, 6, "int")}
     search = SwarmSearchCV(
-        pipe, space, n_iter=8, cv=2, random_state=0, screening=False, resource=name
+        pipe, space, n_iter=8, cv=2, random_state=0, surrogate=False, resource=name
     ).fit(*blobs)
     assert len(search.best_estimator_[-1].estimators_) == search.best_params_[name] == 9
 
@@ -206,7 +206,7 @@ def test_kinds_of_data(rows):
     settings = {
         "n_iter": 8,
         "random_state": 0,
-        "screening": False,
+        "surrogate": False,
         "resource": "n_samples",
         "cv": 2,
     }
@@ -252,7 +252,7 @@ def test_a_finite_space(make_each, rows):
     search = make_each({"x": [0.1, 0.4, 0.7, 0.9]}, n_iter=12).fit(*rows)
     assert search.stop_reason_ == "exhausted"
     assert search.best_params_["x"] == 0.7
-    tried = [(t.point, t.resource) for t in search.trials_]
+    tried = [(t.point, t.fidelity) for t in search.trials_]
     assert len(tried) == len(set(tried)) < 12
     with pytest.warns(SpaceExhaustedWarning, match="holds 12 trials, fewer than n_iter=17"):
         make_each({"x": [0.1, 0.4, 0.7, 0.9]}, n_iter=17).fit(*rows)
@@ -261,7 +261,7 @@ def test_a_finite_space(make_each, rows):
 @pytest.mark.parametrize("asynchronous", [False, True])
 def test_in_parallel(rows, asynchronous):
     search = SwarmSearchCV(
-        Learner(), SPACE, n_iter=16, cv=2, random_state=0, screening=False, resource="n"
+        Learner(), SPACE, n_iter=16, cv=2, random_state=0, surrogate=False, resource="n"
     )
     search.set_params(n_points=3, asynchronous=asynchronous)
     with joblib.parallel_config("threading", n_jobs=2):
@@ -276,7 +276,7 @@ def test_a_second_fit_goes_on(make, rows):
     search.fit(*rows)
     assert outline(search)[:8] == before
     assert len(search.trials_) == 16
-    with pytest.raises(ValueError, match="resource, min_resource and max_resource must be those"):
+    with pytest.raises(ValueError, match="resource, min_resources and max_resources must be those"):
         search.set_params(resource=None).fit(*rows)
 
 
@@ -296,10 +296,10 @@ def test_a_journal_goes_on_where_it_was_cut(make_each, rows, tmp_path, resource,
         path.write_bytes(b"".join(lines[:n_kept]))
         assert outline(make_each(journal=path, **settings).fit(*rows)) == expected
     loaded = load_trials(path)
-    assert [t.resource for t in loaded] == [entry[3] for entry in expected]
+    assert [t.fidelity for t in loaded] == [entry[3] for entry in expected]
     assert load_trials(path, as_frame=True)["resource"].max() == 1.0
     with pytest.raises(JournalMismatchError, match="resource"):
-        make_each(journal=path, **(settings | {"min_resource": 25})).fit(*rows)
+        make_each(journal=path, **(settings | {"min_resources": 25})).fit(*rows)
     with pytest.raises(JournalMismatchError, match="resource"):
         make_each(journal=path, **(settings | {"resource": None})).fit(*rows)
 
@@ -320,14 +320,14 @@ def test_a_warm_start_goes_on(make, rows):
     of_trial = [Learner.seen[2 * k : 2 * k + 2] for k in range(20)]
     amounts, n_continued = search.cv_results_["n_resources"], 0
     for trial, fits, amount in zip(search.trials_, of_trial, amounts, strict=True):
-        earlier = trial.meta.get("promoted", 0)  # the repetition of the first has less
+        earlier = trial.proposal.get("promoted", 0)  # the repetition of the first has less
         before = amounts[earlier] if earlier and not trial.is_full else 0  # as the refit
         assert fits == [(amount - before, amount)] * 2
-        assert ["saved_time" in row for row in trial.rows] == [before > 0] * 2
+        assert ["saved_time" in row for row in trial.split_results] == [before > 0] * 2
         n_continued += before > 0
     assert n_continued >= 4
-    assert not search.optimizer_.goes_on
-    assert not make(n_iter=2).fit(*rows).optimizer_.goes_on
+    assert not search.optimizer_.resumes
+    assert not make(n_iter=2).fit(*rows).optimizer_.resumes
     assert search.best_params_["epochs"] == 27
 
 
@@ -344,13 +344,13 @@ def test_trees_are_added_and_are_those_of_a_fit_from_the_start(blobs, backend):
             n_iter=14,
             cv=2,
             random_state=0,
-            screening=False,
+            surrogate=False,
             resource="n_estimators",
             n_points=2,
         )
         with joblib.parallel_config(backend, n_jobs=2 if backend == "threading" else 1):
             found.append(outline(search.fit(*blobs)))
-        assert search.optimizer_.goes_on == warm
+        assert search.optimizer_.resumes == warm
     assert found[0] == found[1]
 
 
@@ -365,9 +365,9 @@ def test_what_stops_early_has_the_scores_of_a_fit_from_the_start(blobs, model, n
     model = clone(model).set_params(random_state=0, warm_start=True)
     space = {"learning_rate": (0.05, 1.0, "log-uniform")}
     search = SwarmSearchCV(
-        model, space, n_iter=14, cv=2, random_state=0, screening=False, resource=name
+        model, space, n_iter=14, cv=2, random_state=0, surrogate=False, resource=name
     ).fit(*blobs)
-    promoted = [t for t in search.trials_ if t.is_full and t.meta.get("promoted")]
+    promoted = [t for t in search.trials_ if t.is_full and t.proposal.get("promoted")]
     assert promoted
     for trial in promoted:
         anew = cross_val_score(clone(model).set_params(**trial.params), *blobs, cv=2)
@@ -388,7 +388,7 @@ def test_a_parameter_that_only_the_constructor_lists():
     )
     with pytest.raises(ValueError, match="own iterations, which must be an integer .* got None"):
         search.fit(X, y)
-    search.set_params(max_resource=9).fit(X, y)
+    search.set_params(max_resources=9).fit(X, y)
     assert search.best_params_["iterations"] == search.best_estimator_.tree_count_ == 9
 
 
@@ -436,19 +436,19 @@ def test_only_what_is_fitted_in_place_goes_on():
     assert continues(pipe, "learner__epochs", ())
     assert not continues(make_pipeline(warm, StandardScaler()), "learner__epochs", ())
     assert adds(pipe, "learner__epochs")
-    assert not is_as_one(pipe, "learner__epochs", (), 300)
+    assert not is_equivalent_to_cold_start(pipe, "learner__epochs", (), 300)
     for ensemble, name in (
         (GradientBoostingClassifier(), "n_estimators"),
         (HistGradientBoostingClassifier(), "max_iter"),
     ):
         assert not adds(ensemble, name)
-        assert is_as_one(ensemble, name, (), 300)
+        assert is_equivalent_to_cold_start(ensemble, name, (), 300)
     stops = make_pipeline(HistGradientBoostingClassifier())
     name = "histgradientboostingclassifier__max_iter"
-    assert is_as_one(stops, name, (), 10_000)
-    assert not is_as_one(stops, name, (), 10_001)
+    assert is_equivalent_to_cold_start(stops, name, (), 10_000)
+    assert not is_equivalent_to_cold_start(stops, name, (), 10_001)
     flag = "histgradientboostingclassifier__early_stopping"
-    assert not is_as_one(stops, name, (flag,), 300)
+    assert not is_equivalent_to_cold_start(stops, name, (flag,), 300)
 
 
 # ---------------------------------------------------------------------- bad input
@@ -460,14 +460,20 @@ def test_only_what_is_fitted_in_place_goes_on():
         ({"resource": "m"}, "resource: Unknown parameter 'm'. Allowed are .*'epochs'.*'n_samples'"),
         ({"resource": 3}, "resource must be None, 'n_samples' or the name .* got 3"),
         ({"resource": "x"}, "resource='x' must not be searched as well, but the space has 'x'"),
-        ({"resource": "log"}, "max_resource='auto' is the estimator's own log, .* got Log"),
-        ({"resource": "outcome", "max_resource": 30}, "an integer parameter, but outcome is 'ok'"),
-        ({"resource": "warm_start", "max_resource": 30}, "parameter, but warm_start is False"),
-        ({"min_resource": 0}, "min_resource must be 'auto' or an integer of at least 1, got 0"),
-        ({"max_resource": 2.5}, "max_resource must be 'auto' or an integer .* got 2.5"),
-        ({"min_resource": 30}, "min_resource must be at most max_resource, got min_resource=30"),
-        ({"resource": "n_samples", "max_resource": 500}, "at most the 300 samples .* got 500"),
-        ({"resource": None, "min_resource": "few"}, "min_resource must be 'auto' or .* got 'few'"),
+        ({"resource": "log"}, "max_resources='auto' is the estimator's own log, .* got Log"),
+        ({"resource": "outcome", "max_resources": 30}, "an integer parameter, but outcome is 'ok'"),
+        ({"resource": "warm_start", "max_resources": 30}, "parameter, but warm_start is False"),
+        ({"min_resources": 0}, "min_resources must be 'auto' or an integer of at least 1, got 0"),
+        ({"max_resources": 2.5}, "max_resources must be 'auto' or an integer .* got 2.5"),
+        (
+            {"min_resources": 30},
+            "min_resources must be at most max_resources, got min_resources=30",
+        ),
+        ({"resource": "n_samples", "max_resources": 500}, "at most the 300 samples .* got 500"),
+        (
+            {"resource": None, "min_resources": "few"},
+            "min_resources must be 'auto' or .* got 'few'",
+        ),
     ],
 )
 def test_bad_input_is_refused_before_the_first_fit(make, rows, log, settings, message):

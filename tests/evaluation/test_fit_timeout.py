@@ -24,7 +24,7 @@ class Workers:
 
 def trial(resource=None):
     [asked] = RandomOptimizer({"x": (0.0, 1.0, "uniform")}, seed=0).ask(1)
-    return asked if resource is None else replace(asked, resource=resource)
+    return asked if resource is None else replace(asked, fidelity=resource)
 
 
 def row(seconds, **more):
@@ -80,7 +80,9 @@ def test_auto_counts_what_kept_steps_have_saved():
 
 
 def test_auto_knows_earlier_trials():
-    earlier = trial().complete(1.0, split_scores=[1.0] * 5, rows=[row(9.0)] * 5, seconds=45.0)
+    earlier = trial().complete(
+        1.0, split_scores=[1.0] * 5, split_results=[row(9.0)] * 5, duration=45.0
+    )
     assert make_limits(finished=[earlier]).limit(trial()) == 900.0
 
 
@@ -144,7 +146,7 @@ def test_warning_names_the_configuration_while_the_fit_runs(short, warned, backe
     assert "n_jobs=2" in message
     [slow] = [trial for trial in result.trials_ if trial.params["x"] == "slow"]
     assert slow.status == "complete"
-    assert moment < slow.rows[0]["start_time"] + slow.rows[0]["fit_time"]
+    assert moment < slow.split_results[0]["start_time"] + slow.split_results[0]["fit_time"]
     assert not [t for t in threading.enumerate() if t.name == "sklearn_lepton-watchdog" and wait(t)]
 
 

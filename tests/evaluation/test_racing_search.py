@@ -37,7 +37,7 @@ def make(search_class):
 
 
 def n_run(search):
-    return [sum(map(bool, trial.rows)) for trial in search.trials_]
+    return [sum(map(bool, trial.split_results)) for trial in search.trials_]
 
 
 def test_fits_are_left_out_and_the_winner_has_all(make):
@@ -107,7 +107,7 @@ def test_failed_trials_are_ended_at_once_and_rank_last(search_class, probe, numb
         by_status.setdefault(trial.status, []).append(rank)
         if trial.params["outcome"] == "raise":
             assert trial.status == "failed"
-            assert sum(map(bool, trial.rows)) == 1
+            assert sum(map(bool, trial.split_results)) == 1
     assert max(by_status["complete"]) < min(by_status["pruned"])
     assert max(by_status["pruned"]) < min(by_status["failed"])
 
@@ -193,7 +193,7 @@ def test_with_a_resource_trials_race_with_those_that_have_as_much(make):
     search = make(resource="n_samples", n_iter=40).fit(*data())
     by_resource = {}
     for trial in search.trials_:
-        by_resource.setdefault(trial.resource, []).append(trial)
+        by_resource.setdefault(trial.fidelity, []).append(trial)
     least = by_resource[min(share for share in by_resource if share is not None)]
     ended = [trial for trial in least if trial.status == "pruned"]
     assert ended

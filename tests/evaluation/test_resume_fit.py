@@ -10,7 +10,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
 from sklearn_lepton import SwarmSearchCV
-from sklearn_lepton._evaluation.resume_fit import Continued
+from sklearn_lepton._evaluation.resume_fit import ResumedFit
 
 
 class Wrapper(ClassifierMixin, BaseEstimator):
@@ -55,7 +55,7 @@ WIDTH = {"module__width": (1, 99, "int")}
 
 
 def make(estimator, space=WIDTH, **params):
-    settings = {"screening": False, "n_iter": 12, "cv": 2, "random_state": 0}
+    settings = {"surrogate": False, "n_iter": 12, "cv": 2, "random_state": 0}
     return SwarmSearchCV(estimator, space, **(settings | params))
 
 
@@ -99,12 +99,12 @@ def test_a_class_of_a_users_script_is_kept_between_fits(tmp_path):
             "total": estimator.set_params(**kwargs["parameters"]).fit([], []),
         }
 
-    first = Continued(function, "epochs", True, source=None, target=target)
+    first = ResumedFit(function, "epochs", True, source=None, target=target)
     first(kind(), parameters={"epochs": 2, "module__width": 5})
     with open(target, "rb") as file:  # noqa: PTH123
         fitted, amount, seconds = pickle.load(file)
     assert (fitted.total_, fitted.module__width, amount, seconds) == (2, 5, 2, 0.5)
-    then = Continued(function, "epochs", True, source=target, target=None)
+    then = ResumedFit(function, "epochs", True, source=target, target=None)
     row = then(kind(), parameters={"epochs": 6, "module__width": 5})
     assert (row["total"].total_, row["total"].epochs, row["saved_time"]) == (6, 4, 0.5)
     assert "set_params" not in vars(row["total"])

@@ -83,7 +83,7 @@ def test_a_slow_step_is_fitted_once_a_split_and_the_results_are_the_same(
 
 def test_what_a_trial_costs_minds_no_kept_steps(folder, blobs):
     search = make(pipeline(folder), refit="1se").fit(*blobs)
-    saved = [row.get("saved_time", 0.0) for trial in search.trials_ for row in trial.rows]
+    saved = [row.get("saved_time", 0.0) for trial in search.trials_ for row in trial.split_results]
     assert saved[:2] == [0.0, 0.0]
     assert min(saved[2:]) > 0.02
     seconds = [mean_seconds(trial) for trial in search.trials_]
@@ -119,7 +119,7 @@ def test_the_search_does_not_show_it(folder, blobs):
 
 
 def test_the_users_memory_is_left(folder, tmp_path, blobs, monkeypatch):
-    monkeypatch.setattr(step_cache_module, "StepMemory", None)
+    monkeypatch.setattr(step_cache_module, "TransformerCache", None)
     estimator = pipeline(folder).set_params(memory=str(tmp_path / "mine"))
     search = make(estimator).fit(*blobs)
     assert search.best_estimator_.memory == str(tmp_path / "mine")
@@ -221,7 +221,7 @@ def test_what_cannot_be_pickled_is_fitted_each_time(folder, blobs):
     assert n_fits(folder) == 4 * 2 + 1
 
 
-@pytest.mark.parametrize(("name", "value"), [("MOST_BYTES", 100), ("_LEAST_FREE", 10**18)])
+@pytest.mark.parametrize(("name", "value"), [("MOST_BYTES", 100), ("_MIN_FREE", 10**18)])
 def test_without_room_nothing_is_kept(folder, blobs, monkeypatch, name, value):
     monkeypatch.setattr(step_cache_module, name, value)
     make(pipeline(folder)).fit(*blobs)
@@ -399,7 +399,7 @@ def test_without_a_place_for_a_folder_steps_are_fitted_each_time(blobs, monkeypa
 
     monkeypatch.setattr(tempfile, "mkdtemp", full)
     caplog.set_level(logging.DEBUG, logger="sklearn_lepton")
-    steps = step_cache_module.Steps(("slow",), has_processes=True)
+    steps = step_cache_module.StepCache(("slow",), has_processes=True)
     fit = (len, (pipeline("."),), {"train": np.arange(3)})
     assert steps.prepare(fit) is fit
     assert steps.prepare(fit) is fit

@@ -45,7 +45,7 @@ def test_a_search_fits_and_predicts(case, search_class):
 def test_processes(case):
     search = make(case, n_jobs=2, asynchronous=True, n_iter=4).fit(case.X, case.y)
     assert [trial.status for trial in search.trials_] == ["complete"] * 4
-    assert {row["worker"] for trial in search.trials_ for row in trial.rows} == {0, 1}
+    assert {row["worker"] for trial in search.trials_ for row in trial.split_results} == {0, 1}
     assert len(search.predict(case.X)) == case.X.shape[0]
 
 
@@ -53,7 +53,7 @@ def test_a_journal_goes_on_with_equal_data(case, tmp_path):
     path = tmp_path / "study.jsonl"
     first = make(case, journal=path, n_iter=2).fit(case.X, case.y)
     second = make(case, journal=path, n_iter=3).fit(case.copy(case.X), case.copy(case.y))
-    assert [t.rows for t in second.trials_[:2]] == [t.rows for t in first.trials_]
+    assert [t.split_results for t in second.trials_[:2]] == [t.split_results for t in first.trials_]
     assert len(second.trials_) == 3
 
 
@@ -61,9 +61,9 @@ def test_few_samples_first_with_racing(case):
     search = make(
         case,
         SwarmSearchCV,
-        screening=False,
+        surrogate=False,
         resource="n_samples",
-        min_resource=40,
+        min_resources=40,
         racing=True,
         n_iter=8,
     ).fit(case.X, case.y)

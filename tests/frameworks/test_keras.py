@@ -18,11 +18,11 @@ def test_epochs_first():
     search = SwarmSearchCV(
         model,
         case.space,
-        screening=False,
+        surrogate=False,
         n_iter=12,
         cv=2,
         resource="epochs",
-        min_resource=1,
+        min_resources=1,
         scoring=lambda fitted, X, y: len(fitted.history_["loss"]),
         random_state=0,
     ).fit(case.X, case.y)
@@ -31,10 +31,10 @@ def test_epochs_first():
     # scikeras' history is that of the last fit: two epochs more for those that had one. What has
     # all of them starts over, and so does the repetition of the first trial, which has fewer.
     amounts = table["n_resources"]
-    earlier = np.array([trial.meta.get("promoted", trial.number) for trial in search.trials_])
-    goes_on = (amounts > amounts[earlier]) & (amounts < 9)
-    assert goes_on.any()
-    np.testing.assert_array_equal(table["mean_test_score"], amounts - goes_on)
+    earlier = np.array([trial.proposal.get("promoted", trial.number) for trial in search.trials_])
+    resumes = (amounts > amounts[earlier]) & (amounts < 9)
+    assert resumes.any()
+    np.testing.assert_array_equal(table["mean_test_score"], amounts - resumes)
     assert len(search.best_estimator_.history_["loss"]) == 9
 
 
@@ -47,7 +47,7 @@ def test_a_loss_that_is_not_a_number_fails_its_trial():
     search = SwarmSearchCV(
         case.estimator,
         {"model__rate": [1e-2, 1e38]},
-        screening=False,
+        surrogate=False,
         n_iter=2,
         cv=2,
         scoring="neg_log_loss",

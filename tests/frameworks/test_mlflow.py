@@ -4,7 +4,7 @@ import pytest
 from sklearn.datasets import load_iris
 from sklearn.neighbors import KNeighborsClassifier
 
-from sklearn_lepton import BayesSearchCV, nested_score, tune
+from sklearn_lepton import BayesSearchCV, nested_cross_val_score, tune
 from sklearn_lepton.callbacks import MLflowLogger
 
 mlflow = pytest.importorskip("mlflow")
@@ -115,7 +115,7 @@ def test_a_search_that_fails_ends_its_run(uri, client):
 
 def test_each_search_of_a_nested_score_has_a_run(uri, client):
     _, search = make(uri, "nested", n_iter=2)
-    nested_score(search, *load_iris(return_X_y=True), cv=2)
+    nested_cross_val_score(search, *load_iris(return_X_y=True), cv=2)
     parents, children = runs_of(client, "nested")
     assert len(parents) == 2
     assert len(children) == 4

@@ -34,7 +34,7 @@ def few_epochs_first(network, data, **params):
     search = SwarmSearchCV(
         net,
         SPACE,
-        screening=False,
+        surrogate=False,
         n_iter=12,
         cv=2,
         resource="max_epochs",
@@ -44,7 +44,7 @@ def few_epochs_first(network, data, **params):
     ).fit(*data)
     n_fits, amounts = [], search.cv_results_["n_resources"]
     for trial in search.trials_:
-        earlier = trial.meta.get("promoted", trial.number)
+        earlier = trial.proposal.get("promoted", trial.number)
         grows = amounts[trial.number] > amounts[earlier]
         n_fits.append(1 + n_fits[earlier] if grows else 1)
     assert max(n_fits) > 1

@@ -95,7 +95,7 @@ def test_categories_with_early_stopping_and_rounds(make, params, rounds):
     y = (cases.pandas().y == "yes").astype(int).to_numpy()
     case = make()
     booster = case.estimator.set_params(**params)
-    settings = SETTINGS | {"n_iter": 12, "resource": rounds, "screening": False}
+    settings = SETTINGS | {"n_iter": 12, "resource": rounds, "surrogate": False}
     first = SwarmSearchCV(booster, case.space, **settings)  # without a model, ranks decide
     # CatBoost's constructor copies such a list, which scikit-learn's `clone` refuses.
     to_fit = {"cat_features": ["kind"]} if make is cases.catboost else {}
@@ -103,8 +103,8 @@ def test_categories_with_early_stopping_and_rounds(make, params, rounds):
     assert {1, 9} <= set(first.cv_results_["n_resources"]) <= {1, 3, 9}
     assert first.best_params_[rounds] == 9
     amounts = first.cv_results_["n_resources"]
-    promoted = [trial for trial in first.trials_ if "promoted" in trial.meta]
-    assert any(amounts[t.meta["promoted"]] < amounts[t.number] for t in promoted)
+    promoted = [trial for trial in first.trials_ if "promoted" in trial.proposal]
+    assert any(amounts[t.proposal["promoted"]] < amounts[t.number] for t in promoted)
     stops = BayesSearchCV(
         booster.set_params(**{rounds: 60}), case.space, eval_set_from_split=True, **SETTINGS
     ).fit(X, y, **to_fit)

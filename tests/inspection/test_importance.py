@@ -227,8 +227,8 @@ def test_trials_with_less_of_a_resource():
     optimizer = RandomOptimizer(SQUARE, seed=0, resources=(0.1, 1.0))
     for _ in range(40):
         [trial] = optimizer.ask()
-        optimizer.tell([trial.complete(trial.params["x"] - (0.5 if trial.resource else 0.0))])
-    assert any(trial.resource == 0.1 for trial in optimizer.trials)
+        optimizer.tell([trial.complete(trial.params["x"] - (0.5 if trial.fidelity else 0.0))])
+    assert any(trial.fidelity == 0.1 for trial in optimizer.trials)
     assert shares(parameter_importance(optimizer))["x"] > 0.9
 
 

@@ -32,12 +32,12 @@ def timed(optimizer, n_trials, seconds):
     """Ask and tell, each trial taking so many seconds."""
     for _ in range(n_trials):
         [trial] = optimizer.ask()
-        optimizer.tell([trial.complete(score(trial.params), seconds=seconds)])
+        optimizer.tell([trial.complete(score(trial.params), duration=seconds)])
     return optimizer
 
 
 def proposers(optimizer):
-    return [trial.meta.get("optimizer") for trial in optimizer.trials]
+    return [trial.proposal.get("optimizer") for trial in optimizer.trials]
 
 
 @pytest.mark.thorough
@@ -78,7 +78,9 @@ def test_told_the_same_it_chooses_the_same_whatever_was_between(monkeypatch):
         again.tell(Trial.from_json(line, space) for line in reversed(lines))
         again = pickle.loads(pickle.dumps(again))
         asked = run(again, 18)[n_told:]
-        assert [(t.point, t.meta) for t in asked] == [(t.point, t.meta) for t in trials[n_told:]]
+        assert [(t.point, t.proposal) for t in asked] == [
+            (t.point, t.proposal) for t in trials[n_told:]
+        ]
 
 
 @pytest.mark.parametrize("space", FINITE)
@@ -101,23 +103,23 @@ def test_without_a_score_in_time_nobody_learns():
 
 def test_trials_of_a_millisecond_have_no_model_where_time_is_short():
     hurried = timed(make(NUMERIC, max_seconds=1.0), 14, seconds=0.001)
-    assert not hurried.choice.screening
+    assert not hurried.choice.surrogate
     assert hurried.choice.optimizer == "swarm"
     assert "swarm without a model" in hurried.describe()
-    assert timed(make(NUMERIC, max_seconds=1.0), 14, seconds=0.1).choice.screening
-    assert timed(make(NUMERIC), 14, seconds=0.001).choice.screening  # the clock decides nothing
-    assert timed(make(NUMERIC, max_seconds=1.0), 14, seconds=0.0).choice.screening  # not known
+    assert timed(make(NUMERIC, max_seconds=1.0), 14, seconds=0.1).choice.surrogate
+    assert timed(make(NUMERIC), 14, seconds=0.001).choice.surrogate  # the clock decides nothing
+    assert timed(make(NUMERIC, max_seconds=1.0), 14, seconds=0.0).choice.surrogate  # not known
     # With many at once there is less time for each proposal.
     for n_points, screening in ((4, True), (32, False)):
         crowd = make(NUMERIC, n_points=n_points, max_seconds=1.0)
-        assert timed(crowd, 14, seconds=0.1).choice.screening is screening
+        assert timed(crowd, 14, seconds=0.1).choice.surrogate is screening
 
 
 def test_the_first_trials_decide_and_later_ones_change_nothing():
     optimizer = timed(make(NUMERIC, max_seconds=9.0), 30, seconds=0.001)
-    slow = [replace(trial, seconds=1.0) for trial in optimizer.trials[24:]]
+    slow = [replace(trial, duration=1.0) for trial in optimizer.trials[24:]]
     optimizer.tell(slow)
-    assert not optimizer.choice.screening
+    assert not optimizer.choice.surrogate
 
 
 @pytest.mark.parametrize("n_points", [0, -1, 1.5, "auto", None, True])

@@ -10,14 +10,14 @@ from numpy.testing import assert_allclose, assert_array_equal
 from subjects import BRANCHES, MIXED, NUMERIC, concrete, score
 
 from sklearn_lepton._surrogate.gaussian_process import fit
-from sklearn_lepton._surrogate.mixture import Mixture
+from sklearn_lepton._surrogate.mixture import SurrogateEnsemble
 from sklearn_lepton._trials.trial import Trial
 from sklearn_lepton.optimizers import BayesOptimizer
 from sklearn_lepton.optimizers._cost import Costs, full_seconds
 from sklearn_lepton.optimizers._surrogate_assisted import ModelOptimizer
 
 MODELLED = sorted(concrete(ModelOptimizer), key=lambda kind: kind.__name__)
-SCREENING = [kind for kind in MODELLED if "screening" in inspect.signature(kind).parameters]
+SCREENING = [kind for kind in MODELLED if "surrogate" in inspect.signature(kind).parameters]
 
 
 @pytest.fixture(params=MODELLED, ids=lambda kind: kind.__name__)
@@ -32,15 +32,15 @@ def dear(params):
 
 def spend(optimizer, function, seconds, *, n_trials=10_000, budget=math.inf):
     """Ask and tell until a number of trials or of seconds; return the trials."""
-    while len(optimizer.trials) < n_trials and sum(t.seconds for t in optimizer.trials) < budget:
+    while len(optimizer.trials) < n_trials and sum(t.duration for t in optimizer.trials) < budget:
         [trial] = optimizer.ask()
         cost = seconds(trial.params)
-        optimizer.tell([trial.complete(function(trial.params), seconds=cost)])
+        optimizer.tell([trial.complete(function(trial.params), duration=cost)])
     return optimizer.trials
 
 
 def summary(trials):
-    return [(t.number, t.point, dict(t.meta)) for t in trials]
+    return [(t.number, t.point, dict(t.proposal)) for t in trials]
 
 
 def two_hills(params):
@@ -78,7 +78,7 @@ def test_a_dear_optimum_is_found_while_there_is_time(kind):
 
 def test_what_does_not_come_in_time_is_not_begun():
     optimizer = BayesOptimizer(NUMERIC, seed=0, cost_aware=True)
-    spent = sum(t.seconds for t in spend(optimizer, dear_hill, dear, n_trials=25))
+    spent = sum(t.duration for t in spend(optimizer, dear_hill, dear, n_trials=25))
     optimizer.max_seconds = spent + 2.0
     [trial] = optimizer.ask()
     assert dear(trial.params) < 4.0
@@ -154,8 +154,8 @@ def test_seconds_are_positive(kind, value):
 
 @pytest.mark.parametrize("kind", SCREENING)
 def test_without_a_model_nothing_can_be_priced(kind):
-    with pytest.raises(ValueError, match="screening=True"):
-        kind(NUMERIC, cost_aware=True, screening=False)
+    with pytest.raises(ValueError, match="surrogate=True"):
+        kind(NUMERIC, cost_aware=True, surrogate=False)
 
 
 # ---------------------------------------------------------------------- the model
@@ -163,19 +163,19 @@ def test_without_a_model_nothing_can_be_priced(kind):
 
 def timed_trials(n_trials=30):
     trials = BayesOptimizer(NUMERIC, seed=0, n_initial_points=n_trials).ask(n_trials)
-    return [t.complete(-t.params["y"], seconds=dear(t.params)) for t in trials]
+    return [t.complete(-t.params["y"], duration=dear(t.params)) for t in trials]
 
 
 def test_seconds_of_trials_that_were_not_run_to_the_end():
     one = Trial(0, (0.5,), {})
     rows = [{"fit_time": 1.0}] * 5
     trials = [
-        one.complete(1.0, rows=rows, seconds=5.0),
-        one.fail(seconds=3.0),
-        replace(one, status="pruned", rows=tuple(rows[:2]), seconds=4.0),
-        replace(one, status="pruned", seconds=4.0),
-        replace(one.complete(1.0, seconds=2.0), resource=0.25),
-        one.complete(1.0, seconds=math.nan),
+        one.complete(1.0, split_results=rows, duration=5.0),
+        one.fail(duration=3.0),
+        replace(one, status="pruned", split_results=tuple(rows[:2]), duration=4.0),
+        replace(one, status="pruned", duration=4.0),
+        replace(one.complete(1.0, duration=2.0), fidelity=0.25),
+        one.complete(1.0, duration=math.nan),
     ]
     assert_array_equal(full_seconds(trials), [5.0, 3.0, 10.0, 0.0, 8.0, 0.0])
     assert full_seconds([]).shape == (0,)
@@ -200,7 +200,7 @@ def test_few_or_many_trials():
 def test_gradient_of_the_priced_improvement():
     trials, rng = timed_trials(), np.random.default_rng(0)
     X, y = np.array([t.point for t in trials]), np.array([t.score for t in trials])
-    model = Mixture(fit(X, y, categorical=np.zeros(2, dtype=bool)))
+    model = SurrogateEnsemble(fit(X, y, categorical=np.zeros(2, dtype=bool)))
     costs = Costs.of(trials, np.zeros(2, dtype=bool))
     priced = costs.price(model, spent=0.0, max_seconds=1e3, n_pending=0)
     priced = replace(priced, rest=math.inf)  # whose gradient is left out
@@ -217,7 +217,7 @@ def test_gradient_of_the_priced_improvement():
 def test_the_price_falls_with_what_is_left():
     trials = timed_trials()
     X, numeric = np.array([t.point for t in trials]), np.zeros(2, dtype=bool)
-    model = Mixture(fit(X, np.arange(30.0), categorical=numeric))
+    model = SurrogateEnsemble(fit(X, np.arange(30.0), categorical=numeric))
     costs = Costs.of(trials, numeric)
 
     def price(**options):

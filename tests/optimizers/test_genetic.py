@@ -20,7 +20,7 @@ def test_meta_survives_json_and_tell_in_any_order_gives_the_same_proposal(space)
     expected = GeneticOptimizer(space, seed=3)
     expected.tell(trials)
     [proposal] = expected.ask()
-    assert all(json.loads(json.dumps(t.meta)) == t.meta for t in [*trials, proposal])
+    assert all(json.loads(json.dumps(t.proposal)) == t.proposal for t in [*trials, proposal])
     shuffled = GeneticOptimizer(space, seed=3)
     for index in np.random.default_rng(0).permutation(40):
         shuffled.tell([trials[index]])
@@ -32,7 +32,7 @@ def test_parents_are_survivors_of_earlier_trials():
     for trial in trials[8:]:
         told = trials[: trial.number]
         scores, rows = np.array([t.score for t in told]), np.arange(len(told))
-        assert set(trial.meta["parents"]) <= set(_survivors(told, scores, rows, 5).tolist())
+        assert set(trial.proposal["parents"]) <= set(_survivors(told, scores, rows, 5).tolist())
 
 
 def test_a_child_takes_the_place_of_its_first_parent_or_dies():
@@ -58,7 +58,7 @@ def test_a_child_takes_the_place_of_its_first_parent_or_dies():
 
 def test_a_lucky_line_does_not_fill_the_population():
     """One place scores far better than all others; half of the lines go on elsewhere."""
-    optimizer = GeneticOptimizer(NUMERIC, screening=False)
+    optimizer = GeneticOptimizer(NUMERIC, surrogate=False)
 
     def two_hills(params):
         lucky = np.hypot(params["x"] - 0.2, params["y"] - 0.2) < 0.15
@@ -71,10 +71,10 @@ def test_a_lucky_line_does_not_fill_the_population():
 
 
 def test_both_operators_are_used():
-    alone = GeneticOptimizer(MIXED, screening=False)
-    operators = {t.meta["operator"] for t in run(alone, 60)[8:]}
+    alone = GeneticOptimizer(MIXED, surrogate=False)
+    operators = {t.proposal["operator"] for t in run(alone, 60)[8:]}
     assert operators == {"crossover", "differential"}
-    screened = [t.meta["operator"] for t in run(GeneticOptimizer(MIXED), 60)[8:]]
+    screened = [t.proposal["operator"] for t in run(GeneticOptimizer(MIXED), 60)[8:]]
     assert set(screened) >= operators
     assert screened.count("random") < 26  # a quarter of what is screened
 
@@ -142,12 +142,12 @@ def test_differential_crosses_one_column_or_more_of_four_different_members():
 
 
 def test_collapsed_population_leaps():
-    optimizer = GeneticOptimizer(NUMERIC, screening=False)
+    optimizer = GeneticOptimizer(NUMERIC, surrogate=False)
     points = [(0.5 + 1e-6 * number, 0.5) for number in range(12)]
     optimizer.tell([Trial(n, p, {}).complete(0.0) for n, p in enumerate(points)])
     asked = optimizer.ask(20)
-    assert {trial.meta["operator"] for trial in asked} == {"restart"}
-    assert {tuple(trial.meta["parents"]) for trial in asked} == {(9,)}
+    assert {trial.proposal["operator"] for trial in asked} == {"restart"}
+    assert {tuple(trial.proposal["parents"]) for trial in asked} == {(9,)}
     distances = np.abs(np.array([trial.point for trial in asked]) - 0.5).max(axis=1)
     assert distances.min() < 0.1 < distances.max()
 
@@ -159,10 +159,10 @@ def test_children_of_a_conditional_space_are_legal_and_of_one_branch(batch):
     for trial in trials:
         assert set(trial.params) in ({"kind", "C", "kernel"}, {"kind", "depth", "share"})
         assert optimizer.space.to_point(trial.params) == pytest.approx(trial.point)
-    bred = [trial for trial in trials if trial.meta.get("parents")]
+    bred = [trial for trial in trials if trial.proposal.get("parents")]
     assert len(bred) > 20
     for trial in bred:
-        assert {trials[number].point[0] for number in trial.meta["parents"]} == {trial.point[0]}
+        assert {trials[number].point[0] for number in trial.proposal["parents"]} == {trial.point[0]}
 
 
 def test_branch_that_nobody_tried_is_entered():
@@ -196,13 +196,13 @@ def test_failed_trials_are_not_parents_once_others_fill_the_population():
         bad = trial.params["x"] > 0.6
         optimizer.tell([trial.fail() if bad else trial.complete(score(trial.params))])
     trials = optimizer.trials
-    parents = {number for trial in trials[20:] for number in trial.meta["parents"]}
+    parents = {number for trial in trials[20:] for number in trial.proposal["parents"]}
     assert {trials[number].status for number in parents} == {"complete"}
 
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"population_size": 1}, {"population_size": "10"}, {"blend": -0.1}, {"screening": "no"}],
+    [{"population_size": 1}, {"population_size": "10"}, {"blend": -0.1}, {"surrogate": "no"}],
 )
 def test_parameters_out_of_range_are_refused(wrong):
     with pytest.raises(ValueError, match=next(iter(wrong))):

@@ -157,7 +157,7 @@ def test_each_optimizer_has_a_name():
 
 @pytest.mark.parametrize("name", BY_NAME)
 def test_made_by_name(name):
-    optimizer = make_optimizer(name, PLANE, seed=3, prior=[], resources=(0.5, 1.0))
+    optimizer = make_optimizer(name, PLANE, seed=3, previous_studies=[], resources=(0.5, 1.0))
     assert type(optimizer) is BY_NAME[name]
     assert (optimizer.seed, optimizer.resources) == (3, (0.5, 1.0))
 

@@ -114,7 +114,7 @@ def interleave(optimizer, n_trials, seed, n_in_flight=4):
 
 def summary(trials):
     """Return what must be equal of proposals."""
-    return [(t.number, t.point, repr(t.params), dict(t.meta), t.status) for t in trials]
+    return [(t.number, t.point, repr(t.params), dict(t.proposal), t.status) for t in trials]
 
 
 def through_json(trials, space):
@@ -154,7 +154,7 @@ def test_proposals_are_legal_and_new(kind, space):
 @pytest.mark.parametrize("space", SPACES)
 def test_meta_is_json(kind, space):
     for trial in run(make(kind, SPACES[space]), 10):
-        assert json.loads(json.dumps(trial.meta, allow_nan=False)) == trial.meta
+        assert json.loads(json.dumps(trial.proposal, allow_nan=False)) == trial.proposal
 
 
 @pytest.mark.parametrize("space", SPACES)
@@ -365,13 +365,13 @@ def test_replay_with_resources(kind, space):
         for trial in trials:
             replayed.tell([trial])
         ahead = [
-            [(*summary([trial])[0], trial.resource) for trial in optimizer.ask(2)]
+            [(*summary([trial])[0], trial.fidelity) for trial in optimizer.ask(2)]
             for optimizer in (replayed, pickle.loads(pickle.dumps(live)))
         ]
         assert ahead[0] == ahead[1]
-    tried = [(trial.point, trial.resource) for trial in live.trials]
+    tried = [(trial.point, trial.fidelity) for trial in live.trials]
     assert len(tried) == len(set(tried))
-    assert {trial.resource for trial in live.trials} == {1 / 9, 1 / 3, None}
+    assert {trial.fidelity for trial in live.trials} == {1 / 9, 1 / 3, None}
 
 
 @pytest.mark.parametrize("space", ["flat", "branches", "alone", "empty"])
@@ -381,7 +381,7 @@ def test_a_finite_space_with_resources_comes_to_an_end(kind, space):
     assert optimizer.is_exhausted
     assert optimizer.ask(2) == []
     assert len({trial.point for trial in trials}) == optimizer.space.size
-    assert len({(trial.point, trial.resource) for trial in trials}) == len(trials)
+    assert len({(trial.point, trial.fidelity) for trial in trials}) == len(trials)
     assert optimizer.best.is_full
 
 
@@ -653,7 +653,7 @@ def test_enqueued_settings_come_first_and_in_order(kind):
     assert [trial.number for trial in asked] == [5, 6, 7]
     for trial, params in zip(asked, wanted, strict=False):
         assert trial.point == optimizer.space.to_point(params)
-        assert trial.meta == {}
+        assert trial.proposal == {}
 
 
 def test_enqueued_settings_that_are_known_are_passed_over(kind):

@@ -111,12 +111,12 @@ def random_scores():
 
 def without_screening(kind):
     """Return what makes the algorithm alone."""
-    alone = partial(kind, screening=False)
+    alone = partial(kind, surrogate=False)
     alone.__name__ = f"{kind.__name__}, no screening"
     return alone
 
 
-SCREENING = [kind for kind in LEARNING if "screening" in inspect.signature(kind).parameters]
+SCREENING = [kind for kind in LEARNING if "surrogate" in inspect.signature(kind).parameters]
 
 
 # On the valley the genetic algorithm alone wins two of three, which 60 pairs do not prove.
@@ -151,7 +151,7 @@ def test_screening_pays_where_the_function_is_smooth(kind):
     function, space = PROBLEMS["bowl"]
     seeds = range(N_REPEATS)
     screened = np.array([best_score(kind(space, seed=s), function) for s in seeds])
-    alone = np.array([best_score(kind(space, seed=s, screening=False), function) for s in seeds])
+    alone = np.array([best_score(kind(space, seed=s, surrogate=False), function) for s in seeds])
     n_won = int(np.sum(screened > alone))
     p = binomtest(n_won, N_REPEATS, alternative="greater").pvalue
     assert p < 0.01, f"{n_won} won, medians {np.median(screened):.3g}, {np.median(alone):.3g}"

@@ -7,24 +7,28 @@ import numpy as np
 import pytest
 
 from sklearn_lepton._surrogate.gaussian_process import GaussianProcess, fit
-from sklearn_lepton._surrogate.multi_fidelity import Look, foretells, with_resource
+from sklearn_lepton._surrogate.multi_fidelity import (
+    LowFidelityPlan,
+    low_fidelity_is_informative,
+    with_resource,
+)
 from sklearn_lepton._trials.trial import Trial
 from sklearn_lepton.optimizers import BayesOptimizer, RandomOptimizer
-from sklearn_lepton.optimizers._successive_halving import Ladder, check_resources
+from sklearn_lepton.optimizers._successive_halving import FidelityHistory, check_resources
 
 SHARES = (1 / 9, 1 / 3, 1.0)
 SPACE = {"x": (0.0, 1.0, "uniform")}
 
 
 def trial(number, x, share, score=None, status=None):
-    made = Trial(number, (x,), {"x": x}, resource=None if share == 1 else share)
+    made = Trial(number, (x,), {"x": x}, fidelity=None if share == 1 else share)
     if status is not None:
         return replace(made, status=status)
     return made if score is None else made.complete(score)
 
 
 def ladder(*trials):
-    return Ladder.of(trials, SHARES)
+    return FidelityHistory.of(trials, SHARES)
 
 
 def promoted(known, *, is_last_call=False):
@@ -100,7 +104,7 @@ def test_scores_of_any_magnitude(size):
 
 def test_a_setting_is_one_trial_with_its_highest_score():
     known = ladder(
-        Trial(0, (0.5,), {"x": 0.5}, {"particle": 3}, resource=SHARES[0]).complete(0.1),
+        Trial(0, (0.5,), {"x": 0.5}, {"particle": 3}, fidelity=SHARES[0]).complete(0.1),
         trial(1, 0.5, 1.0, 0.9),
         trial(2, 0.7, SHARES[0]),
         trial(3, 0.8, SHARES[0], 0.2),
@@ -153,7 +157,7 @@ def run(optimizer, n_trials, function=lambda t: -abs(t.params["x"] - 0.7)):
 
 def test_the_first_has_all_and_is_repeated_with_the_least():
     first, second, third = RandomOptimizer(SPACE, resources=SHARES).ask(3)
-    assert first.resource is None
+    assert first.fidelity is None
     assert (second.resource, second.point) == (SHARES[0], first.point)
     assert (third.resource, third.point == first.point) == (SHARES[0], False)
 
@@ -167,7 +171,7 @@ def test_if_the_first_fails_the_next_has_all():
 def test_what_is_enqueued_has_all():
     optimizer = RandomOptimizer(SPACE, resources=SHARES)
     optimizer.enqueue([{"x": 0.1}, {"x": 0.2}])
-    assert [t.resource for t in optimizer.ask(3)] == [None, None, SHARES[0]]
+    assert [t.fidelity for t in optimizer.ask(3)] == [None, None, SHARES[0]]
 
 
 def test_only_full_trials_are_the_best():
@@ -186,26 +190,26 @@ def test_the_last_of_a_budget_have_all():
 
 
 def crossing(t):
-    x, w = t.params["x"], 1.5 * (1.0 - (t.resource or 1.0))
+    x, w = t.params["x"], 1.5 * (1.0 - (t.fidelity or 1.0))
     return (1.0 - w) * -abs(x - 0.8) + w * -abs(x - 0.1)
 
 
 def ranking(t):
-    return -abs(t.params["x"] - 0.7) - 0.3 * (1.0 - (t.resource or 1.0))
+    return -abs(t.params["x"] - 0.7) - 0.3 * (1.0 - (t.fidelity or 1.0))
 
 
 def test_new_settings_have_all_where_little_tells_nothing():
     optimizer = BayesOptimizer(SPACE, resources=SHARES, seed=0)
     trials = run(optimizer, 25, crossing)
-    assert [t.resource for t in trials[1:6]] == [SHARES[0]] * 5
-    assert sum(t.is_full and "promoted" not in t.meta for t in trials[10:]) >= 8
+    assert [t.fidelity for t in trials[1:6]] == [SHARES[0]] * 5
+    assert sum(t.is_full and "promoted" not in t.proposal for t in trials[10:]) >= 8
     assert abs(optimizer.best.params["x"] - 0.8) < 0.05
 
 
 def test_little_is_enough_where_it_tells_all():
     optimizer = BayesOptimizer(SPACE, resources=SHARES, seed=0)
     trials = run(optimizer, 20, ranking)
-    assert sum(t.resource or 1.0 for t in trials) < 0.7 * len(trials)
+    assert sum(t.fidelity or 1.0 for t in trials) < 0.7 * len(trials)
     assert abs(optimizer.best.params["x"] - 0.7) < 0.02
 
 
@@ -225,8 +229,8 @@ def test_looks_are_believed_if_they_foretell(tells):
         y[8:] = np.cos(25.0 * x[8:])
     kind = {"categorical": np.zeros(2, dtype=bool), "has_resource": True}
     own = fit(X[:8], y[:8], **kind)
-    assert foretells(fit(X, y, **kind), own) == tells
-    assert not foretells(own, own)
+    assert low_fidelity_is_informative(fit(X, y, **kind), own) == tells
+    assert not low_fidelity_is_informative(own, own)
 
 
 @pytest.mark.thorough
@@ -234,25 +238,25 @@ def test_as_much_is_spent_on_full_trials_as_below():
     optimizer = BayesOptimizer(SPACE, resources=SHARES, seed=0)
     trials = run(optimizer, 60, ranking)
     for n in range(12, 60):
-        spent = [t.resource or 1.0 for t in trials[:n]]
+        spent = [t.fidelity or 1.0 for t in trials[:n]]
         assert sum(share for share in spent if share < 1) <= 1 + sum(share == 1 for share in spent)
 
 
 def test_what_a_look_is_worth():
     at, best = np.array([0.5]), 1.0
-    plan = Look(SHARES[0], SHARES[0], 1.0, 0.0)
+    plan = LowFidelityPlan(SHARES[0], SHARES[0], 1.0, 0.0)
     nothing = plan.gain(process(1e-3), at, best)
     assert nothing == pytest.approx(-np.log1p(SHARES[0]), abs=1e-3)
     everything = plan.gain(process(1e3), at, best)
     assert 0.0 < everything < -np.log(SHARES[0])
     assert nothing < plan.gain(process(1.0), at, best) < everything
-    assert Look(0.5, 0.5, 1.0, 0.0).gain(process(1e3), at, best) < everything
+    assert LowFidelityPlan(0.5, 0.5, 1.0, 0.0).gain(process(1e3), at, best) < everything
     # What is lost in noise is not seen.
-    assert Look(SHARES[0], SHARES[0], 1.0, 1e9).gain(process(1e3), at, best) == pytest.approx(
-        nothing
-    )
+    assert LowFidelityPlan(SHARES[0], SHARES[0], 1.0, 1e9).gain(
+        process(1e3), at, best
+    ) == pytest.approx(nothing)
     # Nothing is lost where what is looked at goes on.
-    free = Look(SHARES[0], SHARES[0], 1.0 - SHARES[0], 0.0)
+    free = LowFidelityPlan(SHARES[0], SHARES[0], 1.0 - SHARES[0], 0.0)
     assert free.gain(process(1e-3), at, best) == pytest.approx(0.0, abs=1e-3)
 
 
@@ -260,7 +264,7 @@ def test_the_model_is_asked_about_the_full_resource():
     optimizer = BayesOptimizer(SPACE, resources=SHARES, seed=0)
 
     def function(t):
-        share = t.resource or 1.0
+        share = t.fidelity or 1.0
         return -((t.params["x"] - 0.6) ** 2) - 0.5 * (1 - share)
 
     run(optimizer, 40, function)
@@ -271,7 +275,7 @@ def test_the_model_is_asked_about_the_full_resource():
 
 def test_older_studies_and_resources_together():
     older = [Trial(k, (k / 10,), {"x": k / 10}).complete(-abs(k / 10 - 0.7)) for k in range(10)]
-    optimizer = BayesOptimizer(SPACE, resources=SHARES, seed=0, prior=[older])
+    optimizer = BayesOptimizer(SPACE, resources=SHARES, seed=0, previous_studies=[older])
     trials = run(optimizer, 20)
     assert trials[0].is_full
     assert trials[0].params["x"] == pytest.approx(0.7)

@@ -14,7 +14,7 @@ from sklearn_lepton.optimizers import BayesOptimizer, Trial
 from sklearn_lepton.optimizers._surrogate_assisted import ModelOptimizer
 
 MODELLED = sorted(concrete(ModelOptimizer), key=lambda kind: kind.__name__)
-SCREENING = [kind for kind in MODELLED if "screening" in inspect.signature(kind).parameters]
+SCREENING = [kind for kind in MODELLED if "surrogate" in inspect.signature(kind).parameters]
 
 # ------------------------------------------------------------------------ the model
 
@@ -95,14 +95,14 @@ def test_hyperparameters_are_fitted_less_often_once_there_are_many_trials():
         for n, point in enumerate(points)
     )
     run(optimizer, 312)
-    fitted = [t.number for t in optimizer.trials[300:] if "theta" in t.meta]
+    fitted = [t.number for t in optimizer.trials[300:] if "theta" in t.proposal]
     assert fitted[0] == 300
     assert set(np.diff(fitted)) == {4}  # 3 more are less than a hundredth of 303
     few = told(n_trials=30)
-    assert all("theta" in t.meta for t in few.trials[few.n_initial_points :])
+    assert all("theta" in t.proposal for t in few.trials[few.n_initial_points :])
     # All of a batch share what the first of them has found.
     batch = few.ask(4)
-    assert ["theta" in t.meta for t in batch] == [True, False, False, False]
+    assert ["theta" in t.proposal for t in batch] == [True, False, False, False]
 
 
 def test_noise_is_part_of_the_deviation():
@@ -143,10 +143,10 @@ def test_where_all_candidates_are_taken_any_will_do(kind):
 @pytest.mark.parametrize("space", [NUMERIC, MIXED, BRANCHES])
 def test_without_screening_there_is_no_model(kind, space, monkeypatch):
     with_model = told(space, kind=kind).trials
-    assert any("theta" in trial.meta for trial in with_model)
+    assert any("theta" in trial.proposal for trial in with_model)
     monkeypatch.setattr(ModelOptimizer, "_fit", None)
-    optimizer = kind(space, seed=0, screening=False)
-    assert not any("theta" in trial.meta for trial in run(optimizer, 25))
+    optimizer = kind(space, seed=0, surrogate=False)
+    assert not any("theta" in trial.proposal for trial in run(optimizer, 25))
 
 
 @pytest.mark.parametrize("kind", SCREENING)

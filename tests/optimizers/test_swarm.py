@@ -6,29 +6,29 @@ import pytest
 from subjects import BRANCHES, MIXED, NUMERIC, run
 
 from sklearn_lepton._trials.trial import Trial
-from sklearn_lepton.optimizers._boundary import land
+from sklearn_lepton.optimizers._boundary import reflect_and_dither
 from sklearn_lepton.optimizers._swarm import _N_MOVES, SwarmOptimizer
 from sklearn_lepton.space import Space
 
 
 def test_initial_trials_are_the_particles_and_then_move_in_turn():
     trials = run(SwarmOptimizer(NUMERIC, n_particles=4), 12)
-    assert [trial.meta for trial in trials[:4]] == [{}] * 4
-    assert [trial.meta["particle"] for trial in trials[4:]] == [0, 1, 2, 3] * 2
+    assert [trial.proposal for trial in trials[:4]] == [{}] * 4
+    assert [trial.proposal["particle"] for trial in trials[4:]] == [0, 1, 2, 3] * 2
 
 
 def test_particle_with_a_pending_trial_does_not_move_while_another_can():
     optimizer = SwarmOptimizer(NUMERIC, n_particles=4)
     asked = optimizer.ask(4)
     optimizer.tell([asked[2].complete(1.0), asked[1].complete(0.0)])
-    assert [trial.meta["particle"] for trial in optimizer.ask(2)] == [1, 2]
+    assert [trial.proposal["particle"] for trial in optimizer.ask(2)] == [1, 2]
 
 
 def test_batch_beyond_the_swarm_is_served_with_different_points():
     optimizer = SwarmOptimizer(NUMERIC, n_particles=4)
     run(optimizer, 4)
     asked = optimizer.ask(12)
-    assert sorted(trial.meta["particle"] for trial in asked) == sorted([0, 1, 2, 3] * 3)
+    assert sorted(trial.proposal["particle"] for trial in asked) == sorted([0, 1, 2, 3] * 3)
     assert len({trial.point for trial in asked}) == 12
 
 
@@ -38,7 +38,7 @@ def test_meta_survives_json_and_tell_in_any_order_gives_the_same_proposal(space)
     expected = SwarmOptimizer(space, seed=3)
     expected.tell(trials)
     [proposal] = expected.ask()
-    assert all(json.loads(json.dumps(t.meta)) == t.meta for t in [*trials, proposal])
+    assert all(json.loads(json.dumps(t.proposal)) == t.proposal for t in [*trials, proposal])
     shuffled = SwarmOptimizer(space, seed=3)
     for index in np.random.default_rng(0).permutation(40):
         shuffled.tell([trials[index]])
@@ -72,14 +72,14 @@ def test_integer_particles_keep_moving_until_the_space_is_exhausted(space):
 def test_rounding_is_in_proportion_to_the_distance():
     space, rng = Space({"n": (0, 9, "int")}), np.random.default_rng(0)
     point = np.array([0.45 + 0.03])  # three tenths of a cell above the centre of 4
-    values = [space.from_point(land(space, point, rng))["n"] for _ in range(2000)]
+    values = [space.from_point(reflect_and_dither(space, point, rng))["n"] for _ in range(2000)]
     assert set(values) == {4, 5}
     assert np.mean(values) == pytest.approx(4.3, abs=0.05)
 
 
 def test_bounds_reflect():
     space, rng = Space(NUMERIC), np.random.default_rng(0)
-    np.testing.assert_allclose(land(space, np.array([-0.2, 1.3]), rng), [0.2, 0.7])
+    np.testing.assert_allclose(reflect_and_dither(space, np.array([-0.2, 1.3]), rng), [0.2, 0.7])
 
 
 def test_particle_that_enters_a_branch_sees_only_columns_that_exist_there():
@@ -107,9 +107,9 @@ def test_trials_of_a_conditional_space_are_legal(batch):
         assert optimizer.space.to_point(trial.params) == pytest.approx(trial.point)
 
 
-@pytest.mark.parametrize("screening", [True, False])
-def test_particle_at_rest_is_thrown_and_forgets_its_past(screening):
-    optimizer = SwarmOptimizer(NUMERIC, n_particles=2, n_initial_points=2, screening=screening)
+@pytest.mark.parametrize("surrogate", [True, False])
+def test_particle_at_rest_is_thrown_and_forgets_its_past(surrogate):
+    optimizer = SwarmOptimizer(NUMERIC, n_particles=2, n_initial_points=2, surrogate=surrogate)
     points = [(0.5 + 1e-6 * number, 0.5) for number in range(6)]
     told = [
         Trial(number, point, {}, {"particle": number % 2}).complete(0.0)
@@ -117,7 +117,7 @@ def test_particle_at_rest_is_thrown_and_forgets_its_past(screening):
     ]
     optimizer.tell(told)
     [trial] = optimizer.ask()
-    assert (trial.meta["particle"], trial.meta["reseeded"]) == (0, True)
+    assert (trial.proposal["particle"], trial.proposal["reseeded"]) == (0, True)
     assert np.abs(np.array(trial.point) - 0.5).max() > 0.01
     optimizer.tell([trial.complete(-1.0)])
     assert optimizer._tracks(optimizer.trials, dict.fromkeys(range(7), 0.0))[0] == [
@@ -169,7 +169,7 @@ def test_swarm_grows_slowly():
         {"n_particles": "8"},
         {"inertia": 1.0},
         {"social": -1.0},
-        {"screening": 1},
+        {"surrogate": 1},
     ],
 )
 def test_parameters_out_of_range_are_refused(wrong):

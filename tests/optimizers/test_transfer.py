@@ -21,7 +21,7 @@ from sklearn_lepton._surrogate.multi_task import (
 from sklearn_lepton._trials.trial import Trial
 from sklearn_lepton.optimizers import BayesOptimizer, RandomOptimizer
 from sklearn_lepton.optimizers._surrogate_assisted import ModelOptimizer
-from sklearn_lepton.optimizers._transfer import best_of, read_prior
+from sklearn_lepton.optimizers._transfer import best_of, read_previous_studies
 from sklearn_lepton.space import Space
 
 MODELLED = sorted(concrete(ModelOptimizer), key=lambda kind: kind.__name__)
@@ -50,7 +50,7 @@ def new_bowl(params):
 
 
 def summary(trials):
-    return [(t.number, t.point, repr(t.params), dict(t.meta), t.status) for t in trials]
+    return [(t.number, t.point, repr(t.params), dict(t.proposal), t.status) for t in trials]
 
 
 def model_of(optimizer):
@@ -71,7 +71,9 @@ def until(optimizer, function, target, n_most=25):
 
 def test_parameters_that_were_lost_or_gained():
     space = Space({"x": (0.0, 1.0, "uniform"), "n": (1, 9, "int")})
-    [(points, scores)] = read_prior([study([{"x": 0.25, "gone": "a"}, {"n": 2, "x": 1.0}])], space)
+    [(points, scores)] = read_previous_studies(
+        [study([{"x": 0.25, "gone": "a"}, {"n": 2, "x": 1.0}])], space
+    )
     assert_allclose(points, [[0.25, 0.5], [1.0, 1.5 / 9]])
     assert_array_equal(scores, [0.0, 1.0])
 
@@ -80,7 +82,7 @@ def test_trials_that_do_not_belong_are_left_out():
     settings = [{"x": 0.5}, {"x": 7.0}, {"other": 1}, {"x": "a"}, {"x": 0.75}]
     trials = study(settings)
     trials += [replace(trials[0], status="failed", score=None), Trial(9, (), {"x": 0.1})]
-    studies = read_prior(
+    studies = read_previous_studies(
         [trials[1:4], trials, [], trials[-1:]], Space({"x": (0.0, 1.0, "uniform")})
     )
     [(points, scores)] = studies
@@ -97,7 +99,7 @@ def test_conditional_spaces():
         {"kind": "forest", "depth": 4},
         {"share": 0.2},
     ]
-    [(points, scores)] = read_prior([study(settings)], space)
+    [(points, scores)] = read_previous_studies([study(settings)], space)
     assert_array_equal(scores, [0, 1, 2, 4])
     known = [space.from_point(point) for point in points]
     assert known[0] == pytest.approx(settings[0])
@@ -111,14 +113,15 @@ def test_conditional_spaces():
 @pytest.mark.parametrize("kind", OPTIMIZERS)
 def test_bad_priors(kind, given):
     with pytest.raises(
-        ValueError, match=r"prior must be a sequence of older studies.*\[search.trials_\], got"
+        ValueError,
+        match=r"previous_studies must be a sequence of older studies.*\[search.trials_\], got",
     ):
-        kind(NUMERIC, prior=given)
+        kind(NUMERIC, previous_studies=given)
 
 
 def test_a_study_instead_of_studies():
     with pytest.raises(ValueError, match=r"got Trial.*One study is a sequence of one: \[trials\]"):
-        BayesOptimizer(NUMERIC, prior=study([{"x": 0.5, "y": 0.5}]))
+        BayesOptimizer(NUMERIC, previous_studies=study([{"x": 0.5, "y": 0.5}]))
 
 
 # --------------------------------------------------------------------------- queue
@@ -127,7 +130,7 @@ def test_a_study_instead_of_studies():
 def test_the_best_of_each_study_comes_first_the_latest_study_before_others():
     one = study([{"x": 0.1, "y": 0.1}, {"x": 0.5, "y": 0.5}, {"x": 0.9, "y": 0.9}])
     other = study([{"x": 0.2, "y": 0.8}, {"x": 0.51, "y": 0.5}])
-    studies = read_prior([other, one], Space(NUMERIC))
+    studies = read_previous_studies([other, one], Space(NUMERIC))
     assert list(best_of(studies, Space(NUMERIC))) == [(0.9, 0.9), (0.51, 0.5)]
     assert list(best_of(studies[1:], Space(NUMERIC))) == [(0.9, 0.9)]
 
@@ -135,7 +138,7 @@ def test_the_best_of_each_study_comes_first_the_latest_study_before_others():
 def test_the_best_are_diverse():
     one = study([{"x": 0.1, "y": 0.1}, {"x": 0.9, "y": 0.9}])
     other = study([{"x": 0.2, "y": 0.8}, {"x": 0.91, "y": 0.9}])
-    studies = read_prior([other, one, one], Space(NUMERIC))
+    studies = read_previous_studies([other, one, one], Space(NUMERIC))
     assert next(best_of(studies, Space(NUMERIC))) == (0.9, 0.9)
     assert (0.91, 0.9) not in list(best_of(studies, Space(NUMERIC)))
 
@@ -143,7 +146,7 @@ def test_the_best_are_diverse():
 @pytest.mark.parametrize("kind", OPTIMIZERS)
 def test_what_is_enqueued_comes_before_the_best(kind):
     older = study([{"x": 0.2, "y": 0.2}, {"x": 0.8, "y": 0.8}])
-    optimizer = kind(NUMERIC, prior=[older])
+    optimizer = kind(NUMERIC, previous_studies=[older])
     optimizer.enqueue([{"x": 0.4, "y": 0.6}])
     first, second = optimizer.ask(2)
     assert first.params == {"x": 0.4, "y": 0.6}
@@ -155,7 +158,7 @@ def test_what_is_enqueued_comes_before_the_best(kind):
 @pytest.mark.parametrize("kind", OPTIMIZERS)
 def test_a_finite_space_goes_to_its_end(kind):
     space = {"a": [1, 2, 3], "b": list("xy")}
-    optimizer = kind(space, prior=[study([{"a": 2, "b": "x"}, {"a": 3, "b": "y"}])])
+    optimizer = kind(space, previous_studies=[study([{"a": 2, "b": "x"}, {"a": 3, "b": "y"}])])
     for _ in range(6):
         [trial] = optimizer.ask()
         optimizer.tell([trial.complete(1.0)])
@@ -174,10 +177,10 @@ def test_tell_is_enough(kind, space):
         return sum(v for v in params.values() if isinstance(v, float | int)) / 3
 
     older = [run(BayesOptimizer(space, seed=s), 12, function) for s in (1, 2)]
-    live = kind(space, seed=3, prior=older)
+    live = kind(space, seed=3, previous_studies=older)
     trials = run(live, 12, function)
     for n_told in range(12):
-        fresh = kind(space, seed=3, prior=older)
+        fresh = kind(space, seed=3, previous_studies=older)
         fresh.tell(trials[:n_told][::-1])
         assert summary(fresh.ask()) == [(*summary(trials)[n_told][:4], "pending")]
     twin = pickle.loads(pickle.dumps(live))
@@ -189,19 +192,19 @@ def test_tell_is_enough(kind, space):
 def test_no_prior_is_no_prior(kind):
     space = {"x": (0.0, 1.0, "uniform"), "y": (0.0, 1.0, "uniform")}
     plain = summary(run(kind(space, seed=1), 14))
-    for prior in [(), [], [[]], [study([{"other": 1}])]]:
-        assert summary(run(kind(space, seed=1, prior=prior), 14)) == plain
+    for previous_studies in [(), [], [[]], [study([{"other": 1}])]]:
+        assert summary(run(kind(space, seed=1, previous_studies=previous_studies), 14)) == plain
 
 
 @pytest.mark.parametrize("kind", MODELLED)
 def test_batches_before_the_first_score_and_failures(kind):
     older = old_bowl(15)
-    optimizer = kind(CUBE, seed=0, prior=[older])
+    optimizer = kind(CUBE, seed=0, previous_studies=[older])
     batch = optimizer.ask(6)
     assert len({trial.point for trial in batch}) == 6
     optimizer.tell([trial.fail() for trial in batch])
     assert len({trial.point for trial in batch + optimizer.ask(3)}) == 9
-    assert json.loads(json.dumps(optimizer.trials[-1].meta)) == optimizer.trials[-1].meta
+    assert json.loads(json.dumps(optimizer.trials[-1].proposal)) == optimizer.trials[-1].proposal
 
 
 @pytest.mark.parametrize("kind", MODELLED)
@@ -210,7 +213,9 @@ def test_unusual_scores(kind):
     settings = [dict(zip(CUBE, x, strict=True)) for x in rng.random((9, 3)).tolist()]
     for old in (np.zeros(9), 1e300 * np.arange(9), 1e-300 * np.arange(9), [0.0] * 8 + [-1e30]):
         for new in (lambda p: 0.5, lambda p: 1e300 * bowl(p), lambda p: 1e-300 * bowl(p)):
-            optimizer = kind(CUBE, prior=[study(settings, old), study(settings[:1], old[:1])])
+            optimizer = kind(
+                CUBE, previous_studies=[study(settings, old), study(settings[:1], old[:1])]
+            )
             with np.errstate(all="raise", under="ignore"):
                 run(optimizer, 6, new)
             assert len({trial.point for trial in optimizer.trials}) == 6
@@ -225,7 +230,9 @@ def test_unusual_scores(kind):
 def test_a_related_study_of_another_magnitude_is_used_at_once(kind):
     target = new_bowl({"x0": 0.4, "x1": 0.37, "x2": 0.31})
     cold = [until(kind(CUBE, seed=s), new_bowl, target) for s in range(3)]
-    warm = [until(kind(CUBE, seed=s, prior=[old_bowl()]), new_bowl, target) for s in range(3)]
+    warm = [
+        until(kind(CUBE, seed=s, previous_studies=[old_bowl()]), new_bowl, target) for s in range(3)
+    ]
     assert np.median(warm) <= 4
     assert np.median(cold) >= 7
 
@@ -235,40 +242,43 @@ def test_a_misleading_study_loses_its_say_and_costs_little():
     older = [trial.complete(-trial.score) for trial in old_bowl()]
     target = new_bowl({"x0": 0.4, "x1": 0.37, "x2": 0.36})
     cold, misled = (
-        [until(BayesOptimizer(CUBE, seed=s, prior=p), new_bowl, target) for s in range(5)]
+        [
+            until(BayesOptimizer(CUBE, seed=s, previous_studies=p), new_bowl, target)
+            for s in range(5)
+        ]
         for p in ((), [older])
     )
     assert np.median(misled) <= np.median(cold) + 5
-    optimizer = BayesOptimizer(CUBE, seed=0, prior=[older])
+    optimizer = BayesOptimizer(CUBE, seed=0, previous_studies=[older])
     run(optimizer, 12, new_bowl)
     points, scores = optimizer._observations()
     process = fit_related(points, scores, optimizer._studies, categorical=np.zeros(3, dtype=bool))
-    assert process.relatedness[0] < 0.5
+    assert process.task_correlation[0] < 0.5
     assert not isinstance(model_of(optimizer), RelatedProcess)
-    related = BayesOptimizer(CUBE, seed=0, prior=[old_bowl()])
+    related = BayesOptimizer(CUBE, seed=0, previous_studies=[old_bowl()])
     run(related, 6, new_bowl)
-    assert model_of(related).relatedness[0] > 0.6
+    assert model_of(related).task_correlation[0] > 0.6
 
 
 def test_a_given_design_is_kept():
-    optimizer = BayesOptimizer(CUBE, n_initial_points=9, prior=[old_bowl(15)])
-    assert not any("theta" in trial.meta for trial in run(optimizer, 9, new_bowl))
-    auto = BayesOptimizer(CUBE, prior=[old_bowl(15)])
+    optimizer = BayesOptimizer(CUBE, n_initial_points=9, previous_studies=[old_bowl(15)])
+    assert not any("theta" in trial.proposal for trial in run(optimizer, 9, new_bowl))
+    auto = BayesOptimizer(CUBE, previous_studies=[old_bowl(15)])
     assert "theta" in run(auto, 3, new_bowl)[2].meta
 
 
 @pytest.mark.parametrize("kind", MODELLED)
 def test_without_screening_there_is_no_model(kind, monkeypatch):
-    if "screening" not in inspect.signature(kind).parameters:
+    if "surrogate" not in inspect.signature(kind).parameters:
         pytest.skip("always has a model")
     older = old_bowl(15)
     monkeypatch.setattr(ModelOptimizer, "_fit", None)
-    run(kind(CUBE, screening=False, prior=[older]), 12, bowl)
+    run(kind(CUBE, surrogate=False, previous_studies=[older]), 12, bowl)
 
 
 def test_predictions_are_in_units_of_the_score():
     older = run(RandomOptimizer(CUBE, seed=9), 40, bowl)
-    optimizer = BayesOptimizer(CUBE, seed=0, prior=[older])
+    optimizer = BayesOptimizer(CUBE, seed=0, previous_studies=[older])
     run(optimizer, 10, new_bowl)
     settings = [dict(zip(CUBE, x, strict=True)) for x in np.random.default_rng(1).random((30, 3))]
     true = np.array([new_bowl(setting) for setting in settings])
@@ -312,7 +322,7 @@ def test_what_is_observed_and_pending_is_of_the_current_study():
     gp, X = related()
     assert_array_equal(gp.observed[0], X)
     assert_allclose(gp.fitted, gp.predict(X)[0], atol=1e-8)
-    assert gp.relatedness.shape == (2,)
+    assert gp.task_correlation.shape == (2,)
     point = np.full(3, 0.9)
     pending = gp.condition(point)
     assert len(pending.fitted) == 7
@@ -372,12 +382,14 @@ def test_many_studies_and_observations_are_bounded():
     gp = fit_related(
         rng.random((3, 2)), np.arange(3.0), studies, categorical=np.zeros(2, dtype=bool)
     )
-    assert gp.relatedness.shape == (5,)
+    assert gp.task_correlation.shape == (5,)
     assert gp.n_older == 150
 
 
 def test_among_many_trials_of_its_own_a_study_needs_no_older_one():
-    optimizer = BayesOptimizer(NUMERIC, seed=0, prior=[study([{"x": 0.2, "y": 0.2}] * 70)])
+    optimizer = BayesOptimizer(
+        NUMERIC, seed=0, previous_studies=[study([{"x": 0.2, "y": 0.2}] * 70)]
+    )
     points = np.random.default_rng(0).random((420, 2))
     optimizer.tell(
         Trial(n, tuple(point), optimizer.space.from_point(point)).complete(-point.sum())

@@ -26,12 +26,12 @@ from sklearn_lepton.optimizers import (
 )
 from sklearn_lepton.plotting import (
     ComparisonDisplay,
+    ContourDisplay,
     ConvergenceDisplay,
     ImportanceDisplay,
     LineageDisplay,
-    MapDisplay,
     ParallelCoordinatesDisplay,
-    ParameterDisplay,
+    SliceDisplay,
     SwarmDisplay,
     TimelineDisplay,
 )
@@ -39,9 +39,9 @@ from sklearn_lepton.plotting import (
 OF_ANY_SEARCH = [
     ConvergenceDisplay,
     ImportanceDisplay,
-    MapDisplay,
+    ContourDisplay,
     ParallelCoordinatesDisplay,
-    ParameterDisplay,
+    SliceDisplay,
 ]
 MANY = {
     **{f"preprocess__numeric__step_{k}__alpha": (1e-5, 10.0, "log-uniform") for k in range(8)},
@@ -152,7 +152,7 @@ def test_searches_journals_and_lists_of_trials_give_the_same(tmp_path):
         display = ConvergenceDisplay.from_search(source, space=space)
         assert display.best_scores[-1] == fitted.best_score_
         assert display.scores.tolist() == [trial.score for trial in fitted.trials_]
-        values = ParameterDisplay.from_search(source, space=space).values
+        values = SliceDisplay.from_search(source, space=space).values
         assert values[0].tolist() == [trial.params["C"] for trial in fitted.trials_]
     assert ConvergenceDisplay.from_search(path).score_name == "accuracy"
 
@@ -180,7 +180,7 @@ def test_a_search_that_failed_is_drawn_as_far_as_it_came():
 @pytest.mark.parametrize("kind", [ConvergenceDisplay, ParallelCoordinatesDisplay])
 def test_a_study_in_which_nothing_succeeded_is_drawn(kind, n_trials):
     optimizer = RandomOptimizer(subjects.NUMERIC)
-    optimizer.tell([trial.fail(seconds=1.0) for trial in optimizer.ask(n_trials)])
+    optimizer.tell([trial.fail(duration=1.0) for trial in optimizer.ask(n_trials)])
     display = kind.from_search(optimizer).plot()
     display.figure_.savefig(io.BytesIO())
     assert len(display.scores) == n_trials
@@ -188,7 +188,7 @@ def test_a_study_in_which_nothing_succeeded_is_drawn(kind, n_trials):
 
 @pytest.mark.filterwarnings("ignore:overflow:RuntimeWarning")
 @pytest.mark.parametrize(
-    "kind", [ConvergenceDisplay, MapDisplay, ParallelCoordinatesDisplay, ParameterDisplay]
+    "kind", [ConvergenceDisplay, ContourDisplay, ParallelCoordinatesDisplay, SliceDisplay]
 )
 def test_the_largest_and_least_numbers_are_drawn(kind):
     widest = {"x": (5e-324, 1e308, "log-uniform"), "k": [1, 2], "y": (-1e308, 1e308, "uniform")}
@@ -273,14 +273,14 @@ def test_a_hopeless_score_does_not_flatten_the_picture():
     optimizer = RandomOptimizer(subjects.NUMERIC)
     trials = optimizer.ask(20)
     optimizer.tell([t.complete(-1e9 if t.number == 3 else t.params["x"]) for t in trials])
-    for kind in (ConvergenceDisplay, ParameterDisplay):
+    for kind in (ConvergenceDisplay, SliceDisplay):
         display = kind.from_search(optimizer).plot()
         assert shown_axes(display)[0].get_ylim()[0] > -10
 
 
 @pytest.mark.parametrize("display", [ConvergenceDisplay, LineageDisplay])
 def test_a_trial_is_drawn_at_its_number(display):
-    optimizer = told(GeneticOptimizer, n_trials=40, screening=False)
+    optimizer = told(GeneticOptimizer, n_trials=40, surrogate=False)
     drawn = display.from_search(optimizer).plot()
     assert drawn.ax_.get_xlabel() == "trial number"
     places = np.concatenate(
@@ -293,9 +293,9 @@ def test_a_trial_is_drawn_at_its_number(display):
     assert {trial.number for trial in optimizer.trials} == set(places.astype(int).tolist())
 
 
-@pytest.mark.parametrize("kind", [ConvergenceDisplay, ParameterDisplay, LineageDisplay])
+@pytest.mark.parametrize("kind", [ConvergenceDisplay, SliceDisplay, LineageDisplay])
 def test_scores_below_the_axis_are_marked_and_counted(kind):
-    optimizer = GeneticOptimizer(subjects.NUMERIC, screening=False)
+    optimizer = GeneticOptimizer(subjects.NUMERIC, surrogate=False)
     for number in range(47):
         [trial] = optimizer.ask()
         optimizer.tell([trial.complete(-9.0 if number % 3 == 1 else trial.params["x"])])
@@ -319,7 +319,7 @@ def fits_at(*begins):
     optimizer = RandomOptimizer(subjects.NUMERIC)
     for trial, begin in zip(optimizer.ask(len(begins)), begins, strict=True):
         row = {"start_time": begin, "fit_time": 2.0, "score_time": 0.5, "worker": trial.number % 2}
-        optimizer.tell([trial.complete(0.5, rows=[row], split_scores=[0.5], seconds=2.5)])
+        optimizer.tell([trial.complete(0.5, split_results=[row], split_scores=[0.5], duration=2.5)])
     return optimizer
 
 
@@ -365,20 +365,20 @@ def test_whiskers_are_two_standard_deviations():
 
 
 def test_axes_are_scaled_as_the_space_is(search):
-    display = ParameterDisplay.from_search(search).plot()
+    display = SliceDisplay.from_search(search).plot()
     assert display.names == ["svc__C", "svc__gamma"]
     assert [axes.get_xscale() for axes in display.axes_.ravel()] == ["log", "log"]
     assert display.axes_[0, 0].get_xlim() == (1e-2, 1e2)
     assert display.axes_[0, 0].get_xlabel() == "svc__C"
-    mapped = MapDisplay.from_search(search).plot().axes_[0, 0]
+    mapped = ContourDisplay.from_search(search).plot().axes_[0, 0]
     assert (mapped.get_xscale(), mapped.get_yscale()) == ("log", "log")
-    mixed = ParameterDisplay.from_search(told()).plot()
+    mixed = SliceDisplay.from_search(told()).plot()
     scales = {n: a.get_xscale() for n, a in zip(mixed.names, mixed.axes_.ravel(), strict=True)}
     assert set(scales.values()) == {"linear"}
 
 
 def test_a_slice_is_what_predict_says(search):
-    display = ParameterDisplay.from_search(search, parameters="svc__C")
+    display = SliceDisplay.from_search(search, parameters="svc__C")
     settings = [search.best_params_ | {"svc__C": float(value)} for value in display.grids[0]]
     mean, std = search.optimizer_.predict(settings)
     assert display.means[0] == pytest.approx(mean)
@@ -390,25 +390,25 @@ def test_a_marginal_is_the_mean_over_the_others():
     for _ in range(3):
         asked = optimizer.ask(8)
         optimizer.tell([t.complete(t.params["x"] + 10 * t.params["y"]) for t in asked])
-    marginal = ParameterDisplay.from_search(optimizer, kind="marginal")
+    marginal = SliceDisplay.from_search(optimizer, kind="marginal")
     slope = np.polyfit(marginal.grids[0], marginal.means[0], 1)
     assert slope == pytest.approx([1.0, 5.0], abs=0.4)
-    sliced = ParameterDisplay.from_search(optimizer)
+    sliced = SliceDisplay.from_search(optimizer)
     assert sliced.means[0].mean() == pytest.approx(10.5, abs=0.7)
     with pytest.raises(ValueError, match="kind must be"):
-        ParameterDisplay.from_search(optimizer, kind="mean")
+        SliceDisplay.from_search(optimizer, kind="mean")
 
 
 def test_branches_have_axes_of_their_own():
     optimizer = told(entries=subjects.BRANCHES)
-    display = ParameterDisplay.from_search(optimizer).plot()
+    display = SliceDisplay.from_search(optimizer).plot()
     assert display.names == ["kind", "C", "kernel", "depth", "share"]
     is_tree = np.array([trial.params["kind"] == "tree" for trial in optimizer.trials])
     assert np.array_equal(np.isnan(display.values[1]), is_tree)
     assert np.array_equal(np.isnan(display.values[3]), ~is_tree)
     labels = [text.get_text() for text in display.axes_[0, 0].get_xticklabels()]
     assert labels == ["svm", "tree"]
-    mapped = MapDisplay.from_search(optimizer, parameters=["C", "depth", "kind"])
+    mapped = ContourDisplay.from_search(optimizer, parameters=["C", "depth", "kind"])
     assert np.isnan(mapped.maps[0, 1]["mean"]).all()  # no branch has both
     assert np.isnan(mapped.maps[0, 2]["mean"]).mean() == 0.5
     mapped.plot()
@@ -418,13 +418,13 @@ def test_branches_have_axes_of_their_own():
 
 def test_many_parameters_and_categories_stay_readable():
     optimizer = told(entries=MANY)
-    display = ParameterDisplay.from_search(optimizer).plot()
+    display = SliceDisplay.from_search(optimizer).plot()
     labels = [axes.get_xlabel() for axes in display.axes_.ravel()]
     assert len(labels) == 20
     assert max(map(len, labels)) <= 28
     kind = display.axes_.ravel()[display.names.index("clf__kind")]
     assert len(kind.get_xticklabels()) <= 12
-    few = ParameterDisplay.from_search(optimizer, max_parameters=3)
+    few = SliceDisplay.from_search(optimizer, max_parameters=3)
     assert len(few.names) == 3
     assert len(ImportanceDisplay.from_search(optimizer).plot().bars_) <= 15
 
@@ -432,9 +432,9 @@ def test_many_parameters_and_categories_stay_readable():
 def test_names_that_do_not_exist_are_refused():
     optimizer = told()
     with pytest.raises(ValueError, match="Did you mean 'kind'"):
-        ParameterDisplay.from_search(optimizer, parameters=["kidn"])
+        SliceDisplay.from_search(optimizer, parameters=["kidn"])
     with pytest.raises(ValueError, match="two parameters that vary"):
-        MapDisplay.from_search(optimizer, parameters=["x"])
+        ContourDisplay.from_search(optimizer, parameters=["x"])
     with pytest.raises(ValueError, match="two parameters that vary"):
         ParallelCoordinatesDisplay.from_search(optimizer, parameters=["x"])
     constant = RandomOptimizer({"x": [1]})
@@ -444,7 +444,7 @@ def test_names_that_do_not_exist_are_refused():
 
 
 def test_many_axes_need_room():
-    display = ParameterDisplay.from_search(told())
+    display = SliceDisplay.from_search(told())
     with pytest.raises(ValueError, match="at least 3 of them"):
         display.plot(ax=np.array(Figure().subplots(1, 2)))
     own = Figure().subplots(1, 3)
@@ -470,13 +470,13 @@ def test_the_time_lines_are_those_of_the_rows(search):
 
 
 def test_the_paths_of_a_swarm():
-    optimizer = told(SwarmOptimizer, n_trials=40, screening=False)
+    optimizer = told(SwarmOptimizer, n_trials=40, surrogate=False)
     display = SwarmDisplay.from_search(optimizer, parameters=["x", "kind"]).plot()
     moved = {row for pieces in display.paths.values() for piece in pieces for row in piece}
-    assert {row for row, t in enumerate(optimizer.trials) if "particle" in t.meta} <= moved
+    assert {row for row, t in enumerate(optimizer.trials) if "particle" in t.proposal} <= moved
     for particle, pieces in display.paths.items():
         for row in np.concatenate(pieces):
-            assert optimizer.trials[row].meta.get("particle", particle) == particle
+            assert optimizer.trials[row].proposal.get("particle", particle) == particle
     assert display.names == ["x", "kind"]
     display.plot(Figure().subplots(), n_last=2)
     with pytest.raises(ValueError, match="a particle's move"):
@@ -484,10 +484,10 @@ def test_the_paths_of_a_swarm():
 
 
 def test_the_line_of_the_best_child():
-    optimizer = told(GeneticOptimizer, n_trials=40, screening=False)
+    optimizer = told(GeneticOptimizer, n_trials=40, surrogate=False)
     display = LineageDisplay.from_search(optimizer).plot()
     assert optimizer.best.number in display.ancestors
-    meta = {trial.number: trial.meta for trial in optimizer.trials}
+    meta = {trial.number: trial.proposal for trial in optimizer.trials}
     assert all(parent in meta[child]["parents"] for parent, child in display.edges)
     for number in display.ancestors:
         assert set(meta[number].get("parents", ())) <= display.ancestors

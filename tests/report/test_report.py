@@ -72,10 +72,12 @@ def told(entries=subjects.MIXED, n_trials=24, kind=RandomOptimizer, n_splits=3):
             splits = (score + 0.1 * rng.standard_normal(n_splits)).tolist()
             row = {"start_time": 1e9 + trial.number, "fit_time": 0.5, "score_time": 0.1}
             rows = [row | {"worker": k % 2} for k in range(n_splits)]
-            done = trial.complete(np.mean(splits), split_scores=splits, rows=rows, seconds=1.5)
+            done = trial.complete(
+                np.mean(splits), split_scores=splits, split_results=rows, duration=1.5
+            )
             if trial.number % 8 == 5:
                 error = f"Traceback\n  File 'a'\nValueError: no luck, {NASTY}"
-                done = trial.fail(rows=[rows[0] | {"fit_error": error}, {}, {}])
+                done = trial.fail(split_results=[rows[0] | {"fit_error": error}, {}, {}])
             elif trial.number % 8 == 6:
                 done = trial.prune((score, 0.1), split_scores=[score, *[math.nan] * (n_splits - 1)])
             optimizer.tell([done])
@@ -142,7 +144,7 @@ def test_the_time_from_the_first_begin_to_the_last_end_is_whole(tmp_path):
     optimizer = RandomOptimizer(subjects.NUMERIC)
     for trial, begin in zip(optimizer.ask(3), (1e9, 1e9 + 30, 1e9 + 190), strict=True):
         row = {"start_time": begin, "fit_time": 2.0, "score_time": 0.0, "worker": 0}
-        optimizer.tell([trial.complete(0.5, rows=[row], split_scores=[0.5], seconds=2.0)])
+        optimizer.tell([trial.complete(0.5, split_results=[row], split_scores=[0.5], duration=2.0)])
     text = Page(write_report(optimizer, tmp_path / "a.html")).text
     assert "6 s of fits and scoring, 3 min 12 s from the first begin to the last end" in text
     assert "2 min 38 s of it in pauses of more than a minute" in text
@@ -409,7 +411,7 @@ def scored(score, n_trials=40, entries=None):
     for trial in optimizer.ask(n_trials):
         value = score(trial.params, trial.number)
         splits = (value + 0.01 * rng.standard_normal(3)).tolist()
-        optimizer.tell([trial.complete(np.mean(splits), split_scores=splits, seconds=1.0)])
+        optimizer.tell([trial.complete(np.mean(splits), split_scores=splits, duration=1.0)])
     return optimizer
 
 
@@ -451,7 +453,7 @@ def failing(fails, n_trials=60, error="ValueError"):
         p, scores = trial.params, [math.log10(trial.params["C"]) + d for d in (0.0, 0.01, 0.02)]
         row = {"fit_error": error.format(**p)}
         done = trial.complete(np.mean(scores), split_scores=scores)
-        optimizer.tell([trial.fail(rows=[row]) if fails(p) else done])
+        optimizer.tell([trial.fail(split_results=[row]) if fails(p) else done])
     return optimizer
 
 
@@ -493,8 +495,10 @@ def test_a_best_trial_that_is_none_is_told(tmp_path):
     assert "The splits tell the best trial from all others." in text
     text = advice_on(scored(lambda _, k: 0.0), tmp_path)
     assert re.search(r"These splits cannot tell \d+ of 39 other trials", text)
-    untuned = BayesSearchCV(SVC(), {"C": (0.5, 2.0, "uniform")}, n_iter=8, cv=3, random_state=0)
-    assert "untuned estimator" in advice_on(untuned.fit(X, y), tmp_path)
+    default_trial = BayesSearchCV(
+        SVC(), {"C": (0.5, 2.0, "uniform")}, n_iter=8, cv=3, random_state=0
+    )
+    assert "untuned estimator" in advice_on(default_trial.fit(X, y), tmp_path)
 
 
 # What a browser makes of it.

@@ -234,9 +234,9 @@ def test_journal_is_read_and_written_on_each_system(system, path):
             left.append([{"n": 1}])
         with right.turn():
             assert len(right.read()) == n_records + 1
-        assert left.is_at_work(right.owner)
+        assert left.is_alive(right.owner)
         right.close()
-        assert not left.is_at_work(right.owner)
+        assert not left.is_alive(right.owner)
     assert not lock_files(path)
 
 

@@ -21,7 +21,7 @@ def test_the_choice_is_said_in_words(probe, numbered, tmp_path):
     assert search.choice_ == f"Trials 5 to 11 by {choice.optimizer}: {choice.reason}."
     # A journal has it, too.
     trials = load_trials(path)
-    assert [t.meta.get("optimizer") for t in trials[5:]] == [choice.optimizer] * 7
+    assert [t.proposal.get("optimizer") for t in trials[5:]] == [choice.optimizer] * 7
 
 
 def test_no_choice_before_a_fit(probe):

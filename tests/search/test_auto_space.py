@@ -70,7 +70,7 @@ def test_nothing_to_tune_is_one_trial(search_class):
 
 def test_a_resource_is_no_part_of_it(search_class, blobs):
     tree = DecisionTreeClassifier(random_state=0)
-    search = search_class(tree, resource="max_depth", min_resource=1, max_resource=4)
+    search = search_class(tree, resource="max_depth", min_resources=1, max_resources=4)
     search.set_params(n_iter=6, cv=2, random_state=0).fit(*blobs)
     assert "max_depth" not in search.space_.names
 
@@ -104,7 +104,7 @@ def test_a_warm_start_keeps_the_space(search_class, blobs):
 def test_a_limit_of_iterations_leaves_the_untuned_estimator_what_it_is(search_class, blobs):
     search = search_class(SVC(kernel="linear"), n_iter=2, cv=2, random_state=0).fit(*blobs)
     assert search.trials_[0].params == {"C": 1.0, "max_iter": 10_000, "kernel": "linear"}
-    assert read_source(search).untuned == 0
+    assert read_source(search).default_trial == 0
 
 
 def test_fits_in_a_built_in_space_are_quiet_and_the_refit_is_not(search_class, blobs):

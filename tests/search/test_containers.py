@@ -15,7 +15,7 @@ from sklearn_lepton._automl.columns import read_columns, to_finite, to_numbers
 from sklearn_lepton._automl.task import read_target, read_task
 from sklearn_lepton._evaluation.resource import _labels
 from sklearn_lepton._study.fingerprint import _describe_data
-from sklearn_lepton.default_spaces import _describe
+from sklearn_lepton.default_spaces._lookup import _describe
 
 X, Y = make_multilabel_classification(60, 4, n_classes=3, random_state=0)
 X = X.astype(float)

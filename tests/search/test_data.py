@@ -88,14 +88,14 @@ def test_a_fingerprint_is_another_with_each_change_of_a_frame(change):
 def test_sparse_data_with_less_of_them_a_race_and_a_journal(rows, tmp_path):
     model = make_pipeline(StandardScaler(with_mean=False), SGDClassifier(random_state=0))
     settings = {"cv": 2, "random_state": 0, "journal": tmp_path / "study.jsonl", "racing": True}
-    settings |= {"resource": "n_samples", "screening": False}
+    settings |= {"resource": "n_samples", "surrogate": False}
     space = {"sgdclassifier__alpha": (1e-5, 1e0, "log-uniform")}
     y = target(rows)
     first = SwarmSearchCV(model, space, n_iter=4, **settings).fit(rows, y)
     assert set(first.cv_results_["n_resources"]) == {20, 45}
     rows.sum_duplicates()
     again = SwarmSearchCV(model, space, n_iter=6, **settings).fit(rows.copy(), y)
-    assert [t.rows for t in again.trials_[:4]] == [t.rows for t in first.trials_]
+    assert [t.split_results for t in again.trials_[:4]] == [t.split_results for t in first.trials_]
     rows.data[0] += 1
     with pytest.raises(JournalMismatchError):
         SwarmSearchCV(model, space, n_iter=6, **settings).fit(rows, y)

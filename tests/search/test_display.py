@@ -32,7 +32,7 @@ def test_silence_is_the_default(search_class, probe, numbered, capfd):
         {"asynchronous": True},
         {"max_time": 100.0},
         {"racing": True, "cv": 3},
-        {"resource": "n_samples", "min_resource": 5},
+        {"resource": "n_samples", "min_resources": 5},
         {"n_jobs": 2},
     ],
     ids=str,

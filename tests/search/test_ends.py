@@ -9,7 +9,7 @@ from sklearn.linear_model import SGDClassifier
 from sklearn.neural_network import MLPClassifier
 
 from sklearn_lepton import BayesSearchCV, SwarmSearchCV, tune
-from sklearn_lepton._evaluation.step_cache import Steps
+from sklearn_lepton._evaluation.step_cache import StepCache
 from sklearn_lepton._study.journal import Journal
 from sklearn_lepton._workers.local import Caller
 from sklearn_lepton.callbacks import Deadline, NoImprovement, TargetScore
@@ -18,7 +18,7 @@ DESCRIPTORS = Path("/proc/self/fd")
 SPACE = {"x": (0.0, 1.0, "uniform")}
 
 
-class Recorder:
+class ParallelInterceptor:
     """Write down its calls; raise where it is told to."""
 
     def __init__(self, *faults, calls=None):
@@ -53,7 +53,7 @@ def fitted_attributes(search):
 
 @pytest.mark.parametrize("fault", ["finish", 3])
 def test_error_of_a_callback_comes_after_the_results(search_class, probe, numbered, fault):
-    search = make(search_class, probe, callbacks=Recorder(fault))
+    search = make(search_class, probe, callbacks=ParallelInterceptor(fault))
     with pytest.raises(ConnectionError, match=f"down at {fault}"):
         search.fit(*numbered)
     assert len(search.trials_) == len(search.cv_results_["params"]) == 4
@@ -64,7 +64,7 @@ def test_error_of_a_callback_comes_after_the_results(search_class, probe, number
 
 
 def test_all_callbacks_are_called_though_one_raises(search_class, probe, numbered):
-    first, second = Recorder(1, "finish"), Recorder("finish")
+    first, second = ParallelInterceptor(1, "finish"), ParallelInterceptor("finish")
     search = make(search_class, probe, n_points=1, callbacks=[first, second])
     with pytest.raises(ConnectionError, match="down at 1") as caught:
         search.fit(*numbered)
@@ -77,7 +77,7 @@ def test_all_callbacks_are_called_though_one_raises(search_class, probe, numbere
 
 
 def test_error_of_the_search_is_not_replaced(search_class, probe, numbered):
-    recorder = Recorder("failed")
+    recorder = ParallelInterceptor("failed")
     search = make(search_class, probe.set_params(outcome="raise"), callbacks=recorder)
     with pytest.raises(ValueError, match="All the 4 trials failed") as caught:
         search.fit(*numbered)
@@ -86,7 +86,7 @@ def test_error_of_the_search_is_not_replaced(search_class, probe, numbered):
 
 
 def test_error_of_a_callback_before_any_result_is_raised(search_class, probe, numbered):
-    recorder = Recorder(0)
+    recorder = ParallelInterceptor(0)
     search = make(search_class, probe.set_params(outcome="raise"), n_points=1, callbacks=recorder)
     with pytest.raises(ConnectionError, match="down at 0"):
         search.fit(*numbered)
@@ -94,7 +94,7 @@ def test_error_of_a_callback_before_any_result_is_raised(search_class, probe, nu
 
 
 def test_error_of_start_comes_before_the_first_fit(search_class, probe, numbered, log):
-    recorder, other = Recorder("start"), Recorder()
+    recorder, other = ParallelInterceptor("start"), ParallelInterceptor()
     with pytest.raises(ConnectionError, match="down at start"):
         make(search_class, probe, callbacks=[recorder, other]).fit(*numbered)
     assert not log.fits
@@ -103,7 +103,7 @@ def test_error_of_start_comes_before_the_first_fit(search_class, probe, numbered
 
 
 def test_refused_search_calls_no_callback(search_class, probe, numbered):
-    recorder = Recorder()
+    recorder = ParallelInterceptor()
     with pytest.raises(ValueError, match="n_points"):
         make(search_class, probe, n_points=0, callbacks=recorder).fit(*numbered)
     assert recorder.calls == []
@@ -111,9 +111,15 @@ def test_refused_search_calls_no_callback(search_class, probe, numbered):
 
 @pytest.mark.parametrize("fault", ["finish", 3])
 def test_error_of_a_callback_of_tune_holds_the_result(fault):
-    other = Recorder()
+    other = ParallelInterceptor()
     with pytest.raises(ConnectionError, match=f"down at {fault}") as caught:
-        tune(lambda p: p["x"], SPACE, n_iter=4, random_state=0, callbacks=[Recorder(fault), other])
+        tune(
+            lambda p: p["x"],
+            SPACE,
+            n_iter=4,
+            random_state=0,
+            callbacks=[ParallelInterceptor(fault), other],
+        )
     result = caught.value.tune_result
     assert len(result.trials_) == 4
     assert result.best_params_ == result.trials_[result.best_index_].params
@@ -146,7 +152,7 @@ def test_search_is_not_changed_for_the_length_of_a_call(probe, numbered):
             changes.append((self, name, value))
             super().__setattr__(name, value)
 
-    search = Watched(probe, SPACE, n_iter=4, cv=2, final_splits=3, verbose=1, random_state=0)
+    search = Watched(probe, SPACE, n_iter=4, cv=2, final_cv=3, verbose=1, random_state=0)
     changes.clear()
     search.fit(*numbered)
     assert "mean_final_score" in search.cv_results_
@@ -158,7 +164,7 @@ def test_search_is_not_changed_for_the_length_of_a_call(probe, numbered):
 # ------------------------------------------------------------------ errors in closing
 
 
-@pytest.mark.parametrize("owner", [Caller, Journal, Steps])
+@pytest.mark.parametrize("owner", [Caller, Journal, StepCache])
 def test_error_in_closing_comes_after_the_results(
     search_class, probe, numbered, owner, monkeypatch, tmp_path
 ):
@@ -169,7 +175,7 @@ def test_error_in_closing_comes_after_the_results(
         raise OSError("stale file handle")
 
     monkeypatch.setattr(owner, "close", stumble)
-    if owner is Steps:
+    if owner is StepCache:
         module = "sklearn_lepton._search.base.reusable_steps"
         monkeypatch.setattr(module, lambda *_: ("scale",))
     search = make(search_class, probe, journal=tmp_path / "study.jsonl")
@@ -186,7 +192,7 @@ def test_error_in_closing_does_not_lose_final_scores(search_class, probe, number
         raise OSError("stale file handle")
 
     monkeypatch.setattr(Caller, "close", stumble)
-    search = make(search_class, probe, final_splits=3)
+    search = make(search_class, probe, final_cv=3)
     with pytest.raises(OSError, match="stale file handle"):
         search.fit(*numbered)
     assert "mean_final_score" in search.cv_results_
@@ -202,14 +208,14 @@ def descriptors():
 @pytest.mark.skipif(not DESCRIPTORS.is_dir(), reason="needs a list of descriptors")
 def test_refused_search_leaves_no_lock(probe, numbered, tmp_path):
     before = descriptors()
-    search = make(SwarmSearchCV, probe, screening=False, cost_aware=True)
+    search = make(SwarmSearchCV, probe, surrogate=False, cost_aware=True)
     with pytest.raises(ValueError, match="cost_aware=True needs"):
         search.set_params(journal=tmp_path / "study.jsonl").fit(*numbered)
     assert [path.name for path in tmp_path.iterdir()] == ["study.jsonl"]
     assert descriptors() == before
 
 
-@pytest.mark.parametrize("refused", [{"final_splits": [([0], [99])]}, {"journal": "another's"}])
+@pytest.mark.parametrize("refused", [{"final_cv": [([0], [99])]}, {"journal": "another's"}])
 def test_refused_search_leaves_no_folder(blobs, tmp_path, monkeypatch, refused):
     monkeypatch.setenv("JOBLIB_TEMP_FOLDER", str(tmp_path))
     network = MLPClassifier((2,), max_iter=30, warm_start=True, random_state=0)
@@ -218,7 +224,7 @@ def test_refused_search_leaves_no_folder(blobs, tmp_path, monkeypatch, refused):
         journal = tmp_path / "study.jsonl"
         journal.write_text("no journal")
         refused = {"journal": journal}
-    with pytest.raises(ValueError, match=r"final_splits|no journal"):
+    with pytest.raises(ValueError, match=r"final_cv|no journal"):
         search.set_params(**refused).fit(*blobs)
     assert not list(tmp_path.glob("*fits-*"))
 
@@ -245,16 +251,16 @@ def test_optimizer_that_cannot_be_made_leaves_no_lock(probe, numbered, tmp_path,
 @pytest.mark.parametrize(
     "refused",
     [
-        {"final_splits": [([0, 1], [10_000])]},
-        {"final_splits": "three"},
+        {"final_cv": [([0, 1], [10_000])]},
+        {"final_cv": "three"},
         {"n_iter": 0},
         {"scoring": "no score"},
         {"cv": 1},
         {"n_points": 0},
         {"param_distributions": {"w": [1, 2]}},
         {"initial_params": {"w": 1}},
-        {"refit": "1se", "simplest": "w"},
-        {"callbacks": Recorder("start")},
+        {"refit": "1se", "complexity": "w"},
+        {"callbacks": ParallelInterceptor("start")},
         {"max_time": 1e-9},
         {"warm_start": True, "cv": 3},
     ],
@@ -350,7 +356,7 @@ def test_deadline_counts_from_the_start_of_a_search(probe, numbered, monkeypatch
 def test_start_is_called_with_the_search_before_its_first_fit(search_class, probe, numbered, log):
     seen = []
 
-    class Starter(Recorder):
+    class Starter(ParallelInterceptor):
         def start(self, search):
             seen.append((type(search), len(log.fits)))
 

@@ -1,4 +1,4 @@
-"""`refit="1se"`, `simplest` and `final_splits`: what is chosen, what it costs, what goes wrong."""
+"""`refit="1se"`, `complexity` and `final_cv`: what is chosen, what it costs, what goes wrong."""
 
 import pickle
 import re
@@ -80,7 +80,7 @@ def final_table(search, name="score"):
 
 
 def test_one_se_chooses_the_simplest_of_those_about_as_good(make, rows):
-    search = make(refit="1se", simplest="size", n_iter=12).fit(*rows)
+    search = make(refit="1se", complexity="size", n_iter=12).fit(*rows)
     best = max(search.trials_, key=lambda trial: trial.score)
     least = best.score - np.std(best.split_scores, ddof=1) / 2
     close = [t for t in search.trials_ if t.score >= least]
@@ -95,7 +95,7 @@ def test_one_se_chooses_the_simplest_of_those_about_as_good(make, rows):
 
 
 def test_one_se_changes_nothing_but_the_choice(make, rows):
-    plain, simple = make().fit(*rows), make(refit="1se", simplest="size").fit(*rows)
+    plain, simple = make().fit(*rows), make(refit="1se", complexity="size").fit(*rows)
     np.testing.assert_equal(
         simple.cv_results_["mean_test_score"], plain.cv_results_["mean_test_score"]
     )
@@ -105,8 +105,8 @@ def test_one_se_changes_nothing_but_the_choice(make, rows):
 
 
 def test_a_callable_says_what_is_simple(make, rows):
-    by_name = make(refit="1se", simplest="size").fit(*rows)
-    by_word = make(refit="1se", simplest=lambda params: params["size"] / 7).fit(*rows)
+    by_name = make(refit="1se", complexity="size").fit(*rows)
+    by_word = make(refit="1se", complexity=lambda params: params["size"] / 7).fit(*rows)
     assert by_word.best_index_ == by_name.best_index_
 
 
@@ -126,7 +126,7 @@ def test_the_cheapest_is_chosen_by_the_times_of_its_fits(make, rows):
 def test_the_leaders_are_scored_on_fresh_splits_and_nothing_else_changes(make, rows, fits):
     plain = make().fit(*rows)
     n_plain = len(fits)
-    search = make(final_splits=5).fit(*rows)
+    search = make(final_cv=5).fit(*rows)
     table, results = final_table(search), search.cv_results_
     scored = np.isfinite(table).all(axis=1)
     assert 1 <= scored.sum() <= 5
@@ -149,7 +149,7 @@ def test_the_final_splits_are_other_ones_for_each_seed(make, rows, fits):
     seen = []
     for seed in (0, 0, 1):
         fits.clear()
-        make(final_splits=4, random_state=seed).fit(*rows)
+        make(final_cv=4, random_state=seed).fit(*rows)
         seen.append({part for *_, part in fits if len(part) == 30})
     assert seen[0] == seen[1]
     assert len(seen[0]) == 4 + 4
@@ -157,10 +157,10 @@ def test_the_final_splits_are_other_ones_for_each_seed(make, rows, fits):
 
 
 def test_one_se_on_the_final_splits(make, rows):
-    search = make(refit="1se", simplest="size", final_splits=5, n_iter=12).fit(*rows)
+    search = make(refit="1se", complexity="size", final_cv=5, n_iter=12).fit(*rows)
     table = final_table(search)
-    leaders = np.flatnonzero(np.isfinite(table[:, 0]))
-    assert search.best_index_ in leaders
+    finalists = np.flatnonzero(np.isfinite(table[:, 0]))
+    assert search.best_index_ in finalists
     assert search.best_score_ == table[search.best_index_].mean()
 
 
@@ -169,13 +169,13 @@ def test_a_splitter_or_an_iterable(make, rows, final):
     if isinstance(final, str):
         splits = list(KFold(3, shuffle=True, random_state=7).split(rows[0]))
         final = splits if final == "list" else iter(splits)
-    search = make(final_splits=final).fit(*rows)
+    search = make(final_cv=final).fit(*rows)
     assert final_table(search).shape == (8, 3)
 
 
 def test_groups_stay_together(search_class, probe, numbered, log):
     groups = np.arange(30) // 3
-    search = search_class(probe, {"x": (0.0, 1.0)}, n_iter=2, cv=GroupKFold(3), final_splits=4)
+    search = search_class(probe, {"x": (0.0, 1.0)}, n_iter=2, cv=GroupKFold(3), final_cv=4)
     search.fit(*numbered, groups=groups)
     assert final_table(search).shape == (2, 4)
     for fit in log.fits:
@@ -186,7 +186,7 @@ def test_groups_stay_together(search_class, probe, numbered, log):
 def test_a_numbers_folds_are_stratified_for_a_classifier(search_class, blobs):
     X, _ = blobs
     y = (np.arange(60) < 6).astype(int)
-    search = search_class(LogisticRegression(), {"C": [0.1, 1.0]}, n_iter=2, cv=3, final_splits=6)
+    search = search_class(LogisticRegression(), {"C": [0.1, 1.0]}, n_iter=2, cv=3, final_cv=6)
     search.fit(X, y)  # each fold has one of the six, or fits fail
     assert np.isfinite(search.best_score_)
 
@@ -200,7 +200,7 @@ def test_several_metrics(search_class, blobs, refit):
         refit=refit,
         n_iter=4,
         cv=3,
-        final_splits=4,
+        final_cv=4,
         random_state=0,
     ).fit(*blobs)
     results = search.cv_results_
@@ -211,7 +211,7 @@ def test_several_metrics(search_class, blobs, refit):
 
 
 def test_no_refit(make, rows):
-    search = make(refit=False, final_splits=3).fit(*rows)
+    search = make(refit=False, final_cv=3).fit(*rows)
     assert search.best_score_ == search.cv_results_["mean_final_score"][search.best_index_]
     assert not hasattr(search, "best_estimator_")
 
@@ -224,14 +224,12 @@ def test_workers(search_class, blobs, backend):
         n_iter=4,
         cv=2,
         n_points=1,
-        final_splits=iter(list(KFold(3, shuffle=True, random_state=0).split(blobs[0]))),
+        final_cv=iter(list(KFold(3, shuffle=True, random_state=0).split(blobs[0]))),
         refit="1se",
-        simplest=lambda params: params["C"],
+        complexity=lambda params: params["C"],
         random_state=0,
     )
-    settings = search.get_params(deep=False) | {
-        "final_splits": KFold(3, shuffle=True, random_state=0)
-    }
+    settings = search.get_params(deep=False) | {"final_cv": KFold(3, shuffle=True, random_state=0)}
     alone = search_class(**settings).fit(*blobs)
     with joblib.parallel_config(backend=backend, n_jobs=2):
         search.fit(*blobs)
@@ -240,7 +238,7 @@ def test_workers(search_class, blobs, backend):
 
 
 def test_best_score_is_an_attribute_like_another(make, rows):
-    search = make(final_splits=3)
+    search = make(final_cv=3)
     assert not hasattr(search, "best_score_")
     with pytest.raises(AttributeError, match="'best_score_'"):
         _ = search.best_score_
@@ -249,12 +247,12 @@ def test_best_score_is_an_attribute_like_another(make, rows):
     assert not hasattr(clone(search), "best_score_")
     assert "_choice" not in vars(search)
     score = search.best_score_
-    plain = search.set_params(final_splits=None).fit(*rows)
+    plain = search.set_params(final_cv=None).fit(*rows)
     assert plain.best_score_ == plain.cv_results_["mean_test_score"].max() != score
 
 
 def test_update(make, rows):
-    search = make(final_splits=3).fit(*rows).update(*rows)
+    search = make(final_cv=3).fit(*rows).update(*rows)
     assert search.updates_[0]["held"]
     assert search.best_score_ == search.cv_results_["mean_final_score"][search.best_index_]
 
@@ -277,7 +275,7 @@ def test_callbacks_see_the_announced_tasks_alone(make, rows):
         def __deepcopy__(self, memo):
             return self
 
-    make(final_splits=3, refit="1se").set_callbacks(Keeper()).fit(*rows)
+    make(final_cv=3, refit="1se").set_callbacks(Keeper()).fit(*rows)
     assert tasks.count("candidate-split-evaluation") == 8 * 4
     assert len(tasks) == 8 * 4 + 3
 
@@ -287,12 +285,12 @@ def test_callbacks_see_the_announced_tasks_alone(make, rows):
 
 def test_a_journal_keeps_the_final_fits(make, rows, fits, tmp_path):
     path = tmp_path / "study.jsonl"
-    expected = make(final_splits=5).fit(*rows)
-    first = make(final_splits=5, journal=path).fit(*rows)
+    expected = make(final_cv=5).fit(*rows)
+    first = make(final_cv=5, journal=path).fit(*rows)
     n_final = 5 * int(np.isfinite(final_table(first)[:, 0]).sum())
     assert sum("final" in record for record in read_lines(path)) == n_final
     fits.clear()
-    again = make(final_splits=5, journal=path).fit(*rows)
+    again = make(final_cv=5, journal=path).fit(*rows)
     assert len(fits) == 1  # the refit
     for search in (first, again):
         assert search.best_index_ == expected.best_index_
@@ -302,19 +300,19 @@ def test_a_journal_keeps_the_final_fits(make, rows, fits, tmp_path):
     lines = path.read_bytes().splitlines(keepends=True)
     path.write_bytes(b"".join(lines[:-2]))
     fits.clear()
-    again = make(final_splits=5, journal=path).fit(*rows)
+    again = make(final_cv=5, journal=path).fit(*rows)
     assert len(fits) == 2 + 1
     assert again.best_score_ == expected.best_score_
     # Other splits are other fits.
     fits.clear()
-    make(final_splits=4, journal=path).fit(*rows)
+    make(final_cv=4, journal=path).fit(*rows)
     assert len(fits) == 4 * n_final / 5 + 1
 
 
 def test_the_choice_is_not_part_of_the_study(make, rows, fits, tmp_path):
     path = tmp_path / "study.jsonl"
     make(journal=path).fit(*rows)
-    for settings in ({"refit": "1se"}, {"refit": "1se", "simplest": "size"}, {"refit": False}):
+    for settings in ({"refit": "1se"}, {"refit": "1se", "complexity": "size"}, {"refit": False}):
         fits.clear()
         make(journal=path, **settings).fit(*rows)
         assert len(fits) == (settings["refit"] is not False)
@@ -340,8 +338,8 @@ def check_plain(search):
 
 
 def test_final_fits_that_fail(make, rows):
-    search = make(Lucky(trap=raise_for_all), final_splits=3)
-    with pytest.warns(FinalChoiceWarning, match=r"(?s)leaders failed on final_splits.*no luck"):
+    search = make(Lucky(trap=raise_for_all), final_cv=3)
+    with pytest.warns(FinalChoiceWarning, match=r"(?s)leaders failed on final_cv.*no luck"):
         search.fit(*rows)
     check_plain(search)
     assert np.isnan(search.cv_results_["mean_final_score"]).all()
@@ -354,7 +352,7 @@ def test_a_leader_that_fails_is_not_chosen(make, rows):
         if estimator.x == best["x"]:
             raise RuntimeError("no luck")
 
-    search = make(Lucky(trap=trap), final_splits=3, n_iter=12)
+    search = make(Lucky(trap=trap), final_cv=3, n_iter=12)
     with pytest.warns(FinalChoiceWarning, match=r"[12] of \d leaders failed"):
         search.fit(*rows)
     assert search.best_params_ != best
@@ -362,7 +360,7 @@ def test_a_leader_that_fails_is_not_chosen(make, rows):
 
 
 def test_errors_are_raised_where_they_are_to_be(make, rows):
-    search = make(Lucky(trap=raise_for_all), final_splits=3, error_score="raise")
+    search = make(Lucky(trap=raise_for_all), final_cv=3, error_score="raise")
     with pytest.raises(RuntimeError, match="no luck"):
         search.fit(*rows)
     assert len(search.trials_) == 8
@@ -370,7 +368,7 @@ def test_errors_are_raised_where_they_are_to_be(make, rows):
 
 
 def test_an_interrupt_ends_the_final_fits(make, rows):
-    search = make(Lucky(trap=interrupt), final_splits=3, refit="1se")
+    search = make(Lucky(trap=interrupt), final_cv=3, refit="1se")
     with pytest.warns(SearchInterruptedWarning, match="final fits were interrupted"):
         search.fit(*rows)
     plain = make(refit="1se").fit(*rows)
@@ -381,7 +379,7 @@ def test_an_interrupt_ends_the_final_fits(make, rows):
 
 def test_workers_that_cannot_start(make, rows, monkeypatch):
     made = []
-    search = make(final_splits=3)
+    search = make(final_cv=3)
     honest = type(search)._make_workers
 
     def fail_at_second(self, parallel):
@@ -412,7 +410,7 @@ def test_time_is_kept_for_the_final_fits(make, rows, monkeypatch):
             super().wait(futures, timeout)
             clock[0] += 1.0
 
-    search = make(final_splits=3, n_iter=1000, max_time=50.0, cost_aware=False)
+    search = make(final_cv=3, n_iter=1000, max_time=50.0, cost_aware=False)
     monkeypatch.setattr(final_choice_module, "time", Clock)
     monkeypatch.setattr(evaluator_module, "time", Clock)
     monkeypatch.setattr(type(search), "_make_workers", lambda *_: Slow())
@@ -426,28 +424,31 @@ def test_time_is_kept_for_the_final_fits(make, rows, monkeypatch):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"simplest": "size"}, "refit must be '1se', got True"),
-        ({"simplest": "size", "refit": False}, "refit must be '1se'"),
-        ({"simplest": "Size", "refit": "1se"}, "'Size'.*Did you mean 'size'"),
-        ({"simplest": "", "refit": "1se"}, "names none of the space"),
-        ({"simplest": 3, "refit": "1se"}, "simplest must be None, the name"),
-        ({"final_splits": 1}, "final_splits must be None, an integer of at least 2"),
-        ({"final_splits": True}, "final_splits must be None"),
-        ({"final_splits": 2.5}, "final_splits must be None"),
-        ({"final_splits": "five"}, "final_splits must be None"),
-        ({"final_splits": 3, "refit": lambda results: 0}, "so does a callable refit"),
-        ({"final_splits": 3, "refit": False, "scoring": ["r2"]}, "refit=False"),
-        ({"final_splits": 3, "cv": TimeSeriesSplit(3)}, "shuffles"),
-        ({"final_splits": []}, "holds no split"),
-        ({"final_splits": KFold(4)}, "the same splits as cv"),
+        ({"complexity": "size"}, "refit must be '1se', got True"),
+        ({"complexity": "size", "refit": False}, "refit must be '1se'"),
+        ({"complexity": "Size", "refit": "1se"}, "'Size'.*Did you mean 'size'"),
+        ({"complexity": "", "refit": "1se"}, "names none of the space"),
+        ({"complexity": 3, "refit": "1se"}, "simplest must be None, the name"),
+        ({"final_cv": 1}, "final_cv must be None, an integer of at least 2"),
+        ({"final_cv": True}, "final_cv must be None"),
+        ({"final_cv": 2.5}, "final_cv must be None"),
+        ({"final_cv": "five"}, "final_cv must be None"),
+        ({"final_cv": 3, "refit": lambda results: 0}, "so does a callable refit"),
+        ({"final_cv": 3, "refit": False, "scoring": ["r2"]}, "refit=False"),
+        ({"final_cv": 3, "cv": TimeSeriesSplit(3)}, "shuffles"),
+        ({"final_cv": []}, "holds no split"),
+        ({"final_cv": KFold(4)}, "the same splits as cv"),
         ({"refit": "1se", "scoring": ["r2", "neg_max_error"]}, "takes a single metric"),
         ({"refit": "1se", "scoring": {"1se": "r2", "a": "r2"}}, "takes a single metric"),
-        ({"final_splits": N + 1}, "^final_splits=41: .*greater than the number of samples"),
-        ({"final_splits": GroupKFold(2)}, "final_splits=GroupKFold.*groups"),
-        ({"final_splits": [([0, 1], [2, N])]}, "split 0 has row 40, .* rows 0 to 39 only"),
+        ({"final_cv": N + 1}, "^final_cv=41: .*greater than the number of samples"),
+        ({"final_cv": GroupKFold(2)}, "final_cv=GroupKFold.*groups"),
+        ({"final_cv": [([0, 1], [2, N])]}, "split 0 has row 40, .* rows 0 to 39 only"),
         ({"refit": "1SE"}, "refit='1SE' is no metric: write '1se'"),
-        ({"refit": "1se", "simplest": lambda p: p["no"]}, "simplest must .* raised KeyError: 'no'"),
-        ({"refit": "1se", "simplest": str}, "simplest must return a number .* got"),
+        (
+            {"refit": "1se", "complexity": lambda p: p["no"]},
+            "simplest must .* raised KeyError: 'no'",
+        ),
+        ({"refit": "1se", "complexity": str}, "simplest must return a number .* got"),
     ],
 )
 def test_bad_input_is_refused_before_the_first_fit(make, rows, fits, settings, message):
@@ -466,7 +467,7 @@ def test_a_callable_of_several_metrics_is_refused_at_its_first_score(make, rows,
 
 
 def test_splits_that_shuffle_anew_are_run_again_with_a_journal(make, rows, fits, tmp_path):
-    settings = {"final_splits": ShuffleSplit(3), "journal": tmp_path / "study.jsonl"}
+    settings = {"final_cv": ShuffleSplit(3), "journal": tmp_path / "study.jsonl"}
     make(**settings).fit(*rows)
     fits.clear()
     search = make(**settings).fit(*rows)

@@ -9,7 +9,7 @@ from sklearn.base import BaseEstimator
 from sklearn.metrics import make_scorer
 from sklearn.model_selection import KFold
 
-from sklearn_lepton import BayesSearchCV, load_trials, nested_score, plotting, tune
+from sklearn_lepton import BayesSearchCV, load_trials, nested_cross_val_score, plotting, tune
 from sklearn_lepton.importance import parameter_importance
 from sklearn_lepton.report import write_report
 from sklearn_lepton.space import Space
@@ -73,10 +73,10 @@ def watch(search, trial):
 OPTIONS = {
     "plain": {},
     "racing": {"racing": True, "cv": Splitter(5)},
-    "parameter": {"resource": "size", "max_resource": 81},
+    "parameter": {"resource": "size", "max_resources": 81},
     "samples": {"resource": "n_samples"},
     "cost": {"cost_aware": True},
-    "choice": {"refit": "1se", "simplest": simplest, "final_splits": 5},
+    "choice": {"refit": "1se", "complexity": simplest, "final_cv": 5},
 }
 
 
@@ -97,10 +97,10 @@ def test_searches_that_follow_run_under_any_error_state(numbered, state, tmp_pat
     path = tmp_path / "study.jsonl"
     first = make(journal=path).fit(*numbered)
     make(journal=path).fit(*numbered)
-    make(prior=first).fit(*numbered)
+    make(previous_studies=first).fit(*numbered)
     make(warm_start=True).fit(*numbered).fit(*numbered)
     assert first.compare_to_default(*numbered).p_value >= 0
-    assert np.isfinite(nested_score(make(), *numbered, cv=2).std_error)
+    assert np.isfinite(nested_cross_val_score(make(), *numbered, cv=2).std_error)
     make().fit(*numbered).update(*numbered)
     assert "Best" in first._repr_html_()
     for trial in load_trials(path):

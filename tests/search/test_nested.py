@@ -1,4 +1,4 @@
-"""`nested_score` and `compare_to_default`: what is fitted on what, and what comes of it."""
+"""`nested_cross_val_score` and `compare_to_default`: what is fitted on what, and what comes of it."""
 
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from sklearn.model_selection import (
 )
 from sklearn.neighbors import KNeighborsClassifier
 
-from sklearn_lepton import BayesSearchCV, nested_score
+from sklearn_lepton import BayesSearchCV, nested_cross_val_score
 from sklearn_lepton._trials.statistics import paired_test
 from sklearn_lepton.exceptions import SearchInterruptedWarning
 
@@ -66,7 +66,7 @@ def test_each_outer_split_is_searched_and_scored_apart(search_class, blobs):
     X, y = blobs
     outer = StratifiedKFold(4, shuffle=True, random_state=1)
     search = make(search_class)
-    score = nested_score(search, X, y, cv=outer)
+    score = nested_cross_val_score(search, X, y, cv=outer)
     for number, (train, test) in enumerate(outer.split(X, y)):
         _, best = exhaustive(X, y, train, StratifiedKFold(3))
         fitted = OneColumn(score.best_params[number]["column"]).fit(X[train], y[train])
@@ -77,7 +77,9 @@ def test_each_outer_split_is_searched_and_scored_apart(search_class, blobs):
 
 
 def test_no_row_of_an_outer_test_part_is_fitted(probe, log, numbered):
-    nested_score(BayesSearchCV(probe, SPACE, n_iter=2, cv=2, random_state=0), *numbered, cv=3)
+    nested_cross_val_score(
+        BayesSearchCV(probe, SPACE, n_iter=2, cv=2, random_state=0), *numbered, cv=3
+    )
     per_split = len(log.fits) // 3
     outer = StratifiedKFold(3).split(*numbered)
     for number, (train, _) in enumerate(outer):
@@ -87,7 +89,7 @@ def test_no_row_of_an_outer_test_part_is_fitted(probe, log, numbered):
 
 
 def test_scikit_learns_searches_too(blobs):
-    score = nested_score(GridSearchCV(OneColumn(), COLUMNS, cv=3), *blobs, cv=3)
+    score = nested_cross_val_score(GridSearchCV(OneColumn(), COLUMNS, cv=3), *blobs, cv=3)
     assert score.test_scores.shape == (3,)
 
 
@@ -104,14 +106,14 @@ def test_an_interrupted_nested_score_goes_on_from_its_journals(blobs, tmp_path, 
 
     monkeypatch.setattr(OneColumn, "fit", counted)
     with pytest.warns(SearchInterruptedWarning), pytest.raises(KeyboardInterrupt):
-        nested_score(search, *blobs, cv=3)
+        nested_cross_val_score(search, *blobs, cv=3)
     names = sorted(path.name for path in tmp_path.glob("*.jsonl"))
     assert names == ["study.outer0.jsonl", "study.outer1.jsonl"]
-    score = nested_score(search, *blobs, cv=3)
+    score = nested_cross_val_score(search, *blobs, cv=3)
     # 12 fits and a refit a split: only refits, and the fit that was interrupted, come again.
     assert len(n_fits) <= 3 * 13 + 3
     assert len(list(tmp_path.glob("*.jsonl"))) == 3
-    again = nested_score(search.set_params(journal=None), *blobs, cv=3)
+    again = nested_cross_val_score(search.set_params(journal=None), *blobs, cv=3)
     np.testing.assert_array_equal(score.test_scores, again.test_scores)
 
 
@@ -119,7 +121,7 @@ def test_journals_need_splits_that_can_be_made_again(blobs, tmp_path):
     search = make(BayesSearchCV, journal=tmp_path / "study.jsonl")
     for cv in (ShuffleSplit(3), KFold(3, shuffle=True)):
         with pytest.raises(ValueError, match="makes other splits each time"):
-            nested_score(search, *blobs, cv=cv)
+            nested_cross_val_score(search, *blobs, cv=cv)
 
 
 def test_the_metric_of_refit_is_the_one_that_counts(blobs):
@@ -127,13 +129,13 @@ def test_the_metric_of_refit_is_the_one_that_counts(blobs):
     search.estimator = LogisticRegression()
     search.param_distributions = {"C": [0.1, 1.0]}
     search.n_iter = 2
-    both = nested_score(search, *blobs, cv=3)
-    one = nested_score(search.set_params(scoring="accuracy", refit=True), *blobs, cv=3)
+    both = nested_cross_val_score(search, *blobs, cv=3)
+    one = nested_cross_val_score(search.set_params(scoring="accuracy", refit=True), *blobs, cv=3)
     np.testing.assert_allclose(both.test_scores, one.test_scores)
 
 
 def test_the_line_of_each_outer_split(blobs, capsys):
-    nested_score(make(BayesSearchCV, verbose=1), *blobs, cv=2)
+    nested_cross_val_score(make(BayesSearchCV, verbose=1), *blobs, cv=2)
     assert "outer split 2 of 2: " in capsys.readouterr().out
 
 
@@ -142,7 +144,7 @@ def test_groups_are_kept_together_inside_and_outside(probe, log, numbered, routi
     groups = np.arange(30) // 3
     search = BayesSearchCV(probe, SPACE, n_iter=2, cv=GroupKFold(2), random_state=0)
     with sklearn.config_context(enable_metadata_routing=routing):
-        nested_score(search, *numbered, cv=GroupKFold(3), params={"groups": groups})
+        nested_cross_val_score(search, *numbered, cv=GroupKFold(3), params={"groups": groups})
         search.fit(*numbered, groups=groups)
         n_before = len(log.fits)
         search.compare_to_default(*numbered, cv=2, n_repeats=1, groups=groups)
@@ -161,7 +163,7 @@ def test_weights_arrive(probe, log, numbered, routing):
         if routing:
             probe.set_fit_request(sample_weight=True)
         search = BayesSearchCV(probe, SPACE, n_iter=1, cv=2, random_state=0)
-        nested_score(search, *numbered, cv=2, params={"sample_weight": weight})
+        nested_cross_val_score(search, *numbered, cv=2, params={"sample_weight": weight})
         search.fit(*numbered, sample_weight=weight)
         search.compare_to_default(*numbered, cv=2, n_repeats=1, sample_weight=weight)
     assert len(log.fits) == 2 * 3 + 3 + 2 + 2 * 3
@@ -172,9 +174,12 @@ def test_weights_arrive(probe, log, numbered, routing):
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda s, d: nested_score(s.set_params(refit=False), *d), "refit=False leaves no"),
-        (lambda s, d: nested_score(OneColumn(), *d), "must be a search"),
-        (lambda s, d: nested_score(s, *d, cv=ShuffleSplit(1)), "At least 2 splits"),
+        (
+            lambda s, d: nested_cross_val_score(s.set_params(refit=False), *d),
+            "refit=False leaves no",
+        ),
+        (lambda s, d: nested_cross_val_score(OneColumn(), *d), "must be a search"),
+        (lambda s, d: nested_cross_val_score(s, *d, cv=ShuffleSplit(1)), "At least 2 splits"),
         (lambda s, d: s.compare_to_default(*d, cv=1), "cv must be at least 2"),
         (lambda s, d: s.compare_to_default(*d, n_repeats=0), "n_repeats must be None or"),
         (lambda s, d: s.compare_to_default(*d, cv=KFold(3), n_repeats=2), "set n_repeats=None"),

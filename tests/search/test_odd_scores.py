@@ -83,7 +83,7 @@ def test_score_that_no_float_holds_fails_its_trial(value, metric, tmp_path):
     ).fit(X, Y)
     assert [trial.status for trial in search.trials_] == ["complete", "failed", "complete"]
     assert search.best_score_ == 0.5
-    error = search.trials_[1].rows[0]["fit_error"]
+    error = search.trials_[1].split_results[0]["fit_error"]
     assert error is None or "no real number" in error
     assert [trial.status for trial in load_trials(path)] == [t.status for t in search.trials_]
 
@@ -141,9 +141,9 @@ def test_trial_fails_with_a_score_that_no_float_holds():
         trial.prune((HUGE, 1.0))
 
 
-@pytest.mark.parametrize("name", ["fit_timeout", "max_time", "target_score", "max_resource"])
+@pytest.mark.parametrize("name", ["fit_timeout", "max_time", "target_score", "max_resources"])
 def test_number_too_large_for_a_float_is_refused_or_never_reached(name):
-    options = QUICK | {name: HUGE} | ({"resource": "max_iter"} if name == "max_resource" else {})
+    options = QUICK | {name: HUGE} | ({"resource": "max_iter"} if name == "max_resources" else {})
     search = BayesSearchCV(SGDClassifier(), SPACE, **options)
     if name == "target_score":
         assert len(search.fit(X, Y).trials_) == 3
@@ -155,7 +155,7 @@ def test_number_too_large_for_a_float_is_refused_or_never_reached(name):
 def test_callbacks_and_functions_take_numbers_too_large_for_a_float():
     for callback in (Deadline(HUGE), TargetScore(HUGE)):
         assert not callback(None, Trial(0, (0.5,), {}).complete(0.5))
-    options = {"refit": "1se", "simplest": lambda _: HUGE, "error_score": HUGE}
+    options = {"refit": "1se", "complexity": lambda _: HUGE, "error_score": HUGE}
     assert BayesSearchCV(SGDClassifier(), SPACE, **QUICK, **options).fit(X, Y).best_index_ >= 0
     assert tune(lambda _: 0.5, {"x": [0]}, n_iter=1, target_value=HUGE).stop_reason_ == "n_iter"
     with pytest.raises(ValueError, match="resource"):
@@ -175,7 +175,9 @@ def test_text_of_errors_is_bounded_wherever_it_is_kept(tmp_path):
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         search.fit(X, Y)
-    errors = [row["fit_error"] for t in search.trials_ for row in t.rows if row["fit_error"]]
+    errors = [
+        row["fit_error"] for t in search.trials_ for row in t.split_results if row["fit_error"]
+    ]
     assert len(errors) == 4
     for error in errors:
         assert len(error) <= MAX_CHARACTERS
@@ -197,7 +199,7 @@ def test_report_bounds_the_text_of_errors(tmp_path):
     space = Space({"x": [0, 1]})
     trials = [Trial(k, space.to_point({"x": k}), {"x": k}) for k in range(2)]
     rows = [{"fit_error": "x" * 2_000_000, "fit_time": 0.1, "score_time": 0.1}]
-    told = [trials[0].complete(0.5), trials[1].fail(split_scores=[np.nan], rows=rows)]
+    told = [trials[0].complete(0.5), trials[1].fail(split_scores=[np.nan], split_results=rows)]
     write_report(told, page, space=space)
     assert "characters left out" in page.read_text(encoding="utf-8")
     assert page.stat().st_size < 1_000_000

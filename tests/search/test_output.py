@@ -10,7 +10,7 @@ import warnings
 import pytest
 from sklearn.exceptions import FitFailedWarning
 
-from sklearn_lepton import BayesSearchCV, nested_score, tune
+from sklearn_lepton import BayesSearchCV, nested_cross_val_score, tune
 from sklearn_lepton._inspection.html import describe_search
 from sklearn_lepton._runtime.output import is_terminal, text_of, write_line
 from sklearn_lepton._workers import local as local_module
@@ -116,7 +116,7 @@ def outline(search):
 def test_no_standard_output_ends_a_search(search_class, probe, numbered, put, make):
     def fit(verbose):
         search = search_class(probe, SPACE, n_iter=4, cv=2, random_state=0, verbose=verbose)
-        return outline(search.set_params(final_splits=3).fit(*numbered))
+        return outline(search.set_params(final_cv=3).fit(*numbered))
 
     expected = fit(0)
     put(make)
@@ -128,7 +128,7 @@ def test_no_standard_output_ends_a_search(search_class, probe, numbered, put, ma
 def test_no_standard_output_ends_nested_searches(probe, numbered, put, make):
     put(make)
     search = BayesSearchCV(probe, SPACE, n_iter=2, cv=2, random_state=0, verbose=1)
-    assert len(nested_score(search, *numbered, cv=2).test_scores) == 2
+    assert len(nested_cross_val_score(search, *numbered, cv=2).test_scores) == 2
 
 
 def test_what_cannot_be_encoded_is_escaped(put):
@@ -143,7 +143,7 @@ def test_what_cannot_be_encoded_is_escaped(put):
 def test_fits_have_lines_with_their_scores(probe, numbered, put):
     stream = put(OnlyWrite)
     search = BayesSearchCV(probe, SPACE, n_iter=2, cv=2, random_state=0, verbose=3)
-    search.set_params(return_train_score=True, final_splits=3).fit(*numbered)
+    search.set_params(return_train_score=True, final_cv=3).fit(*numbered)
     lines = stream.text.splitlines()
     first = next(line for line in lines if line.startswith("[CV 1/2; trial 0] x="))
     assert "test score 0." in first

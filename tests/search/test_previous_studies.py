@@ -34,7 +34,7 @@ def outline(search):
 )
 def test_a_study_can_be_given_in_each_form(search_class, probe, numbered, older, kind):
     search, path = older
-    prior = {
+    previous_studies = {
         "search": search,
         "path": path,
         "str": str(path),
@@ -43,11 +43,13 @@ def test_a_study_can_be_given_in_each_form(search_class, probe, numbered, older,
         "loaded trials": [load_trials(path)],
     }[kind]
     settings = {"n_iter": 3, "cv": 2, "random_state": 0}
-    found = search_class(probe, X_ONLY, prior=prior, **settings).fit(*numbered)
+    found = search_class(probe, X_ONLY, previous_studies=previous_studies, **settings).fit(
+        *numbered
+    )
     assert len(found.trials_) == len(found.cv_results_["params"]) == 3
     assert found.trials_[0].params == {"x": probe.x}  # the estimator's own come first
     assert found.trials_[1].params["x"] == pytest.approx(search.best_params_["x"])
-    reference = search_class(probe, X_ONLY, prior=search, **settings).fit(*numbered)
+    reference = search_class(probe, X_ONLY, previous_studies=search, **settings).fit(*numbered)
     assert outline(found) == outline(reference)
 
 
@@ -55,10 +57,10 @@ def test_a_study_can_be_given_in_each_form(search_class, probe, numbered, older,
 def test_a_clone_keeps_a_fitted_search(search_class, probe, numbered, older, is_listed):
     search, _ = older
     settings = {"n_iter": 3, "cv": 2, "random_state": 0}
-    prior = [search] if is_listed else search
-    original = search_class(probe, X_ONLY, prior=prior, **settings)
+    previous_studies = [search] if is_listed else search
+    original = search_class(probe, X_ONLY, previous_studies=previous_studies, **settings)
     again = clone(original)
-    assert again.prior is prior
+    assert again.previous_studies is previous_studies
     assert again.estimator is not probe
     assert outline(again.fit(*numbered)) == outline(original.fit(*numbered))
     assert not hasattr(clone(original), "trials_")
@@ -68,7 +70,7 @@ def test_a_clone_keeps_a_fitted_search(search_class, probe, numbered, older, is_
 
 def test_a_search_of_scikit_learn_is_a_study(search_class, probe, numbered):
     grid = GridSearchCV(probe, {"x": [0.2, 0.72, 0.9]}, cv=2).fit(*numbered)
-    search = search_class(probe, X_ONLY, n_iter=2, cv=2, prior=grid).fit(*numbered)
+    search = search_class(probe, X_ONLY, n_iter=2, cv=2, previous_studies=grid).fit(*numbered)
     assert search.trials_[1].params["x"] == pytest.approx(0.72)
 
 
@@ -77,7 +79,7 @@ def test_several_metrics(search_class, probe, numbered, refit, best):
     scoring = {"a": lambda e, X, y: -e.x, "b": lambda e, X, y: e.x}
     grid = GridSearchCV(probe, {"x": [0.2, 0.9]}, cv=2, scoring=scoring, refit=refit)
     grid.fit(*numbered)
-    search = search_class(probe, X_ONLY, n_iter=2, cv=2, prior=grid).fit(*numbered)
+    search = search_class(probe, X_ONLY, n_iter=2, cv=2, previous_studies=grid).fit(*numbered)
     assert search.trials_[1].params["x"] == pytest.approx(best)
 
 
@@ -85,7 +87,7 @@ def test_a_parameter_gained_has_the_value_it_had(search_class, probe, numbered, 
     search, _ = older
     space = {**X_ONLY, "z": (0, 9, "int")}
     found = search_class(
-        probe.set_params(z=4), space, n_iter=2, cv=2, prior=search, random_state=0
+        probe.set_params(z=4), space, n_iter=2, cv=2, previous_studies=search, random_state=0
     ).fit(*numbered)
     assert found.trials_[1].params["z"] == 4
     assert found.trials_[1].params["x"] == pytest.approx(search.best_params_["x"])
@@ -94,14 +96,14 @@ def test_a_parameter_gained_has_the_value_it_had(search_class, probe, numbered, 
 def test_a_parameter_lost_is_left_out(search_class, probe, numbered):
     wide = search_class(probe, {**X_ONLY, "z": (0, 9, "int")}, n_iter=12, cv=2, random_state=3)
     wide.fit(*numbered)
-    found = search_class(probe, X_ONLY, n_iter=2, cv=2, prior=wide).fit(*numbered)
+    found = search_class(probe, X_ONLY, n_iter=2, cv=2, previous_studies=wide).fit(*numbered)
     assert found.trials_[1].params == {"x": pytest.approx(wide.best_params_["x"])}
 
 
 def test_settings_outside_the_space_are_left_out(search_class, probe, numbered, older):
     search, _ = older
     narrow = {"x": (0.0, 0.3, "uniform")}
-    found = search_class(probe, narrow, n_iter=4, cv=2, prior=search, random_state=0)
+    found = search_class(probe, narrow, n_iter=4, cv=2, previous_studies=search, random_state=0)
     assert len(found.fit(*numbered).trials_) == 4
 
 
@@ -111,7 +113,9 @@ def test_objects_in_a_journal_are_found_again(search_class, blobs, tmp_path):
     settings = {"n_iter": 6, "cv": 2, "random_state": 0}
     tree = DecisionTreeClassifier(random_state=0)
     first = search_class(tree, space, journal=path, **settings).fit(*blobs)
-    second = search_class(tree, space, prior=path, **(settings | {"n_iter": 2})).fit(*blobs)
+    second = search_class(tree, space, previous_studies=path, **(settings | {"n_iter": 2})).fit(
+        *blobs
+    )
     assert second.trials_[1].params in [t.params for t in first.trials_]
 
 
@@ -119,14 +123,14 @@ def test_objects_in_a_journal_are_found_again(search_class, blobs, tmp_path):
 def test_the_same_prior_gives_the_same_search(search_class, probe, numbered, older, n_points):
     search, _ = older
     settings = {"n_iter": 10, "cv": 2, "random_state": 1, "n_points": n_points}
-    first = search_class(probe, X_ONLY, prior=search, **settings).fit(*numbered)
-    again = search_class(probe, X_ONLY, prior=search, **settings).fit(*numbered)
+    first = search_class(probe, X_ONLY, previous_studies=search, **settings).fit(*numbered)
+    again = search_class(probe, X_ONLY, previous_studies=search, **settings).fit(*numbered)
     assert outline(first) == outline(again)
 
 
 def test_a_warm_start_keeps_the_prior(search_class, probe, numbered, older):
     search, _ = older
-    settings = {"cv": 2, "random_state": 1, "prior": search}
+    settings = {"cv": 2, "random_state": 1, "previous_studies": search}
     whole = search_class(probe, X_ONLY, n_iter=10, **settings).fit(*numbered)
     halves = search_class(probe, X_ONLY, n_iter=5, warm_start=True, **settings).fit(*numbered)
     assert outline(halves.fit(*numbered)) == outline(whole)
@@ -137,17 +141,17 @@ def test_a_journal_resumes_with_the_prior_and_minds_another(
 ):
     search, _ = older
     settings = {"n_iter": 6, "cv": 2, "random_state": 1, "journal": tmp_path / "new.jsonl"}
-    first = search_class(probe, X_ONLY, prior=search, **settings).fit(*numbered)
+    first = search_class(probe, X_ONLY, previous_studies=search, **settings).fit(*numbered)
     n_fits = len(log.fits)
-    again = search_class(probe, X_ONLY, prior=search, **settings).fit(*numbered)
+    again = search_class(probe, X_ONLY, previous_studies=search, **settings).fit(*numbered)
     assert len(log.fits) == n_fits + 1  # the refit
     assert outline(first) == outline(again)
-    with pytest.raises(JournalMismatchError, match="prior"):
+    with pytest.raises(JournalMismatchError, match="previous_studies"):
         search_class(probe, X_ONLY, **settings).fit(*numbered)
 
 
 @pytest.mark.parametrize(
-    ("prior", "message"),
+    ("previous_studies", "message"),
     [
         (5, "got 5"),
         ([1, 2], "got 1"),
@@ -156,29 +160,29 @@ def test_a_journal_resumes_with_the_prior_and_minds_another(
     ],
 )
 def test_what_is_no_study_is_refused_before_any_fit(
-    search_class, probe, log, numbered, prior, message
+    search_class, probe, log, numbered, previous_studies, message
 ):
     with pytest.raises(ValueError, match=message):
-        search_class(probe, X_ONLY, n_iter=2, prior=prior).fit(*numbered)
+        search_class(probe, X_ONLY, n_iter=2, previous_studies=previous_studies).fit(*numbered)
     assert not log.fits
 
 
 def test_a_search_that_is_not_fitted_is_refused(search_class, probe, log, numbered):
     with pytest.raises(ValueError, match="not fitted"):
-        search_class(probe, X_ONLY, prior=search_class(probe, X_ONLY)).fit(*numbered)
+        search_class(probe, X_ONLY, previous_studies=search_class(probe, X_ONLY)).fit(*numbered)
     assert not log.fits
 
 
 def test_a_path_without_a_file(search_class, probe, numbered, tmp_path):
     with pytest.raises(FileNotFoundError):
-        search_class(probe, X_ONLY, prior=tmp_path / "none.jsonl").fit(*numbered)
+        search_class(probe, X_ONLY, previous_studies=tmp_path / "none.jsonl").fit(*numbered)
 
 
 def test_a_prior_of_failures_only_is_none(search_class, probe, numbered, older):
     search, _ = older
     failed = [trial.fail() for trial in search.trials_]
     settings = {"n_iter": 4, "cv": 2, "random_state": 1}
-    found = search_class(probe, X_ONLY, prior=failed, **settings).fit(*numbered)
+    found = search_class(probe, X_ONLY, previous_studies=failed, **settings).fit(*numbered)
     plain = search_class(probe, X_ONLY, **settings).fit(*numbered)
     assert outline(found) == outline(plain)
 
@@ -187,15 +191,15 @@ def test_a_search_with_a_prior_can_be_pickled_and_goes_on(search_class, blobs):
     tree, space = DecisionTreeClassifier(random_state=0), {"ccp_alpha": (1e-5, 0.1, "log-uniform")}
     older = search_class(tree, space, n_iter=6, cv=2, random_state=0).fit(*blobs)
     settings = {"n_iter": 4, "cv": 2, "random_state": 1, "warm_start": True}
-    first = search_class(tree, space, prior=older.trials_, **settings).fit(*blobs)
+    first = search_class(tree, space, previous_studies=older.trials_, **settings).fit(*blobs)
     copy = pickle.loads(pickle.dumps(first))
     assert outline(copy.fit(*blobs)) == outline(first.fit(*blobs))
 
 
 def test_the_prior_does_not_travel_to_workers(search_class, probe, numbered, older):
     search, _ = older
-    fitted = search_class(probe, X_ONLY, n_iter=2, cv=2, prior=search).fit(*numbered)
+    fitted = search_class(probe, X_ONLY, n_iter=2, cv=2, previous_studies=search).fit(*numbered)
     sent = fitted._for_workers()
-    assert sent.prior is None
-    assert fitted.prior is search
+    assert sent.previous_studies is None
+    assert fitted.previous_studies is search
     np.testing.assert_equal(sent.n_iter, 2)

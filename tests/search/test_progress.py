@@ -120,9 +120,9 @@ def test_a_line_a_trial(clock, terminal):
     [first, second, third] = watched.ask(3)
     clock[0] += 1
     told = [
-        first.complete(0.5, split_scores=[0.4, 0.6], seconds=2.0),
-        second.prune((0.3, 0.1), split_scores=[0.2, float("nan")], seconds=1.0),
-        third.fail(seconds=0.5),
+        first.complete(0.5, split_scores=[0.4, 0.6], duration=2.0),
+        second.prune((0.3, 0.1), split_scores=[0.2, float("nan")], duration=1.0),
+        third.fail(duration=0.5),
     ]
     watched.tell(told)
     for trial in told:

@@ -93,7 +93,7 @@ def run_resumed(folder):
 def run_with_older_study(_):
     older = make(BayesSearchCV, random_state=9)
     fit(older)
-    return fit(make(BayesSearchCV, prior=older))
+    return fit(make(BayesSearchCV, previous_studies=older))
 
 
 def run_tune(_):
@@ -121,8 +121,8 @@ CASES = {
     "genetic, branches": run_search(GeneticSearchCV, BRANCHES),
     "bayes, racing": run_search(BayesSearchCV, racing=True),
     "swarm, racing": run_search(SwarmSearchCV, racing=True, n_points=3),
-    "bayes, samples": run_search(BayesSearchCV, resource="n_samples", min_resource=20),
-    "genetic, samples": run_search(GeneticSearchCV, resource="n_samples", min_resource=20),
+    "bayes, samples": run_search(BayesSearchCV, resource="n_samples", min_resources=20),
+    "genetic, samples": run_search(GeneticSearchCV, resource="n_samples", min_resources=20),
     "bayes, journal resumed": run_resumed,
     "bayes, older study": run_with_older_study,
     "tune": run_tune,

@@ -39,7 +39,7 @@ def make(search_class):
             "racing": 0.05,
             "resource": "clf__n_estimators",
             "cost_aware": True,
-            "final_splits": 3,
+            "final_cv": 3,
         }
         return search_class(pipeline, SPACE, **(shared | settings))
 
@@ -81,8 +81,8 @@ def test_a_journal_keeps_all_of_it(make, tmp_path):
 
 @pytest.mark.thorough
 def test_trials_that_were_ended_or_had_little_are_no_prior(make):
-    older = make(final_splits=None).fit(*data())
-    newer = make(prior=older, resource=None, racing=False, n_iter=3, final_splits=None)
+    older = make(final_cv=None).fit(*data())
+    newer = make(previous_studies=older, resource=None, racing=False, n_iter=3, final_cv=None)
     [study] = newer.fit(*data())._studies
     complete = [t for t in older.trials_ if t.status == "complete" and t.is_full]
     assert [trial.score for trial in study] == [trial.score for trial in complete]
@@ -109,7 +109,7 @@ class Stopping(ClassifierMixin, BaseEstimator):
         return self.tree_.predict(X)
 
 
-@pytest.mark.parametrize("settings", [{"final_splits": 3}, {"racing": 0.3}, {"refit": "1se"}])
+@pytest.mark.parametrize("settings", [{"final_cv": 3}, {"racing": 0.3}, {"refit": "1se"}])
 def test_boosters_stop_whatever_else_is_saved(settings):
     search = BayesSearchCV(
         Stopping(),
@@ -145,7 +145,7 @@ class Sized(ClassifierMixin, BaseEstimator):
 def test_the_final_fits_have_the_full_resource():
     Sized.sizes.clear()
     BayesSearchCV(
-        Sized(), {"z": [1, 2]}, n_iter=4, cv=4, resource="size", max_resource=30, final_splits=2
+        Sized(), {"z": [1, 2]}, n_iter=4, cv=4, resource="size", max_resources=30, final_cv=2
     ).fit(*data())
     final = [size for size, n in Sized.sizes if n == 100]
     assert final

@@ -14,8 +14,8 @@ from sklearn_lepton.space import Categorical, Space
 
 def make(number, *scores, seconds=1.0, resource=None, **params):
     rows = [{"fit_time": 0.75 * seconds, "score_time": 0.25 * seconds} for _ in scores]
-    trial = Trial(number, (), params, resource=resource)
-    return trial.complete(float(np.mean(scores)), split_scores=scores, rows=rows)
+    trial = Trial(number, (), params, fidelity=resource)
+    return trial.complete(float(np.mean(scores)), split_scores=scores, split_results=rows)
 
 
 def by_number(trials):

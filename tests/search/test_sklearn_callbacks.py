@@ -17,7 +17,7 @@ LEAF = "candidate-split-evaluation"
 REFIT = "refit-with-best-params"
 
 
-class Recorder:
+class ParallelInterceptor:
     """Writes each hook as a line of a file, which every process can append to."""
 
     def __init__(self, path, stop_at=None):
@@ -54,7 +54,7 @@ class Recorder:
         return sorted(line[1:3] for line in self.lines() if line[0] == hook)
 
 
-class Propagated(Recorder):
+class Propagated(ParallelInterceptor):
     """The same, seen by the inner estimators too."""
 
     max_propagation_depth = None
@@ -70,7 +70,7 @@ def _path(context):
 
 @pytest.fixture
 def recorder(tmp_path):
-    return Recorder(tmp_path / "hooks")
+    return ParallelInterceptor(tmp_path / "hooks")
 
 
 def check_balanced(recorder, n_leaves, *, refit=True):
@@ -208,7 +208,7 @@ def test_weights_are_passed_on(search_class, numbered):
 def test_a_callback_that_returns_true_ends_the_search(
     search_class, probe, numbered, tmp_path, n_points, n_trials
 ):
-    recorder = Recorder(tmp_path / "hooks", stop_at=LEAF)
+    recorder = ParallelInterceptor(tmp_path / "hooks", stop_at=LEAF)
     search = search_class(probe, SPACE, n_iter=9, cv=3, n_points=n_points)
     search.set_callbacks(recorder).fit(*numbered)
     assert len(search.trials_) == n_trials
@@ -218,11 +218,11 @@ def test_a_callback_that_returns_true_ends_the_search(
 
 
 def test_a_stop_serves_one_fit_only(search_class, probe, numbered, tmp_path):
-    recorder = Recorder(tmp_path / "hooks", stop_at=LEAF)
+    recorder = ParallelInterceptor(tmp_path / "hooks", stop_at=LEAF)
     search = search_class(probe, SPACE, n_iter=4, cv=2).set_callbacks(recorder)
     assert len(search.fit(*numbered).trials_) == 1
     recorder.stop_at = None
-    again = clone(search).set_callbacks(Recorder(tmp_path / "others"))
+    again = clone(search).set_callbacks(ParallelInterceptor(tmp_path / "others"))
     assert len(again.fit(*numbered).trials_) == 4
     assert again.stop_reason_ == "n_iter"
 
@@ -247,10 +247,10 @@ def test_workers(search_class, blobs, by_value, tmp_path, backend):
         pytest.skip("workers take seconds to start, and the searches share this code")
     search = search_class(LogisticRegression(), {"C": (0.1, 10.0, "log-uniform")}, cv=2, n_iter=4)
     with joblib.parallel_config(backend=backend, n_jobs=2):
-        recorder = Recorder(tmp_path / "all")
+        recorder = ParallelInterceptor(tmp_path / "all")
         clone(search).set_callbacks(recorder).fit(*blobs)
         check_balanced(recorder, 8)
-        stopping = Recorder(tmp_path / "stopped", stop_at=LEAF)
+        stopping = ParallelInterceptor(tmp_path / "stopped", stop_at=LEAF)
         stopped = clone(search).set_callbacks(stopping).fit(*blobs)
     check_balanced(stopping, 2)
     assert stopped.stop_reason_ == "callback"
@@ -264,14 +264,14 @@ def test_nothing_is_left_behind(search_class, probe, numbered, tmp_path, monkeyp
     folder.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(folder))
     search = search_class(probe, SPACE, n_iter=3, cv=2)
-    search.set_callbacks(Recorder(tmp_path / "hooks", stop_at=LEAF)).fit(*numbered)
+    search.set_callbacks(ParallelInterceptor(tmp_path / "hooks", stop_at=LEAF)).fit(*numbered)
     assert list(folder.iterdir()) == []
 
 
 # ----------------------------------------------------- scikit-learn's own callbacks
 
 
-class Steps(callback.CallbackSupportMixin, ClassifierMixin, BaseEstimator):
+class StepCache(callback.CallbackSupportMixin, ClassifierMixin, BaseEstimator):
     """Learns in two steps and reports both."""
 
     def __init__(self, x=0.5):
@@ -302,7 +302,7 @@ class Steps(callback.CallbackSupportMixin, ClassifierMixin, BaseEstimator):
 
 def test_callbacks_are_propagated_to_the_estimator(search_class, numbered, tmp_path):
     recorder = Propagated(tmp_path / "hooks")
-    search = search_class(Steps(), SPACE, n_iter=3, cv=2).set_callbacks(recorder).fit(*numbered)
+    search = search_class(StepCache(), SPACE, n_iter=3, cv=2).set_callbacks(recorder).fit(*numbered)
     begun = recorder.tasks("begin")
     assert begun == recorder.tasks("end")
     assert begun["step_0"] == begun["step_1"] == len(search.trials_) * 2 + 1
@@ -311,14 +311,14 @@ def test_callbacks_are_propagated_to_the_estimator(search_class, numbered, tmp_p
 
 def test_scoring_monitor(search_class, numbered):
     monitor = callback.ScoringMonitor(scoring="accuracy")
-    search_class(Steps().set_callbacks(monitor), SPACE, n_iter=3, cv=2).fit(*numbered)
+    search_class(StepCache().set_callbacks(monitor), SPACE, n_iter=3, cv=2).fit(*numbered)
     logs = monitor.get_logs(select="all")
     assert sum(len(log.data) for log in logs) >= 2 * (3 * 2 + 1)
 
 
 def test_progress_bar(search_class, numbered, capsys):
     pytest.importorskip("rich")
-    search = search_class(Steps(), SPACE, n_iter=3, cv=2)
+    search = search_class(StepCache(), SPACE, n_iter=3, cv=2)
     search.set_callbacks(callback.ProgressBar()).fit(*numbered)
     output = capsys.readouterr().out
     assert search_class.__name__ in output

@@ -37,7 +37,7 @@ def loss(params):
 
 
 def summary(result):
-    return [(t.number, t.params, t.status, t.score, t.resource) for t in result.trials_]
+    return [(t.number, t.params, t.status, t.score, t.fidelity) for t in result.trials_]
 
 
 class Counted:
@@ -81,7 +81,9 @@ def test_the_result():
     assert result.space_ == result.optimizer_.space
     assert result.stop_reason_ == "n_iter"
     assert repr(result).startswith(f"TuneResult(best_value_={max(scores)!r}, best_params_=")
-    assert all(trial.seconds > 0 and trial.rows[0]["start_time"] > 0 for trial in result.trials_)
+    assert all(
+        trial.duration > 0 and trial.split_results[0]["start_time"] > 0 for trial in result.trials_
+    )
 
 
 def test_the_function_gets_a_dict_of_its_own_with_plain_values():
@@ -205,7 +207,7 @@ def test_calls_run_at_once_and_asynchronously():
     with joblib.parallel_config(backend="threading"):
         result = tune(function, LINE, n_iter=12, n_jobs=3, asynchronous=True)
     assert len(result.trials_) == 12
-    assert {trial.rows[0]["worker"] for trial in result.trials_} == {0, 1, 2}
+    assert {trial.split_results[0]["worker"] for trial in result.trials_} == {0, 1, 2}
 
 
 # ----------------------------------------------------------------------- failures
@@ -216,7 +218,7 @@ def test_an_error_is_a_failed_trial():
     assert [t.status for t in result.trials_].count("failed") == 1
     failed = result.trials_[2]
     assert failed.score is None
-    assert "RuntimeError: no luck" in failed.rows[0]["fit_error"]
+    assert "RuntimeError: no luck" in failed.split_results[0]["fit_error"]
     assert result.best_index_ != 2
 
 
@@ -254,7 +256,7 @@ def test_a_first_result_that_is_no_number(returned):
 def test_a_later_result_that_is_no_number_is_a_failed_trial():
     result = tune(Counted(2, lambda: None), SPACE, n_iter=4)
     assert [t.status for t in result.trials_].count("failed") == 1
-    assert "must return one number" in result.trials_[1].rows[0]["fit_error"]
+    assert "must return one number" in result.trials_[1].split_results[0]["fit_error"]
 
 
 @pytest.mark.parametrize("returned", [1, np.float32(1), np.array(1.0), np.int64(1)])
@@ -467,8 +469,8 @@ def test_older_results(tmp_path):
     path = tmp_path / "journal.jsonl"
     older = tune(value, SPACE, n_iter=9, optimizer="random", random_state=0, journal=path)
     first = [
-        tune(value, SPACE, n_iter=1, random_state=1, prior=prior).best_params_
-        for prior in (older, path, older.trials_, [older])
+        tune(value, SPACE, n_iter=1, random_state=1, previous_studies=previous_studies).best_params_
+        for previous_studies in (older, path, older.trials_, [older])
     ]
     assert first == [older.best_params_] * 4
 
@@ -507,8 +509,11 @@ def test_a_resource():
         ({"target_value": "high"}, "target_value must be None or a number, got 'high'"),
         ({"n_iter_no_change": 0}, "n_iter_no_change must be None or an integer"),
         ({"journal": 5}, "journal must be None or the path of a file"),
-        ({"prior": 5}, "prior must be the path of a journal, a fitted search"),
-        ({"prior": BayesSearchCV(None, LINE)}, "that is not fitted"),
+        (
+            {"previous_studies": 5},
+            "previous_studies must be the path of a journal, a fitted search",
+        ),
+        ({"previous_studies": BayesSearchCV(None, LINE)}, "that is not fitted"),
         ({"callbacks": 5}, "callbacks must be None, a callable"),
         ({"resource": 9}, r"resource must be None or a pair \(least, most\)"),
         ({"resource": (3, 1)}, r"resource must be None or a pair.*1 <= least <= most"),

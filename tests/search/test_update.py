@@ -292,7 +292,7 @@ def test_with_the_same_data_what_one_se_has_chosen_holds(search_class, blobs):
             {"alpha": (1e-4, 1e-1, "log-uniform")},
             n_iter=8,
             refit="1se",
-            simplest="alpha",
+            complexity="alpha",
             random_state=seed,
         )
         report = search.fit(*blobs).update(*blobs).updates_[-1]

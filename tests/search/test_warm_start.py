@@ -20,10 +20,10 @@ def outline(search):
 
 
 @pytest.mark.thorough
-@pytest.mark.parametrize("options", [{}, {"screening": False}])
+@pytest.mark.parametrize("options", [{}, {"surrogate": False}])
 @pytest.mark.parametrize("n_points", [1, 5])
 def test_two_halves_are_the_whole(search_class, blobs, n_points, options):
-    if options and not hasattr(search_class(TREE, SPACE), "screening"):
+    if options and not hasattr(search_class(TREE, SPACE), "surrogate"):
         pytest.skip("has no screening")
     shared = {"cv": 2, "random_state": 7, "n_points": n_points, **options}
     whole = search_class(TREE, SPACE, n_iter=30, **shared).fit(*blobs)

@@ -16,7 +16,7 @@ from sklearn_lepton._evaluation.convergence_warnings import (
     QuietFits,
     hidden_convergence_warnings,
 )
-from sklearn_lepton._evaluation.sklearn import Recorder
+from sklearn_lepton._evaluation.sklearn import ParallelInterceptor
 
 X = np.random.default_rng(0).normal(size=(40, 3))
 Y = np.arange(40) % 2
@@ -103,7 +103,7 @@ def test_hidden_warnings_stay_hidden_in_what_scikit_learn_runs_in_threads(shown)
 
 def test_fit_stays_quiet_on_its_way_to_another_process(shown):
     with pytest.raises(Exception, match="^$") as recorded:
-        Recorder()([delayed(converge)()])
+        ParallelInterceptor()([delayed(converge)()])
     for make, n_shown in ((tuple, 1), (QuietFits().prepare, 0)):
         function, args, kwargs = pickle.loads(pickle.dumps(make(recorded.value.fits[0])))
         function(*args, **kwargs)

@@ -79,7 +79,7 @@ def test_a_journal_of_a_parameter_that_reads_alike_is_refused(numbered, path):
 
 def test_trials_of_a_journal_go_to_the_choices_they_had(numbered, path):
     make({"mask": [ONE, TWO]}, journal=path).fit(*numbered)
-    search = make({"mask": [THREE, TWO.copy(), ONE.copy()]}, prior=path).fit(*numbered)
+    search = make({"mask": [THREE, TWO.copy(), ONE.copy()]}, previous_studies=path).fit(*numbered)
     [study] = search._studies
     assert sorted((t.params["mask"].sum(), t.score) for t in study) == [(7.0, 6.5), (8.0, 7.5)]
 

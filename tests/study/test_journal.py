@@ -244,13 +244,13 @@ def test_differences_are_told_in_words(there, here, found):
 def test_a_writer_is_at_work_until_it_closes(path, make_journal):
     left, right = make_journal(), make_journal()
     assert len(lock_files(path)) == 2
-    assert left.is_at_work(left.owner)
-    assert left.is_at_work(right.owner)
+    assert left.is_alive(left.owner)
+    assert left.is_alive(right.owner)
     right.close()
     right.close()
-    assert not left.is_at_work(right.owner)
-    assert not right.is_at_work(right.owner)
-    assert not left.is_at_work(OTHER)
+    assert not left.is_alive(right.owner)
+    assert not right.is_alive(right.owner)
+    assert not left.is_alive(OTHER)
 
 
 @pytest.mark.skipif(os.name == "nt", reason="links need rights")
@@ -272,9 +272,9 @@ def test_writers_find_each_other_by_whatever_name_they_open_the_journal(
     with closing(Journal(other)) as right:
         right.create()
         assert len(lock_files(path)) == 2
-        assert left.is_at_work(right.owner)
-        assert right.is_at_work(left.owner)
-    assert not left.is_at_work(right.owner)
+        assert left.is_alive(right.owner)
+        assert right.is_alive(left.owner)
+    assert not left.is_alive(right.owner)
     assert not list(place.glob("*.lock"))
 
 
@@ -330,7 +330,7 @@ def test_a_writer_that_was_killed_is_not_at_work_and_leaves_no_trace(path, make_
         assert [owner in lock.name for lock in lock_files(path)] == [True]
         journal = make_journal()
         assert [journal.owner in lock.name for lock in lock_files(path)] == [True]
-        assert not journal.is_at_work(owner)
+        assert not journal.is_alive(owner)
         assert read(journal) == []
 
 
@@ -354,10 +354,10 @@ def other_user(path, monkeypatch):
 def test_process_that_cannot_be_looked_at_is_waited_for_with_a_warning(other_user, path):
     with closing(Journal(path)) as journal:
         with pytest.warns(JournalWarning, match=rf"{OTHER}\.lock' \(Permission.*until 60 minutes"):
-            assert journal.is_at_work(OTHER)
-        assert journal.is_at_work(OTHER)  # says so once
+            assert journal.is_alive(OTHER)
+        assert journal.is_alive(OTHER)  # says so once
         os.utime(other_user, (0, time.time() - 3700))
-        assert not journal.is_at_work(OTHER)
+        assert not journal.is_alive(OTHER)
         assert other_user.exists()
 
 
@@ -367,7 +367,7 @@ def test_process_that_cannot_be_looked_at_is_dead_after_an_hour_of_silence(other
         closing(Journal(path)) as journal,
         pytest.warns(JournalWarning, match="120 minutes old, so that"),
     ):
-        assert not journal.is_at_work(OTHER)
+        assert not journal.is_alive(OTHER)
 
 
 def test_writer_dates_its_lock_file_while_it_works(path, make_journal, monkeypatch):
@@ -392,9 +392,9 @@ def test_lock_files_of_others_need_no_permission_to_write(make_journal, monkeypa
 
     with monkeypatch.context() as patch:
         patch.setattr(os, "open", refuse)
-        assert left.is_at_work(right.owner)
+        assert left.is_alive(right.owner)
         right.close()
-        assert not left.is_at_work(right.owner)
+        assert not left.is_alive(right.owner)
 
 
 def test_who_may_read_the_journal_may_read_its_lock_files(path):

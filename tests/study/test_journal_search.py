@@ -87,7 +87,7 @@ def test_load_trials_returns_the_trials_of_the_search(make, numbered, path):
     names = ("number", "point", "params", "status", "score", "seconds")
     for name in names:
         assert [getattr(t, name) for t in loaded] == [getattr(t, name) for t in search.trials_]
-    assert str([t.rows for t in loaded]) == str([t.rows for t in search.trials_])
+    assert str([t.split_results for t in loaded]) == str([t.split_results for t in search.trials_])
     frame = load_trials(path, as_frame=True)
     assert frame["param_x"].tolist() == [trial.params["x"] for trial in loaded]
     assert frame["status"].tolist() == [trial.status for trial in loaded]
@@ -117,10 +117,10 @@ def test_old_journals_load(name):
         "Steady(x=0.25)",
         "journal_subject.halve",
     ]
-    assert trials[4].rows[0]["fit_error"] == "RuntimeError: no luck"
+    assert trials[4].split_results[0]["fit_error"] == "RuntimeError: no luck"
     assert np.isnan(trials[5].split_scores).all()
     several = ("accuracy", "own") if name.endswith("several") else ()
-    assert tuple(dict(trials[0].rows[0]["test_scores"] if several else {})) == several
+    assert tuple(dict(trials[0].split_results[0]["test_scores"] if several else {})) == several
     frame = load_trials(subject.ASSETS / f"{name}.jsonl", as_frame=True)
     assert frame.shape == (10, 3 + 3 + 3)
     assert frame["score"].max() == max(t.score for t in trials if t.score is not None)

@@ -215,7 +215,7 @@ def test_a_new_journal_keeps_the_layout_of_its_splits(path):
 def test_what_is_told_twice_is_what_was_told_first(path):
     write_journal(path, [HEADER, *trial_records(0), fitted(0, 1, row=row(9.0)), told(0, score=9.0)])
     [trial] = load_trials(path)
-    assert (trial.score, trial.rows[1]["test_scores"]) == (0.5, 0.5)
+    assert (trial.score, trial.split_results[1]["test_scores"]) == (0.5, 0.5)
 
 
 # --------------------------------------------------------------------------- study
@@ -247,7 +247,7 @@ def finish(study, trial):
     rows = [row(), row()]
     for split in range(2):
         study.note(trial.number, split, rows[split])
-    study.tell([trial.complete(0.5, split_scores=[0.5, 0.5], rows=rows, seconds=0.1)])
+    study.tell([trial.complete(0.5, split_scores=[0.5, 0.5], split_results=rows, duration=0.1)])
 
 
 def test_what_one_has_asked_for_the_other_does_not_get(make_study):

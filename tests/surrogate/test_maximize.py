@@ -9,7 +9,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn_lepton._surrogate.acquisition import log_expected_improvement
 from sklearn_lepton._surrogate.gaussian_process import GaussianProcess, standardize
 from sklearn_lepton._surrogate.maximize import ascend, maximize
-from sklearn_lepton._surrogate.mixture import Mixture
+from sklearn_lepton._surrogate.mixture import SurrogateEnsemble
 
 INF = np.inf
 
@@ -44,7 +44,7 @@ class Box:
     def maximize(self, gp, *, seed=0, **kwargs):
         X_best = gp.X[np.argsort(-gp.y)[:5]]
         return maximize(
-            Mixture(gp),
+            SurrogateEnsemble(gp),
             gp.fitted.max(),
             n_values=self.n_values,
             categorical=self.categorical,
@@ -157,7 +157,7 @@ def test_without_best_points():
     box = Box([INF, 4])
     gp = box.process()
     points = maximize(
-        Mixture(gp),
+        SurrogateEnsemble(gp),
         0.0,
         n_values=box.n_values,
         categorical=box.categorical,

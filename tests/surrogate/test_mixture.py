@@ -7,7 +7,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn_lepton._surrogate.acquisition import log_expected_improvement
 from sklearn_lepton._surrogate.forest import Forest
 from sklearn_lepton._surrogate.gaussian_process import fit, standardize
-from sklearn_lepton._surrogate.mixture import Mixture
+from sklearn_lepton._surrogate.mixture import SurrogateEnsemble
 
 NUMERIC = np.zeros(3, dtype=bool)
 
@@ -86,32 +86,32 @@ def test_few_or_equal_points_make_stumps(n):
 def test_improvement_is_the_weighted_sum_of_both():
     X, y = observed(steps)
     process = fit(X, y, categorical=NUMERIC)
-    model = Mixture(process, grown(X, process.y), 0.3)
+    model = SurrogateEnsemble(process, grown(X, process.y), 0.3)
     Xs = np.random.default_rng(2).random((50, 3))
     parts = [log_expected_improvement(*m.predict(Xs), 0.8) for m in (process, model.forest)]
     expected = np.log(0.7 * np.exp(parts[0]) + 0.3 * np.exp(parts[1]))
     assert_allclose(model.log_improvement(Xs, 0.8), expected, rtol=1e-9)
-    assert_array_equal(Mixture(process).log_improvement(Xs, 0.8), parts[0])
+    assert_array_equal(SurrogateEnsemble(process).log_improvement(Xs, 0.8), parts[0])
 
 
 def test_the_slope_is_that_of_the_process():
     X, y = observed(waves)
     process = fit(X, y, categorical=NUMERIC)
-    model = Mixture(process, grown(X, process.y), 0.3)
+    model = SurrogateEnsemble(process, grown(X, process.y), 0.3)
     Xs = np.random.default_rng(2).random((6, 3))
     value, slope = model.process_improvement_with_gradient(Xs, 0.8)
-    assert_allclose(value, Mixture(process).log_improvement(Xs, 0.8), rtol=1e-12)
+    assert_allclose(value, SurrogateEnsemble(process).log_improvement(Xs, 0.8), rtol=1e-12)
     h = 1e-6
     for j in range(3):
         step = h * (np.arange(3) == j)
-        up, down = (Mixture(process).log_improvement(Xs + s, 0.8) for s in (step, -step))
+        up, down = (SurrogateEnsemble(process).log_improvement(Xs + s, 0.8) for s in (step, -step))
         assert_allclose(slope[:, j], (up - down) / (2 * h), rtol=2e-3)
 
 
 def test_the_prediction_has_the_moments_of_the_mixture():
     X, y = observed(steps)
     process = fit(X, y, categorical=NUMERIC)
-    model = Mixture(process, grown(X, process.y), 0.4)
+    model = SurrogateEnsemble(process, grown(X, process.y), 0.4)
     Xs = np.random.default_rng(2).random((5, 3))
     mean, std = model.predict(Xs)
     rng = np.random.default_rng(0)
@@ -127,7 +127,7 @@ def test_a_forest_comes_in_once_there_is_something_to_learn():
     def model(n, function=steps, pending=0):
         X, y = observed(function, n=n + pending)
         process = fit(X[:n], y[:n], categorical=NUMERIC)
-        return Mixture.of(process, np.random.default_rng(0), X[n:])
+        return SurrogateEnsemble.of(process, np.random.default_rng(0), X[n:])
 
     assert model(8).forest is None
     assert model(30, lambda X: 0 * X[:, 0]).forest is None
@@ -143,8 +143,8 @@ def test_pending_points_are_known_to_both():
     X, y = observed(waves)
     process = fit(X, y, categorical=NUMERIC)
     point = np.array([[0.9, 0.1, 0.9]])
-    alone = Mixture.of(process, np.random.default_rng(0), point[:0])
-    crowded = Mixture.of(process, np.random.default_rng(0), np.repeat(point, 8, axis=0))
+    alone = SurrogateEnsemble.of(process, np.random.default_rng(0), point[:0])
+    crowded = SurrogateEnsemble.of(process, np.random.default_rng(0), np.repeat(point, 8, axis=0))
     for part in ("process", "forest"):
         before, after = (getattr(model, part).predict(point)[1] for model in (alone, crowded))
         assert after < before, part
@@ -155,7 +155,7 @@ def test_degenerate_inputs_neither_raise_nor_warn(scores):
     for X in (np.tile(np.linspace(0, 1, 24)[:, None], 3), np.full((24, 3), 0.5)):
         process = fit(X, np.array(scores), categorical=NUMERIC)
         with np.errstate(all="raise"):
-            model = Mixture.of(process, np.random.default_rng(0), X[:2])
+            model = SurrogateEnsemble.of(process, np.random.default_rng(0), X[:2])
         mean, std = model.predict(X)
         assert np.all(np.isfinite(mean) & (std > 0))
         assert np.all(np.isfinite(model.log_improvement(X, process.fitted.max())))

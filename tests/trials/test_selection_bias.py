@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 
 from sklearn_lepton._search.nested_results import Comparison, NestedScore
-from sklearn_lepton._trials.selection_bias import indistinguishable, optimism
+from sklearn_lepton._trials.selection_bias import not_significantly_worse, optimism
 from sklearn_lepton._trials.statistics import paired_test
 from sklearn_lepton._trials.trial import Trial
 
@@ -118,27 +118,33 @@ def test_only_full_and_complete_trials_count():
     table = np.random.default_rng(0).normal(size=(5, 4))
     trials = trials_of(table)
     others = [
-        Trial(4, (0.5,), {}, resource=0.1).complete(9.0, split_scores=[9.0] * 5),
+        Trial(4, (0.5,), {}, fidelity=0.1).complete(9.0, split_scores=[9.0] * 5),
         Trial(5, (0.5,), {}).fail(),
         Trial(6, (0.5,), {}).prune((0.0, 1.0), split_scores=[9.0] + [np.nan] * 4),
     ]
     assert optimism([*trials, *others], None) == optimism(trials, None)
-    assert indistinguishable([*trials, *others], None) == indistinguishable(trials, None)
+    assert not_significantly_worse([*trials, *others], None) == not_significantly_worse(
+        trials, None
+    )
 
 
 def test_what_the_splits_cannot_tell_from_the_best():
     hardness = np.array([[0.0], [1.0], [-1.0], [0.5], [-0.5]])
     noise = np.array([[0.01], [-0.01], [0.0], [0.01], [-0.01]])
     table = np.hstack([hardness + 1.0, hardness + 0.99 + 2 * noise, hardness + 0.9 + noise])
-    assert [trial.number for trial in indistinguishable(trials_of(table), None)] == [0, 1]
-    assert [t.number for t in indistinguishable(trials_of(table), None, level=1e-9)] == [0, 1, 2]
+    assert [trial.number for trial in not_significantly_worse(trials_of(table), None)] == [0, 1]
+    assert [t.number for t in not_significantly_worse(trials_of(table), None, level=1e-9)] == [
+        0,
+        1,
+        2,
+    ]
 
 
 def test_equal_trials_are_told_apart_as_seldom_as_it_says():
     rng = np.random.default_rng(0)
     n_apart = 0
     for _ in range(400):
-        n_apart += 2 - len(indistinguishable(trials_of(rng.normal(size=(10, 2))), ratio=0.0))
+        n_apart += 2 - len(not_significantly_worse(trials_of(rng.normal(size=(10, 2))), ratio=0.0))
     assert 0.02 < n_apart / 400 < 0.09
 
 

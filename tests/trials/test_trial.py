@@ -34,19 +34,21 @@ def through_json(trial, space):
 
 
 def test_a_new_trial_is_pending():
-    assert (trial().status, trial().score, trial().resource) == ("pending", None, None)
-    assert (trial().meta, trial().split_scores, trial().rows, trial().seconds) == ({}, (), (), 0.0)
+    assert (trial().status, trial().score, trial().fidelity) == ("pending", None, None)
+    assert (trial().proposal, trial().split_scores, trial().split_results, trial().duration) == ({}, (), (), 0.0)
 
 
 def test_complete_returns_another_trial():
-    pending = trial(meta={"particle": 2})
+    pending = trial(proposal={"particle": 2})
     rows = [{"test_scores": 0.5}]
-    done = pending.complete(np.float64(0.75), split_scores=np.array([0.5, 1]), rows=rows, seconds=2)
+    done = pending.complete(
+        np.float64(0.75), split_scores=np.array([0.5, 1]), split_results=rows, duration=2
+    )
     assert pending.status == "pending"
     assert (done.status, done.score, done.split_scores) == ("complete", 0.75, (0.5, 1.0))
-    assert (done.rows, done.seconds) == (tuple(rows), 2)
+    assert (done.split_results, done.duration) == (tuple(rows), 2)
     assert (done.number, done.point, done.params) == (3, (0.25,), {"x": 1})
-    assert done.meta == {"particle": 2}
+    assert done.proposal == {"particle": 2}
     assert type(done.score) is float
     assert all(type(score) is float for score in done.split_scores)
 
@@ -64,9 +66,11 @@ def test_any_finite_score_completes_the_trial(score):
 
 
 def test_fail():
-    failed = trial().fail(split_scores=[0.5, math.nan], rows=[{"fit_error": "x"}], seconds=1.5)
-    assert (failed.status, failed.score, failed.seconds) == ("failed", None, 1.5)
-    assert failed.rows == ({"fit_error": "x"},)
+    failed = trial().fail(
+        split_scores=[0.5, math.nan], split_results=[{"fit_error": "x"}], duration=1.5
+    )
+    assert (failed.status, failed.score, failed.duration) == ("failed", None, 1.5)
+    assert failed.split_results == ({"fit_error": "x"},)
 
 
 def test_it_is_frozen():
@@ -109,15 +113,17 @@ def test_an_estimate_of_a_pruned_trial_only(changes):
 
 
 def test_prune():
-    ended = trial().prune((0.5, 0.1), split_scores=[0.4, math.nan], rows=[{"n": 1}, {}], seconds=2)
+    ended = trial().prune(
+        (0.5, 0.1), split_scores=[0.4, math.nan], split_results=[{"n": 1}, {}], duration=2
+    )
     assert (ended.status, ended.score, ended.estimate) == ("pruned", None, (0.5, 0.1))
     space = Space({"x": (0.0, 4.0, "uniform")})
     again = through_json(ended, space)
-    assert (again.estimate, again.rows) == (ended.estimate, ended.rows)
+    assert (again.estimate, again.split_results) == (ended.estimate, ended.split_results)
 
 
 def test_pickle():
-    done = trial().complete(0.5, rows=[{"test_scores": {"accuracy": 0.5}}])
+    done = trial().complete(0.5, split_results=[{"test_scores": {"accuracy": 0.5}}])
     assert pickle.loads(pickle.dumps(done)) == done
 
 
@@ -127,20 +133,22 @@ def test_json_of_all_fields():
         number=7,
         point=(0.1, 0.75),
         params={"x": 0.1, "kind": "b"},
-        meta={"theta": [0.5, -1.0], "parents": [1, 2], "operator": "crossover"},
+        proposal={"theta": [0.5, -1.0], "parents": [1, 2], "operator": "crossover"},
         status="complete",
         score=0.1 + 0.2,
         split_scores=(0.1, -0.0),
-        rows=({"test_scores": {"f1": 0.3}, "fit_error": None, "n": 3, "fit_time": 1e-7},),
-        seconds=1.25,
-        resource=0.5,
+        split_results=({"test_scores": {"f1": 0.3}, "fit_error": None, "n": 3, "fit_time": 1e-7},),
+        duration=1.25,
+        fidelity=0.5,
     )
     assert through_json(full, space) == full
 
 
 def test_json_of_scores_that_are_not_finite():
     rows = [{"test_scores": math.nan, "train_scores": {"a": -math.inf}}]
-    failed = trial(params={"x": 0.25}).fail(split_scores=[math.nan, math.inf, 0.5], rows=rows)
+    failed = trial(params={"x": 0.25}).fail(
+        split_scores=[math.nan, math.inf, 0.5], split_results=rows
+    )
     back = through_json(failed, Space({"x": (0.0, 1.0, "uniform")}))
     assert repr(back) == repr(failed)
 
@@ -201,8 +209,8 @@ def held():
     """Return a finished trial with every kind of container."""
     params = {"x": 1, "shape": [4, {"deep": [1]}], "names": {"a", "b"}, "mask": np.zeros(3)}
     rows = [{"test_scores": {"auc": 0.5}, "fit_error": None}]
-    pending = trial(params=params | {"pair": ([1], 2)}, meta={"theta": [0.1, [0.2]]})
-    return pending.complete(0.5, split_scores=[0.5], rows=rows)
+    pending = trial(params=params | {"pair": ([1], 2)}, proposal={"theta": [0.1, [0.2]]})
+    return pending.complete(0.5, split_scores=[0.5], split_results=rows)
 
 
 @pytest.mark.parametrize(
@@ -221,10 +229,10 @@ def held():
         lambda t: t.params["pair"][0].sort(),
         lambda t: t.params["names"].add("c"),
         lambda t: t.params["mask"].__setitem__(0, 1.0),
-        lambda t: t.meta.clear(),
-        lambda t: t.meta["theta"][1].pop(),
-        lambda t: t.rows[0].update(fit_error="none"),
-        lambda t: t.rows[0]["test_scores"].__setitem__("auc", 1.0),
+        lambda t: t.proposal.clear(),
+        lambda t: t.proposal["theta"][1].pop(),
+        lambda t: t.split_results[0].update(fit_error="none"),
+        lambda t: t.split_results[0]["test_scores"].__setitem__("auc", 1.0),
     ],
 )
 @pytest.mark.parametrize(
@@ -239,13 +247,13 @@ def test_trial_cannot_be_changed(change, how):
 
 def test_trial_does_not_follow_what_it_was_made_of():
     params, meta, row = {"x": [1]}, {"parents": [1]}, {"test_scores": {"auc": 0.5}}
-    kept = trial(params=params, meta=meta, rows=(row,))
+    kept = trial(params=params, proposal=meta, split_results=(row,))
     params["x"].append(2)
     params["y"] = 3
     meta["parents"].append(2)
     row["test_scores"]["auc"] = 1.0
-    assert (kept.params, kept.meta) == ({"x": [1]}, {"parents": [1]})
-    assert kept.rows == ({"test_scores": {"auc": 0.5}},)
+    assert (kept.params, kept.proposal) == ({"x": [1]}, {"parents": [1]})
+    assert kept.split_results == ({"test_scores": {"auc": 0.5}},)
 
 
 def test_trials_are_hashable():

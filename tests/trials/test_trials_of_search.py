@@ -56,8 +56,8 @@ def test_callback_cannot_change_a_trial(search_class, probe, numbered):
         for act in (
             lambda: trial.params.update(x=99.0),
             lambda: trial.params["z"].append(9),
-            lambda: trial.meta.update(operator="none"),
-            lambda: trial.rows[0].update(test_scores=9.0),
+            lambda: trial.proposal.update(operator="none"),
+            lambda: trial.split_results[0].update(test_scores=9.0),
         ):
             with pytest.raises(TypeError, match="cannot be changed"):
                 act()

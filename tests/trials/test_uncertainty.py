@@ -9,7 +9,7 @@ from sklearn.model_selection import KFold, RepeatedKFold, ShuffleSplit
 from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import KNeighborsClassifier
 
-from sklearn_lepton import BayesSearchCV, nested_score
+from sklearn_lepton import BayesSearchCV, nested_cross_val_score
 from sklearn_lepton._trials.selection_bias import optimism
 from sklearn_lepton.plotting import ConvergenceDisplay
 from sklearn_lepton.report import write_report
@@ -95,4 +95,4 @@ def test_an_update_takes_the_ratio_of_both_searches(rows):
 def test_a_nested_score_takes_masks_of_rows_for_splits(rows):
     splits = list(KFold(3).split(*rows))
     masks = [tuple(np.isin(np.arange(120), part) for part in split) for split in splits]
-    assert nested_score(search(2), *rows, cv=masks).ratio == pytest.approx(1 / 2)
+    assert nested_cross_val_score(search(2), *rows, cv=masks).ratio == pytest.approx(1 / 2)

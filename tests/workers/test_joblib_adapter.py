@@ -12,7 +12,7 @@ from joblib.externals.loky.process_executor import BrokenProcessPool
 from joblib.parallel import BACKENDS, get_active_backend
 
 from sklearn_lepton._workers import local as local_module
-from sklearn_lepton._workers.serialization import Folder, Package, unwrap
+from sklearn_lepton._workers.serialization import MemmapFolder, SharedContext, unwrap
 
 
 def test_the_active_backend_is_the_one_that_was_named():
@@ -76,8 +76,8 @@ def test_a_private_executor_tells_how_its_worker_ended():
 @pytest.mark.thorough
 def test_a_slot_can_be_killed_in_the_moment_after_it_was_given_a_fit(tmp_path, monkeypatch):
     monkeypatch.setenv("JOBLIB_TEMP_FOLDER", str(tmp_path))
-    package = Package([], None)
-    folder = Folder(package)
+    package = SharedContext([], None)
+    folder = MemmapFolder(package)
     slot = local_module._Slot(folder, 1, {})
     first = slot.submit(package.wrap((get_pid, (), {})))
     pid = unwrap(first.result(60))["pid"]

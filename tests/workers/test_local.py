@@ -39,7 +39,7 @@ def test_backends_of_clusters_are_known_by_their_class(monkeypatch, name, class_
 
 
 def test_time_limits_ignore_steps_of_the_clock(monkeypatch, tmp_path):
-    folder = serialization_module.Folder(serialization_module.Package([], None))
+    folder = serialization_module.MemmapFolder(serialization_module.SharedContext([], None))
     monkeypatch.setenv("JOBLIB_TEMP_FOLDER", str(tmp_path))
     folder.open()
     begun = folder.path / "begun-0"

@@ -13,8 +13,8 @@ from scipy import sparse
 from sklearn_lepton._typing import WorkerDied
 from sklearn_lepton._workers import serialization as serialization_module
 from sklearn_lepton._workers.serialization import (
-    Folder,
-    Package,
+    MemmapFolder,
+    SharedContext,
     run_in_worker,
     run_payload,
     unwrap,
@@ -36,7 +36,7 @@ def folder_of(monkeypatch, tmp_path):
     made = []
 
     def make(package):
-        made.append(Folder(package))
+        made.append(MemmapFolder(package))
         made[-1].open()
         return made[-1]
 
@@ -65,7 +65,7 @@ def in_worker(folder, payload, begun):
     ids=["C", "Fortran", "strided", "small", "objects", "sparse", "frame", "list"],
 )
 def test_data_arrive_as_they_were(folder_of, tmp_path, X):
-    package = Package([X], None)
+    package = SharedContext([X], None)
     row = in_worker(folder_of(package), package.wrap((give, (X,), {})), tmp_path / "begun")
     arrived = row["X"]
     assert isinstance(arrived, type(X))
@@ -81,14 +81,14 @@ def test_a_memory_map_arrives_with_its_content(folder_of, tmp_path):
     X = np.memmap(tmp_path / "X", dtype=float, mode="w+", shape=(50_000, 4))
     X[:] = np.arange(200_000.0).reshape(-1, 4)
     part = X[10:30_000]
-    package = Package([part], None)
+    package = SharedContext([part], None)
     row = in_worker(folder_of(package), package.wrap((give, (part,), {})), tmp_path / "begun")
     np.testing.assert_array_equal(row["X"], part)
 
 
 def test_large_arrays_are_mapped_not_copied(folder_of, tmp_path):
     X = np.zeros((100_000, 2))
-    package = Package([X], None)
+    package = SharedContext([X], None)
     folder = folder_of(package)
     assert sorted(path.name for path in folder.path.iterdir()) == ["0.npy", "lock", "package"]
     assert (folder.path / "package").stat().st_size < 10_000
@@ -123,13 +123,13 @@ def numbered_fit():
             "callback_ctx": None,
         },
     )
-    return Package(constants, None), fit, constants
+    return SharedContext(constants, None), fit, constants
 
 
 def test_equal_objects_are_not_taken_for_the_constants():
     X = np.arange(3.0)
     other = X.copy()
-    package = Package([X], None)
+    package = SharedContext([X], None)
     package.content[0][0][:] = 7.0  # seen through the constant, not through its equal
     row = unwrap(run_payload(package.content, package.wrap((give, (X, other), {}))))
     assert row["X"].tolist() == [7.0] * 3
@@ -146,7 +146,7 @@ def test_a_constant_can_send_another_in_its_place():
             return "without the lock"
 
     search = Search()
-    package = Package([search], None)
+    package = SharedContext([search], None)
     row = unwrap(run_payload(package.content, package.wrap((give, (search,), {}))))
     assert row["X"] == "without the lock"
 
@@ -155,10 +155,10 @@ def test_what_is_put_into_the_row():
     class Leaf:
         is_stopped = True
 
-    plain = unwrap(run_payload(([], None), Package([], None).wrap((give, (1,), {}))))
+    plain = unwrap(run_payload(([], None), SharedContext([], None).wrap((give, (1,), {}))))
     assert plain["stop"] is False
     fit = (give, (1,), {"callback_ctx": Leaf()})
-    assert unwrap(run_payload(([], None), Package([], None).wrap(fit)))["stop"] is True
+    assert unwrap(run_payload(([], None), SharedContext([], None).wrap(fit)))["stop"] is True
 
 
 # ----------------------------------------------------------------------- errors
@@ -191,7 +191,7 @@ class LockedError(Exception):
 
 def outcome_of(error):
     content = ([error], None)
-    package = Package([error], None)
+    package = SharedContext([error], None)
 
     def function(error, callback_ctx=None):
         raise error
@@ -223,14 +223,14 @@ def test_an_exit_is_the_end_of_the_fit_only():
 
 
 def test_the_folder_is_for_its_owner_only_and_goes(folder_of):
-    folder = folder_of(Package([np.zeros(100_000)], None))
+    folder = folder_of(SharedContext([np.zeros(100_000)], None))
     assert folder.path.stat().st_mode & 0o777 == 0o700
     folder.remove()
     assert not folder.path.exists()
 
 
 def test_the_folder_says_whose_it_is(folder_of, tmp_path):
-    folder = folder_of(Package([], None))
+    folder = folder_of(SharedContext([], None))
     assert folder.path.parent == tmp_path
     assert folder.path.name.startswith(f"sklearn_lepton-{os.getpid()}-")
 

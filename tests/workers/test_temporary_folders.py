@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from sklearn_lepton._workers import temporary_folders as temporary_folders_module
-from sklearn_lepton._workers.serialization import Folder, Package
+from sklearn_lepton._workers.serialization import MemmapFolder, SharedContext
 from sklearn_lepton._workers.temporary_folders import (
     list_places,
     make_temporary_folder,
@@ -164,7 +164,7 @@ def test_where_there_is_no_room_the_next_place_is_taken(monkeypatch, tmp_path):
         save(path, *args, **kwargs)
 
     monkeypatch.setattr(np, "save", save_if_room)
-    folder = Folder(Package([np.zeros(100_000)], None))
+    folder = MemmapFolder(SharedContext([np.zeros(100_000)], None))
     folder.open()
     assert folder.path.parent == roomy
     assert list(full.iterdir()) == []
@@ -176,7 +176,7 @@ def test_where_there_is_no_room_at_all_the_error_says_so(place, monkeypatch):
     monkeypatch.setattr(temporary_folders_module, "list_places", lambda *, in_memory: [place])
     monkeypatch.setattr(np, "save", fill_disk)
     with pytest.raises(OSError, match="No space left.*JOBLIB_TEMP_FOLDER") as caught:
-        Folder(Package([np.zeros(100_000)], None)).open()
+        MemmapFolder(SharedContext([np.zeros(100_000)], None)).open()
     assert caught.value.errno == errno.ENOSPC
     assert list(place.iterdir()) == []
 
