@@ -181,8 +181,7 @@ class BaseOptimizerSearchCV(UpdateMixin, ComparisonMixin, ReportMixin, OpenSearc
             self.__dict__.pop(name, None)
         task = None
         if callback_ctx is not None:
-            n_leaves = study.n_trials * self.n_splits_
-            task = owner.keep(SearchTask(callback_ctx, self, n_leaves))
+            task = owner.keep(SearchTask(callback_ctx, self, study.n_trials * self.n_splits_))
         fits = Fits(
             self,
             running,
@@ -191,6 +190,7 @@ class BaseOptimizerSearchCV(UpdateMixin, ComparisonMixin, ReportMixin, OpenSearc
             splits=splits,
             aids=run.aids,
             resource=run.resource,
+            before=study.finished(),
         )
         reason, is_over = None, False
         try:
