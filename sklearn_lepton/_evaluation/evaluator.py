@@ -274,8 +274,8 @@ class SplitEvaluator:
                 msg = (
                     f"{self._n_startup_failures} workers in a row died before a fit had begun, "
                     f"the last with {death}. No trial is to blame: look at the memory that a "
-                    "copy of the data needs and at what ends processes here, or set n_jobs=1. The trials that "
-                    "had finished are in trials_ and cv_results_."
+                    "copy of the data needs and at what ends processes here, or set n_jobs=1. The "
+                    "trials that had finished are in trials_ and cv_results_."
                 )
                 raise WorkersDiedError(msg) from death
         job.n_deaths += death.has_begun

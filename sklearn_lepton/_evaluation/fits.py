@@ -1,5 +1,6 @@
 """Fits: what scikit-learn would run for each trial, and what it makes of the rows."""
 
+import itertools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -42,6 +43,8 @@ class Fits:
         What changes each fit, and adds to the results.
     resource : Resource or None, default=None
         What trials have little of first.
+    before : sequence of Trial, default=()
+        Those of before, of which each fit has to have the metrics.
 
     Attributes
     ----------
@@ -62,8 +65,12 @@ class Fits:
         splits: "FrozenSplits",
         aids: Sequence[FitAid] = (),
         resource: Any = None,
+        before: Sequence[Trial] = (),
     ) -> None:
         self._search = search
+        rows = (row for trial in before for row in trial.split_results if row)
+        known = (row["test_scores"] for row in rows if row["fit_error"] is None)
+        self._known = [_metrics(scores) for scores in itertools.islice(known, 1)]
         self._aids = aids
         self._evaluate = running.evaluate
         self._recorder, self._stand_in = running.recorder, running.stand_in
@@ -192,15 +199,39 @@ class Fits:
         scores, error = row["test_scores"], row["fit_error"]
         if isinstance(scores, dict) and not self._is_checked:
             self._is_checked = True
-            self._check_metrics(scores)
+            known = self._known[0] if self._known else None
+            self._check_metrics(scores if known is None else dict.fromkeys(known))
         for score in scores.values() if isinstance(scores, dict) else [scores]:
             if error is None and isinstance(score, ErrorScore):
                 error = _SCORER_ERROR
             elif error is None and not has_float(score):
                 error = f"{_NO_NUMBER}{describe_value(score)}."
+        error = self._keep_metrics(tidy) if error is None else error
         error = None if error is None else abridge(error)
         tidy["fit_error"] = None if error is None else self._texts.setdefault(error, error)
         return tidy
+
+    def _keep_metrics(self, row: dict[str, Any]) -> str | None:
+        """Keep the metrics that all fits have; return what is wrong where one is missing."""
+        kinds = [kind for kind in ("test_scores", "train_scores") if kind in row]
+        given = [_metrics(row[kind]) for kind in kinds]
+        if not self._known and given[0] != ():
+            self._known = [given[0]]
+        known = self._known[0] if self._known else None
+        if given == [None] * len(kinds) and known is None:
+            return None
+        if known and all(set(names or ()) >= set(known) for names in given):
+            for kind in kinds:
+                row[kind] = {name: row[kind][name] for name in known}
+            return None
+        error = (
+            f"The scorer returned {_say_metrics(given[0])} where {_say_metrics(known)} was "
+            "expected: it must return the same metrics for all fits."
+        )
+        if self._search.error_score == "raise":
+            raise ValueError(error)
+        row.update(dict.fromkeys(kinds, as_float(self._search.error_score)))
+        return error
 
     def _as_float(self, value: Any) -> float:
         """Return a score or a time as a float; NaN for a complex score, which fails its trial."""
@@ -254,6 +285,15 @@ class Fits:
         except (ValueError, AttributeError, TypeError) as error:
             return describe_error(error)
         return None
+
+
+def _metrics(scores: Any) -> tuple[str, ...] | None:
+    """Return the names of several scores; None for a single one."""
+    return tuple(scores) if isinstance(scores, dict) else None
+
+
+def _say_metrics(names: Sequence[str] | None) -> str:
+    return "one number" if names is None else f"a dict of {sorted(map(str, names))}"
 
 
 def _is_of_scorer(error: str | None) -> bool:

@@ -289,7 +289,8 @@ def _check_order(search: Any, least: int, most: int) -> None:
     if least > most:
         raise ValueError(
             "min_resources must be at most max_resources, got "
-            f"min_resources={search.min_resources!r} and max_resources={search.max_resources!r}, which is {most}."
+            f"min_resources={search.min_resources!r} and "
+            f"max_resources={search.max_resources!r}, which is {most}."
         )
 
 

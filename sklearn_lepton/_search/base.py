@@ -182,8 +182,7 @@ class BaseOptimizerSearchCV(UpdateMixin, ComparisonMixin, ReportMixin, SklearnSe
             self.__dict__.pop(name, None)
         task = None
         if callback_ctx is not None:
-            n_leaves = study.n_trials * self.n_splits_
-            task = owner.keep(SearchTask(callback_ctx, self, n_leaves))
+            task = owner.keep(SearchTask(callback_ctx, self, study.n_trials * self.n_splits_))
         fits = Fits(
             self,
             running,
@@ -192,6 +191,7 @@ class BaseOptimizerSearchCV(UpdateMixin, ComparisonMixin, ReportMixin, SklearnSe
             splits=splits,
             aids=run.aids,
             resource=run.resource,
+            before=study.finished(),
         )
         reason, is_over = None, False
         try:
@@ -412,8 +412,7 @@ class BaseOptimizerSearchCV(UpdateMixin, ComparisonMixin, ReportMixin, SklearnSe
     def _n_at_once(self, workers: Workers) -> int:
         """Return the number of trials at once."""
         if isinstance(self.n_points, str):
-            n_splits = self.n_splits_ if error_rate(self.racing) is None else 1
-            return -(-workers.n_workers // n_splits)
+            return -(-workers.n_workers // (1 if error_rate(self.racing) else self.n_splits_))
         return int(self.n_points)
 
     def _conduct(

@@ -138,7 +138,7 @@ class FinalChoice:
     def _run(self, finalists: list[Trial], workers: Workers) -> list[Trial]:
         search = self._search
         assert self._splits is not None  # noqa: S101 - for mypy
-        fits = _FinalFits(search, self._running, self._splits, self._aids)
+        fits = _FinalFits(search, self._running, self._splits, self._aids, finalists)
         evaluator = SplitEvaluator(
             fits,
             workers,
@@ -261,10 +261,21 @@ class _FinalFits(Fits):
     """Fits on the final splits, of which there may be another number than of cv's."""
 
     def __init__(
-        self, search: Any, running: FitContext, splits: FrozenSplits, aids: Sequence[FitAid]
+        self,
+        search: Any,
+        running: FitContext,
+        splits: FrozenSplits,
+        aids: Sequence[FitAid],
+        finalists: Sequence[Trial],
     ) -> None:
         super().__init__(
-            search, running, check_metrics=lambda _: None, task=None, splits=splits, aids=aids
+            search,
+            running,
+            check_metrics=lambda _: None,
+            task=None,
+            splits=splits,
+            aids=aids,
+            before=finalists,
         )
         self.n_splits = len(splits.split())
 

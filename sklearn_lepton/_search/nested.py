@@ -335,12 +335,12 @@ def _cross_validate(
 ) -> dict[str, Any]:
     passed, groups = dict(params), None
     is_search = return_estimator
-    takes_groups = bool(get_routing_for_object(estimator).consumes("fit", ["groups"]))
-    if not get_config()["enable_metadata_routing"]:
+    if not get_config()["enable_metadata_routing"]:  # estimators need not support it
         groups = passed.get("groups")
         takes_groups = is_search
     else:
-        takes_groups |= bool(get_routing_for_object(cv).consumes("split", ["groups"]))
+        by_fit = get_routing_for_object(estimator).consumes("fit", ["groups"])
+        takes_groups = bool(by_fit or get_routing_for_object(cv).consumes("split", ["groups"]))
     if not takes_groups:
         passed.pop("groups", None)
     return cross_validate(  # type: ignore[no-any-return]

@@ -73,7 +73,7 @@ def tune(
     optimizer : {"auto", "bayes", "swarm", "genetic", "random", "grid"} or callable, default="auto"
         What proposes the trials; see `sklearn_lepton.optimizers`. A callable makes one, given a
         `Space` and, by name, ``seed``, ``previous_studies`` and ``resources``: a class of
-        optimizers, or one with parameters of its own, as ``partial(GridOptimizer, n_levels=9)``. A grid is as
+        optimizers, or a partial such as ``partial(GridOptimizer, n_levels=9)``. A grid is as
         fine as ``n_iter`` allows.
     n_jobs : int or None, default=None
         How many calls at once, as joblib understands it. The backend is that of

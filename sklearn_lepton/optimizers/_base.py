@@ -58,16 +58,14 @@ class Optimizer(ABC):
     trials : list of Trial
         All trials known, pending ones included, in the order of their numbers.
     best : Trial or None
-        The complete trial with the greatest score at full resource, the earliest of equal
-        ones.
+        The complete trial with the greatest score at full resource, the first of equal ones.
     is_exhausted : bool
-        Whether every setting of a finite space has been asked for, and none is to go on to
-        more of a resource.
+        Whether all configurations of a finite space are tried, and none can be promoted.
     budget : int or None
         Number of trials there will be, if known: the last of them have the full resource,
         of settings of which as much is expected as of those that had it, or else new ones.
-    goes_on : bool
-        Whether a setting that gets more of a resource costs only what is added.
+    resumes : bool
+        Whether a promoted trial resumes the earlier fit: only the added resource is paid for.
 
     Examples
     --------

@@ -175,10 +175,12 @@ def test_workers_killed_while_idle_are_replaced(fit, tmp_path, asynchronous):
 @both_modes
 @pytest.mark.parametrize("cluster", ["loky"], indirect=True)
 def test_if_no_worker_lives_to_begin_a_fit_the_search_says_so(fit, tmp_path, asynchronous):
+    scorer = sabotage.DeadlyScorer(is_armed=False)
     search = make_search("ok", tmp_path, 3, guilty=(), asynchronous=asynchronous)
-    search = fit(search.set_params(scoring=sabotage.DeadlyScorer(is_armed=False)))
+    search = fit(search.set_params(scoring=scorer))
     trials, results = search.trials_, search.cv_results_
-    search.set_params(scoring=sabotage.DeadlyScorer(), warm_start=True, initial_params=None)
+    search.set_params(warm_start=True, initial_params=None)
+    scorer.is_armed = True  # the same object: another scorer would be refused
     start = time.monotonic()
     with pytest.raises(WorkersDiedError, match="before a fit had begun.* exit code"):
         fit(search)
@@ -186,7 +188,7 @@ def test_if_no_worker_lives_to_begin_a_fit_the_search_says_so(fit, tmp_path, asy
     assert search.trials_ == trials
     assert search.cv_results_["params"] == results["params"]
     assert len(sabotage.starts(tmp_path)) == 6
-    search.set_params(scoring=sabotage.DeadlyScorer(is_armed=False))
+    scorer.is_armed = False
     assert len(fit(search).trials_) == 6
 
 

@@ -135,7 +135,9 @@ def test_several_ctrl_c_wait_until_all_is_closed(tmp_path, way, again):
     moments = [(0, 0.05, False), (0, 0.3, True), (1, 0.0, True), (2, 0.1, False)]
     outcomes, _ = interrupt(tmp_path, moments, backend, again=again, **settings)
     for outcome, (n_trials, _, _) in zip(outcomes, moments, strict=True):
-        assert outcome["error"] == "KeyboardInterrupt"
+        # Two that come before the main thread has its turn are one.
+        is_one = outcome["reason"] == "interrupted" and outcome["is_fitted"]
+        assert outcome["error"] == "KeyboardInterrupt" or (is_one and len(again) == 1)
         assert not outcome["workers"]
         assert not outcome["folders"]
         assert outcome["is_handler_back"]

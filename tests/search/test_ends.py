@@ -264,7 +264,7 @@ def test_optimizer_that_cannot_be_made_leaves_no_lock(probe, numbered, tmp_path,
         {"max_time": 1e-9},
         {"warm_start": True, "cv": 3},
     ],
-    ids=str,
+    ids=",".join,  # their values have other texts in each process
 )
 def test_refused_fit_leaves_the_earlier_one(search_class, probe, numbered, refused):
     search = make(search_class, probe).fit(*numbered)

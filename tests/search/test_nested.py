@@ -1,4 +1,4 @@
-"""`nested_cross_val_score` and `compare_to_default`: what is fitted on what, and what comes of it."""
+"""`nested_cross_val_score` and `compare_to_default`: fits, results and errors."""
 
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from sklearn.model_selection import (
     cross_val_score,
 )
 from sklearn.neighbors import KNeighborsClassifier
+from sklearn.tree import DecisionTreeClassifier
 
 from sklearn_lepton import BayesSearchCV, nested_cross_val_score
 from sklearn_lepton._trials.statistics import paired_test
@@ -91,6 +92,20 @@ def test_no_row_of_an_outer_test_part_is_fitted(probe, log, numbered):
 def test_scikit_learns_searches_too(blobs):
     score = nested_cross_val_score(GridSearchCV(OneColumn(), COLUMNS, cv=3), *blobs, cv=3)
     assert score.test_scores.shape == (3,)
+
+
+class Unrouted(DecisionTreeClassifier):
+    """Its `fit` lacks a parameter of the base's, of which metadata routing is told."""
+
+    def fit(self, X, y):
+        return super().fit(X, y)
+
+
+def test_routing_is_not_asked_for_where_it_is_off(blobs):
+    search = BayesSearchCV(Unrouted(random_state=0), {"max_depth": [1, 2]}, n_iter=2, cv=2)
+    assert len(nested_cross_val_score(search, *blobs, cv=2).test_scores) == 2
+    comparison = search.fit(*blobs).compare_to_default(*blobs, cv=2, n_repeats=1)
+    assert len(comparison.tuned_scores) == 2
 
 
 def test_an_interrupted_nested_score_goes_on_from_its_journals(blobs, tmp_path, monkeypatch):

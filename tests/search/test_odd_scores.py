@@ -54,6 +54,19 @@ class Talkative(ClassifierMixin, BaseEstimator):
         return np.repeat(self.classes_[:1], len(X))
 
 
+class NextAnswer:
+    """A scorer that returns one value after the other."""
+
+    def __init__(self, answers):
+        self.answers = answers
+
+    def __call__(self, estimator, X, y):
+        return next(self.answers)
+
+    def __reduce__(self):
+        return NextAnswer, ((),)
+
+
 def scorer(value, *, metric=None):
     """Return a scorer that returns a value in the middle one of three trials."""
     n_calls = 0
@@ -86,6 +99,45 @@ def test_score_that_no_float_holds_fails_its_trial(value, metric, tmp_path):
     error = search.trials_[1].split_results[0]["fit_error"]
     assert error is None or "no real number" in error
     assert [trial.status for trial in load_trials(path)] == [t.status for t in search.trials_]
+
+
+OTHER_METRICS = {"missing": {"a": 0.9}, "none": {}, "other": {1: 0.9}, "number": 0.9}
+
+
+@pytest.mark.filterwarnings(
+    "ignore:One or more of the:UserWarning", "ignore::sklearn.exceptions.FitFailedWarning"
+)
+@pytest.mark.parametrize("odd", OTHER_METRICS.values(), ids=OTHER_METRICS)
+def test_fit_that_lacks_a_metric_fails_its_trial(odd, tmp_path):
+    """The journal can be continued, also where the odd fit is the first of its process."""
+    path, few = tmp_path / "study.jsonl", {"a": 0.5, "b": 0.4}
+    answers = iter([few, few, few, odd, few, {**few, "c": 1.0}, odd, few, few, few])
+
+    def make(n_iter):
+        return BayesSearchCV(
+            SGDClassifier(random_state=0),
+            SPACE,
+            **{**QUICK, "n_iter": n_iter},
+            scoring=NextAnswer(answers),
+            refit="a",
+            journal=path,
+        )
+
+    search = make(3).fit(X, Y)
+    assert [trial.status for trial in search.trials_] == ["complete", "failed", "complete"]
+    assert "must return the same metrics" in search.trials_[1].rows[1]["fit_error"]
+    assert "mean_test_c" not in search.cv_results_
+    statuses = [trial.status for trial in make(5).fit(X, Y).trials_]
+    assert statuses == ["complete", "failed", "complete", "failed", "complete"]
+
+
+def test_fit_that_lacks_a_metric_raises_where_errors_do():
+    answers = iter([{"a": 0.5, "b": 0.4}, {"a": 0.5}])
+    search = BayesSearchCV(
+        SGDClassifier(), SPACE, **QUICK, scoring=NextAnswer(answers), refit="a", error_score="raise"
+    )
+    with pytest.raises(ValueError, match="must return the same metrics"):
+        search.fit(X, Y)
 
 
 @pytest.mark.parametrize("value", FAILING.values(), ids=FAILING)

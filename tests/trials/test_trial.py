@@ -35,7 +35,12 @@ def through_json(trial, space):
 
 def test_a_new_trial_is_pending():
     assert (trial().status, trial().score, trial().fidelity) == ("pending", None, None)
-    assert (trial().proposal, trial().split_scores, trial().split_results, trial().duration) == ({}, (), (), 0.0)
+    assert (trial().proposal, trial().split_scores, trial().split_results, trial().duration) == (
+        {},
+        (),
+        (),
+        0.0,
+    )
 
 
 def test_complete_returns_another_trial():
