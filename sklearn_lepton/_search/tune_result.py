@@ -106,7 +106,7 @@ class TuneResult(ReportMixin):
         -------
         frame : DataFrame
             A row a trial, indexed by its number: ``status``, ``score``, ``value``, which is what
-            the function returned, ``seconds``, ``resource`` where trials had less than all,
+            the function returned, ``duration``, ``fidelity`` where trials had less than all,
             ``param_<name>`` for each parameter, and ``error``, the traceback of a trial that
             failed.
 

@@ -200,7 +200,8 @@ _STUDY = fields(
         "minimize": FLAG,
         "data": mapping_of(_check_data),
         "resource": JSON,
-        "prior": array_of(JSON),
+        "previous_studies": array_of(JSON),
+        "prior": array_of(JSON),  # the name in version 1
     },
 )
 

@@ -271,11 +271,11 @@ def trials_as_frame(trials: Sequence[Trial]) -> Any:
         ) from error
     are_full = all(trial.is_full for trial in trials)
     rows = [
-        {"number": t.number, "status": t.status, "score": t.score, "seconds": t.duration}
-        | ({} if are_full else {"resource": 1.0 if t.fidelity is None else t.fidelity})
+        {"number": t.number, "status": t.status, "score": t.score, "duration": t.duration}
+        | ({} if are_full else {"fidelity": 1.0 if t.fidelity is None else t.fidelity})
         | {f"param_{name}": value for name, value in thaw(t.params).items()}
         | {f"split{k}_score": score for k, score in enumerate(t.split_scores)}
         for t in trials
     ]
-    columns = ["number", "status", "score", "seconds"]
+    columns = ["number", "status", "score", "duration"]
     return pd.DataFrame(rows, columns=None if rows else columns).set_index("number")

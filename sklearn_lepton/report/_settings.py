@@ -132,8 +132,8 @@ def _of_journal(findings: ReportData) -> Rows:
     rows.append(("splits", escape(study["splits"]["n"])))
     if study.get("resource"):
         rows.append(("resource", code(_cut(str(study["resource"])))))
-    if study.get("prior"):
-        rows.append(("older studies", escape(len(study["prior"]))))
+    if study.get("previous_studies"):
+        rows.append(("older studies", escape(len(study["previous_studies"]))))
     return rows
 
 

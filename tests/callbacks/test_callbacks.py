@@ -4,7 +4,6 @@ import math
 
 import pytest
 
-from sklearn_lepton import callbacks
 from sklearn_lepton._trials.trial import Trial
 from sklearn_lepton.callbacks import Deadline, NoImprovement, TargetScore
 
@@ -26,7 +25,7 @@ def answers(callback, *scores):
 def clock(monkeypatch):
     """Stand in for the clock; its only item is the time in seconds."""
     now = [100.0]
-    monkeypatch.setattr(callbacks.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr("sklearn_lepton.callbacks._stopping.time.monotonic", lambda: now[0])
     return now
 
 

@@ -297,7 +297,7 @@ def test_a_journal_goes_on_where_it_was_cut(make_each, rows, tmp_path, resource,
         assert outline(make_each(journal=path, **settings).fit(*rows)) == expected
     loaded = load_trials(path)
     assert [t.fidelity for t in loaded] == [entry[3] for entry in expected]
-    assert load_trials(path, as_frame=True)["resource"].max() == 1.0
+    assert load_trials(path, as_frame=True)["fidelity"].max() == 1.0
     with pytest.raises(JournalMismatchError, match="resource"):
         make_each(journal=path, **(settings | {"min_resources": 25})).fit(*rows)
     with pytest.raises(JournalMismatchError, match="resource"):

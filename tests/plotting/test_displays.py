@@ -261,7 +261,7 @@ def test_failed_pruned_and_partial_trials_cannot_be_the_best():
     [second, third, fourth] = optimizer.ask(3)
     optimizer.tell([second.complete(9.0), third.fail(), fourth.prune((8.0, 0.1))])
     display = ConvergenceDisplay.from_search(optimizer).plot()
-    assert second.resource == 0.5
+    assert second.fidelity == 0.5
     assert display.best_scores.tolist() == [0.0] * 4
     assert display.statuses == ["complete", "complete", "failed", "pruned"]
     assert np.isnan(display.scores[2])

@@ -345,7 +345,7 @@ def test_update_and_tune_reset_the_callbacks(probe, numbered):
 
 def test_deadline_counts_from_the_start_of_a_search(probe, numbered, monkeypatch):
     clock = [0.0]
-    monkeypatch.setattr("sklearn_lepton.callbacks.time.monotonic", lambda: clock[0])
+    monkeypatch.setattr("sklearn_lepton.callbacks._stopping.time.monotonic", lambda: clock[0])
     deadline = Deadline(10.0)
     clock[0] = 11.0
     assert deadline(None, None)

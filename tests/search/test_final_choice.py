@@ -428,7 +428,7 @@ def test_time_is_kept_for_the_final_fits(make, rows, monkeypatch):
         ({"complexity": "size", "refit": False}, "refit must be '1se'"),
         ({"complexity": "Size", "refit": "1se"}, "'Size'.*Did you mean 'size'"),
         ({"complexity": "", "refit": "1se"}, "names none of the space"),
-        ({"complexity": 3, "refit": "1se"}, "simplest must be None, the name"),
+        ({"complexity": 3, "refit": "1se"}, "complexity must be None, the name"),
         ({"final_cv": 1}, "final_cv must be None, an integer of at least 2"),
         ({"final_cv": True}, "final_cv must be None"),
         ({"final_cv": 2.5}, "final_cv must be None"),
@@ -446,9 +446,9 @@ def test_time_is_kept_for_the_final_fits(make, rows, monkeypatch):
         ({"refit": "1SE"}, "refit='1SE' is no metric: write '1se'"),
         (
             {"refit": "1se", "complexity": lambda p: p["no"]},
-            "simplest must .* raised KeyError: 'no'",
+            "complexity must .* raised KeyError: 'no'",
         ),
-        ({"refit": "1se", "complexity": str}, "simplest must return a number .* got"),
+        ({"refit": "1se", "complexity": str}, "complexity must return a number .* got"),
     ],
 )
 def test_bad_input_is_refused_before_the_first_fit(make, rows, fits, settings, message):

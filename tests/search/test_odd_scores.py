@@ -125,7 +125,7 @@ def test_fit_that_lacks_a_metric_fails_its_trial(odd, tmp_path):
 
     search = make(3).fit(X, Y)
     assert [trial.status for trial in search.trials_] == ["complete", "failed", "complete"]
-    assert "must return the same metrics" in search.trials_[1].rows[1]["fit_error"]
+    assert "must return the same metrics" in search.trials_[1].split_results[1]["fit_error"]
     assert "mean_test_c" not in search.cv_results_
     statuses = [trial.status for trial in make(5).fit(X, Y).trials_]
     assert statuses == ["complete", "failed", "complete", "failed", "complete"]

@@ -107,7 +107,7 @@ def test_the_cost_of_a_setting(name, params, expected):
 
 @pytest.mark.parametrize("answer", [None, "few", float("nan"), True])
 def test_a_callable_returns_a_number(answer):
-    with pytest.raises(ValueError, match=r"simplest must return a number.*got "):
+    with pytest.raises(ValueError, match=r"complexity must return a number.*got "):
         cost_of(lambda _: answer, KINDS)(make(0, 0.5))
 
 

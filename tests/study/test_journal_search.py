@@ -84,14 +84,14 @@ def test_load_trials_returns_the_trials_of_the_search(make, numbered, path):
         warnings.simplefilter("ignore")
         search.fit(*numbered)
     loaded = load_trials(path)
-    names = ("number", "point", "params", "status", "score", "seconds")
+    names = ("number", "point", "params", "status", "score", "duration")
     for name in names:
         assert [getattr(t, name) for t in loaded] == [getattr(t, name) for t in search.trials_]
     assert str([t.split_results for t in loaded]) == str([t.split_results for t in search.trials_])
     frame = load_trials(path, as_frame=True)
     assert frame["param_x"].tolist() == [trial.params["x"] for trial in loaded]
     assert frame["status"].tolist() == [trial.status for trial in loaded]
-    assert {"score", "seconds", "split0_score", "split1_score"} < set(frame.columns)
+    assert {"score", "duration", "split0_score", "split1_score"} < set(frame.columns)
     assert frame.index.tolist() == list(range(8))
 
 
