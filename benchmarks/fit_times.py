@@ -48,8 +48,8 @@ import space_subjects as subjects  # noqa: E402
 RESULTS = Path(__file__).parent / "results" / "fit_times.jsonl"
 MAX_RATIO = 50
 MIN_MEDIAN = 0.05  # seconds; shorter medians count as this
-FIRST_LIMIT = 5.0  # seconds, before there is a median
-MIN_FITS = 5  # for a median
+FIRST_LIMIT = 20.0  # seconds, before there is a median
+MIN_FITS = 10  # for a median
 
 BOOSTERS: dict[str, tuple[str, dict[str, Any]]] = {
     "XGBClassifier": ("xgboost", {"n_jobs": 1}),
