@@ -84,8 +84,9 @@ def _gamma(data: Data, low: float = 1e-3, high: float = 1e2) -> Any:
 def _kernels(shared: Branch, data: Data, linear: Branch | None = None) -> Branch | list[Branch]:
     """Return a branch for each kernel; of a kernel that is none of these only what it shares.
 
-    RBF kernels are bounded by 1, and classifiers with them converge. The others grow with the data, the polynomial one as
-    ``gamma ** degree``: its `gamma` ends earlier, and the number of iterations has a limit.
+    RBF kernels are bounded by 1, and classifiers with them converge. The others grow with the
+    data, the polynomial one as ``gamma ** degree``: its `gamma` ends earlier, and the number of
+    iterations has a limit.
     """
     limit = _iterations(data)
     if not data.has("kernel", "rbf", "poly", "linear", "sigmoid"):
