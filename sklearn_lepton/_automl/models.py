@@ -38,6 +38,7 @@ from sklearn.svm import SVC, SVR
 
 from sklearn_lepton._automl.preprocessing import with_default_output
 from sklearn_lepton._automl.task import Task
+from sklearn_lepton.default_spaces._linear import max_iterations
 from sklearn_lepton.space._dimension import Integer, Real
 
 _SKEWED = 1.0  # skewness of the target, from which on its transformation is tried
@@ -276,7 +277,7 @@ def vectors(kit: ModelFactory) -> Model | None:
     task = kit.task
     if task.n_rows > _MAX_ROWS["vectors"] or not task.is_single:
         return None
-    gamma = 1.0 / task.width
+    gamma, max_iter = 1.0 / task.width, max_iterations(task.n_rows)
     space: dict[str, Any] = {
         "C": Real(1e-2, 1e3, log=True),
         "gamma": Real(0.01 * gamma, 10.0 * gamma, log=True),
@@ -285,10 +286,12 @@ def vectors(kit: ModelFactory) -> Model | None:
     if not task.is_classifier:
         space["epsilon"] = Real(1e-3, 0.5, log=True)
         start["epsilon"] = 0.1
-        return kit.model("support vectors", SeededSVR(), space, start, scales=_PLAIN)
+        machine = SeededSVR(max_iter=max_iter)
+        return kit.model("support vectors", machine, space, start, scales=_PLAIN)
     if task.least_class < _MIN_CLASS["vectors"]:
         return None
-    machine = CalibratedClassifierCV(SVC(random_state=0), ensemble=False, cv=3)
+    svc = SVC(random_state=0, max_iter=max_iter)
+    machine = CalibratedClassifierCV(svc, ensemble=False, cv=3)
     path = "estimator__"
     return kit.model("support vectors", machine, space, start, scales=_PLAIN, path=path)
 

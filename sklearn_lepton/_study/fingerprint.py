@@ -73,7 +73,9 @@ def describe_study(
             "fit_params": content_hash(passed),
         },
         "splits": {"n": search.n_splits_, "hash": splits.fingerprint},
-        "previous_studies": [content_hash([(t.point, t.score) for t in study]) for study in studies],
+        "previous_studies": [
+            content_hash([(t.point, t.score) for t in study]) for study in studies
+        ],
     }
     return study if resource is None else study | {"resource": resource.describe()}
 

@@ -66,9 +66,14 @@ _ITERATIONS_A_ROW, _MIN_ITERATIONS = 100, 10_000
 _POLYNOMIAL = (1e-2, 5.0)  # multiples of "scale" for `gamma`, which the kernel raises to a power
 
 
+def max_iterations(n_rows: int) -> int:
+    """Return a limit on the iterations of LIBSVM."""
+    return max(_MIN_ITERATIONS, _ITERATIONS_A_ROW * n_rows)
+
+
 def _iterations(data: Data) -> Branch:
     """Return the limit on the iterations of LIBSVM, unless the user has set one."""
-    limit = max(_MIN_ITERATIONS, _ITERATIONS_A_ROW * data.n_rows)
+    limit = max_iterations(data.n_rows)
     return {"max_iter": [limit]} if data.has("max_iter", -1) else {}
 
 
@@ -79,8 +84,9 @@ def _gamma(data: Data, low: float = 1e-3, high: float = 1e2) -> Any:
 def _kernels(shared: Branch, data: Data, linear: Branch | None = None) -> Branch | list[Branch]:
     """Return a branch for each kernel; of a kernel that is none of these only what it shares.
 
-    RBF kernels are bounded by 1 and converge. The others grow with the data, the polynomial one as
-    ``gamma ** degree``: its `gamma` ends earlier, and the number of iterations has a limit.
+    RBF kernels are bounded by 1, and classifiers with them converge. The others grow with the
+    data, the polynomial one as ``gamma ** degree``: its `gamma` ends earlier, and the number of
+    iterations has a limit.
     """
     limit = _iterations(data)
     if not data.has("kernel", "rbf", "poly", "linear", "sigmoid"):
@@ -109,7 +115,8 @@ def _svc(data: Data) -> Branch | list[Branch]:
 
 
 def _svr(data: Data) -> Branch | list[Branch]:
-    shared = {"C": log(1e-2, 1e3), "epsilon": log(1e-3, 1.0)}
+    # With hardly any noise a large C takes a million iterations, whichever the kernel.
+    shared = {"C": log(1e-2, 1e3), "epsilon": log(1e-3, 1.0), **_iterations(data)}
     return _kernels(shared, data, _errors_weight(data))
 
 
@@ -120,7 +127,8 @@ def _nu_svc(data: Data) -> Branch | list[Branch]:
 
 
 def _nu_svr(data: Data) -> Branch | list[Branch]:
-    return _kernels({"C": log(1e-2, 1e2), "nu": Real(0.05, 1.0)}, data, _errors_weight(data))
+    shared = {"C": log(1e-2, 1e3), "nu": Real(0.05, 1.0), **_iterations(data)}
+    return _kernels(shared, data, _errors_weight(data))
 
 
 def _one_class(data: Data) -> Branch:

@@ -362,15 +362,15 @@ def test_gamma_goes_around_what_scale_means():
 # On 442 rows these took up to many minutes where the median is 5 ms.
 @pytest.mark.parametrize("is_scaled", [True, False])
 @pytest.mark.parametrize("kind", [SVC, NuSVC, SVR, NuSVR])
-def test_no_kernel_that_grows_with_the_data_iterates_without_limit(kind, is_scaled):
+def test_no_support_vector_machine_iterates_without_end(kind, is_scaled):
     X, y = load_diabetes(return_X_y=True, scaled=False)
     X = StandardScaler().fit_transform(X) if is_scaled else X
     y = y if is_regressor(kind()) else y > np.median(y)
     space = Space(default_space(kind(), X, y))
     branches = [{n: space.dimensions[c] for n, c in branch.items()} for branch in space.branches]
-    grows = [branch for branch in branches if branch["kernel"].categories != ["rbf"]]
-    assert [branch["max_iter"].categories for branch in grows] == [[44200], [44200]]
-    for branch in grows:
+    may_hang = branches if is_regressor(kind()) else branches[1:]
+    assert {tuple(branch["max_iter"].categories) for branch in may_hang} == {(44200,)}
+    for branch in may_hang:
         hardest = {name: d.from_unit(0.0 if name == "nu" else 1.0) for name, d in branch.items()}
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)

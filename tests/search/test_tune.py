@@ -177,7 +177,7 @@ def test_frame():
     function = Counted(2, raises(RuntimeError("no luck")), loss)
     result = tune(function, SPACE, n_iter=4, random_state=0, minimize=True)
     frame = result.to_frame()
-    assert list(frame.columns[:4]) == ["status", "score", "value", "seconds"]
+    assert list(frame.columns[:4]) == ["status", "score", "value", "duration"]
     assert frame["status"].tolist() == ["complete", "failed", "complete", "complete"]
     assert frame["value"].tolist()[2] == -frame["score"].tolist()[2] == loss(function.calls[2])
     assert np.isnan(frame["value"].tolist()[1])
