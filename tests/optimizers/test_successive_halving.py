@@ -112,7 +112,7 @@ def test_a_setting_is_one_trial_with_its_highest_score():
     )
     merged = known.merged()
     assert [t.number for t in merged] == [0, 2, 3]
-    assert (merged[0].score, merged[0].meta) == (0.9, {"particle": 3})
+    assert (merged[0].score, merged[0].proposal) == (0.9, {"particle": 3})
     assert [t.status for t in merged] == ["complete", "pending", "failed"]
 
 
@@ -158,14 +158,14 @@ def run(optimizer, n_trials, function=lambda t: -abs(t.params["x"] - 0.7)):
 def test_the_first_has_all_and_is_repeated_with_the_least():
     first, second, third = RandomOptimizer(SPACE, resources=SHARES).ask(3)
     assert first.fidelity is None
-    assert (second.resource, second.point) == (SHARES[0], first.point)
-    assert (third.resource, third.point == first.point) == (SHARES[0], False)
+    assert (second.fidelity, second.point) == (SHARES[0], first.point)
+    assert (third.fidelity, third.point == first.point) == (SHARES[0], False)
 
 
 def test_if_the_first_fails_the_next_has_all():
     optimizer = RandomOptimizer(SPACE, resources=SHARES)
     optimizer.tell([optimizer.ask()[0].fail()])
-    assert optimizer.ask()[0].resource is None
+    assert optimizer.ask()[0].fidelity is None
 
 
 def test_what_is_enqueued_has_all():

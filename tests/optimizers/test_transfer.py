@@ -264,7 +264,7 @@ def test_a_given_design_is_kept():
     optimizer = BayesOptimizer(CUBE, n_initial_points=9, previous_studies=[old_bowl(15)])
     assert not any("theta" in trial.proposal for trial in run(optimizer, 9, new_bowl))
     auto = BayesOptimizer(CUBE, previous_studies=[old_bowl(15)])
-    assert "theta" in run(auto, 3, new_bowl)[2].meta
+    assert "theta" in run(auto, 3, new_bowl)[2].proposal
 
 
 @pytest.mark.parametrize("kind", MODELLED)
