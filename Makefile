@@ -124,12 +124,13 @@ test-migration: .venv-migration/.stamp  ## Run the code before and after a migra
 # -------------------------------------------------------------------- checks
 
 .PHONY: check
-check: $(VENV)/.stamp-check  ## Check format, lint, types, layers and spelling
+check: $(VENV)/.stamp-check  ## Check format, lint, types, layers, spelling and language
 	$(PY) -m ruff format --check
 	$(PY) -m ruff check
 	$(PY) -m mypy --strict
 	$(VENV)/bin/lint-imports
 	$(PY) -m codespell_lib
+	$(PY) tools/prose.py
 
 .PHONY: format
 format: $(VENV)/.stamp-check  ## Format the code and mend what can be mended
