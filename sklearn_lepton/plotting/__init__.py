@@ -1,10 +1,11 @@
-"""Displays of searches: made with `from_search`, drawn with ``plot``."""
+"""Displays of searches: created with `from_search`, drawn with ``plot``."""
 
+from sklearn_lepton.plotting._contour import ContourDisplay
 from sklearn_lepton.plotting._convergence import ComparisonDisplay, ConvergenceDisplay
 from sklearn_lepton.plotting._coordinates import ParallelCoordinatesDisplay
 from sklearn_lepton.plotting._importance import ImportanceDisplay
 from sklearn_lepton.plotting._lineage import LineageDisplay, SwarmDisplay
-from sklearn_lepton.plotting._parameters import ContourDisplay, SliceDisplay
+from sklearn_lepton.plotting._slice import SliceDisplay
 from sklearn_lepton.plotting._timeline import TimelineDisplay
 
 __all__ = [

@@ -1,4 +1,4 @@
-"""What the model says of parameters: curves of one, maps of two."""
+"""Predictions of the surrogate along one parameter and over two."""
 
 from typing import Any
 
@@ -13,12 +13,12 @@ from sklearn_lepton.plotting._scale import Scale
 from sklearn_lepton.space._dimension import FloatArray
 from sklearn_lepton.space._space import Space
 
-_N_OTHERS = 32  # settings of the other parameters that a marginal is the mean over
-_N_PATHS = 16
+_N_OTHERS = 32  # Sobol points of the other parameters that a marginal averages over
+_N_PATHS = 16  # posterior samples for the uncertainty of a marginal
 
 
-def anchors(source: History) -> FloatArray:
-    """Return the best point of each branch, the middle of one without any.
+def best_points(source: History) -> FloatArray:
+    """Return the best point of each branch; the centre of a branch without a score.
 
     Returns
     -------
@@ -27,34 +27,34 @@ def anchors(source: History) -> FloatArray:
     space, points = source.space, []
     scored = [t for t in source.trials if t.score is not None and t.is_full]
     for branch in range(len(space.branches)):
-        place = _place(space, branch)
-        inside = [t for t in scored if len(space.branches) == 1 or t.point[0] == place]
+        unit = _branch_unit(space, branch)
+        inside = [t for t in scored if len(space.branches) == 1 or t.point[0] == unit]
         best = max(inside, key=lambda trial: trial.score or 0.0, default=None)
-        middle = np.full(space.n_dims, 0.5)
+        centre = np.full(space.n_dims, 0.5)
         if len(space.branches) > 1:
-            middle[0] = place
-        points.append(middle if best is None else np.array(best.point))
+            centre[0] = unit
+        points.append(centre if best is None else np.array(best.point))
     return space.snap(np.array(points).reshape(len(points), space.n_dims))
 
 
 def best_branch(source: History, branches: tuple[int, ...]) -> int:
-    """Return the branch of the best trial among some."""
+    """Return the branch, among the given ones, that has the best trial."""
     space = source.space
     if len(space.branches) == 1:
         return 0
-    places = {_place(space, branch): branch for branch in branches}
+    branch_of = {_branch_unit(space, branch): branch for branch in branches}
     scored = [t for t in source.trials if t.score is not None and t.is_full]
-    inside = [t for t in scored if t.point[0] in places]
+    inside = [t for t in scored if t.point[0] in branch_of]
     best = max(inside, key=lambda trial: trial.score or 0.0, default=None)
-    return branches[0] if best is None else places[best.point[0]]
+    return branches[0] if best is None else branch_of[best.point[0]]
 
 
 def slice_points(source: History, scale: Scale, units: FloatArray) -> FloatArray:
-    """Return points along one parameter through the best setting that has it."""
-    at = anchors(source)
-    if not scale.name:
-        return np.asarray(at[np.clip((units * len(at)).astype(int), 0, len(at) - 1)])
-    points = np.tile(at[best_branch(source, scale.branches)], (len(units), 1))
+    """Return points along one parameter through the best configuration that has it."""
+    best = best_points(source)
+    if not scale.name:  # the branch itself: the best point of each branch
+        return np.asarray(best[np.clip((units * len(best)).astype(int), 0, len(best) - 1)])
+    points = np.tile(best[best_branch(source, scale.branches)], (len(units), 1))
     points[:, scale.column] = units
     return source.space.snap(points)
 
@@ -62,7 +62,7 @@ def slice_points(source: History, scale: Scale, units: FloatArray) -> FloatArray
 def slices(
     source: History, scale: Scale, units: FloatArray, model: SurrogateEnsemble
 ) -> tuple[FloatArray, FloatArray]:
-    """Return what the model expects along one parameter, with the deviation of a trial there."""
+    """Return the predicted score along one parameter and the standard deviation of a trial."""
     process = model.process
     mean, std = model.predict(slice_points(source, scale, units))
     return process.y_mean + process.y_scale * mean, process.y_scale * std
@@ -71,57 +71,62 @@ def slices(
 def marginals(
     source: History, scale: Scale, units: FloatArray, model: SurrogateEnsemble
 ) -> tuple[FloatArray, FloatArray]:
-    """Return the mean over all other parameters, with the deviation of that mean."""
+    """Return the predicted score averaged over all other parameters and its uncertainty."""
     space, n_units = source.space, len(units)
+    # The same points of the other parameters for each value of this one.
     others = qmc.Sobol(space.n_dims, seed=0).random(_N_OTHERS)
     if len(space.branches) > 1:
         turns = np.resize(np.array(scale.branches), _N_OTHERS)
-        others[:, 0] = [_place(space, int(branch)) for branch in turns]
+        others[:, 0] = [_branch_unit(space, int(branch)) for branch in turns]
     points = np.tile(others, (n_units, 1))
     points[:, scale.column] = np.repeat(units, _N_OTHERS)
     points = space.snap(points)
-    lifted = at_full_fidelity(points) if isinstance(model, FullFidelityEnsemble) else points
-    drawn = paths(model.process, lifted, _N_PATHS, np.random.default_rng(0))
-    drawn = drawn.reshape(len(drawn), n_units, _N_OTHERS).mean(axis=2)
+    is_full = isinstance(model, FullFidelityEnsemble)
+    inputs = at_full_fidelity(points) if is_full else points
+    # Posterior samples give the uncertainty of the average; the first one is their mean.
+    samples = paths(model.process, inputs, _N_PATHS, np.random.default_rng(0))
+    samples = samples.reshape(len(samples), n_units, _N_OTHERS).mean(axis=2)
     mean = model.predict(points)[0].reshape(n_units, _N_OTHERS).mean(axis=1)
-    std = np.sqrt(np.mean((drawn[1:] - drawn[0]) ** 2, axis=0))
+    std = np.sqrt(np.mean((samples[1:] - samples[0]) ** 2, axis=0))
     process = model.process
     return process.y_mean + process.y_scale * mean, process.y_scale * std
 
 
-def map_of(
+def contour_grid(
     source: History, x: Scale, y: Scale, size: int, model: SurrogateEnsemble
 ) -> dict[str, Any]:
-    """Return what the model expects over two parameters, the others as in the best setting.
+    """Return the predicted score over two parameters of the best configuration.
 
     Returns
     -------
-    found : dict
-        Places "x" (n_x,) and "y" (n_y,), and "mean" (n_y, n_x), NaN where no branch has both.
+    grid : dict
+        Positions "x" (n_x,) and "y" (n_y,), and "mean" (n_y, n_x), which is NaN where no branch
+        has both parameters.
     """
     space, units = source.space, (x.grid(size), y.grid(size))
     shared = tuple(b for b in x.branches if b in y.branches)
     shape = (len(units[1]), len(units[0]))
-    held = {"x": x.places(units[0]), "y": y.places(units[1]), "mean": np.full(shape, np.nan)}
+    grid = {"x": x.places(units[0]), "y": y.places(units[1]), "mean": np.full(shape, np.nan)}
     if not shared:
-        return held
-    across, up = np.meshgrid(*units)
-    points = np.tile(anchors(source)[best_branch(source, shared)], (across.size, 1))
-    for scale, other, values in ((x, y, across), (y, x, up)):
-        if not scale.name:  # of each branch its own best setting
+        return grid
+    x_units, y_units = np.meshgrid(*units)
+    points = np.tile(best_points(source)[best_branch(source, shared)], (x_units.size, 1))
+    for scale, other, values in ((x, y, x_units), (y, x, y_units)):
+        if not scale.name:  # the branch itself: each branch at its own best configuration
             points = slice_points(source, scale, values.ravel())
-            points[:, other.column] = (up if other is y else across).ravel()
-    for scale, values in ((x, across), (y, up)):
+            points[:, other.column] = (y_units if other is y else x_units).ravel()
+    for scale, values in ((x, x_units), (y, y_units)):
         points[:, scale.column] = values.ravel()
     points = space.snap(points)
     mean, _ = model.predict(points)
     process = model.process
     mean = process.y_mean + process.y_scale * mean
     is_active = space.is_active(points)
-    known = is_active[:, x.column] & is_active[:, y.column]
-    held["mean"] = np.where(known, mean, np.nan).reshape(shape)
-    return held
+    has_both = is_active[:, x.column] & is_active[:, y.column]
+    grid["mean"] = np.where(has_both, mean, np.nan).reshape(shape)
+    return grid
 
 
-def _place(space: Space, branch: int) -> float:
+def _branch_unit(space: Space, branch: int) -> float:
+    """Return the unit of a branch in the first column; 0.5 if there is one branch."""
     return space.dimensions[0].to_unit(branch) if len(space.branches) > 1 else 0.5

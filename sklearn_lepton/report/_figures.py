@@ -12,11 +12,12 @@ from sklearn_lepton._runtime.errors import abridge
 from sklearn_lepton._trials.trial import Trial
 from sklearn_lepton._validation import is_real
 from sklearn_lepton.plotting._axes import score_limits
+from sklearn_lepton.plotting._contour import ContourDisplay
 from sklearn_lepton.plotting._convergence import ConvergenceDisplay
 from sklearn_lepton.plotting._coordinates import ParallelCoordinatesDisplay, axis_ticks
 from sklearn_lepton.plotting._importance import WHISKER
-from sklearn_lepton.plotting._parameters import ContourDisplay, SliceDisplay
 from sklearn_lepton.plotting._scale import Scale
+from sklearn_lepton.plotting._slice import SliceDisplay
 from sklearn_lepton.plotting._timeline import TimelineDisplay
 from sklearn_lepton.report._failures import failure_of, last_line
 from sklearn_lepton.report._findings import ReportData

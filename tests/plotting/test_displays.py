@@ -209,7 +209,7 @@ def test_without_matplotlib_the_numbers_are_there_and_plot_says_what_is_missing(
         sys.modules["matplotlib"] = None
         optimizer = RandomOptimizer({"x": (0.0, 1.0, "uniform"), "y": (0.0, 1.0, "uniform")})
         optimizer.tell([t.complete(t.params["x"]) for t in optimizer.ask(8)])
-        for name in ("Convergence", "Importance", "Map", "ParallelCoordinates", "Parameter"):
+        for name in ("Convergence", "Importance", "Contour", "ParallelCoordinates", "Slice"):
             display = getattr(plotting, name + "Display").from_search(optimizer)
             try:
                 display.plot()
@@ -445,11 +445,11 @@ def test_names_that_do_not_exist_are_refused():
 
 def test_many_axes_need_room():
     display = SliceDisplay.from_search(told())
-    with pytest.raises(ValueError, match="at least 3 of them"):
+    with pytest.raises(ValueError, match="array of at least 3 Axes"):
         display.plot(ax=np.array(Figure().subplots(1, 2)))
     own = Figure().subplots(1, 3)
     assert display.plot(ax=own).axes_.ravel().tolist() == own.tolist()
-    with pytest.raises(ValueError, match="those of a subplot"):
+    with pytest.raises(ValueError, match="needs the Axes of a subplot"):
         display.plot(ax=Figure().add_axes((0, 0, 1, 1)))
     with pytest.raises(TypeError, match="ax must be"):
         ConvergenceDisplay.from_search(told()).plot(ax=3)
