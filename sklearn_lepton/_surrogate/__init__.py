@@ -1,6 +1,22 @@
-"""A Gaussian process, a forest beside it, and expected improvement, on the unit cube.
+"""The surrogate: a Gaussian process and a forest on the unit cube, with expected improvement.
 
-Arrays in, arrays out: nothing here knows of trials, spaces or scikit-learn.
+All functions take and return arrays. The package imports no trials, no search spaces and no
+scikit-learn.
+
+================== ==============================================================
+module             content
+================== ==============================================================
+`kernel`           Matérn-5/2 covariance and the encoding of points
+`likelihood`       posterior of the hyperparameters and its mode
+`gaussian_process` regression, prediction with gradients, pending points
+`forest`           extremely randomised trees
+`mixture`          the ensemble of process and forest
+`acquisition`      logarithm of expected improvement
+`maximize`         maximisation of the acquisition
+`multi_fidelity`   scores at low fidelities
+`multi_task`       transfer from source studies
+`fanova`           functional analysis of variance
+================== ==============================================================
 
 Notation (Rasmussen and Williams, 2006; ``X`` and ``y`` are theirs, not the user's)
 -----------------------------------------------------------------------------------
@@ -22,8 +38,8 @@ symbol          shape        meaning
 ``ell``         (d,)         length-scales, ``exp(theta[:d])``, in units of the cube
 ``s2``          float        output variance, ``exp(theta[d])``
 ``noise``       float        noise variance, ``exp(theta[d + 1])``
-``nugget``      float        what is added to the diagonal: noise plus any jitter
-``extra``       (n,)         noise variance known of each observation, in addition
+``nugget``      float        diagonal term of ``K``: noise plus any jitter
+``extra``       (n,)         additional noise variance of each observation, if known
 ``F``           (n, D)       features: numeric columns shifted by -1/2, then an
                              indicator column of height sqrt(1/2) for each category
                              that occurs, so that plain squared distances of features

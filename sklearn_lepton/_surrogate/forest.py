@@ -1,7 +1,8 @@
-"""Extremely randomised regression trees: the model of plateaus, cliffs and idle columns.
+"""Extremely randomised regression trees, for plateaus, cliffs and columns without effect.
 
-All trees grow together, level by level, so that a level is a handful of numpy calls
-whatever the number of trees.
+All trees grow together, level by level: a level takes the same few numpy calls for any number
+of trees. scikit-learn's ``ExtraTreesRegressor`` has no categorical splits, and this package
+does not import scikit-learn.
 """
 
 from __future__ import annotations
@@ -14,9 +15,9 @@ from sklearn_lepton._surrogate.kernel import BoolArray, FloatArray, IntArray
 
 _N_TREES = 12
 _MIN_SPLIT = 3  # observations in a node that may be split
-_SHARE_OF_COLUMNS = 5.0 / 6.0  # looked at in a node
-_PURE = 1e-10  # variance of a node not worth a split
-_MIN_VARIANCE = 1e-10
+_SHARE_OF_COLUMNS = 5.0 / 6.0  # considered for the split of a node
+_PURE = 1e-10  # variance of a node that is not split
+_MIN_VARIANCE = 1e-10  # of a prediction
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,13 +27,13 @@ class Forest:
     Attributes
     ----------
     column : ndarray of shape (n_nodes,), int
-        Column that a node splits; -1 in leaves. The roots come first.
+        Column by which each node is split; -1 in leaves. The roots come first.
     threshold : ndarray of shape (n_nodes,)
-        Values up to this one go left; in categorical columns only this one does.
+        Values up to the threshold go left; in categorical columns, only values equal to it.
     left : ndarray of shape (n_nodes,), int
-        Left child; the right one is the next node.
+        Left child; the right child is the next node.
     mean, variance : ndarray of shape (n_nodes,)
-        Of the observations in a node.
+        Mean and variance of the observations in each node.
     categorical : ndarray of shape (d,), bool
         Unordered columns.
     n_trees : int
@@ -64,7 +65,7 @@ class Forest:
         rng: np.random.Generator,
         n_trees: int = _N_TREES,
     ) -> Forest:
-        """Grow a forest.
+        """Return a forest fitted to observations.
 
         Parameters
         ----------
@@ -75,7 +76,7 @@ class Forest:
         categorical : ndarray of shape (d,), bool
             Unordered columns.
         rng : numpy.random.Generator
-            Source of the bootstraps and the thresholds.
+            Generator of the bootstraps and the thresholds.
         n_trees : int, default=12
             Number of trees.
 
@@ -84,8 +85,9 @@ class Forest:
         Forest
         """
         n = len(y)
+        # A bootstrap sample for each tree.
         drawn = rng.integers(n, size=n_trees * n)
-        # One row for each observation of each tree, those of one node together.
+        # One row for each observation of each tree; the rows of a node are contiguous.
         node = np.repeat(np.arange(n_trees), n)
         points, scores = X[drawn], y[drawn]
         columns, thresholds, lefts, means, variances = [], [], [], [], []
@@ -96,6 +98,7 @@ class Forest:
                 points, scores, local, categorical, rng
             )
             is_split = column >= 0
+            # The children of a level are numbered in pairs, after all nodes so far.
             left = np.where(is_split, n_nodes + 2 * (np.cumsum(is_split) - 1), -1)
             columns.append(column)
             thresholds.append(threshold)
@@ -103,6 +106,7 @@ class Forest:
             means.append(mean)
             variances.append(variance)
 
+            # Only rows of nodes that were split descend to the next level.
             kept = is_split[local]
             node = left[local][kept] + ~goes_left[kept]
             order = np.argsort(node, kind="stable")
@@ -119,27 +123,27 @@ class Forest:
         )
 
     def leaves(self, Xs: FloatArray) -> IntArray:
-        """Leaf of each point in each tree, of shape (m, n_trees)."""
+        """Return the leaf of each point in each tree, of shape (m, n_trees)."""
         m = len(Xs)
         node = np.tile(np.arange(self.n_trees), m)
         row = np.repeat(np.arange(m), self.n_trees)
         has_choices = bool(np.any(self.categorical))
-        live = np.arange(len(node))  # those that have not come to a leaf
+        active = np.arange(len(node))  # pairs of point and tree that have not reached a leaf
         while True:
-            here = node[live]
-            column = self.column[here]
+            parent = node[active]
+            column = self.column[parent]
             is_split = column >= 0
-            live, here, column = live[is_split], here[is_split], column[is_split]
-            if not len(live):
+            active, parent, column = active[is_split], parent[is_split], column[is_split]
+            if not len(active):
                 return node.reshape(m, self.n_trees)
-            x, threshold = Xs[row[live], column], self.threshold[here]
+            x, threshold = Xs[row[active], column], self.threshold[parent]
             goes_right = x > threshold
             if has_choices:
                 goes_right = np.where(self.categorical[column], x != threshold, goes_right)
-            node[live] = self.left[here] + goes_right
+            node[active] = self.left[parent] + goes_right
 
     def predict(self, Xs: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Mean and deviation, of the trees and within their leaves together.
+        """Return mean and deviation over the trees and within their leaves.
 
         Parameters
         ----------
@@ -154,6 +158,7 @@ class Forest:
             Deviation of a mixture with a normal component for each tree.
         """
         leaf = self.leaves(Xs)
+        # Law of total variance: between the trees' means plus within their leaves.
         means = self.mean[leaf]
         variance = means.var(axis=1) + self.variance[leaf].mean(axis=1)
         return means.mean(axis=1), np.sqrt(variance + _MIN_VARIANCE)
@@ -166,33 +171,37 @@ def _grow(
     categorical: BoolArray,
     rng: np.random.Generator,
 ) -> tuple[tuple[IntArray, FloatArray, FloatArray, FloatArray], BoolArray]:
-    """Split each node of a level at the best of one random threshold a column.
+    """Split each node of a level, at the best of one random threshold for each column.
 
-    Returns the column, threshold, mean and variance of each node, and which way each
-    observation goes.
+    Return the column, threshold, mean and variance of each node, and whether each observation
+    goes left. ``node`` is ascending, so that ``reduceat`` sums over the rows of a node.
     """
+    # Statistics of the nodes.
     count = np.bincount(node)
     start = np.cumsum(count) - count
     total = np.add.reduceat(scores, start)
     mean = total / count
     variance = np.maximum(np.add.reduceat(scores * scores, start) / count - mean * mean, 0.0)
 
+    # One threshold for each node and column: uniform over the node's range, or the category
+    # of one of its observations.
     lower, upper = np.minimum.reduceat(points, start), np.maximum.reduceat(points, start)
     threshold = lower + rng.random(lower.shape) * (upper - lower)
-    some = start + (rng.random(len(count)) * count).astype(np.intp)
-    threshold[:, categorical] = points[some][:, categorical]
-    here = threshold[node]
-    goes_left = np.where(categorical, points == here, points <= here)
+    drawn = start + (rng.random(len(count)) * count).astype(np.intp)
+    threshold[:, categorical] = points[drawn][:, categorical]
+    cut = threshold[node]
+    goes_left = np.where(categorical, points == cut, points <= cut)
 
+    # The reduction of squared error is largest where sum_l^2 / n_l + sum_r^2 / n_r is.
     n_left = np.add.reduceat(goes_left, start, dtype=np.float64)
     left = np.add.reduceat(goes_left * scores[:, None], start)
     n_right, right = count[:, None] - n_left, total[:, None] - left
     is_legal = (n_left > 0) & (n_right > 0)
     gain = left**2 / np.maximum(n_left, 1.0) + right**2 / np.maximum(n_right, 1.0)
     gain[~is_legal] = -np.inf
-    # A column that is not looked at comes in only where there is no other.
-    is_looked_at = rng.random(gain.shape) < _SHARE_OF_COLUMNS
-    column = np.argmax(np.where(is_looked_at | ~is_legal, gain, -1.0), axis=1)
+    # A node has a random subset of the columns; the others serve only if none of it can split.
+    is_considered = rng.random(gain.shape) < _SHARE_OF_COLUMNS
+    column = np.argmax(np.where(is_considered | ~is_legal, gain, -1.0), axis=1)
 
     rows = np.arange(len(count))
     is_split = is_legal[rows, column] & (count >= _MIN_SPLIT) & (variance > _PURE)

@@ -1,4 +1,10 @@
-"""Gaussian-process regression with hyperparameters at their posterior mode."""
+"""Gaussian-process regression with hyperparameters at their posterior mode.
+
+References
+----------
+C. E. Rasmussen and C. K. I. Williams, Gaussian Processes for Machine Learning,
+MIT Press, 2006; the equation numbers in comments are theirs.
+"""
 
 from __future__ import annotations
 
@@ -21,18 +27,18 @@ from sklearn_lepton._surrogate.kernel import (
 )
 from sklearn_lepton._surrogate.likelihood import LogPosterior, Prior
 
-# Cubes of these sizes bound the cost of a fit and of a prediction.
+# The cost of a fit of the hyperparameters and of a posterior grow with the cubes of these numbers.
 MAX_FOR_THETA = 200
 MAX_OBSERVATIONS = 400
 
-MOST_STEPS = 20  # of the search for the hyperparameters
-_CLIP = 5.0  # of the distance from the median to the best score
+MAX_STEPS = 20  # of the optimisation of the hyperparameters
+_CLIP = 5.0  # distances from the median to the best score, below the median
 _SMALLEST_VARIANCE = 1e-12  # of the latent function, relative to the output's
 
 
 @dataclass(frozen=True, eq=False)
 class GaussianProcess:
-    """A posterior over functions; immutable, made by `fit` or `condition`.
+    """A posterior over functions: an immutable value, made by `fit`, `of` or `condition`.
 
     Attributes
     ----------
@@ -47,17 +53,17 @@ class GaussianProcess:
     L : ndarray of shape (n, n)
         Lower Cholesky factor of the covariance of the observations.
     L_inverse : ndarray of shape (n, n)
-        Its inverse: for many points a product is three times as fast as a solution.
+        Inverse of ``L``. For many points a product is three times as fast as a solve.
     alpha : ndarray of shape (n,)
-        Covariance of the observations, inverted, times ``y``.
+        ``K^-1 y`` for the covariance ``K`` of the observations.
     nugget : float, > 0
-        What stands on the diagonal besides the output variance: noise and jitter.
+        Diagonal term of ``K`` in addition to the output variance: noise and jitter.
     y_mean, y_scale : float
         A raw score is ``y_mean + y_scale * y``.
     encoding : Encoding
         Features of the observed points.
     extra : ndarray of shape (n,)
-        Noise variance known of each observation, in addition.
+        Additional noise variance of each observation, if known.
     """
 
     X: FloatArray
@@ -85,7 +91,7 @@ class GaussianProcess:
         y_mean: float = 0.0,
         y_scale: float = 1.0,
     ) -> Self:
-        """Condition on observations, hyperparameters given.
+        """Return the posterior given observations and hyperparameters.
 
         Parameters
         ----------
@@ -98,7 +104,7 @@ class GaussianProcess:
         categorical : ndarray of shape (d,), bool
             Unordered columns.
         extra : ndarray of shape (n,) or float, default=0.0
-            Noise variance known of each observation, in addition.
+            Additional noise variance of each observation, if known.
         y_mean, y_scale : float
             A raw score is ``y_mean + y_scale * y``.
 
@@ -107,6 +113,7 @@ class GaussianProcess:
         GaussianProcess
         """
         encoding = Encoding.of(X, categorical)
+        # Algorithm 2.1, lines 2 and 3: L = cholesky(K), alpha = L' \\ (L \\ y).
         Z, squares = encoding.scaled(X, theta)
         k, _ = matern52(own_distances(Z, squares))
         L, nugget = factorise(k * np.exp(theta[-2]), np.exp(theta[-1]), extra)
@@ -135,11 +142,12 @@ class GaussianProcess:
 
     @property
     def fitted(self) -> FloatArray:
-        """Posterior mean at the observed points, of shape (n,), at no cost."""
+        """Posterior mean at the observed points, of shape (n,)."""
+        # K_latent alpha = (K - nugget I - extra) K^-1 y, without a product of matrices.
         return self.y - (self.nugget + self.extra) * self.alpha
 
     def predict(self, Xs: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Posterior of the latent function, without noise.
+        """Return the posterior of the latent function, without noise.
 
         Parameters
         ----------
@@ -159,15 +167,16 @@ class GaussianProcess:
         """
         with np.errstate(all="ignore"):
             k, _, _, _ = self._cross(Xs)
+            # Equation 2.25; then v = L^-1 k of equation 2.26. BLAS overwrites the transpose of a
+            # C-ordered array in place.
             mean = k @ self.alpha
-            # The transpose of a C-ordered array is what BLAS overwrites in place.
             half = dtrmm(1.0, self.L_inverse, k.T, lower=1, overwrite_b=1)
             return mean, np.sqrt(self._variance(np.einsum("ij,ij->j", half, half)))
 
     def predict_with_gradient(
         self, Xs: FloatArray
     ) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
-        """Posterior of the latent function and its slope.
+        """Return the posterior of the latent function and its gradient.
 
         Parameters
         ----------
@@ -187,17 +196,19 @@ class GaussianProcess:
 
         Notes
         -----
-        dk_i/dx_j = s2 k'(r2_i) 2 (x_j - X_ij) / ell_j^2. Summed over i with any
-        weights it is a matrix product of the weights with ``X``.
+        ``dk_i/dx_j = s2 k'(r2_i) 2 (x_j - X_ij) / ell_j^2``. A weighted sum of it over i is a
+        matrix product of the weights with ``X``.
         """
         with np.errstate(all="ignore"):
             k, dk, Z, Zs = self._cross(Xs)
             mean = k @ self.alpha
+            # v = L^-1 k, and beta = K^-1 k, by which the variance s2 - v'v depends on k.
             half = dtrmm(1.0, self.L_inverse, k.T, lower=1)
             variance = self._variance(np.einsum("ij,ij->j", half, half))
             std = np.sqrt(variance)
             beta = dtrmm(1.0, self.L_inverse, half, lower=1, trans_a=1, overwrite_b=1)
 
+            # d mean = alpha' dk and d variance = -2 beta' dk, so d std = -beta' dk / std.
             p = len(self.encoding.numeric)
             weights = np.stack([self.alpha * dk, beta.T * dk])
             slopes = Zs[:, :p] * weights.sum(axis=2)[:, :, None] - weights @ Z[:, :p]
@@ -207,21 +218,22 @@ class GaussianProcess:
             return mean, std, gradients[0], gradients[1] / -std[:, None]
 
     def condition(self, x: FloatArray, extra: float = 0.0) -> Self:
-        """Believe the posterior mean at a point (kriging believer), in O(n^2).
+        """Return the process with its posterior mean at a point as a new observation.
 
-        The mean stays as it is everywhere, the deviation shrinks around the point.
+        This is the kriging believer of Ginsbourger et al., in O(n^2). The posterior mean does
+        not change; the deviation shrinks around the point.
 
         Parameters
         ----------
         x : ndarray of shape (d,)
             Point whose score is pending.
         extra : float, default=0.0
-            Noise variance known of it, in addition.
+            Additional noise variance of its score.
 
         Returns
         -------
         GaussianProcess
-            Of n + 1 observations, with the same hyperparameters.
+            Process of n + 1 observations, with the same hyperparameters.
 
         References
         ----------
@@ -232,12 +244,14 @@ class GaussianProcess:
         with np.errstate(all="ignore"):
             k, _, _, _ = self._cross(x[None])
             mean = k[0] @ self.alpha
+            # The new row of the Cholesky factor: l = L^-1 k and l_nn^2 = K_nn - l'l.
             row = dtrmm(1.0, self.L_inverse, k.T, lower=1, overwrite_b=1)[:, 0]
             variance = self._variance(np.array([row @ row]))[0]
         L = np.zeros((n + 1, n + 1), order="F")
         L[:n, :n] = self.L
         L[n, :n] = row
         L[n, n] = np.sqrt(variance + self.nugget + extra)
+        # The new row of its inverse: (-l' L^-1, 1) / l_nn.
         L_inverse = np.zeros((n + 1, n + 1), order="F")
         L_inverse[:n, :n] = self.L_inverse
         L_inverse[n, :n] = row @ self.L_inverse / -L[n, n]
@@ -249,14 +263,14 @@ class GaussianProcess:
             y=np.append(self.y, mean),
             L=L,
             L_inverse=L_inverse,
-            # The residual of a believed score is 0, so is its weight.
+            # The residual of a score equal to the posterior mean is 0, and so is its weight.
             alpha=np.append(self.alpha, 0.0),
             encoding=Encoding.of(X, self.categorical),
             extra=np.append(self.extra, extra),
         )
 
     def _cross(self, Xs: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
-        """Covariances (m, n) with the observations, derivatives by r2, features."""
+        """Return covariances (m, n) with the observations, their derivatives, both features."""
         Z, squares = self.encoding.scaled(self.X, self.theta)
         Zs, squares_s = self.encoding.scaled(Xs, self.theta)
         k, dk = matern52(squared_distances(Zs, squares_s, Z, squares))
@@ -266,16 +280,18 @@ class GaussianProcess:
         return k, dk, Z, Zs
 
     def _variance(self, explained: FloatArray) -> FloatArray:
+        """Return the posterior variance: the output variance less the explained one."""
+        # Rounding can make the difference negative next to an observation.
         s2 = np.exp(self.theta[-2])
         variance: FloatArray = np.maximum(s2 - explained, _SMALLEST_VARIANCE * s2)
         return variance
 
 
 def standardize(y: FloatArray, *, clip: bool = True) -> tuple[FloatArray, float, float]:
-    """Bring scores to mean 0 and deviation 1, after clipping hopeless ones.
+    """Return scores with mean 0 and deviation 1, after clipping the lowest ones.
 
-    Nothing below ``median - 5 (best - median)`` is told as worse. Standardising
-    again changes nothing.
+    Scores below ``median - 5 (best - median)`` are raised to this value. The function is
+    idempotent.
 
     Parameters
     ----------
@@ -287,20 +303,21 @@ def standardize(y: FloatArray, *, clip: bool = True) -> tuple[FloatArray, float,
     Returns
     -------
     z : ndarray of shape (n,)
-        Standardised scores, all 0 when the scores are constant up to rounding.
+        Standardised scores; all 0 if the scores are constant up to rounding.
     mean : float
         Mean of the clipped scores.
     scale : float, > 0
-        Their deviation; 1 when the scores are constant.
+        Deviation of the clipped scores; 1 if the scores are constant.
     """
     with np.errstate(all="ignore"):
-        z = y / 16.0  # exact, and differences cannot overflow
+        z = y / 16.0  # exact, and the differences below cannot overflow
         best, median = np.max(z), np.median(z)
         if best == median and np.any(z < best):
-            # Half of the scores share the best value: look at the others.
+            # Half of the scores have the best value: the median of the others is informative.
             median = np.median(z[z < best])
         if clip:
             z = np.maximum(z, median - _CLIP * (best - median))
+        # Scaled by the largest magnitude, the squares of the deviation cannot overflow.
         magnitude = float(np.max(np.abs(z)))
         if magnitude < np.finfo(np.float64).tiny:
             return np.zeros(len(y)), 0.0, 1.0
@@ -319,15 +336,15 @@ def fit(
     categorical: BoolArray,
     variance: FloatArray | None = None,
     theta0: FloatArray | None = None,
-    max_iter: int = MOST_STEPS,
+    max_iter: int = MAX_STEPS,
     clip: bool = True,
     has_resource: bool = False,
 ) -> GaussianProcess:
-    """Fit a process, its hyperparameters at the mode of their posterior.
+    """Return a process with its hyperparameters at the mode of their posterior.
 
-    A deterministic function of its arguments. The scores are standardised first. Of
-    many observations only the best half and the latest are kept, so that the cost of
-    a fit and of the process stays flat.
+    The result is a deterministic function of the arguments. Scores are standardised first.
+    Of more than 400 observations the best half and the latest others are kept, which limits
+    the cost of a fit and of a prediction.
 
     Parameters
     ----------
@@ -338,17 +355,17 @@ def fit(
     categorical : ndarray of shape (d,), bool
         Unordered columns.
     variance : ndarray of shape (n,), default=None
-        What is known of each score's variance, beside the noise that all have: 0 unless it
-        is an estimate.
+        Known variance of each score, in addition to the noise variance that all scores share;
+        0 unless the score is an estimate.
     theta0 : ndarray of shape (d + 2,), default=None
-        Where the search for the mode starts, say the mode of the trial before. It is
-        passed over when the mode of the prior explains the scores better.
+        Initial hyperparameters, such as the mode of the previous fit. They are ignored if the
+        mode of the prior has a higher posterior density.
     max_iter : int, default=20
-        Steps of the search; 0 takes ``theta0`` as it is.
+        Steps of the optimisation; with 0 the hyperparameters are ``theta0``.
     clip : bool, default=True
-        Whether hopeless scores are clipped; see `standardize`.
+        Whether low scores are clipped; see `standardize`.
     has_resource : bool, default=False
-        Whether the last column is that of a resource.
+        Whether the last column is the fidelity; see `multi_fidelity`.
 
     Returns
     -------
@@ -362,35 +379,36 @@ def fit(
         if max_iter == 0 and theta0 is not None and np.all(np.isfinite(theta0)):
             theta = np.asarray(theta0, dtype=np.float64)
         elif np.any(z):
-            few = subset(z, MAX_FOR_THETA)
+            fitted = subset(z, MAX_FOR_THETA)
             posterior = LogPosterior.of(
-                X[few], z[few], categorical, extra[few], has_resource=has_resource
+                X[fitted], z[fitted], categorical, extra[fitted], has_resource=has_resource
             )
-            theta = posterior.mode(theta0, max_iter)
+            theta = posterior.map_estimate(theta0, max_iter)
         else:
+            # Constant scores carry no information on the hyperparameters.
             theta = Prior.of(X, has_resource=has_resource).mean
         return GaussianProcess.of(X, z, theta, categorical, extra=extra, y_mean=mean, y_scale=scale)
 
 
 def known_noise(variance: FloatArray | None, n: int, scale: float) -> FloatArray:
-    """Bring the variances of n scores, if any are known, to standardised units."""
+    """Return the known variances of n scores in standardised units; 0 if none are known."""
     return np.zeros(n) if variance is None else np.asarray(variance) / scale / scale
 
 
 def subset(y: FloatArray, size: int) -> IntArray:
-    """Choose observations: the best half and the latest others.
+    """Return the indices of the observations to keep: the best half and the latest others.
 
     Parameters
     ----------
     y : ndarray of shape (n,)
         Scores in the order of observation.
     size : int
-        How many are kept.
+        Number of observations to keep.
 
     Returns
     -------
     ndarray of shape (min(n, size),), int
-        Indices, ascending.
+        Ascending indices.
     """
     n = len(y)
     if n <= size:

@@ -12,24 +12,26 @@ FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.intp]
 BoolArray = NDArray[np.bool_]
 
+# Multiples of the output variance that are added to the diagonal, in turn. The last one makes
+# any matrix positive definite: it declares every observation pure noise.
 _JITTERS = (0.0, 1e-12, 1e-10, 1e-8, 1e-6, 1e-4, 1e-2, 1e6)
 
 
 @dataclass(frozen=True, eq=False)
 class Encoding:
-    """Turn points into features whose squared distances are those of the points.
+    """Features of points, with the squared distances of the points.
 
-    Squared distances of features come from one matrix product, also across
-    categories, which a Hamming distance by comparison would not allow.
+    One matrix product then gives all squared distances, those of categorical columns included.
+    A comparison of categories could not be written as a product.
 
     Attributes
     ----------
     numeric : ndarray of shape (n_numeric,), int
         Numeric columns.
     categories : ndarray of shape (n_indicators,)
-        Value in its column that each indicator stands for.
+        Value in its column that each indicator marks.
     owner : ndarray of shape (n_features,), int
-        Column that each feature belongs to: numeric ones first, then indicators.
+        Column of each feature: numeric ones first, then indicators.
     unordered : ndarray of shape (n_unordered,), int
         Categorical columns.
     """
@@ -41,7 +43,7 @@ class Encoding:
 
     @classmethod
     def of(cls, X: FloatArray, categorical: BoolArray) -> Encoding:
-        """Collect the categories that occur in the observed points.
+        """Return the encoding with the categories that occur in the observed points.
 
         Parameters
         ----------
@@ -66,25 +68,26 @@ class Encoding:
         )
 
     def features(self, Xs: FloatArray) -> FloatArray:
-        """Encode points.
+        """Return the features of points.
 
         Parameters
         ----------
         Xs : ndarray of shape (m, d)
-            Points; categories never observed get no indicator.
+            Points; categories that were not observed have no indicator.
 
         Returns
         -------
         ndarray of shape (m, n_features)
         """
-        # Centring keeps the binomial formula of the distances accurate.
+        # Centred features keep `squared_distances` accurate: its terms are small.
         if not len(self.unordered):
             return Xs - 0.5
+        # Two different categories differ in two indicators of height sqrt(1/2): distance 1.
         indicators = Xs[:, self.owner[len(self.numeric) :]] == self.categories
         return np.hstack([Xs[:, self.numeric] - 0.5, np.sqrt(0.5) * indicators])
 
     def scaled(self, Xs: FloatArray, theta: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Divide the features by their length-scales.
+        """Return the features divided by their length-scales, with their squared norms.
 
         Parameters
         ----------
@@ -98,12 +101,14 @@ class Encoding:
         Z : ndarray of shape (m, n_features)
             Scaled features.
         squares : ndarray of shape (m,)
-            Squared norms, in which a category never observed counts as any other.
+            Squared norms; a category that was not observed counts as any other.
         """
+        # The last two weights belong to variances and are not used.
         weight = np.exp(-theta)
         Z = self.features(Xs) * weight[self.owner]
         numeric = Z[:, : len(self.numeric)]
         squares = np.einsum("ij,ij->i", numeric, numeric)
+        # Each categorical column adds 1 / (2 ell^2), whether or not it has an indicator.
         squares += 0.5 * np.sum(weight[self.unordered] ** 2)
         return Z, squares
 
@@ -111,7 +116,7 @@ class Encoding:
 def squared_distances(
     Z: FloatArray, squares: FloatArray, Zs: FloatArray, squares_s: FloatArray
 ) -> FloatArray:
-    """Scaled squared distances by the binomial formula, clipped at 0.
+    """Return scaled squared distances, as ``|z|^2 - 2 z z' + |z'|^2`` clipped at 0.
 
     Parameters
     ----------
@@ -133,7 +138,7 @@ def squared_distances(
 
 
 def own_distances(Z: FloatArray, squares: FloatArray) -> FloatArray:
-    """Scaled squared distances of points among themselves, 0 on the diagonal.
+    """Return scaled squared distances between the points of one set, 0 on the diagonal.
 
     Parameters
     ----------
@@ -147,12 +152,13 @@ def own_distances(Z: FloatArray, squares: FloatArray) -> FloatArray:
     ndarray of shape (n, n)
     """
     r2 = squared_distances(Z, squares, Z, squares)
+    # Rounding would leave a small distance between a point and itself.
     np.fill_diagonal(r2, 0.0)
     return r2
 
 
 def matern52(r2: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Matérn-5/2 correlation and its derivative, finite at distance 0.
+    """Return the Matérn-5/2 correlation and its derivative, both finite at distance 0.
 
     With ``r = sqrt(5 r2)``: ``k = (1 + r + r^2 / 3) exp(-r)`` and
     ``dk/d(r2) = -5/6 (1 + r) exp(-r)``.
@@ -173,14 +179,17 @@ def matern52(r2: FloatArray) -> tuple[FloatArray, FloatArray]:
     ----------
     Rasmussen and Williams (2006), equation 4.17.
     """
+    # In place throughout: the arrays are large and this is the innermost loop of a fit.
     r2 *= 5.0
     r = np.sqrt(r2)
     decay = np.exp(-r)
     r += 1.0
     r *= decay
+    # k = (1 + r) exp(-r) + r^2 / 3 exp(-r)
     r2 *= 1.0 / 3.0
     r2 *= decay
     r2 += r
+    # dk/d(r2) = -5/6 (1 + r) exp(-r)
     r *= -5.0 / 6.0
     return r2, r
 
@@ -188,7 +197,7 @@ def matern52(r2: FloatArray) -> tuple[FloatArray, FloatArray]:
 def covariance(
     X: FloatArray, Xs: FloatArray, theta: FloatArray, categorical: BoolArray
 ) -> FloatArray:
-    """Covariance of the latent function between two sets of points.
+    """Return the covariance of the latent function between two sets of points.
 
     Parameters
     ----------
@@ -214,7 +223,7 @@ def covariance(
 def factorise(
     K: FloatArray, noise: float, extra: FloatArray | float = 0.0
 ) -> tuple[FloatArray, float]:
-    """Cholesky factor of a covariance, with as little jitter as it takes.
+    """Return the Cholesky factor of a covariance, with the least jitter that succeeds.
 
     Parameters
     ----------
@@ -223,14 +232,14 @@ def factorise(
     noise : float, > 0
         Noise variance.
     extra : ndarray of shape (n,) or float, >= 0, default=0.0
-        What each observation has of it in addition.
+        Additional noise variance of each observation.
 
     Returns
     -------
     L : ndarray of shape (n, n)
         Lower factor of ``K + nugget I + diag(extra)``; its upper triangle is undefined.
     nugget : float
-        Noise and jitter. The last resort is to believe nothing but noise.
+        Noise and jitter.
     """
     s2 = K[0, 0]
     for jitter in _JITTERS:

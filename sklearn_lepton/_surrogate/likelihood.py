@@ -1,4 +1,10 @@
-"""Posterior of the hyperparameters: marginal likelihood times prior."""
+"""Posterior of the hyperparameters: marginal likelihood times prior, and its mode.
+
+References
+----------
+C. E. Rasmussen and C. K. I. Williams, Gaussian Processes for Machine Learning,
+MIT Press, 2006; the equation numbers in comments are theirs.
+"""
 
 from __future__ import annotations
 
@@ -17,12 +23,13 @@ from sklearn_lepton._surrogate.kernel import (
     own_distances,
 )
 
-# Mean and deviation of the prior of log length-scales, and what the logarithm of the number of
-# columns adds to the mean; of the logarithms of the output variance and of the noise variance.
+# Prior of the log length-scales: mean and deviation, and the factor of the logarithm of the
+# number of columns that is added to the mean (1/2: the dimension-scaled prior of Hvarfner et al.).
 _LENGTH, _LENGTH_BY_COLUMNS = (-1.2, 0.6), 0.5
+# Priors of the log output variance and the log noise variance: mean and deviation.
 _OUTPUT, _NOISE = (0.0, 1.5), (-4.0, 1.0)
-# Likewise of the column of a resource: a correlation of 0.8 is expected between scores with a
-# twenty-seventh of it and those with all.
+# Prior of the log length-scale of the fidelity column. Its mean is a correlation of 0.8 between
+# the scores at 1/27 of the resource and at the full resource.
 _RESOURCE = (np.log(1.8), 0.7)
 _LOG_NOISE_FLOOR = np.log(1e-6)
 _LOG_2PI = np.log(2.0 * np.pi)
@@ -31,7 +38,7 @@ _LOG_2PI = np.log(2.0 * np.pi)
 def log_marginal_posterior(
     theta: FloatArray, X: FloatArray, y: FloatArray, *, categorical: BoolArray
 ) -> tuple[float, FloatArray]:
-    """Log marginal likelihood plus log prior of the hyperparameters, with gradient.
+    """Return log marginal likelihood plus log prior of the hyperparameters, with gradient.
 
     Parameters
     ----------
@@ -49,7 +56,7 @@ def log_marginal_posterior(
     value : float
         Log posterior up to the constants of the prior.
     gradient : ndarray of shape (d + 2,)
-        Its gradient with respect to ``theta``.
+        Gradient of the value with respect to ``theta``.
 
     References
     ----------
@@ -60,15 +67,15 @@ def log_marginal_posterior(
 
 @dataclass(frozen=True, eq=False)
 class Prior:
-    """Independent normal prior of the hyperparameters, with the bounds of a search.
+    """Independent normal priors of the hyperparameters, with bounds for their optimisation.
 
-    The length-scales are expected to grow with the square root of the number of columns
-    that vary, as distances do.
+    The expected length-scales grow with the square root of the number of columns that vary,
+    as distances do (Hvarfner et al., 2024).
 
     Attributes
     ----------
     mean, std : ndarray of shape (d + 2,)
-        Of ``theta``; the mean is the mode.
+        Mean (and mode) and deviation of ``theta``.
     lower, upper : ndarray of shape (d + 2,)
         Bounds of ``theta``.
 
@@ -85,14 +92,14 @@ class Prior:
 
     @classmethod
     def of(cls, X: FloatArray, *, has_resource: bool = False) -> Prior:
-        """Make the prior for observed points.
+        """Return the prior for observed points.
 
         Parameters
         ----------
         X : ndarray of shape (n, d)
             Observed points.
         has_resource : bool, default=False
-            Whether the last column is that of a resource.
+            Whether the last column is the fidelity.
 
         Returns
         -------
@@ -101,23 +108,25 @@ class Prior:
         if has_resource:
             return cls.of(X[:, :-1]).with_columns(1, *_RESOURCE)
         d = X.shape[1]
+        # A column that does not vary adds nothing to any distance.
         varying = int(np.count_nonzero(np.ptp(X, axis=0)))
         length = _LENGTH[0] + _LENGTH_BY_COLUMNS * np.log(max(varying, 1))
         mean = np.append(np.full(d, length), [_OUTPUT[0], _NOISE[0]])
         std = np.append(np.full(d, _LENGTH[1]), [_OUTPUT[1], _NOISE[1]])
         lower, upper = mean - 5.0 * std, mean + 5.0 * std
+        # Without noise two close observations would make the covariance singular.
         lower[-1] = _LOG_NOISE_FLOOR
         return cls(mean, std, lower, upper)
 
     def with_columns(self, n_columns: int, mean: float, std: float) -> Prior:
-        """Add further columns, after the others, whose length-scales have a prior of their own.
+        """Return the prior with further columns, whose length-scales have a different prior.
 
         Parameters
         ----------
         n_columns : int
-            How many.
+            Number of new columns, which come after the present ones.
         mean, std : float
-            Of the logarithm of each of their length-scales.
+            Mean and deviation of the log length-scale of each new column.
 
         Returns
         -------
@@ -125,8 +134,8 @@ class Prior:
         """
         new = (mean, std, mean - 5.0 * std, mean + 5.0 * std)
         old = (self.mean, self.std, self.lower, self.upper)
-        at = [len(self.mean) - 2] * n_columns
-        return Prior(*(np.insert(o, at, n) for o, n in zip(old, new, strict=True)))
+        positions = [len(self.mean) - 2] * n_columns
+        return Prior(*(np.insert(o, positions, n) for o, n in zip(old, new, strict=True)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -144,7 +153,7 @@ class LogPosterior:
     prior : Prior
         Prior of the hyperparameters.
     extra : ndarray of shape (n,) or float, default=0.0
-        Noise variance known of each observation, in addition.
+        Additional noise variance of each observation, if known.
     """
 
     encoding: Encoding
@@ -163,7 +172,7 @@ class LogPosterior:
         *,
         has_resource: bool = False,
     ) -> LogPosterior:
-        """Prepare what does not depend on the hyperparameters.
+        """Return the log posterior, with the encoding and the prior for observed points.
 
         Parameters
         ----------
@@ -174,9 +183,9 @@ class LogPosterior:
         categorical : ndarray of shape (d,), bool
             Unordered columns.
         extra : ndarray of shape (n,) or float, default=0.0
-            Noise variance known of each observation, in addition.
+            Additional noise variance of each observation, if known.
         has_resource : bool, default=False
-            Whether the last column is that of a resource.
+            Whether the last column is the fidelity.
 
         Returns
         -------
@@ -187,90 +196,102 @@ class LogPosterior:
         return cls(encoding, encoding.features(X), y, prior, extra=extra)
 
     def __call__(self, theta: FloatArray) -> tuple[float, FloatArray]:
-        """Value and gradient (d + 2,): one factor and one inverse, n^3 flops."""
+        """Return value and gradient (d + 2,), with one factorisation and one inverse."""
         n, d = len(self.y), len(theta) - 2
         s2, noise = np.exp(theta[-2]), np.exp(theta[-1])
+        # K = s2 k(r2) + noise I + diag(extra), and its Cholesky factor.
         Z = self.features * np.exp(-theta)[self.encoding.owner]
         k, dk = matern52(own_distances(Z, np.einsum("ij,ij->i", Z, Z)))
         k *= s2
         dk *= s2
         L, _ = factorise(k, noise, self.extra)
-        y, alpha, beta, gain = self.explain(L)
+        y, alpha, beta, log_correction = self.solve(L)
         half_log_det = np.sum(np.log(L.diagonal()))
         fit, estimated = y @ alpha, bool(np.any(beta))
 
+        # Trace of alpha alpha' - K^-1 (+ beta beta'), and its diagonal weighted by `extra`.
         lower_inverse, _ = dpotri(L, lower=1, overwrite_c=1)
         inverse = np.tril(lower_inverse)
         trace = alpha @ alpha - np.trace(inverse) + beta @ beta
         known = np.sum(self.extra * (alpha * alpha - inverse.diagonal() + beta * beta))
-        # dK/d(r2) weighted by alpha alpha^T - K^-1, of which a triangle is enough:
-        # every pair counts twice, and on the diagonal the distances are 0.
+        # Equation 5.9, tr((alpha alpha' - K^-1) dK) / 2, for all length-scales together: dK/d(r2)
+        # times the weights. A triangle is enough: both are symmetric and r2 is 0 on the diagonal.
         M = np.multiply.outer(alpha, alpha)
         M -= inverse
         if estimated:
             M += np.multiply.outer(beta, beta)
         M *= dk
         lower = np.tril(M, -1)
+        # -sum_ik M_ik (Z_ij - Z_kj)^2 over the triangle, by expanding the square.
         rows = lower.sum(axis=0) + lower.sum(axis=1)
         by_feature = 2.0 * np.einsum("ij,ij->j", Z, lower @ Z)
         by_feature -= rows @ (Z * Z)
 
         gradient = np.empty(d + 2)
         gradient[:d] = 2.0 * np.bincount(self.encoding.owner, by_feature, minlength=d)
+        # dK/d(log s2) = K - noise I - diag(extra), and alpha' K alpha = y' alpha.
         gradient[d] = 0.5 * (fit - n + estimated - noise * trace - known)
+        # dK/d(log noise) = noise I.
         gradient[d + 1] = 0.5 * noise * trace
+        # Log prior, without its constants.
         deviation = (theta - self.prior.mean) / self.prior.std
         gradient -= deviation / self.prior.std
-        value = -0.5 * (fit + n * _LOG_2PI + deviation @ deviation) - half_log_det + gain
+        # Equation 2.30 plus the log prior.
+        value = -0.5 * (fit + n * _LOG_2PI + deviation @ deviation) - half_log_det
+        value += log_correction
         return float(value), gradient
 
-    def explain(self, L: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray, float]:
-        """Explain the scores by a covariance.
+    def solve(self, L: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray, float]:
+        """Return the scores and the solution of ``K alpha = y``.
+
+        A subclass may estimate an offset of the scores from the covariance. The likelihood then
+        has the terms of a restricted likelihood, ``beta`` and ``log_correction``.
 
         Parameters
         ----------
         L : ndarray of shape (n, n)
-            Its lower Cholesky factor.
+            Lower Cholesky factor of the covariance ``K``.
 
         Returns
         -------
         y : ndarray of shape (n,)
             The scores.
         alpha : ndarray of shape (n,)
-            The covariance, inverted, times the scores.
+            ``K^-1 y``.
         beta : ndarray of shape (n,)
-            The same times a direction in which the scores were free, of norm 1 under the
-            inverse, so that ``y`` tells the less of the covariance; 0 for none.
-        gain : float
-            What else the choice of the scores adds to the log posterior.
+            ``K^-1 b / sqrt(b' K^-1 b)`` for the direction ``b`` of an estimated offset; 0 if
+            nothing was estimated.
+        log_correction : float
+            Terms that the estimation of the scores adds to the log posterior.
         """
         alpha, _ = dpotrs(L, self.y, lower=1)
         return self.y, alpha, np.zeros(len(alpha)), 0.0
 
-    def starts(self, theta0: FloatArray | None) -> list[FloatArray]:
-        """Points from the best of which to search: the mode of the prior, and a warm one."""
+    def initial_points(self, theta0: FloatArray | None) -> list[FloatArray]:
+        """Return the candidates for the start: the mode of the prior and, if usable, `theta0`."""
         prior = self.prior
         if theta0 is None or theta0.shape != prior.mean.shape:
             return [prior.mean]
         return [prior.mean, np.clip(theta0, prior.lower, prior.upper)]
 
-    def mode(self, theta0: FloatArray | None, max_iter: int) -> FloatArray:
-        """Search for the mode with L-BFGS.
+    def map_estimate(self, theta0: FloatArray | None, max_iter: int) -> FloatArray:
+        """Return the maximum a posteriori (MAP) estimate, found by L-BFGS.
 
         Parameters
         ----------
         theta0 : ndarray of shape (d + 2,) or None
-            Start, unless the mode of the prior is better or this is of no use.
+            Initial hyperparameters; ignored if another initial point is better or if the shape
+            is wrong.
         max_iter : int, >= 1
-            Steps.
+            Maximal number of steps.
 
         Returns
         -------
         ndarray of shape (d + 2,)
-            Never worse than the start.
+            A point at least as good as every initial point.
         """
         prior = self.prior
-        start, *others = self.starts(theta0)
+        start, *others = self.initial_points(theta0)
         value = self(start)[0]
         for other in others:
             other_value = self(other)[0]
@@ -279,11 +300,12 @@ class LogPosterior:
 
         def loss(u: FloatArray) -> tuple[float, FloatArray]:
             value, gradient = self(prior.mean + prior.std * u)
+            # A finite value that is worse than any other makes the line search step back.
             if not (np.isfinite(value) and np.all(np.isfinite(gradient))):
                 return 1e25, np.zeros_like(u)
             return -value, -gradient * prior.std
 
-        # In units of the prior's deviations the problem is well scaled.
+        # Whitened by the prior, all variables have the same scale.
         lower = (prior.lower - prior.mean) / prior.std
         upper = (prior.upper - prior.mean) / prior.std
         result = minimize(

@@ -1,4 +1,4 @@
-"""The two models side by side: a Gaussian process and a forest."""
+"""Ensemble of a Gaussian process and a forest."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ from sklearn_lepton._surrogate.gaussian_process import GaussianProcess, subset
 from sklearn_lepton._surrogate.kernel import FloatArray
 
 _WEIGHT = 0.5  # of the forest
-# Of a few observations a forest makes nothing: its weight grows from none at the first of these
-# numbers of observations to full at the second.
+# A forest learns little from a few observations: its weight grows from 0 at the first of these
+# numbers of observations to `_WEIGHT` at the second.
 _RAMP = (8, 48)
-_MAX_FOR_FOREST = 200  # observations; bounds the cost
+_MAX_FOR_FOREST = 200  # observations; limits the cost
 
 
 @dataclass(frozen=True, eq=False)
 class SurrogateEnsemble:
-    """A predictive distribution of two components.
+    """A predictive distribution: a mixture of a Gaussian process and a forest.
 
-    Expected improvement under a mixture is the weighted sum of those under its
-    components, so it is high where either model sees a chance.
+    Expected improvement under a mixture is the weighted sum of the components' expected
+    improvements. It is high where either model expects an improvement.
 
     Attributes
     ----------
     process : GaussianProcess
-        Right where scores are smooth.
+        Accurate where scores are smooth.
     forest : Forest or None
-        Right where they are not: plateaus, cliffs, columns that do nothing.
+        Accurate on plateaus, at cliffs and with columns that have no effect.
     weight : float in [0, 1)
         Weight of the forest.
     """
@@ -46,26 +46,27 @@ class SurrogateEnsemble:
     def of(
         cls, process: GaussianProcess, rng: np.random.Generator, pending: FloatArray
     ) -> SurrogateEnsemble:
-        """Set a forest beside a process, unless there are too few observations for it.
+        """Return an ensemble, without a forest if there are too few observations for one.
 
         Parameters
         ----------
         process : GaussianProcess
-            Fitted to what has been observed.
+            Fitted to the observations.
         rng : numpy.random.Generator
-            Source of the forest's randomness.
+            Generator of the forest's bootstraps and thresholds.
         pending : ndarray of shape (n_pending, d)
-            Points in flight; both models take the process' mean there for observed.
+            Points of pending trials; both models take the process' mean there as observed.
 
         Returns
         -------
-        Mixture
+        SurrogateEnsemble
         """
         n = len(process.observed[1])
         for point in pending:
             process = process.condition(point)
         ramp = np.clip((n - _RAMP[0]) / (_RAMP[1] - _RAMP[0]), 0.0, 1.0)
         X, y = process.observed
+        # Constant scores, or a space of one point, leave a tree nothing to split.
         if ramp == 0.0 or not np.any(y) or not X.size:
             return cls(process)
         kept = subset(y, _MAX_FOR_FOREST)
@@ -74,11 +75,11 @@ class SurrogateEnsemble:
 
     @property
     def incumbent(self) -> float:
-        """Greatest posterior mean at a point tried or in flight: what is to be improved on."""
+        """Greatest posterior mean at an observed or pending point: the value to improve on."""
         return float(self.process.fitted.max())
 
     def log_improvement(self, Xs: FloatArray, best: float) -> FloatArray:
-        """Logarithm of the expected improvement.
+        """Return the logarithm of the expected improvement.
 
         Parameters
         ----------
@@ -94,6 +95,7 @@ class SurrogateEnsemble:
         value = log_expected_improvement(*self.process.predict(Xs), best)
         if self.forest is None:
             return value
+        # log((1 - w) EI_process + w EI_forest)
         other = log_expected_improvement(*self.forest.predict(Xs), best)
         mixed: FloatArray = np.logaddexp(
             value + np.log1p(-self.weight), other + np.log(self.weight)
@@ -103,16 +105,17 @@ class SurrogateEnsemble:
     def process_improvement_with_gradient(
         self, Xs: FloatArray, best: float
     ) -> tuple[FloatArray, FloatArray]:
-        """Logarithm of the improvement that the process expects (m,), its gradient (m, d).
+        """Return the process' log expected improvement (m,) and its gradient (m, d).
 
-        A forest is constant between its thresholds and shows no way up.
+        The forest is left out: it is constant between its thresholds and has no gradient.
         """
+        # Chain rule over the posterior mean and deviation.
         mean, std, dmean, dstd = self.process.predict_with_gradient(Xs)
         value, by_mean, by_std = log_expected_improvement_with_derivatives(mean, std, best)
         return value, by_mean[:, None] * dmean + by_std[:, None] * dstd
 
     def predict(self, Xs: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Mean and deviation of what would be observed, noise included.
+        """Return mean and deviation of a new observation, noise included.
 
         Parameters
         ----------
@@ -128,6 +131,7 @@ class SurrogateEnsemble:
         """
         mean, std = self.process.predict(Xs)
         variance = std * std + self.process.nugget
+        # Variance of a mixture: that within its components plus that between their means.
         if self.forest is not None:
             other, other_std = self.forest.predict(Xs)
             gap, w = other - mean, self.weight

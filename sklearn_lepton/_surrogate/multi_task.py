@@ -1,25 +1,32 @@
-"""A Gaussian process of the current study that leans on older ones as far as they are related.
+"""Multi-task Gaussian process: transfer from source studies, as far as they are related.
 
-All studies share one process over the points with one more column for each study, 1 where an
-observation is of that study and 0 elsewhere. The length-scale of such a column says how far
-the study is from the others: the correlation of two is ``k(1 / ell_i^2 + 1 / ell_j^2)``. Like
-any length-scale it is found by the marginal likelihood, so that a study which contradicts what
-has been told loses its say. The column of the current study tells it from all older ones,
-however alike these are.
+A task is a study: the current one is the target, earlier ones are the sources. All tasks share
+one process over points with one additional column for each task, which is 1 for observations of
+this task and 0 for others. The length-scale of a task's column is its distance from the other
+tasks: two tasks i and j have the correlation ``k(1 / ell_i^2 + 1 / ell_j^2)`` at the same point.
+The marginal likelihood determines the length-scales, so that a contradictory source task gets a
+correlation near zero. The target has a column of its own, so that it can differ from sources
+that agree with each other.
 
-The scores of an older study are standardised by themselves. Those of the current one are too
-few for that, so their offset and scale come from what the older studies expect of them.
+The distance between tasks is added to the distance between points inside the kernel. The
+covariance is therefore not the product of a task kernel and an input kernel that Bonilla et al.
+(2008) and Swersky et al. (2013) use, and needs one parameter a task instead of one a pair.
 
-Notation, beside that of the package: ``K`` is the number of studies, of which the current one
-is the last; ``older`` is the number of observations of the others, which stand before its own.
+Each source task's scores are standardised separately. The target has too few scores for that.
+Their offset and scale are estimated from the scores that the sources predict; see `Scaling`.
+
+Notation, in addition to the package's: ``T`` is the number of tasks, of which the target is the
+last; ``n_source`` is the number of observations of the source tasks, which precede the target's.
 
 References
 ----------
+E. V. Bonilla, K. M. Chai, C. K. I. Williams, Multi-task Gaussian process prediction, NeurIPS 2008.
+
 K. Swersky, J. Snoek, R. P. Adams, Multi-task Bayesian optimization, NeurIPS 2013.
 
 M. Feurer, B. Letham, E. Bakshy, Scalable meta-learning for Bayesian optimization using
-ranking-weighted Gaussian process ensembles, 2018, arXiv:1802.02219, weigh a model of each
-study instead.
+ranking-weighted Gaussian process ensembles, 2018, arXiv:1802.02219, an alternative with one
+model a study.
 """
 
 from __future__ import annotations
@@ -34,7 +41,7 @@ from scipy.linalg.lapack import dpotrs, dtrtrs
 from sklearn_lepton._surrogate.gaussian_process import (
     MAX_FOR_THETA,
     MAX_OBSERVATIONS,
-    MOST_STEPS,
+    MAX_STEPS,
     GaussianProcess,
     known_noise,
     standardize,
@@ -43,121 +50,127 @@ from sklearn_lepton._surrogate.gaussian_process import (
 from sklearn_lepton._surrogate.kernel import BoolArray, Encoding, FloatArray, matern52
 from sklearn_lepton._surrogate.likelihood import LogPosterior, Prior
 
-Study = tuple[FloatArray, FloatArray]
+# Points and scores of one task.
+TaskData = tuple[FloatArray, FloatArray]
 
-MOST_STUDIES = 5
-_MAX_OLDER = 150  # observations of all older studies together
-_MAX_OF_A_STUDY = 60
+MAX_SOURCE_TASKS = 5
+_MAX_SOURCE_OBSERVATIONS = 150  # of all source tasks together
+_MAX_TASK_OBSERVATIONS = 60  # of one source task
 
-# Mean and deviation of the prior of the log length-scale of a study's column: a correlation of
-# 0.9 between two studies is what is expected.
-_RELATED = (np.log(4.0), 1.0)
-_UNRELATED = -1.0  # log length-scale from which a second search starts
-# The scale is expected to be that of the older studies up to this factor, in logarithms. The
-# tails are those of a Cauchy: a metric of quite another magnitude costs little.
-_SPREAD_OF_SCALE = 0.5
-# Older studies are believed from this correlation on, if they make the current scores at most
-# this much less probable, in logarithms: they fit with fewer free parameters. From so many
-# scores on there is no doubt any more.
-_MIN_RELATED, _BENEFIT_OF_DOUBT, _ENOUGH_SCORES = 0.6, 2.0, 12
+# Prior of the log length-scale of a task's column, mean and deviation. The mean is a correlation
+# of 0.9 between two tasks.
+_TASK_LENGTH = (np.log(4.0), 1.0)
+# Log length-scale of an unrelated target: another initial point of the optimisation.
+_UNRELATED_TASK_LENGTH = -1.0
+# Width, in logarithms, of the prior of the target's scale around that of the sources. The prior
+# is a Cauchy distribution: its tails allow a metric of a different magnitude.
+_LOG_SCALE_WIDTH = 0.5
+# Transfer needs at least this correlation. With few scores it may lose this much log evidence,
+# since the process of the target alone has adapted its hyperparameters to those few scores. The
+# allowance decreases to 0 at this number of scores.
+_MIN_TASK_CORRELATION, _LOG_EVIDENCE_ALLOWANCE, _N_WITHOUT_ALLOWANCE = 0.6, 2.0, 12
 _MAX_LOG_SCALE = 300.0
-_LEAST = 1e-100
+_TINY = 1e-100
+# Grid of log scales that `Scaling` compares.
 _LOG_SCALES = np.linspace(-10.0, 6.0, 641)
 
 
 @dataclass(frozen=True, eq=False)
-class RelatedProcess(GaussianProcess):
-    """A posterior over functions of the current study, older ones observed as well.
+class MultiTaskProcess(GaussianProcess):
+    """A posterior over functions of the target task, given observations of all tasks.
 
-    Everything that goes in or comes out is of the current study and has d columns; the
-    attributes hold all studies.
+    Methods and properties take and return points of the target, with d columns. The attributes
+    hold the observations of all tasks.
 
     Attributes
     ----------
-    n_studies : int
-        Number K of studies; ``X`` has d + K columns.
-    n_older : int
-        Number of observations of older studies, the first of ``X`` and ``y``.
+    n_tasks : int
+        Number T of tasks; ``X`` has d + T columns.
+    n_source : int
+        Number of observations of source tasks, the first ones of ``X`` and ``y``.
     scaling : Scaling
-        Offset and scale of the current scores.
+        Offset and scale of the target's scores.
     """
 
-    n_studies: int = 0
-    n_older: int = 0
+    n_tasks: int = 0
+    n_source: int = 0
     scaling: Scaling = field(default_factory=lambda: Scaling.of(np.empty(0), np.empty(0), 0.0))
 
     @property
-    def observed(self) -> Study:
-        """Points (n, d) and scores (n,) of the current study."""
-        return self.X[self.n_older :, : -self.n_studies], self.y[self.n_older :]
+    def observed(self) -> TaskData:
+        """Points (n, d) and scores (n,) of the target."""
+        return self.X[self.n_source :, : -self.n_tasks], self.y[self.n_source :]
 
     @property
     def fitted(self) -> FloatArray:
-        """Posterior mean at the observed points of the current study, of shape (n,)."""
-        return super().fitted[self.n_older :]
+        """Posterior mean at the observed points of the target, of shape (n,)."""
+        return super().fitted[self.n_source :]
 
     @property
     def task_correlation(self) -> FloatArray:
-        """Correlation of each older study with the current one, of shape (K - 1,)."""
-        squares = np.exp(-2.0 * self.theta[-2 - self.n_studies : -2])
+        """Correlation of each source task with the target, of shape (T - 1,)."""
+        # Equal points of tasks i and T have the distance r2 = 1 / ell_i^2 + 1 / ell_T^2.
+        squares = np.exp(-2.0 * self.theta[-2 - self.n_tasks : -2])
         return matern52(squares[:-1] + squares[-1])[0]
 
     def predict(self, Xs: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Posterior of the latent function; see `GaussianProcess.predict`."""
-        return super().predict(lift(Xs, self.n_studies))
+        """Return the posterior of the target's function; see `GaussianProcess.predict`."""
+        return super().predict(append_task_columns(Xs, self.n_tasks))
 
     def predict_with_gradient(
         self, Xs: FloatArray
     ) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
-        """Posterior and its slope; see `GaussianProcess.predict_with_gradient`."""
-        lifted = lift(Xs, self.n_studies)
-        mean, std, dmean, dstd = super().predict_with_gradient(lifted)
+        """Return posterior and gradient; see `GaussianProcess.predict_with_gradient`."""
+        points = append_task_columns(Xs, self.n_tasks)
+        mean, std, dmean, dstd = super().predict_with_gradient(points)
         return mean, std, dmean[:, : Xs.shape[1]], dstd[:, : Xs.shape[1]]
 
     def condition(self, x: FloatArray, extra: float = 0.0) -> Self:
-        """Believe the posterior mean at a point; see `GaussianProcess.condition`."""
-        return super().condition(lift(x[None], self.n_studies)[0], extra)
+        """Return the process with a pending point; see `GaussianProcess.condition`."""
+        return super().condition(append_task_columns(x[None], self.n_tasks)[0], extra)
 
 
-def lift(X: FloatArray, n_studies: int, study: int = -1) -> FloatArray:
-    """Append the columns of the studies.
+def append_task_columns(X: FloatArray, n_tasks: int, task: int = -1) -> FloatArray:
+    """Return points with the columns of the tasks.
 
     Parameters
     ----------
     X : ndarray of shape (n, d)
         Points.
-    n_studies : int
-        Number K of studies.
-    study : int, default=-1
-        The one that the points are of; the last is the current one.
+    n_tasks : int
+        Number T of tasks.
+    task : int, default=-1
+        Task of the points; the last one is the target.
 
     Returns
     -------
-    ndarray of shape (n, d + K)
+    ndarray of shape (n, d + T)
     """
-    return np.hstack([X, np.tile(np.eye(n_studies)[study], (len(X), 1))])
+    return np.hstack([X, np.tile(np.eye(n_tasks)[task], (len(X), 1))])
 
 
 @dataclass(frozen=True, eq=False)
 class Scaling:
-    """Offset and scale of the current scores, the most plausible under a covariance.
+    """Offset and scale of the target's scores, estimated for a covariance.
 
-    With ``a`` their values, standardised by themselves, they are told as ``u a - v``, beside
-    the scores ``c`` of the older studies. Given the inverse of a covariance ``K``, minimise
+    Let ``a`` be the target's scores, standardised, and ``c`` those of the source tasks. The
+    process is fitted to ``y = c + u a - v b``, where ``b`` is 1 for observations of the target
+    and 0 for others. For a covariance ``K``, scale ``u`` and offset ``v`` minimise
 
-        (c + u a - v b)^T K^-1 (c + u a - v b) / 2 - (n - 1) log u + log(1 + (log(u / u0) / s)^2)
+        y^T K^-1 y / 2 - (n - 1) log u + log(1 + (log(u / u0) / s)^2).
 
-    with ``b`` 1 for current observations and 0 for others. The offset is a generalised least
-    squares, the scale is what is left in one dimension.
+    The second term is the Jacobian of the scale with the offset integrated out; the third is
+    the Cauchy prior of ``log u``. The offset is a generalised least-squares estimate, which
+    leaves a problem of one dimension for the scale.
 
     Attributes
     ----------
-    parts : ndarray of shape (older + n, 3)
+    parts : ndarray of shape (n_source + n, 3)
         Columns ``c``, ``a`` and ``b``.
     n : int
-        Number of current observations.
+        Number of observations of the target.
     log_u0 : float
-        Logarithm of the scale that gives current scores the unit of the older ones.
+        Logarithm of the scale that brings the target's scores to the unit of the sources.
     """
 
     parts: FloatArray
@@ -165,111 +178,123 @@ class Scaling:
     log_u0: float
 
     @classmethod
-    def of(cls, older_z: FloatArray, z: FloatArray, log_u0: float) -> Scaling:
-        """Make it of the scores of the older studies and the current one, standardised."""
-        parts = np.zeros((len(older_z) + len(z), 3))
-        parts[: len(older_z), 0] = older_z
-        parts[len(older_z) :, 1] = z
-        parts[len(older_z) :, 2] = 1.0
+    def of(cls, source_z: FloatArray, z: FloatArray, log_u0: float) -> Scaling:
+        """Return the scaling for standardised scores of the sources and of the target."""
+        parts = np.zeros((len(source_z) + len(z), 3))
+        parts[: len(source_z), 0] = source_z
+        parts[len(source_z) :, 1] = z
+        parts[len(source_z) :, 2] = 1.0
         return cls(parts, len(z), log_u0)
 
     def solve(self, L: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray, float]:
-        """Find the scores; see `LogPosterior.explain` for what is returned.
+        """Return the scores as weights of the parts, with the terms of `LogPosterior.solve`.
 
         Parameters
         ----------
-        L : ndarray of shape (older + n, older + n)
-            Lower Cholesky factor of their covariance.
+        L : ndarray of shape (n_source + n, n_source + n)
+            Lower Cholesky factor of the covariance of the scores.
 
         Returns
         -------
         weights : ndarray of shape (3,)
             Factors 1, u and -v of the parts.
-        alpha, beta : ndarray of shape (older + n,)
-        gain : float
+        alpha, beta : ndarray of shape (n_source + n,)
+            ``K^-1 y`` and ``K^-1 b / sqrt(b' K^-1 b)``.
+        log_correction : float
+            Terms of the scale and of the integrated offset.
         """
+        # The quadratic forms of c, a and b under K^-1.
         solved, _ = dpotrs(L, self.parts, lower=1)
         (_, ca, cb), (_, aa, ab), (_, _, bb) = self.parts.T @ solved
-        u, gain, bb = np.exp(self.log_u0), 0.0, max(bb, _LEAST)
+        u, log_correction, bb = np.exp(self.log_u0), 0.0, max(bb, _TINY)
+        # With the optimal offset inserted, the quadratic in u has these coefficients. A constant
+        # target has no scale to estimate.
         if np.any(self.parts[:, 1]):
-            u, gain = self._scale(max(aa - ab * ab / bb, 0.0), ca - cb * ab / bb)
+            u, log_correction = self._scale(max(aa - ab * ab / bb, 0.0), ca - cb * ab / bb)
         weights = np.array([1.0, u, -(cb + u * ab) / bb])
+        # The integral over the offset contributes -log(b' K^-1 b) / 2.
         if self.n:
-            gain -= 0.5 * np.log(bb)
-        return weights, solved @ weights, solved[:, 2] / np.sqrt(bb), float(gain)
+            log_correction -= 0.5 * np.log(bb)
+        return weights, solved @ weights, solved[:, 2] / np.sqrt(bb), float(log_correction)
 
     def _scale(self, curvature: float, slope: float) -> tuple[float, float]:
-        """Minimise ``curvature u^2 / 2 + slope u`` less the gain: u and the gain."""
-        gain = (self.n - 1) * _LOG_SCALES
-        gain -= _surprise(_LOG_SCALES - self.log_u0)
+        """Return the scale u that minimises the objective, and its terms in u alone.
+
+        The remaining quadratic is ``curvature u^2 / 2 + slope u``.
+        """
+        log_terms = (self.n - 1) * _LOG_SCALES
+        log_terms -= _scale_penalty(_LOG_SCALES - self.log_u0)
         u = np.exp(_LOG_SCALES)
-        value = gain - (0.5 * curvature * u + slope) * u
+        value = log_terms - (0.5 * curvature * u + slope) * u
         best = int(np.clip(np.argmax(value), 1, len(u) - 2))
-        before, here, after = value[best - 1 : best + 2]
-        # The top of the parabola through three values, else the scale would go by steps.
-        shift = 0.5 * (before - after) / min(before - 2.0 * here + after, -_LEAST)
-        top = best + np.clip(shift, -1.0, 1.0)
-        at = np.arange(len(u))
-        log_u, gain_there = np.interp(top, at, _LOG_SCALES), np.interp(top, at, gain)
-        return float(np.exp(log_u)), float(gain_there)
+        before, peak, after = value[best - 1 : best + 2]
+        # The vertex of the parabola through three values of the grid: the scale then depends
+        # continuously on the covariance, as the gradient assumes.
+        shift = 0.5 * (before - after) / min(before - 2.0 * peak + after, -_TINY)
+        vertex = best + np.clip(shift, -1.0, 1.0)
+        grid = np.arange(len(u))
+        log_u, correction = np.interp(vertex, grid, _LOG_SCALES), np.interp(vertex, grid, log_terms)
+        return float(np.exp(log_u)), float(correction)
 
 
 @dataclass(frozen=True, eq=False)
-class RelatedPosterior(LogPosterior):
-    """Log posterior of the hyperparameters, the current scores scaled anew for each.
+class MultiTaskPosterior(LogPosterior):
+    """Log posterior of the hyperparameters, with the target's scores scaled for each value.
 
-    At the most plausible scaling the likelihood is flat in it, so that the gradient is that
-    of fixed scores.
+    The scaling maximises the likelihood, which is therefore stationary in it. The gradient with
+    respect to the hyperparameters is that of fixed scores (envelope theorem).
 
     Attributes
     ----------
     scaling : Scaling
+        Offset and scale of the target's scores.
     """
 
     scaling: Scaling
 
     @classmethod
-    def of_studies(
+    def of_tasks(
         cls,
         X: FloatArray,
         categorical: BoolArray,
         scaling: Scaling,
-        n_studies: int,
+        n_tasks: int,
         extra: FloatArray | float = 0.0,
         *,
         has_resource: bool = False,
-    ) -> RelatedPosterior:
-        """Prepare what does not depend on the hyperparameters; ``X`` is lifted."""
+    ) -> MultiTaskPosterior:
+        """Return the log posterior for points that have the columns of the tasks."""
         encoding = Encoding.of(X, categorical)
-        prior = Prior.of(X[:, :-n_studies], has_resource=has_resource)
-        prior = prior.with_columns(n_studies, *_RELATED)
+        prior = Prior.of(X[:, :-n_tasks], has_resource=has_resource)
+        prior = prior.with_columns(n_tasks, *_TASK_LENGTH)
         return cls(encoding, encoding.features(X), scaling.parts[:, 0], prior, scaling, extra=extra)
 
-    def explain(self, L: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray, float]:
-        """Scale the current scores; see `LogPosterior.explain`."""
-        weights, alpha, beta, gain = self.scaling.solve(L)
-        return self.scaling.parts @ weights, alpha, beta, gain
+    def solve(self, L: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray, float]:
+        """Return the scaled scores and their solution; see `LogPosterior.solve`."""
+        weights, alpha, beta, log_correction = self.scaling.solve(L)
+        return self.scaling.parts @ weights, alpha, beta, log_correction
 
-    def starts(self, theta0: FloatArray | None) -> list[FloatArray]:
-        """Add one that believes no older study; see `LogPosterior.starts`."""
+    def initial_points(self, theta0: FloatArray | None) -> list[FloatArray]:
+        """Return those of `LogPosterior.initial_points` and one with an unrelated target."""
+        # The last length-scale, before the two variances, is that of the target's column.
         unrelated = self.prior.mean.copy()
-        unrelated[-3] = _UNRELATED
-        return [*super().starts(theta0), unrelated]
+        unrelated[-3] = _UNRELATED_TASK_LENGTH
+        return [*super().initial_points(theta0), unrelated]
 
 
-def fit_related(
+def fit_multi_task(
     X: FloatArray,
     y: FloatArray,
-    studies: Sequence[Study],
+    sources: Sequence[TaskData],
     *,
     categorical: BoolArray,
     variance: FloatArray | None = None,
     theta0: FloatArray | None = None,
-    max_iter: int = MOST_STEPS,
+    max_iter: int = MAX_STEPS,
     clip: bool = True,
     has_resource: bool = False,
-) -> RelatedProcess:
-    """Fit a process to a study and to older ones, as far as they are related.
+) -> MultiTaskProcess:
+    """Return a process fitted to the target task and to source tasks.
 
     Parameters
     ----------
@@ -277,49 +302,52 @@ def fit_related(
         Observed points in [0, 1]^d, in the order of observation; n >= 0.
     y : ndarray of shape (n,)
         Finite scores, greater is better.
-    studies : sequence of tuple of ndarray of shape (n_k, d) and (n_k,)
-        Points and scores of each older study, n_k >= 1, at least one study. Of more than
-        five, the last are used, and of each its best and its latest observations.
+    sources : sequence of tuple of ndarray of shape (n_k, d) and (n_k,)
+        Points and scores of each source task, n_k >= 1; at least one task. The last five tasks
+        are used, and the best and the latest observations of each.
     categorical, variance, theta0, max_iter, clip, has_resource
-        As for `fit`; ``theta`` is of shape (d + K + 2,), with a log length-scale for each
-        study, the current one last, after those of the columns.
+        As for `fit`. ``theta`` has shape (d + T + 2,): the log length-scales of the tasks, the
+        target's last, follow those of the columns.
 
     Returns
     -------
-    RelatedProcess
+    MultiTaskProcess
     """
-    studies = studies[-MOST_STUDIES:]
-    older_X, older_z = _older(studies)
-    n_older, n_studies = len(older_z), len(studies) + 1
+    sources = sources[-MAX_SOURCE_TASKS:]
+    source_X, source_z = _stack_sources(sources)
+    n_source, n_tasks = len(source_z), len(sources) + 1
     z, mean, scale = standardize(y, clip=clip) if len(y) else (y, 0.0, 1.0)
-    kept = subset(z, MAX_OBSERVATIONS - n_older)
-    X, z = lift(X[kept], n_studies), z[kept]
-    unit = np.mean([np.log(standardize(scores)[2]) for _, scores in studies])
+    kept = subset(z, MAX_OBSERVATIONS - n_source)
+    X, z = append_task_columns(X[kept], n_tasks), z[kept]
+    # The expected scale of the target is the geometric mean of the sources' scales.
+    unit = np.mean([np.log(standardize(scores)[2]) for _, scores in sources])
     log_u0 = float(np.clip(np.log(scale) - unit, -_MAX_LOG_SCALE, _MAX_LOG_SCALE))
     if not len(y):
         log_u0 = 0.0
-    # In the unit of the older scores, as far as it is known before the scale is found.
+    # Known noise in the unit of the source scores, with the expected scale: the estimated one
+    # depends on the covariance, which includes this noise.
     extra = known_noise(variance, len(y), scale)[kept] * np.exp(2.0 * log_u0)
-    extra = np.append(np.zeros(n_older), extra)
-    categorical = np.append(categorical, np.zeros(n_studies, dtype=np.bool_))
+    extra = np.append(np.zeros(n_source), extra)
+    categorical = np.append(categorical, np.zeros(n_tasks, dtype=np.bool_))
     with np.errstate(all="ignore"):
         if max_iter == 0 and theta0 is not None and np.all(np.isfinite(theta0)):
             theta = np.asarray(theta0, dtype=np.float64)
         else:
-            few = subset(z, MAX_FOR_THETA - n_older)
-            scaling = Scaling.of(older_z, z[few], log_u0)
-            posterior = RelatedPosterior.of_studies(
-                np.vstack([older_X, X[few]]),
+            fitted = subset(z, MAX_FOR_THETA - n_source)
+            scaling = Scaling.of(source_z, z[fitted], log_u0)
+            posterior = MultiTaskPosterior.of_tasks(
+                np.vstack([source_X, X[fitted]]),
                 categorical,
                 scaling,
-                n_studies,
-                np.append(extra[:n_older], extra[n_older:][few]),
+                n_tasks,
+                np.append(extra[:n_source], extra[n_source:][fitted]),
                 has_resource=has_resource,
             )
-            theta = posterior.mode(theta0, max_iter)
-        scaling = Scaling.of(older_z, z, log_u0)
-        process = RelatedProcess.of(
-            np.vstack([older_X, X]), np.zeros(n_older + len(z)), theta, categorical, extra=extra
+            theta = posterior.map_estimate(theta0, max_iter)
+        # The scores depend on the Cholesky factor, so the process is made with zeros first.
+        scaling = Scaling.of(source_z, z, log_u0)
+        process = MultiTaskProcess.of(
+            np.vstack([source_X, X]), np.zeros(n_source + len(z)), theta, categorical, extra=extra
         )
         weights, alpha, _, _ = scaling.solve(process.L)
         return replace(
@@ -328,64 +356,66 @@ def fit_related(
             alpha=alpha,
             y_mean=float(mean - scale * weights[2] / weights[1]),
             y_scale=float(scale / weights[1]),
-            n_studies=n_studies,
-            n_older=n_older,
+            n_tasks=n_tasks,
+            n_source=n_source,
             scaling=scaling,
         )
 
 
-def helps(related: RelatedProcess, own: GaussianProcess) -> bool:
-    """Tell whether older studies explain the current scores better than these do alone.
+def transfer_helps(multi_task: MultiTaskProcess, single_task: GaussianProcess) -> bool:
+    """Return whether the source tasks improve the evidence of the target's scores.
 
-    Compared are the probabilities of the current scores, given those of the older studies in
-    the one case, offset and scale estimated in both.
+    The evidence of the multi-task process is conditional on the scores of the sources. Offset
+    and scale of the target's scores are estimated for both processes.
 
     Parameters
     ----------
-    related : RelatedProcess
-        Fitted to all studies.
-    own : GaussianProcess
-        Fitted to the same scores of the current study alone.
+    multi_task : MultiTaskProcess
+        Process fitted to all tasks.
+    single_task : GaussianProcess
+        Process fitted to the same scores of the target alone.
 
     Returns
     -------
     bool
-        Whether the related process is the better one, or nearly so.
+        Whether the multi-task process has the higher evidence, up to an allowance for few scores.
     """
-    _, y = own.observed
-    # Beside very many current observations not all have room in the related process.
-    if len(y) > related.scaling.n or related.task_correlation.max() < _MIN_RELATED:
+    _, y = single_task.observed
+    # A target with more observations than fit next to the sources does not need them.
+    if len(y) > multi_task.scaling.n or multi_task.task_correlation.max() < _MIN_TASK_CORRELATION:
         return False
-    alone = _evidence(own.L, Scaling.of(np.empty(0), y, 0.0))
-    doubt = _BENEFIT_OF_DOUBT * max(0.0, 1.0 - len(y) / _ENOUGH_SCORES)
-    return _evidence(related.L, related.scaling) + doubt >= alone
+    alone = _log_evidence(single_task.L, Scaling.of(np.empty(0), y, 0.0))
+    allowance = _LOG_EVIDENCE_ALLOWANCE * max(0.0, 1.0 - len(y) / _N_WITHOUT_ALLOWANCE)
+    return _log_evidence(multi_task.L, multi_task.scaling) + allowance >= alone
 
 
-def _evidence(L: FloatArray, scaling: Scaling) -> float:
-    """Logarithm of the probability of the current scores, given the older ones."""
+def _log_evidence(L: FloatArray, scaling: Scaling) -> float:
+    """Return the log density of the target's scores, given those of the sources."""
     if not scaling.n:
         return 0.0
-    weights, _, _, gain = scaling.solve(L)
+    weights, _, _, log_correction = scaling.solve(L)
     if np.any(scaling.parts[:, 1]):
-        # That the metric is of another magnitude says nothing against the older studies.
-        gain += _surprise(np.log(weights[1]) - scaling.log_u0)
-    own = slice(len(L) - scaling.n, None)
+        # A metric of a different magnitude is no evidence against the sources.
+        log_correction += _scale_penalty(np.log(weights[1]) - scaling.log_u0)
+    # The target's rows of L^-1 y are its residuals given the sources, whitened: chain rule.
+    target = slice(len(L) - scaling.n, None)
     half, _ = dtrtrs(L, scaling.parts @ weights, lower=1)
-    return float(gain - 0.5 * half[own] @ half[own] - np.sum(np.log(L.diagonal()[own])))
+    log_det = np.sum(np.log(L.diagonal()[target]))
+    return float(log_correction - 0.5 * half[target] @ half[target] - log_det)
 
 
-def _surprise(log_scale: Any) -> Any:
-    """Penalty of a scale by its distance from the expected one."""
-    return np.log1p((log_scale / _SPREAD_OF_SCALE) ** 2)
+def _scale_penalty(log_ratio: Any) -> Any:
+    """Return the negative log prior of a scale, given its log ratio to the expected scale."""
+    return np.log1p((log_ratio / _LOG_SCALE_WIDTH) ** 2)
 
 
-def _older(studies: Sequence[Study]) -> Study:
-    """Put older studies together: lifted points and standardised scores."""
-    size = min(_MAX_OF_A_STUDY, _MAX_OLDER // len(studies))
+def _stack_sources(sources: Sequence[TaskData]) -> TaskData:
+    """Return points with task columns and standardised scores of all source tasks."""
+    size = min(_MAX_TASK_OBSERVATIONS, _MAX_SOURCE_OBSERVATIONS // len(sources))
     points, scores = [], []
-    for number, (X, y) in enumerate(studies):
+    for number, (X, y) in enumerate(sources):
         z, _, _ = standardize(y)
         kept = subset(z, size)
-        points.append(lift(X[kept], len(studies) + 1, number))
+        points.append(append_task_columns(X[kept], len(sources) + 1, number))
         scores.append(z[kept])
     return np.vstack(points), np.concatenate(scores)

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sklearn_lepton._runtime.floating_point import ignore_float_errors
-from sklearn_lepton._surrogate.gaussian_process import MOST_STEPS, GaussianProcess, fit
+from sklearn_lepton._surrogate.gaussian_process import MAX_STEPS, GaussianProcess, fit
 from sklearn_lepton._surrogate.mixture import SurrogateEnsemble
 from sklearn_lepton._surrogate.multi_fidelity import (
     FullFidelityEnsemble,
@@ -19,11 +19,11 @@ from sklearn_lepton._surrogate.multi_fidelity import (
     with_resource,
 )
 from sklearn_lepton._surrogate.multi_task import (
-    MOST_STUDIES,
-    RelatedProcess,
-    Study,
-    fit_related,
-    helps,
+    MAX_SOURCE_TASKS,
+    MultiTaskProcess,
+    TaskData,
+    fit_multi_task,
+    transfer_helps,
 )
 from sklearn_lepton._trials.trial import Trial
 from sklearn_lepton._validation import check_flag
@@ -173,7 +173,7 @@ class ModelOptimizer(Optimizer):
         n_fitted, is_related = max(n_fitted, n_related), n_related >= n_fitted
         is_due = len(points) - n_fitted >= len(points) / _TRIALS_PER_FIT
         is_due |= theta is None and related is None
-        options["max_iter"] = MOST_STEPS if is_due or not clip else 0
+        options["max_iter"] = MAX_STEPS if is_due or not clip else 0
         process: GaussianProcess
         if not self._studies:
             process = fit(points, scores, theta0=theta, **options)
@@ -194,7 +194,7 @@ class ModelOptimizer(Optimizer):
         full = points[:, -1] == 1.0
         if full.sum() < _ENOUGH_FULL or full.all():
             return process
-        options = options | {"variance": options["variance"][full], "max_iter": MOST_STEPS}
+        options = options | {"variance": options["variance"][full], "max_iter": MAX_STEPS}
         own = fit(points[full], scores[full], **options)
         return process if low_fidelity_is_informative(process, own) else own
 
@@ -284,11 +284,11 @@ class ModelOptimizer(Optimizer):
         theta, related = starts
         if not options["max_iter"] and not is_related:
             return fit(points, scores, theta0=theta, **options)
-        process = fit_related(points, scores, self._known_studies, theta0=related, **options)
+        process = fit_multi_task(points, scores, self._known_studies, theta0=related, **options)
         if not options["max_iter"] or not len(points):
             return process
         own = fit(points, scores, theta0=theta, **options)
-        return process if helps(process, own) else own
+        return process if transfer_helps(process, own) else own
 
     def _priced(self, model: SurrogateEnsemble) -> SurrogateEnsemble:
         """Return the model with a price on its improvements, if costs count and are known."""
@@ -306,7 +306,7 @@ class ModelOptimizer(Optimizer):
         )
 
     @property
-    def _known_studies(self) -> list[Study]:
+    def _known_studies(self) -> list[TaskData]:
         """The older studies, with the column of the resource where the model has it."""
         if not self._has_rungs:
             return self._studies
@@ -315,7 +315,7 @@ class ModelOptimizer(Optimizer):
     @property
     def _n_studies(self) -> int:
         """Number of studies that the model knows, the current one included; 0 if only that."""
-        n_older = min(len(self._studies), MOST_STUDIES)
+        n_older = min(len(self._studies), MAX_SOURCE_TASKS)
         return n_older + 1 if n_older else 0
 
     def _last_theta(self, n_studies: int) -> tuple[FloatArray | None, int]:
@@ -334,7 +334,7 @@ class ModelOptimizer(Optimizer):
         if not is_led or self._n_settings >= n_designed or (told and self.best is None):
             return n_designed
         process, _ = self._fit_process(*self._observations())
-        return 0 if isinstance(process, RelatedProcess) else n_designed
+        return 0 if isinstance(process, MultiTaskProcess) else n_designed
 
     def _is_apart(self, points: FloatArray) -> npt.NDArray[np.bool_]:
         """Tell which points may be tried: with older studies the first ones lie apart.

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from sklearn_lepton._surrogate.multi_task import Study
+from sklearn_lepton._surrogate.multi_task import TaskData
 from sklearn_lepton._trials.trial import Trial
 from sklearn_lepton.space._dimension import FloatArray
 from sklearn_lepton.space._space import Space
@@ -18,7 +18,7 @@ _MAX_BEST = 3  # settings of older studies that are tried first, one a study
 _MIN_GAP = 0.1  # between them, in some column
 
 
-def read_previous_studies(previous_studies: Any, space: Space) -> list[Study]:
+def read_previous_studies(previous_studies: Any, space: Space) -> list[TaskData]:
     """Bring the trials of older studies to the unit cube of a space.
 
     Parameters that the space does not know are left out, and those that a trial lacks are
@@ -100,7 +100,7 @@ def _is_legal(space: Space, column: int, value: Any) -> bool:
     return True
 
 
-def best_of(studies: list[Study], space: Space) -> Iterator[tuple[float, ...]]:
+def best_of(studies: list[TaskData], space: Space) -> Iterator[tuple[float, ...]]:
     """Choose what to try first: the best of the last study, of the one before it, and so on.
 
     One a study, since each is a trial lost where the study misleads.

@@ -12,11 +12,11 @@ from subjects import BRANCHES, MIXED, NUMERIC, OPTIMIZERS, concrete, run
 
 from sklearn_lepton._surrogate.gaussian_process import GaussianProcess
 from sklearn_lepton._surrogate.multi_task import (
-    RelatedPosterior,
-    RelatedProcess,
+    MultiTaskPosterior,
+    MultiTaskProcess,
     Scaling,
-    fit_related,
-    lift,
+    append_task_columns,
+    fit_multi_task,
 )
 from sklearn_lepton._trials.trial import Trial
 from sklearn_lepton.optimizers import BayesOptimizer, RandomOptimizer
@@ -252,9 +252,11 @@ def test_a_misleading_study_loses_its_say_and_costs_little():
     optimizer = BayesOptimizer(CUBE, seed=0, previous_studies=[older])
     run(optimizer, 12, new_bowl)
     points, scores = optimizer._observations()
-    process = fit_related(points, scores, optimizer._studies, categorical=np.zeros(3, dtype=bool))
+    process = fit_multi_task(
+        points, scores, optimizer._studies, categorical=np.zeros(3, dtype=bool)
+    )
     assert process.task_correlation[0] < 0.5
-    assert not isinstance(model_of(optimizer), RelatedProcess)
+    assert not isinstance(model_of(optimizer), MultiTaskProcess)
     related = BayesOptimizer(CUBE, seed=0, previous_studies=[old_bowl()])
     run(related, 6, new_bowl)
     assert model_of(related).task_correlation[0] > 0.6
@@ -298,13 +300,13 @@ def related(n=6, d=3, n_categorical=0, n_studies=2):
     X[:, categorical] = (rng.integers(3, size=(len(X), n_categorical)) + 0.5) / 3
     y = np.sin(4 * X).sum(axis=1)
     studies = [(X[n + 20 * k :][:20], 3 * y[n + 20 * k :][:20] + k) for k in range(n_studies)]
-    return fit_related(X[:n], 100 * y[:n] - 7, studies, categorical=categorical), X[:n]
+    return fit_multi_task(X[:n], 100 * y[:n] - 7, studies, categorical=categorical), X[:n]
 
 
 @pytest.mark.parametrize("n_categorical", [0, 1])
 def test_gradients_of_the_lifted_process(n_categorical):
     gp, X = related(n_categorical=n_categorical)
-    assert isinstance(gp, RelatedProcess)
+    assert isinstance(gp, MultiTaskProcess)
     Xs = np.vstack([X[:2] + 0.01, np.random.default_rng(3).random((4, 3))])
     Xs[:, :n_categorical] = X[:1, :n_categorical]
     mean, std, dmean, dstd = gp.predict_with_gradient(Xs)
@@ -332,10 +334,15 @@ def test_what_is_observed_and_pending_is_of_the_current_study():
 
 def test_gradient_of_the_log_posterior():
     rng = np.random.default_rng(0)
-    X = np.vstack([lift(rng.random((12, 2)), 3, 0), lift(rng.random((9, 2)), 3, 1)])
-    X = np.vstack([X, lift(rng.random((5, 2)), 3)])
+    X = np.vstack(
+        [
+            append_task_columns(rng.random((12, 2)), 3, 0),
+            append_task_columns(rng.random((9, 2)), 3, 1),
+        ]
+    )
+    X = np.vstack([X, append_task_columns(rng.random((5, 2)), 3)])
     scaling = Scaling.of(rng.normal(size=21), rng.normal(size=5), 0.7)
-    posterior = RelatedPosterior.of_studies(X, np.zeros(5, dtype=bool), scaling, 3)
+    posterior = MultiTaskPosterior.of_tasks(X, np.zeros(5, dtype=bool), scaling, 3)
     theta = posterior.prior.mean + 0.3 * rng.normal(size=7)
     _, gradient = posterior(theta)
     h = 1e-5
@@ -353,7 +360,7 @@ def test_offset_and_scale_are_found(factor):
     def function(x):
         return np.sin(5 * x[:, 0]) + x[:, 1]
 
-    gp = fit_related(
+    gp = fit_multi_task(
         X,
         factor * function(X) + 77,
         [(older, function(older))],
@@ -367,7 +374,7 @@ def test_offset_and_scale_are_found(factor):
 
 def test_the_first_score_tells_the_level_only():
     X = np.random.default_rng(0).random((30, 2))
-    gp = fit_related(
+    gp = fit_multi_task(
         X[:1], np.array([1234.0]), [(X, X.sum(axis=1))], categorical=np.zeros(2, dtype=bool)
     )
     assert gp.y_scale == pytest.approx(X.sum(axis=1).std())
@@ -379,11 +386,11 @@ def test_the_first_score_tells_the_level_only():
 def test_many_studies_and_observations_are_bounded():
     rng = np.random.default_rng(0)
     studies = [(X := rng.random((90, 2)), X.sum(axis=1) + k) for k in range(9)]
-    gp = fit_related(
+    gp = fit_multi_task(
         rng.random((3, 2)), np.arange(3.0), studies, categorical=np.zeros(2, dtype=bool)
     )
     assert gp.task_correlation.shape == (5,)
-    assert gp.n_older == 150
+    assert gp.n_source == 150
 
 
 def test_among_many_trials_of_its_own_a_study_needs_no_older_one():
@@ -396,5 +403,5 @@ def test_among_many_trials_of_its_own_a_study_needs_no_older_one():
         for n, point in enumerate(points)
     )
     optimizer.ask(2)  # the one that was best, then the model's
-    assert not isinstance(model_of(optimizer), RelatedProcess)
+    assert not isinstance(model_of(optimizer), MultiTaskProcess)
     assert optimizer.ask()[0].number == 422
