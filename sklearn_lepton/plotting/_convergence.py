@@ -1,4 +1,4 @@
-"""Best scores over time: of one search, and of several."""
+"""ConvergenceDisplay and ComparisonDisplay: the best score so far of one or several searches."""
 
 from collections.abc import Mapping
 from typing import Any, Self
@@ -25,46 +25,45 @@ _UNITS = {"trial": "trial number", "seconds": "seconds"}
 
 
 class ConvergenceDisplay:
-    """The best score so far, trial by trial.
+    """The best score so far after each trial.
 
-    Make it with `from_search`; its parameters are attributes, too.
+    Create it with `from_search`. The constructor's parameters are also attributes.
 
     Parameters
     ----------
     numbers : ndarray of int of shape (n_trials,)
-        Those of the trials that have ended.
+        Numbers of the finished trials.
     seconds : ndarray of shape (n_trials,)
-        When each ended, in seconds since the first fit began; pauses of more than a minute, as
-        between two sessions of a journal, are left out.
+        End of each trial, in seconds since the first fit began. Pauses of more than a minute,
+        as between two sessions of a journal, are removed.
     scores : ndarray of shape (n_trials,)
-        Their scores: of a pruned trial what is expected of it, of a failed one NaN.
+        Scores of the trials: the expected score of a pruned trial, NaN for a failed one.
     errors : ndarray of shape (n_trials,)
-        Standard errors of the scores over the splits, corrected for training sets that overlap;
-        0 where there is a single split. Of a pruned trial the standard deviation of what is
-        expected of it.
+        Standard errors of the scores over the splits, corrected for overlapping training sets;
+        0 with a single split. For a pruned trial, the standard deviation of its expected score.
     statuses : list of str of length n_trials
         "complete", "pruned" or "failed".
     is_full : ndarray of bool of shape (n_trials,)
-        Whether they had the full resource, so that they could become the best.
+        Whether the trials ran at full fidelity. Only those can become the best trial.
     untuned_score : float or None
-        Score of the estimator's own parameters, if they were tried first.
+        Score of the estimator's own parameters, if the first trial evaluated them.
     score_name : str
-        What the axis of scores is called.
+        Label of the score axis.
 
     Attributes
     ----------
     best_scores : ndarray of shape (n_trials,)
-        The best score so far, NaN before there is one.
+        Best score so far; NaN before the first score.
     best_errors : ndarray of shape (n_trials,)
-        Standard error of that score.
+        Standard errors of the best scores.
     ax_ : matplotlib Axes
-        Where it was drawn last.
+        Axes of the last drawing.
     figure_ : matplotlib Figure
-        Likewise.
+        Figure of the last drawing.
     line_ : matplotlib Line2D
-        The best score.
+        Line of the best score.
     band_ : matplotlib PolyCollection
-        Its standard error.
+        Band of the standard error.
 
     Examples
     --------
@@ -107,22 +106,22 @@ class ConvergenceDisplay:
     @classmethod
     @ignore_float_errors
     def from_search(cls, search: Any, *, space: Any = None) -> Self:
-        """Read what is drawn from a search.
+        """Read the scores of a search.
 
         Parameters
         ----------
         search : search, Optimizer, path of a journal or sequence of Trial
-            A search that failed or was interrupted has trials, too.
+            Source of the trials. The search may have failed or been interrupted.
         space : Space, dict, list of dict or None, default=None
-            Needed with a sequence of trials.
+            Search space; required with a sequence of trials.
 
         Returns
         -------
         display : ConvergenceDisplay
-            Nothing is drawn yet.
+            Display that is not drawn yet.
         """
         source = read_source(search, space)
-        default_trial = [t.score for t in source.trials if t.number == source.default_trial]
+        untuned_scores = [t.score for t in source.trials if t.number == source.default_trial]
         return cls(
             numbers=np.array([t.number for t in source.trials], dtype=int),
             seconds=end_seconds(source.trials),
@@ -130,25 +129,25 @@ class ConvergenceDisplay:
             errors=np.array([score_error(t, source.ratio) for t in source.trials], dtype=float),
             statuses=[t.status for t in source.trials],
             is_full=np.array([t.is_full for t in source.trials], dtype=bool),
-            untuned_score=default_trial[0] if default_trial else None,
+            untuned_score=untuned_scores[0] if untuned_scores else None,
             score_name=source.score_name,
         )
 
     @ignore_float_errors
     def plot(self, ax: Any = None, *, x: str = "trial") -> Self:
-        """Draw it.
+        """Draw the best score and all trials.
 
         Parameters
         ----------
         ax : matplotlib Axes or None, default=None
-            Where; None makes a figure.
+            Axes to draw on; None creates a figure.
         x : {"trial", "seconds"}, default="trial"
-            What the scores are drawn against.
+            Horizontal axis: the trial number or the time.
 
         Returns
         -------
         display : ConvergenceDisplay
-            Itself.
+            The display.
         """
         places, best, errors = self.curve(x)
         self.ax_, self.figure_ = ax, _ = one_axes(ax, (6.4, 4.0))
@@ -162,7 +161,7 @@ class ConvergenceDisplay:
             color=BLUE,
             alpha=0.2,
             lw=0,
-            label="its standard error" if np.any(errors > 0) else None,
+            label="standard error" if np.any(errors > 0) else None,
         )
         [self.line_] = ax.step(places, best, where="post", color=BLUE, lw=2, label="best so far")
         if self.untuned_score is not None:
@@ -176,20 +175,21 @@ class ConvergenceDisplay:
 
     @ignore_float_errors
     def curve(self, x: str = "trial") -> tuple[FloatArray, FloatArray, FloatArray]:
-        """Return the best score from the first that there is to the end.
+        """Return the best score so far, from the first scored trial on.
 
         Parameters
         ----------
         x : {"trial", "seconds"}, default="trial"
-            What it is drawn against.
+            Horizontal axis: the trial number or the time.
 
         Returns
         -------
-        places : ndarray of shape (n_places,)
-            Numbers of the trials, from 0, or seconds.
-        best : ndarray of shape (n_places,)
-        errors : ndarray of shape (n_places,)
-            Standard errors of the best score.
+        places : ndarray of shape (n_scored,)
+            Trial numbers or seconds.
+        best : ndarray of shape (n_scored,)
+            Best scores.
+        errors : ndarray of shape (n_scored,)
+            Standard errors of the best scores.
         """
         if x not in _UNITS:
             raise ValueError(f"x must be 'trial' or 'seconds', got {x!r}.")
@@ -200,39 +200,39 @@ class ConvergenceDisplay:
         return places[order][known], best[known], errors[known]
 
     def _best(self, order: Any) -> tuple[FloatArray, FloatArray]:
-        """Return the best score after each trial with its error, trials taken in some order."""
-        can = np.array([status == "complete" for status in self.statuses], dtype=bool)
-        scores = np.where(can & self.is_full, self.scores, -np.inf)[order]
+        """Return the best score and its error after each trial, in the given order of trials."""
+        is_complete = np.array([status == "complete" for status in self.statuses], dtype=bool)
+        scores = np.where(is_complete & self.is_full, self.scores, -np.inf)[order]
         best = np.maximum.accumulate(scores)
         is_new = np.isfinite(best) & (best > np.concatenate([[-np.inf], best[:-1]]))
-        leader = np.maximum.accumulate(np.where(is_new, np.arange(len(best)), 0))
+        incumbent = np.maximum.accumulate(np.where(is_new, np.arange(len(best)), 0))
         known = np.isfinite(best)
-        return np.where(known, best, np.nan), np.where(known, self.errors[order][leader], 0.0)
+        return np.where(known, best, np.nan), np.where(known, self.errors[order][incumbent], 0.0)
 
     def _places(self, x: str) -> FloatArray:
-        """Return where the trials stand on the horizontal axis."""
+        """Return the horizontal positions of the trials."""
         return np.asarray(self.numbers, dtype=float) if x == "trial" else self.seconds
 
     def _untuned(self) -> FloatArray:
         return np.array([] if self.untuned_score is None else [self.untuned_score])
 
     def _draw_trials(self, places: FloatArray, low: float) -> None:
-        """Draw a mark for each trial, at the lower edge for those without a score or below it."""
+        """Draw a mark for each trial; trials without a score or below the axis at its edge."""
         status, known = np.array(self.statuses, dtype=object), np.isfinite(self.scores)
         below, complete = known & (self.scores < low), status == "complete"
         kinds = (
             (complete & self.is_full, "trials", {"marker": "o", "s": 14, "color": GREY}),
             (
                 complete & ~self.is_full,
-                "less of the resource",
+                "lower fidelity",
                 {"marker": "o", "s": 12, "facecolors": "none", "edgecolors": GREY, "lw": 0.8},
             ),
             ((status == "pruned") & known, "pruned", {"marker": "x", "s": 16, "color": GREY}),
         )
-        for mask, label, look in kinds:
+        for mask, label, style in kinds:
             rows = mask & ~below
             if rows.any():
-                self.ax_.scatter(places[rows], self.scores[rows], label=label, zorder=2, **look)
+                self.ax_.scatter(places[rows], self.scores[rows], label=label, zorder=2, **style)
         below_label = f"{below.sum()} below"
         mark_edge(self.ax_, places[below], marker="v", s=14, color=GREY, label=below_label)
         mark_edge(self.ax_, places[~known], marker="X", s=26, color=ORANGE, lw=0, label="failed")
@@ -241,23 +241,23 @@ class ConvergenceDisplay:
 class ComparisonDisplay:
     """The best score so far of several searches.
 
-    Make it with `from_searches`; its parameters are attributes, too.
+    Create it with `from_searches`. The constructor's parameters are also attributes.
 
     Parameters
     ----------
     displays : dict of str to ConvergenceDisplay
-        What is drawn of each search, by its name.
+        Display of each search, by the name of the search.
     score_name : str
-        What the axis of scores is called.
+        Label of the score axis.
 
     Attributes
     ----------
     ax_ : matplotlib Axes
-        Where it was drawn last.
+        Axes of the last drawing.
     figure_ : matplotlib Figure
-        Likewise.
+        Figure of the last drawing.
     lines_ : list of matplotlib Line2D
-        One a search.
+        Lines of the best scores, one per search.
 
     Examples
     --------
@@ -282,22 +282,26 @@ class ComparisonDisplay:
     @classmethod
     @ignore_float_errors
     def from_searches(cls, searches: Mapping[str, Any], *, space: Any = None) -> Self:
-        """Read what is drawn from several searches.
+        """Read the scores of several searches.
 
         Parameters
         ----------
         searches : dict of str to search
-            By the names that the legend shows; each as `ConvergenceDisplay` takes it.
+            Searches by the names in the legend. Each may be anything that
+            `ConvergenceDisplay.from_search` accepts.
         space : Space, dict, list of dict or None, default=None
-            Needed with sequences of trials.
+            Search space; required with sequences of trials.
 
         Returns
         -------
         display : ComparisonDisplay
-            Nothing is drawn yet.
+            Display that is not drawn yet.
         """
         if not isinstance(searches, Mapping) or not searches:
-            raise ValueError(f"searches must be a dict of names and searches, got {searches!r}.")
+            raise ValueError(
+                "searches must be a dict of names and searches with at least one entry, got "
+                f"{searches!r}."
+            )
         displays = {
             str(name): ConvergenceDisplay.from_search(search, space=space)
             for name, search in searches.items()
@@ -307,19 +311,19 @@ class ComparisonDisplay:
 
     @ignore_float_errors
     def plot(self, ax: Any = None, *, x: str = "trial") -> Self:
-        """Draw it.
+        """Draw a line for each search.
 
         Parameters
         ----------
         ax : matplotlib Axes or None, default=None
-            Where; None makes a figure.
+            Axes to draw on; None creates a figure.
         x : {"trial", "seconds"}, default="trial"
-            What the scores are drawn against.
+            Horizontal axis: the trial number or the time.
 
         Returns
         -------
         display : ComparisonDisplay
-            Itself.
+            The display.
         """
         if x not in _UNITS:
             raise ValueError(f"x must be 'trial' or 'seconds', got {x!r}.")
@@ -328,11 +332,11 @@ class ComparisonDisplay:
         ends: list[float] = []
         for number, (name, display) in enumerate(self.displays.items()):
             places, best, errors = display.curve(x)
-            look: dict[str, Any] = {
+            style: dict[str, Any] = {
                 "color": COLOURS[number % len(COLOURS)],
                 "ls": DASHES[number // len(COLOURS) % len(DASHES)],
             }
-            self.lines_ += ax.step(places, best, where="post", lw=2, label=short(name, 40), **look)
+            self.lines_ += ax.step(places, best, where="post", lw=2, label=short(name, 40), **style)
             ax.fill_between(
                 places,
                 best - errors,
@@ -340,7 +344,7 @@ class ComparisonDisplay:
                 step="post",
                 alpha=0.12,
                 lw=0,
-                color=look["color"],
+                color=style["color"],
             )
             shown.append(best)
             ends += [*(best + errors)[-1:], *(best - errors)[-1:]]

@@ -1,4 +1,4 @@
-"""All parameters of all trials in one picture."""
+"""ParallelCoordinatesDisplay: all parameters of all trials."""
 
 from typing import Any, Self
 
@@ -15,33 +15,32 @@ _MAX_NAMED = 8
 
 
 class ParallelCoordinatesDisplay:
-    """A line for each trial through its values of all parameters, coloured by its score.
+    """A line for each trial through the values of its parameters, coloured by its score.
 
-    Make it with `from_search`; its parameters are attributes, too.
-    Each axis is scaled as the space is; a line has a gap where a trial
-    lies in a branch without the parameter.
+    Create it with `from_search`. The constructor's parameters are also attributes. The axes have
+    the scales of the search space. A line has a gap where the trial's branch lacks the parameter.
 
     Parameters
     ----------
     scales : list of Scale
-        The axes of the parameters.
+        Axes of the parameters.
     units : ndarray of shape (n_trials, n_drawn)
-        Where the trials stand on each axis, from 0 to 1, NaN where they lack the parameter.
+        Positions of the trials on the axes, from 0 to 1; NaN for a trial without the parameter.
     scores : ndarray of shape (n_trials,)
-        Scores of the trials: of a pruned one what is expected of it, of a failed one NaN.
+        Scores of the trials: the expected score of a pruned trial, NaN for a failed one.
     score_name : str
-        What the colours are.
+        Label of the colour bar.
 
     Attributes
     ----------
     names : list of str of length n_drawn
-        The parameters.
+        Names of the parameters.
     ax_ : matplotlib Axes
-        Where it was drawn last.
+        Axes of the last drawing.
     figure_ : matplotlib Figure
-        Likewise.
+        Figure of the last drawing.
     lines_ : matplotlib LineCollection
-        The trials with a score, the best one on top.
+        Lines of the scored trials, the best one on top.
 
     Examples
     --------
@@ -81,30 +80,31 @@ class ParallelCoordinatesDisplay:
         max_parameters: int = 20,
         space: Any = None,
     ) -> Self:
-        """Read what is drawn from a search.
+        """Read the configurations and scores of a search.
 
         Parameters
         ----------
         search : search, Optimizer, path of a journal or sequence of Trial
-            Where the trials come from.
+            Source of the trials.
         parameters : sequence of str or None, default=None
-            Which, in this order; None is all, or those that matter most if there are more than
-            `max_parameters`.
+            Parameters to draw, in this order. None draws all of them, but at most the
+            `max_parameters` most important ones.
         max_parameters : int, default=20
-            How many are drawn at most.
+            Maximum number of parameters if `parameters` is None.
         space : Space, dict, list of dict or None, default=None
-            Needed with a sequence of trials.
+            Search space; required with a sequence of trials.
 
         Returns
         -------
         display : ParallelCoordinatesDisplay
-            Nothing is drawn yet.
+            Display that is not drawn yet.
         """
         source = read_source(search, space)
         scales = chosen_scales(source, parameters, max_parameters)
         if len(scales) < 2:
             raise ValueError(
-                f"Lines take two parameters that vary, got {[scale.label for scale in scales]}."
+                "Parallel coordinates need at least two parameters that vary, got "
+                f"{[scale.label for scale in scales]}."
             )
         points = np.array([trial.point for trial in source.trials])
         points = points.reshape(len(source.trials), source.space.n_dims)
@@ -118,24 +118,24 @@ class ParallelCoordinatesDisplay:
 
     @ignore_float_errors
     def plot(self, ax: Any = None) -> Self:
-        """Draw it.
+        """Draw a line for each trial.
 
         Parameters
         ----------
         ax : matplotlib Axes or None, default=None
-            Where; None makes a figure.
+            Axes to draw on; None creates a figure.
 
         Returns
         -------
         display : ParallelCoordinatesDisplay
-            Itself.
+            The display.
         """
         n_drawn = len(self.names)
         self.ax_, self.figure_ = ax, _ = one_axes(ax, (max(5.0, 1.8 + 1.15 * n_drawn), 4.4))
         from matplotlib.collections import LineCollection  # noqa: PLC0415 - an extra
 
         places = np.arange(n_drawn, dtype=float)
-        units = self.units + self._steps_aside()
+        units = self.units + self._offsets()
         failed = np.flatnonzero(~np.isfinite(self.scores))
         ax.add_collection(
             LineCollection(
@@ -154,7 +154,7 @@ class ParallelCoordinatesDisplay:
             array=np.clip(self.scores[order], low, high),
             cmap=COLOUR_MAP,
             linewidths=0.6 + 1.4 * share,
-            # matplotlib asks for the least one.
+            # matplotlib takes the minimum, which an empty array does not have.
             alpha=0.2 + 0.8 * share if len(order) else None,
             zorder=2,
         )
@@ -189,15 +189,15 @@ class ParallelCoordinatesDisplay:
         bar.solids.set_alpha(1)
         return self
 
-    def _steps_aside(self) -> FloatArray:
-        """Return small steps, the same each time, that keep lines through a choice apart."""
+    def _offsets(self) -> FloatArray:
+        """Return deterministic offsets that separate the lines through a choice."""
         rows = np.mod(np.arange(len(self.units)) * 0.618034, 1.0) - 0.5
         widths = [0.0 if s.labels is None else 0.5 / len(s.labels) for s in self.scales]
         return np.outer(rows, widths)
 
 
 def axis_ticks(scale: Scale) -> list[tuple[float, str]]:
-    """Return places from 0 to 1 on an axis and what is written there."""
+    """Return the ticks of an axis: positions from 0 to 1 and their labels."""
     if scale.labels is not None:
         n_labels = len(scale.labels)
         step = -(-n_labels // _MAX_NAMED)

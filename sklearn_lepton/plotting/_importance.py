@@ -1,4 +1,4 @@
-"""What matters: the shares of parameters and of pairs of them."""
+"""ImportanceDisplay: the importance of parameters and of their interactions."""
 
 from typing import Any, Self
 
@@ -9,33 +9,32 @@ from sklearn_lepton.importance import parameter_importance
 from sklearn_lepton.plotting._axes import AMBER, BLUE, clear, one_axes, short
 from sklearn_lepton.space._dimension import FloatArray
 
-WHISKER = 2.0  # standard deviations on each side, in all pictures of shares
+WHISKER = 2.0  # standard deviations on each side, here and in the report
 
 
 class ImportanceDisplay:
-    """How much of the scores' variation parameters and pairs of them explain.
+    """The shares of the score's variance that parameters and their interactions explain.
 
-    Make it with `from_search`; its parameters are attributes, too.
-    `parameter_importance` says what
-    the shares mean.
+    Create it with `from_search`. The constructor's parameters are also attributes. See
+    `parameter_importance` for the definition of the shares.
 
     Parameters
     ----------
     names : list of str of length n_names
-        The parameters.
+        Names of the parameters.
     importances_mean, importances_std : ndarray of shape (n_names,)
-        Share of the variance that each explains alone, and its uncertainty.
+        Main effect of each parameter, as a share of the variance, and its uncertainty.
     interactions_mean, interactions_std : ndarray of shape (n_names, n_names)
-        Share that each pair explains beyond both alone.
+        Interaction of each pair, as a share of the variance, and its uncertainty.
 
     Attributes
     ----------
     ax_ : matplotlib Axes
-        Where it was drawn last.
+        Axes of the last drawing.
     figure_ : matplotlib Figure
-        Likewise.
+        Figure of the last drawing.
     bars_ : matplotlib BarContainer
-        The shares, the greatest first.
+        Bars of the shares, the largest first.
 
     Examples
     --------
@@ -75,16 +74,16 @@ class ImportanceDisplay:
         Parameters
         ----------
         search : search, Optimizer, path of a journal or sequence of Trial
-            Where the trials come from.
+            Source of the trials.
         space : Space, dict, list of dict or None, default=None
-            Needed with a sequence of trials.
+            Search space; required with a sequence of trials.
         **options : dict
-            For `parameter_importance`.
+            Options of `parameter_importance`.
 
         Returns
         -------
         display : ImportanceDisplay
-            Nothing is drawn yet.
+            Display that is not drawn yet.
         """
         found = parameter_importance(search, space=space, **options)
         return cls(
@@ -96,26 +95,26 @@ class ImportanceDisplay:
         )
 
     @ignore_float_errors
-    def plot(self, ax: Any = None, *, max_bars: int = 15, least: float = 0.01) -> Self:
-        """Draw a bar for each parameter and for each pair that matters.
+    def plot(self, ax: Any = None, *, max_bars: int = 15, min_share: float = 0.01) -> Self:
+        """Draw a bar for each parameter and for each important interaction.
 
-        Whiskers are two standard deviations of the share on each side.
+        Whiskers extend two standard deviations of the share on each side.
 
         Parameters
         ----------
         ax : matplotlib Axes or None, default=None
-            Where; None makes a figure.
+            Axes to draw on; None creates a figure.
         max_bars : int, default=15
-            How many bars there are at most.
-        least : float, default=0.01
-            Pairs with a smaller share are left out.
+            Maximum number of bars.
+        min_share : float, default=0.01
+            Minimum share of an interaction; smaller ones are not drawn.
 
         Returns
         -------
         display : ImportanceDisplay
-            Itself.
+            The display.
         """
-        labels, shares, errors, are_pairs = self._ranked(least)
+        labels, shares, errors, are_pairs = self._ranked(min_share)
         shown = slice(0, max_bars)
         labels, shares, errors = labels[shown], shares[shown], errors[shown]
         self.ax_, self.figure_ = ax, _ = one_axes(ax, (6.4, max(1.6, 0.8 + 0.3 * len(labels))))
@@ -138,15 +137,15 @@ class ImportanceDisplay:
             ylim=(len(labels) - 0.4, -0.6),
         )
         if any(are_pairs[shown]):
-            from_each = {"alone": BLUE, "pair, beyond both alone": AMBER}
-            handles = [ax.barh([-9], [0], color=colour)[0] for colour in from_each.values()]
-            ax.legend(handles, list(from_each), frameon=False, loc="lower right", fontsize="small")
+            colours = {"main effect": BLUE, "interaction": AMBER}
+            handles = [ax.barh([-9], [0], color=colour)[0] for colour in colours.values()]
+            ax.legend(handles, list(colours), frameon=False, loc="lower right", fontsize="small")
             ax.set_ylim(len(labels) - 0.4, -0.6)
         clear(ax)
         return self
 
-    def _ranked(self, least: float) -> tuple[list[str], FloatArray, FloatArray, list[bool]]:
-        """Return labels, shares and errors of all bars, the greatest first."""
+    def _ranked(self, min_share: float) -> tuple[list[str], FloatArray, FloatArray, list[bool]]:
+        """Return labels, shares and errors of all bars, the largest first."""
         bars = [
             (short(name), float(share), float(error), False)
             for name, share, error in zip(
@@ -155,8 +154,10 @@ class ImportanceDisplay:
         ]
         for i, j in zip(*np.triu_indices(len(self.names), 1), strict=True):
             share = float(self.interactions_mean[i, j])
-            if share >= least:
-                label = f"{short(self.names[i], 20)} with {short(self.names[j], 20)}"
+            if share >= min_share:
+                label = (
+                    f"{short(self.names[i], 20)} \N{MULTIPLICATION SIGN} {short(self.names[j], 20)}"
+                )
                 bars.append((label, share, float(self.interactions_std[i, j]), True))
         bars.sort(key=lambda bar: -bar[1])
         labels, shares, errors, are_pairs = zip(*bars, strict=True) if bars else ((), (), (), ())

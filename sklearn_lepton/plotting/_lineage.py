@@ -1,4 +1,4 @@
-"""How a swarm moved, and who descends from whom."""
+"""SwarmDisplay and LineageDisplay: paths of particles, and parents and offspring."""
 
 from typing import Any, Self
 
@@ -17,6 +17,7 @@ from sklearn_lepton.plotting._axes import (
     PURPLE,
     SKY,
     clear,
+    jitter,
     mark_edge,
     one_axes,
     score_limits,
@@ -30,36 +31,37 @@ _OPERATORS = {
     "restart": PURPLE,
     "random": SKY,
 }
-_N_STARTS = 8  # particles that the first trials are dealt out to
+_N_STARTS = 8  # particles that share the trials of the initial design
+_JITTER = 0.5  # width of the strip of trials at a choice
 
 
 class SwarmDisplay:
     """The paths of a swarm's particles over two parameters.
 
-    Make it with `from_search`; its parameters are attributes, too.
+    Create it with `from_search`. The constructor's parameters are also attributes.
 
     Parameters
     ----------
     scales : list of Scale
-        The axes of the parameters.
+        Axes of the parameters.
     values : ndarray of shape (n_trials, 2)
-        Values of all trials, NaN where a trial does not have the parameter.
+        Parameter values of the trials; NaN for a trial without the parameter.
     paths : dict of int to list of ndarray of int
-        For each particle the positions of its trials among all of them; a new list begins where
-        it had come to rest and was thrown elsewhere.
+        Paths of each particle, as indices of its trials. A new path begins where the particle
+        had converged and was restarted.
     scores : ndarray of shape (n_trials,)
-        Scores of the trials: of a pruned one what is expected of it, of a failed one NaN.
+        Scores of the trials: the expected score of a pruned trial, NaN for a failed one.
     best : int or None
-        Position of the best trial.
+        Index of the best trial.
 
     Attributes
     ----------
     names : list of str of length 2
-        The parameters.
+        Names of the parameters.
     ax_ : matplotlib Axes
-        Where it was drawn last.
+        Axes of the last drawing.
     figure_ : matplotlib Figure
-        Likewise.
+        Figure of the last drawing.
 
     Examples
     --------
@@ -95,37 +97,40 @@ class SwarmDisplay:
     @classmethod
     @ignore_float_errors
     def from_search(cls, search: Any, *, parameters: Any = None, space: Any = None) -> Self:
-        """Read what is drawn from a search.
+        """Read the paths of a search's particles.
 
         Parameters
         ----------
         search : search, Optimizer, path of a journal or sequence of Trial
-            Where the trials come from: of `SwarmSearchCV` or `SwarmOptimizer`.
+            Source of the trials, from `SwarmSearchCV` or `SwarmOptimizer`.
         parameters : sequence of two str or None, default=None
-            Which; None is the two that matter most.
+            Parameters to draw. None selects the two most important ones.
         space : Space, dict, list of dict or None, default=None
-            Needed with a sequence of trials.
+            Search space; required with a sequence of trials.
 
         Returns
         -------
         display : SwarmDisplay
-            Nothing is drawn yet.
+            Display that is not drawn yet.
 
         Raises
         ------
         ValueError
-            If no trial is a particle's, or there are no two parameters that vary.
+            If no trial belongs to a particle, or fewer than two parameters vary.
         """
         source = read_source(search, space)
         paths = _paths(source.trials)
         if not paths:
             raise ValueError(
-                "None of the trials is a particle's move: the paths are those of SwarmSearchCV, "
-                "after its first trials."
+                "None of the trials is a particle's move: pass trials of SwarmSearchCV that go "
+                "beyond its initial design."
             )
         scales = chosen_scales(source, parameters, 2, in_best_branch=True)[:2]
         if len(scales) < 2:
-            raise ValueError("Paths take two parameters that vary: the space has one.")
+            raise ValueError(
+                "Paths of particles need two parameters that vary, got "
+                f"{[scale.label for scale in scales]}."
+            )
         return cls(
             scales=scales,
             values=np.column_stack([scale.of(source.trials, source.space) for scale in scales]),
@@ -136,30 +141,30 @@ class SwarmDisplay:
 
     @ignore_float_errors
     def plot(self, ax: Any = None, *, n_last: int | None = None) -> Self:
-        """Draw it.
+        """Draw the paths, darker towards their end.
 
         Parameters
         ----------
         ax : matplotlib Axes or None, default=None
-            Where; None makes a figure.
+            Axes to draw on; None creates a figure.
         n_last : int or None, default=None
-            How many last moves of each particle are drawn; None is all.
+            Number of last moves to draw of each particle; None draws all.
 
         Returns
         -------
         display : SwarmDisplay
-            Itself.
+            The display.
         """
         self.ax_, self.figure_ = ax, _ = one_axes(ax, (6.0, 4.8))
-        values = self._spread_out()
+        values = self._jittered()
         ax.scatter(*values.T, s=8, color="0.75", lw=0, zorder=1)
         for number, particle in enumerate(sorted(self.paths)):
             colour = COLOURS[number % len(COLOURS)]
-            pieces = self.paths[particle]
-            kept = pieces if n_last is None else [piece[-n_last - 1 :] for piece in pieces[-1:]]
-            for piece in kept:
-                self._draw_path(values[piece], colour)
-            end = values[pieces[-1][-1]]
+            paths = self.paths[particle]
+            drawn = paths if n_last is None else [path[-n_last - 1 :] for path in paths[-1:]]
+            for path in drawn:
+                self._draw_path(values[path], colour)
+            end = values[paths[-1][-1]]
             ax.scatter(*end, s=44, color=colour, edgecolor="black", lw=0.7, zorder=4)
         if self.best is not None:
             ax.scatter(
@@ -172,7 +177,7 @@ class SwarmDisplay:
                 zorder=5,
                 label="best",
             )
-        ax.scatter([], [], s=44, color=GREY, edgecolor="black", lw=0.7, label="last of a particle")
+        ax.scatter([], [], s=44, color=GREY, edgecolor="black", lw=0.7, label="final position")
         for which, scale in zip("xy", self.scales, strict=True):
             scale.draw(ax, which)
         ax.legend(
@@ -187,7 +192,7 @@ class SwarmDisplay:
         return self
 
     def _draw_path(self, path: FloatArray, colour: str) -> None:
-        """Draw moves that grow darker with time."""
+        """Draw the moves of a path, later ones darker."""
         path = path[np.isfinite(path).all(axis=1)]
         steps = np.diff(path, axis=0)
         self.ax_.quiver(
@@ -206,65 +211,66 @@ class SwarmDisplay:
             zorder=2,
         )
 
-    def _spread_out(self) -> FloatArray:
-        """Return the values, those of choices moved apart a little."""
+    def _jittered(self) -> FloatArray:
+        """Return the values, with an offset for choices."""
         values = self.values.copy()
         for column, scale in enumerate(self.scales):
             if scale.labels is not None:
-                step = (0.7548777, 0.5698403)[column]
-                values[:, column] += 0.5 * (np.mod(np.arange(len(values)) * step, 1.0) - 0.5)
+                values[:, column] += jitter(len(values), _JITTER, axis=column)
         return values
 
 
 def _paths(trials: list[Trial]) -> dict[int, list[Any]]:
-    """Return the moves of each particle; each begins with the best of its first trials."""
-    moves: dict[int, list[list[int]]] = {}
+    """Return the paths of each particle, which begin at its best trial of the initial design."""
+    found: dict[int, list[list[int]]] = {}
     for row, trial in enumerate(trials):
         particle = trial.proposal.get("particle")
         if not isinstance(particle, int):
             continue
-        pieces = moves.setdefault(particle, [[]])
-        if trial.proposal.get("reseeded") and pieces[-1]:
-            pieces.append([])
-        pieces[-1].append(row)
-    if not moves:
+        paths = found.setdefault(particle, [[]])
+        if trial.proposal.get("reseeded") and paths[-1]:
+            paths.append([])
+        paths[-1].append(row)
+    if not found:
         return {}
-    n_starts = min(max(moves) + 1, _N_STARTS)
-    first = [row for row, trial in enumerate(trials) if "particle" not in trial.proposal]
-    for particle, pieces in moves.items():
-        dealt = [row for row in first[particle::n_starts] if row < pieces[0][0]]
-        scored = [row for row in dealt if trials[row].score is not None]
-        if particle < n_starts and scored and not trials[pieces[0][0]].proposal.get("reseeded"):
-            pieces[0].insert(0, max(scored, key=lambda row: trials[row].score or 0.0))
-    return {particle: [np.array(piece) for piece in pieces] for particle, pieces in moves.items()}
+    # The trials of the initial design are dealt to the first particles in turn.
+    n_starts = min(max(found) + 1, _N_STARTS)
+    initial = [row for row, trial in enumerate(trials) if "particle" not in trial.proposal]
+    for particle, paths in found.items():
+        own = [row for row in initial[particle::n_starts] if row < paths[0][0]]
+        scored = [row for row in own if trials[row].score is not None]
+        if particle < n_starts and scored and not trials[paths[0][0]].proposal.get("reseeded"):
+            paths[0].insert(0, max(scored, key=lambda row: trials[row].score or 0.0))
+    return {particle: [np.array(path) for path in paths] for particle, paths in found.items()}
 
 
 class LineageDisplay:
-    """Parents and children of a genetic search, the line of the best one drawn out.
+    """The parents and offspring of a genetic search, with the ancestors of the best trial.
 
-    Make it with `from_search`; its parameters are attributes, too.
+    Create it with `from_search`. The constructor's parameters are also attributes.
 
     Parameters
     ----------
     numbers : ndarray of int of shape (n_trials,)
-        Those of the trials.
+        Numbers of the trials.
     scores : ndarray of shape (n_trials,)
-        Their scores: of a pruned one what is expected of it, of a failed one NaN.
+        Scores of the trials: the expected score of a pruned trial, NaN for a failed one.
     operators : list of str of length n_trials
-        What made them; "" of the first trials.
+        Genetic operator of each trial; "" in the initial design.
     edges : list of tuple (int, int)
-        Parent and child, by number; of each child the parent that it competes with first.
+        Numbers of parent and offspring. The parent that the offspring competes with comes
+        first among its parents.
     ancestors : set of int
-        The best trial and all that it descends from, by number.
+        Numbers of the best trial and all of its ancestors.
     score_name : str
-        What the axis of scores is called.
+        Label of the score axis.
 
     Attributes
     ----------
     ax_ : matplotlib Axes
-        Where it was drawn last.
+        Axes of the last drawing.
     figure_ : matplotlib Figure
-        Likewise.
+        Figure of the last drawing.
 
     Examples
     --------
@@ -301,19 +307,19 @@ class LineageDisplay:
     @classmethod
     @ignore_float_errors
     def from_search(cls, search: Any, *, space: Any = None) -> Self:
-        """Read what is drawn from a search.
+        """Read the parents of a search's trials.
 
         Parameters
         ----------
         search : search, Optimizer, path of a journal or sequence of Trial
-            Where the trials come from: of `GeneticSearchCV` or `GeneticOptimizer`.
+            Source of the trials, from `GeneticSearchCV` or `GeneticOptimizer`.
         space : Space, dict, list of dict or None, default=None
-            Needed with a sequence of trials.
+            Search space; required with a sequence of trials.
 
         Returns
         -------
         display : LineageDisplay
-            Nothing is drawn yet.
+            Display that is not drawn yet.
 
         Raises
         ------
@@ -326,11 +332,11 @@ class LineageDisplay:
             trial.number: [n for n in trial.proposal.get("parents", ()) if n in known]
             for trial in source.trials
         }
-        edges = [(n, child) for child, held in parents.items() for n in held]
+        edges = [(parent, child) for child, own in parents.items() for parent in own]
         if not edges:
             raise ValueError(
-                "None of the trials has parents: lineages are those of GeneticSearchCV, after its "
-                "first trials."
+                "None of the trials has parents: pass trials of GeneticSearchCV that go beyond "
+                "its initial design."
             )
         ancestors: set[int] = set()
         waiting = [] if source.best is None else [source.best.number]
@@ -350,17 +356,17 @@ class LineageDisplay:
 
     @ignore_float_errors
     def plot(self, ax: Any = None) -> Self:
-        """Draw it.
+        """Draw the scores of all trials and a line from each parent to its offspring.
 
         Parameters
         ----------
         ax : matplotlib Axes or None, default=None
-            Where; None makes a figure.
+            Axes to draw on; None creates a figure.
 
         Returns
         -------
         display : LineageDisplay
-            Itself.
+            The display.
         """
         self.ax_, self.figure_ = ax, _ = one_axes(ax, (7.2, 4.4))
         low, high = score_limits(self.scores)
@@ -378,15 +384,15 @@ class LineageDisplay:
                     color=_OPERATORS.get(kind, GREY),
                     edgecolor="white",
                     lw=0.4,
-                    label=kind or "first trials",
+                    label=kind or "initial design",
                     zorder=3,
                 )
-        of_kind = [_OPERATORS.get(kind, GREY) for kind in kinds[is_below]]
-        below = {"s": 20, "color": of_kind, "lw": 0, "label": f"{is_below.sum()} below"}
+        colours = [_OPERATORS.get(kind, GREY) for kind in kinds[is_below]]
+        below = {"s": 20, "color": colours, "lw": 0, "label": f"{is_below.sum()} below"}
         mark_edge(ax, self.numbers[is_below], marker="v", **below)
         failed = self.numbers[~np.isfinite(self.scores)]
         mark_edge(ax, failed, marker="X", s=26, color=ORANGE, lw=0, label="failed")
-        ax.plot([], [], color="black", lw=1.3, label="line of the best")
+        ax.plot([], [], color="black", lw=1.3, label="ancestry of the best")
         ax.set(xlabel="trial number", ylabel=self.score_name, ylim=(low, high))
         ax.set_xlim(-1, float(self.numbers.max()) + 1)
         ax.xaxis.get_major_locator().set_params(integer=True)
@@ -403,18 +409,18 @@ class LineageDisplay:
         clear(ax)
         return self
 
-    def _draw_edges(self, place: dict[int, float]) -> None:
-        """Draw a line from each parent to its child, given where each trial stands."""
+    def _draw_edges(self, height: dict[int, float]) -> None:
+        """Draw a line from each parent to its offspring, given the height of each trial."""
         from matplotlib.collections import LineCollection  # noqa: PLC0415 - an extra
 
         for of_best in (False, True):
             lines = [
-                [(parent, place[parent]), (child, place[child])]
+                [(parent, height[parent]), (child, height[child])]
                 for parent, child in self.edges
                 if (child in self.ancestors) == of_best
             ]
-            look = ("black", 1.3, 0.8) if of_best else ("0.6", 0.5, min(1.0, 60 / len(self.edges)))
-            colour, width, alpha = look
+            style = ("black", 1.3, 0.8) if of_best else ("0.6", 0.5, min(1.0, 60 / len(self.edges)))
+            colour, width, alpha = style
             self.ax_.add_collection(
                 LineCollection(
                     lines, colors=colour, linewidths=width, alpha=alpha, zorder=2 if of_best else 1

@@ -1,4 +1,4 @@
-"""Axes of parameters: where a value stands, and what is written there."""
+"""Axes of parameters: positions of values, limits, ticks and labels."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,12 +16,12 @@ from sklearn_lepton.space._dimension import Categorical, Dimension, FloatArray, 
 from sklearn_lepton.space._space import Space
 from sklearn_lepton.space._values import Opaque
 
-_WIDE = 30.0  # a distribution whose values differ by so much is drawn on a logarithmic scale
-_TAILS = (0.005, 0.995)
+_MIN_LOG_RATIO = 30.0  # of high to low quantile, for a logarithmic axis of a distribution
+_TAILS = (0.005, 0.995)  # quantiles at the ends of the axis of an unbounded distribution
 _MAX_TICKS = 12
-_TOP = 1e150  # the next tick of a logarithmic axis has to be a number, too
-_MANY_DECADES = 1e3  # the tens alone tell enough
-_ROOM = 22  # characters that category labels have beside each other
+_MAX_LOG = 1e150  # the next tick of a logarithmic axis must be finite, too
+_MAX_MINOR = 1e3  # ratio of the limits beyond which a logarithmic axis has no minor ticks
+_ROOM = 22  # characters of horizontal labels that fit on an axis
 
 
 @dataclass(frozen=True)
@@ -31,18 +31,18 @@ class Scale:
     Attributes
     ----------
     label : str
-        Its name, with its branch where several have one of that name.
+        Name of the parameter. The branch is added where several branches share the name.
     name : str
-        Its name; "" for the branch itself.
+        Name of the parameter; "" for the branch itself.
     column : int
-        That of the points.
+        Column of the points.
     dimension : Dimension
     is_log : bool
         Whether the axis is logarithmic.
     labels : tuple of str or None
-        Those of choices, which stand at 0, 1, 2, ...
+        Labels of the choices, at the positions 0, 1, 2, ...; None for numbers.
     branches : tuple of int
-        The branches that have it.
+        Branches that have the parameter.
     """
 
     label: str
@@ -55,12 +55,12 @@ class Scale:
 
     @property
     def limits(self) -> tuple[float, float]:
-        """Least and greatest place."""
+        """Lower and upper limit of the axis."""
         if self.labels is not None:
             return -0.5, len(self.labels) - 0.5
         low, high = np.clip(self.places(np.array(self._ends)), -LARGEST, LARGEST)
-        if self.is_log and low < _TOP:
-            high = min(high, _TOP)
+        if self.is_log and low < _MAX_LOG:
+            high = min(high, _MAX_LOG)
         if isinstance(self.dimension, Integer):
             pad = 0.5
             return float(low - pad), float(high + pad)
@@ -68,22 +68,23 @@ class Scale:
 
     @property
     def is_crowded(self) -> bool:
-        """Whether the labels have no room beside each other."""
-        names = () if self.labels is None else self.labels[:: self._step]
+        """Whether horizontal labels would overlap."""
+        names = () if self.labels is None else self.labels[:: self._tick_step]
         return sum(map(len, names)) + len(names) > _ROOM
 
     @property
-    def _step(self) -> int:
-        """One in so many labels is written."""
+    def _tick_step(self) -> int:
+        """Distance between labelled choices."""
         return -(-len(self.labels or "") // _MAX_TICKS)
 
     @property
     def _ends(self) -> tuple[float, float]:
+        """Units at the ends of the axis."""
         has_ends = hasattr(self.dimension, "low") or np.isfinite(self.dimension.n_values)
         return (0.0, 1.0) if has_ends else _TAILS
 
     def grid(self, size: int) -> FloatArray:
-        """Return units where the axis is looked at: each value where there are few."""
+        """Return at most `size` units along the axis; one per value if there are few values."""
         n_values = self.dimension.n_values
         low, high = self._ends
         units = np.linspace(low, high, size)
@@ -92,14 +93,14 @@ class Scale:
         return units
 
     def places(self, units: FloatArray) -> FloatArray:
-        """Return where units stand on the axis."""
+        """Return the positions of units on the axis."""
         if self.labels is not None:
             cells = np.floor(np.asarray(units) * len(self.labels))
             return np.asarray(np.clip(cells, 0, len(self.labels) - 1))
         return np.array([float(self.dimension.from_unit(float(unit))) for unit in units])
 
     def of(self, trials: Sequence[Trial], space: Space) -> FloatArray:
-        """Return where trials stand on the axis, NaN for those of other branches."""
+        """Return the positions of trials on the axis; NaN for trials of other branches."""
         points = np.array([trial.point for trial in trials]).reshape(len(trials), space.n_dims)
         is_active = space.is_active(points)[:, self.column]
         if self.labels is not None:
@@ -111,7 +112,7 @@ class Scale:
         return np.array(values, dtype=float)
 
     def draw(self, ax: Any, which: str = "x", *, with_label: bool = True) -> None:
-        """Set up an axis: its scale, limits, ticks and name.
+        """Set the scale, limits, ticks and label of a matplotlib axis.
 
         Parameters
         ----------
@@ -122,12 +123,12 @@ class Scale:
         axis = getattr(ax, f"{which}axis")
         if self.is_log:
             getattr(ax, f"set_{which}scale")("log")
-            if self.limits[1] > _MANY_DECADES * self.limits[0]:
+            if self.limits[1] > _MAX_MINOR * self.limits[0]:
                 axis.set_ticks([], minor=True)
         getattr(ax, f"set_{which}lim")(*self.limits)
         if self.labels is not None:
-            shown = range(0, len(self.labels), self._step)
-            axis.set_ticks(list(shown), labels=self.labels[:: self._step])
+            shown = range(0, len(self.labels), self._tick_step)
+            axis.set_ticks(list(shown), labels=self.labels[:: self._tick_step])
             if which == "x" and self.is_crowded:
                 axis.set_tick_params(labelrotation=45)
                 for text in axis.get_ticklabels():
@@ -140,12 +141,12 @@ class Scale:
 
 
 def scales_of(space: Space) -> list[Scale]:
-    """Return the axes of a space, without constants and without what only repeats the branch."""
+    """Return the axes of a space, without constants and parameters that identify the branch."""
     names, scales = list(space.names), []
     for column, (name, dimension) in enumerate(zip(names, space.dimensions, strict=True)):
         if dimension.n_values <= 1:
             continue
-        branches = tuple(b for b, held in enumerate(space.branches) if column in held.values())
+        branches = tuple(b for b, own in enumerate(space.branches) if column in own.values())
         label = name
         if not name:
             label = branch_parameter(space) or "(branch)"
@@ -167,22 +168,24 @@ def scales_of(space: Space) -> list[Scale]:
 
 
 def chosen_scales(
-    source: History, parameters: Any, most: int, *, in_best_branch: bool = False
+    source: History, parameters: Any, max_parameters: int, *, in_best_branch: bool = False
 ) -> list[Scale]:
-    """Return the axes of the parameters asked for, or of those that matter most.
+    """Return the axes of the given parameters, or of the most important ones.
 
     Parameters
     ----------
-    source : Source
+    source : History
     parameters : str, sequence of str or None
-        None is at most so many, those of the best trial's branch if it is asked for.
-    most : int
+        Names of parameters; None selects the most important ones.
+    max_parameters : int
+        Maximum number of axes if `parameters` is None.
     in_best_branch : bool, default=False
+        Whether None selects among the parameters of the best trial only.
 
     Raises
     ------
     ValueError
-        If a parameter is unknown or constant, or none is left.
+        If a parameter is unknown or constant, or no parameter varies.
     """
     scales = scales_of(source.space)
     if parameters is None and in_best_branch and source.best is not None:
@@ -191,26 +194,26 @@ def chosen_scales(
     if not scales:
         raise ValueError("The space has no parameter that varies: there is nothing to draw.")
     if parameters is None:
-        if len(scales) <= most:
+        if len(scales) <= max_parameters:
             return scales
-        found = parameter_importance(source, n_samples=2)
-        share = found.importances_mean + found.interactions_mean.sum(axis=1) / 2
-        by_name = dict(zip(found.names, share.tolist(), strict=True))
-        scales.sort(key=lambda scale: -by_name.get(scale.name or found.names[0], 0.0))
-        return scales[:most]
+        importance = parameter_importance(source, n_samples=2)
+        share = importance.importances_mean + importance.interactions_mean.sum(axis=1) / 2
+        by_name = dict(zip(importance.names, share.tolist(), strict=True))
+        scales.sort(key=lambda scale: -by_name.get(scale.name or importance.names[0], 0.0))
+        return scales[:max_parameters]
     given = [parameters] if isinstance(parameters, str) else list(parameters)
     known = [scale.label for scale in scales]
     chosen = []
     for name in given:
-        held = [s for s in scales if name in {s.label, s.name}]
-        if not held:
-            raise ValueError(f"No axis can be made of it: {unknown_name(str(name), known)}")
-        chosen += held
+        found = [s for s in scales if name in {s.label, s.name}]
+        if not found:
+            raise ValueError(f"parameters cannot be drawn: {unknown_name(str(name), known)}")
+        chosen += found
     return chosen
 
 
 def branch_name(space: Space, branch: int) -> str:
-    """Return what a branch is called."""
+    """Return the name of a branch."""
     name = branch_parameter(space)
     if name is None:
         return f"branch {branch}"
@@ -227,7 +230,7 @@ def _labels(space: Space, column: int) -> tuple[str, ...] | None:
 
 
 def _text(value: Any) -> str:
-    """Write a choice in few characters."""
+    """Return a short text of a choice."""
     if isinstance(value, Opaque):
         value = value.text
     elif hasattr(value, "get_params") or callable(value):
@@ -243,4 +246,4 @@ def _is_log(dimension: Dimension) -> bool:
     if hasattr(dimension, "log"):
         return bool(dimension.log)
     low, high = dimension.from_unit(0.02), dimension.from_unit(0.98)
-    return bool(low > 0 and high / low > _WIDE)
+    return bool(low > 0 and high / low > _MIN_LOG_RATIO)

@@ -1,4 +1,4 @@
-"""Which worker ran what, and when."""
+"""TimelineDisplay: the fits of each worker over time."""
 
 from typing import Any, Self
 
@@ -11,36 +11,35 @@ from sklearn_lepton.space._dimension import FloatArray
 
 
 class TimelineDisplay:
-    """The fits of a search on the time line of each worker.
+    """The fits of a search on the timeline of each worker.
 
-    Make it with `from_search`; its parameters are attributes, too.
-    Trials that were told without rows, as by hand to an optimizer, have
-    no fits that could be drawn.
+    Create it with `from_search`. The constructor's parameters are also attributes. Trials
+    without split results, such as those told to an optimizer by hand, have no fits to draw.
 
     Parameters
     ----------
     begins, ends : ndarray of shape (n_fits,)
-        In seconds since the first fit began. Pauses of more than a minute, as between two
-        sessions of a journal, are cut out.
+        Begin and end of each fit, in seconds since the first fit began. Pauses of more than a
+        minute, as between two sessions of a journal, are removed.
     workers : ndarray of int of shape (n_fits,)
-        Number of the worker; -1 where none ran it.
+        Number of the worker of each fit; -1 if no worker ran it.
     numbers : ndarray of int of shape (n_fits,)
-        Number of the trial.
+        Number of the trial of each fit.
     splits : ndarray of int of shape (n_fits,)
-        Number of the split.
+        Number of the split of each fit.
     statuses : list of str of length n_fits
-        Of the trial: "complete", "pruned" or "failed".
+        Status of the trial of each fit: "complete", "pruned" or "failed".
     cuts : ndarray of shape (n_cuts,)
-        Where pauses were cut out.
+        Times of the removed pauses.
 
     Attributes
     ----------
     busy : float
-        Share of all workers' time in which they ran a fit.
+        Share of the workers' total time that was spent in fits.
     ax_ : matplotlib Axes
-        Where it was drawn last.
+        Axes of the last drawing.
     figure_ : matplotlib Figure
-        Likewise.
+        Figure of the last drawing.
 
     Examples
     --------
@@ -75,31 +74,31 @@ class TimelineDisplay:
         self.splits = splits
         self.statuses = statuses
         self.cuts = cuts
-        lasted = float(ends.max(initial=0.0)) * len(set(workers.tolist()) - {-1})
-        busy = float(np.sum((ends - begins)[workers >= 0]))
-        self.busy = min(busy / lasted, 1.0) if lasted else 0.0
+        total = float(ends.max(initial=0.0)) * len(set(workers.tolist()) - {-1})
+        fitting = float(np.sum((ends - begins)[workers >= 0]))
+        self.busy = min(fitting / total, 1.0) if total else 0.0
 
     @classmethod
     @ignore_float_errors
     def from_search(cls, search: Any, *, space: Any = None) -> Self:
-        """Read what is drawn from a search.
+        """Read the times of a search's fits.
 
         Parameters
         ----------
         search : search, Optimizer, path of a journal or sequence of Trial
-            Where the trials come from.
+            Source of the trials.
         space : Space, dict, list of dict or None, default=None
-            Needed with a sequence of trials.
+            Search space; required with a sequence of trials.
 
         Returns
         -------
         display : TimelineDisplay
-            Nothing is drawn yet.
+            Display that is not drawn yet.
 
         Raises
         ------
         ValueError
-            If no trial says when its fits ran.
+            If no trial has split results with start times.
         """
         source = read_source(search, space)
         fits = [
@@ -109,8 +108,8 @@ class TimelineDisplay:
         ]
         if not fits:
             raise ValueError(
-                "None of the trials says when its fits ran, so that there is no time line: only "
-                "those of a search do."
+                "None of the trials records when its fits ran: pass the trials of a search, or "
+                "tell the optimizer split results with start times."
             )
         fits.sort()
         begins, ends, workers, numbers, splits, statuses = zip(*fits, strict=True)
@@ -127,29 +126,29 @@ class TimelineDisplay:
 
     @ignore_float_errors
     def plot(self, ax: Any = None) -> Self:
-        """Draw it.
+        """Draw a bar for each fit; the shade alternates from trial to trial.
 
         Parameters
         ----------
         ax : matplotlib Axes or None, default=None
-            Where; None makes a figure.
+            Axes to draw on; None creates a figure.
 
         Returns
         -------
         display : TimelineDisplay
-            Itself.
+            The display.
         """
         lanes = sorted(set(self.workers.tolist()))
         self.ax_, self.figure_ = ax, _ = one_axes(ax, (7.5, 1.4 + 0.45 * min(len(lanes), 16)))
         status = np.array(self.statuses, dtype=object)
-        looks = {"complete": (BLUE, SKY), "pruned": (AMBER, "#F5D08A"), "failed": (ORANGE, ORANGE)}
+        shades = {"complete": (BLUE, SKY), "pruned": (AMBER, "#F5D08A"), "failed": (ORANGE, ORANGE)}
         for row, worker in enumerate(lanes):
-            for kind, colours in looks.items():
+            for kind, colours in shades.items():
                 for parity in (0, 1):
-                    mine = (self.workers == worker) & (status == kind)
-                    mine &= self.numbers % 2 == parity
-                    if mine.any():
-                        spans = np.column_stack([self.begins, self.ends - self.begins])[mine]
+                    chosen = (self.workers == worker) & (status == kind)
+                    chosen &= self.numbers % 2 == parity
+                    if chosen.any():
+                        spans = np.column_stack([self.begins, self.ends - self.begins])[chosen]
                         ax.broken_barh(spans, (row - 0.38, 0.76), color=colours[parity], lw=0)
         for cut in self.cuts:
             ax.axvline(cut, color="black", ls=":", lw=1)
@@ -159,7 +158,7 @@ class TimelineDisplay:
         ax.set(xlabel="seconds", ylim=(len(lanes) - 0.4, -0.6), xlim=(-0.005 * end, 1.005 * end))
         handles = [
             ax.barh([-9], [0], color=colours[0], label=kind)
-            for kind, colours in looks.items()
+            for kind, colours in shades.items()
             if kind in self.statuses
         ]
         ax.set_ylim(len(lanes) - 0.4, -0.6)

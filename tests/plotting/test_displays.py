@@ -266,7 +266,7 @@ def test_failed_pruned_and_partial_trials_cannot_be_the_best():
     assert display.statuses == ["complete", "complete", "failed", "pruned"]
     assert np.isnan(display.scores[2])
     labels = [text.get_text() for text in display.ax_.get_legend().get_texts()]
-    assert {"failed", "pruned", "less of the resource", "best so far"} <= set(labels)
+    assert {"failed", "pruned", "lower fidelity", "best so far"} <= set(labels)
 
 
 def test_a_hopeless_score_does_not_flatten_the_picture():
@@ -433,9 +433,9 @@ def test_names_that_do_not_exist_are_refused():
     optimizer = told()
     with pytest.raises(ValueError, match="Did you mean 'kind'"):
         SliceDisplay.from_search(optimizer, parameters=["kidn"])
-    with pytest.raises(ValueError, match="two parameters that vary"):
+    with pytest.raises(ValueError, match="at least two parameters that vary"):
         ContourDisplay.from_search(optimizer, parameters=["x"])
-    with pytest.raises(ValueError, match="two parameters that vary"):
+    with pytest.raises(ValueError, match="at least two parameters that vary"):
         ParallelCoordinatesDisplay.from_search(optimizer, parameters=["x"])
     constant = RandomOptimizer({"x": [1]})
     constant.tell([trial.complete(1.0) for trial in constant.ask()])
@@ -465,7 +465,7 @@ def test_the_time_lines_are_those_of_the_rows(search):
     assert display.begins[0] == 0.0
     assert 0 < display.busy <= 1
     assert [text.get_text() for text in display.ax_.get_yticklabels()] == ["worker 0"]
-    with pytest.raises(ValueError, match="when its fits ran"):
+    with pytest.raises(ValueError, match="records when its fits ran"):
         TimelineDisplay.from_search(told())
 
 
