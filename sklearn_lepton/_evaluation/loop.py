@@ -124,14 +124,25 @@ class Callbacks:
                     calls.callback(self.errors.run, callback.finish, self._search, shown)
 
 
-def callbacks_of(search: Any) -> list[Callback]:
-    """Return a search's stopping rules and its own callbacks."""
-    callbacks: list[Callback] = []
-    if search.target_score is not None:
-        callbacks.append(TargetScore(search.target_score))
-    if search.n_iter_no_change is not None:
-        callbacks.append(NoImprovement(search.n_iter_no_change, search.tol))
-    if search.callbacks is not None:
-        own = search.callbacks
-        callbacks += [own] if callable(own) else list(own)
-    return callbacks
+def make_callbacks(
+    callbacks: Any, *, target_score: float | None, n_iter_no_change: int | None, tol: float
+) -> list[Callback]:
+    """Return the stopping rules, followed by the user's callbacks.
+
+    Parameters
+    ----------
+    callbacks : callable, sequence of callable or None
+        The user's callbacks.
+    target_score : float or None
+    n_iter_no_change : int or None
+    tol : float
+        As for the searches.
+    """
+    rules: list[Callback] = []
+    if target_score is not None:
+        rules.append(TargetScore(target_score))
+    if n_iter_no_change is not None:
+        rules.append(NoImprovement(n_iter_no_change, tol))
+    if callbacks is not None:
+        rules += [callbacks] if callable(callbacks) else list(callbacks)
+    return rules

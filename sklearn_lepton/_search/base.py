@@ -3,16 +3,15 @@
 import copy
 from abc import abstractmethod
 from collections.abc import Sequence
-from typing import Any, NoReturn, cast
+from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
 
 from sklearn_lepton._evaluation.convergence_warnings import QuietFits
 from sklearn_lepton._evaluation.early_stopping import EarlyStopping
-from sklearn_lepton._evaluation.evaluator import SplitEvaluator, explain_failures
+from sklearn_lepton._evaluation.evaluator import explain_failures
 from sklearn_lepton._evaluation.fits import Fits
-from sklearn_lepton._evaluation.loop import Callbacks, callbacks_of
-from sklearn_lepton._evaluation.racing import error_rate
+from sklearn_lepton._evaluation.loop import Callbacks, make_callbacks
 from sklearn_lepton._evaluation.resource import Resource, make_resource, without_resource
 from sklearn_lepton._evaluation.sklearn import FitContext, SearchTask
 from sklearn_lepton._evaluation.splits import OTHER_SPLITS, FrozenSplits
@@ -21,25 +20,46 @@ from sklearn_lepton._runtime.output import warn
 from sklearn_lepton._search.final_choice import FinalChoice
 from sklearn_lepton._search.inputs import initial_settings, make_space, older_studies
 from sklearn_lepton._search.nested import ComparisonMixin
-from sklearn_lepton._search.progress import Progress, WatchedStudy
-from sklearn_lepton._search.run import Owner, SearchRun, conduct, draw_seed
+from sklearn_lepton._search.run import OpenResources, RunOptions, SearchRun, draw_seed
 from sklearn_lepton._search.selection import check_choice
 from sklearn_lepton._search.sklearn_search import LEFT_BY_FIT, OF_CHOICE, SklearnSearchAdapter
 from sklearn_lepton._search.update import Update, UpdateMixin
-from sklearn_lepton._search.validation import check_names, check_parameters
+from sklearn_lepton._search.validation import check_n_splits, check_names, check_parameters
 from sklearn_lepton._study.fingerprint import check_scores, describe_scoring, describe_study
 from sklearn_lepton._study.opening import open_journal
 from sklearn_lepton._study.study import SharedStudy, Study
 from sklearn_lepton._trials.ranking import metric_of
 from sklearn_lepton._trials.trial import Trial
-from sklearn_lepton._typing import FitAid, Workers
+from sklearn_lepton._typing import Callback, FitAid, Workers
 from sklearn_lepton._validation import is_whole
-from sklearn_lepton._workers.local import make_workers
 from sklearn_lepton.exceptions import SearchInterruptedWarning, SpaceExhaustedWarning
-from sklearn_lepton.optimizers._auto import AutoOptimizer
 from sklearn_lepton.optimizers._base import Optimizer
 from sklearn_lepton.report._write import ReportMixin
 from sklearn_lepton.space._space import Space
+
+
+class _Setup(NamedTuple):
+    """The parts of a run that a search needs again to set its results.
+
+    Attributes
+    ----------
+    fits : Fits
+    splits : FrozenSplits
+    resource : Resource or None
+        The resource that trials have a share of.
+    source_studies : list of list of Trial
+        Older studies to learn from.
+    choice : FinalChoice
+    data_shape : tuple or None
+        Shape of the data, if they have one.
+    """
+
+    fits: Fits
+    splits: FrozenSplits
+    resource: Resource | None
+    source_studies: list[list[Trial]]
+    choice: FinalChoice
+    data_shape: Any
 
 
 class BaseOptimizerSearchCV(UpdateMixin, ComparisonMixin, ReportMixin, SklearnSearchAdapter):
@@ -134,16 +154,18 @@ class BaseOptimizerSearchCV(UpdateMixin, ComparisonMixin, ReportMixin, SklearnSe
         """Make the optimizer from the search's own parameters."""
 
     def _search(self, running: FitContext, callback_ctx: Any) -> None:
-        """Search; called once in each `fit`, with everything else prepared."""
-        check_parameters(self)
-        callbacks = Callbacks(self, callbacks_of(self), self._errors)
+        """Run the search; `fit` calls it once, with everything else prepared."""
+        check_parameters(self.get_params(deep=False))
+        check_n_splits(self.n_splits_, self.cv)
+        callbacks = Callbacks(self, self._make_callbacks(), self._errors)
         try:
-            with Owner(self._errors) as owner:
-                run = self._open(running, owner)
-                self._run(run, running, owner, callbacks, callback_ctx)
+            with OpenResources(self._errors) as opened:
+                has_earlier = "trials_" in vars(self)
+                run, setup = self._open(running, callback_ctx, opened)
+                self._run(run, setup, callbacks, has_earlier=has_earlier)
             if run.study.optimizer.best is None:
                 self._fail(run.study.finished(), callbacks)
-            if chosen := run.choice.choose(self.trials_):
+            if chosen := setup.choice.choose(self.trials_):
                 self._choice = chosen
         except BaseException:
             callbacks.finish(None)
@@ -151,60 +173,91 @@ class BaseOptimizerSearchCV(UpdateMixin, ComparisonMixin, ReportMixin, SklearnSe
         row = self._chosen_row() if callbacks.have_finish else None
         callbacks.finish(None if row is None else self.trials_[row])
 
-    def _open(self, running: FitContext, owner: Owner) -> SearchRun:
-        """Open all that the search needs; whatever can be refused is refused here."""
+    def _make_callbacks(self) -> list[Callback]:
+        """Return the stopping rules and the user's callbacks."""
+        return make_callbacks(
+            self.callbacks,
+            target_score=self.target_score,
+            n_iter_no_change=self.n_iter_no_change,
+            tol=self.tol,
+        )
+
+    def _run_options(self) -> RunOptions:
+        """Return the options of a run."""
+        return RunOptions(
+            name=type(self).__name__,
+            n_jobs=self.n_jobs,
+            n_points=self.n_points,
+            asynchronous=self.asynchronous,
+            fit_timeout=self.fit_timeout,
+            cost_aware=self.cost_aware,
+            max_time=self.max_time,
+            ends_fits=self._must_end_in_time(),
+            racing=self.racing,
+            metric=metric_of(self.refit),
+            verbose=self.verbose,
+        )
+
+    def _open(
+        self, running: FitContext, callback_ctx: Any, opened: OpenResources
+    ) -> tuple[SearchRun, _Setup]:
+        """Open and check everything that the search needs, before the first fit."""
         update: Update | None = self.__dict__.pop("_update", None)
-        workers = owner.keep(self._make_workers(running.parallel))
+        options = self._run_options()
+        workers = opened.keep(self._make_workers(running.parallel))
         space = self._make_space(running, update)
         check_choice(self, space)
-        aids = [owner.keep(aid) for aid in self._make_aids(running, space, workers)]
+        aids = [opened.keep(aid) for aid in self._make_aids(running, space, workers)]
         studies = self._older_studies(space, update)
-        study, splits, resource = self._prepare(running, space, studies, owner)
-        self._inform(study.optimizer, workers)
+        study, splits, resource = self._prepare(running, space, studies, opened)
+        options.configure(study.optimizer, workers.n_workers, self.n_splits_)
         choice = FinalChoice(
-            self, running, splits, study, aids=aids, resource=resource, errors=owner.errors
+            self, running, splits, study, aids=aids, resource=resource, errors=opened.errors
         )
-        return SearchRun(workers, aids, studies, study, splits, resource, choice, update)
-
-    def _run(
-        self,
-        run: SearchRun,
-        running: FitContext,
-        owner: Owner,
-        callbacks: Callbacks,
-        callback_ctx: Any,
-    ) -> None:
-        """Run the trials, and set the results however they end."""
-        study, splits = run.study, run.splits
-        has_earlier, n_known = "trials_" in vars(self), len(study.finished())
-        # What an earlier fit left would travel to the workers.
+        # The search travels to the workers; the results of an earlier fit must not.
         for name in LEFT_BY_FIT:
             self.__dict__.pop(name, None)
         task = None
         if callback_ctx is not None:
-            task = owner.keep(SearchTask(callback_ctx, self, study.n_trials * self.n_splits_))
+            task = opened.keep(SearchTask(callback_ctx, self, study.n_trials * self.n_splits_))
         fits = Fits(
             self,
             running,
             check_metrics=self._check_metrics,
             task=task,
             splits=splits,
-            aids=run.aids,
-            resource=run.resource,
+            aids=aids,
+            resource=resource,
             before=study.finished(),
         )
+        run = SearchRun(
+            options,
+            study,
+            workers,
+            fits,
+            opened.errors,
+            choice.search_deadline,
+            update=update,
+            reserve=lambda: self._seconds_to_refit(study),
+        )
+        data_shape = getattr(running.X, "shape", None)
+        return run, _Setup(fits, splits, resource, studies, choice, data_shape)
+
+    def _run(
+        self,
+        run: SearchRun,
+        setup: _Setup,
+        callbacks: Callbacks,
+        *,
+        has_earlier: bool,
+    ) -> None:
+        """Run the trials, and set the results however they end."""
+        study, n_known = run.study, len(run.study.finished())
         reason, is_over = None, False
         try:
             callbacks.start()
-            reason = self._conduct(
-                study,
-                fits,
-                callbacks,
-                workers=run.workers,
-                deadline=run.choice.search_deadline,
-                update=run.update,
-            )
-            run.choice.score_finalists(self._make_workers)
+            reason = run.run(callbacks)
+            setup.choice.score_finalists(self._make_workers)
             is_over = True
         except KeyboardInterrupt:
             if study.optimizer.best is None:
@@ -213,28 +266,29 @@ class BaseOptimizerSearchCV(UpdateMixin, ComparisonMixin, ReportMixin, SklearnSe
             msg = "The search was interrupted: it ends with the trials that have finished."
             warn(msg, SearchInterruptedWarning, stacklevel=6)
         finally:
-            # Also on its way out with an error: keep what has been paid for. A run that has paid
-            # for nothing leaves the earlier fit as it was.
+            # An error on its way out costs no finished trial. A run without a new trial leaves
+            # the earlier fit as it was.
             has_best = study.optimizer.best is not None
             if len(study.finished()) > n_known or not has_earlier or (is_over and has_best):
-                self._publish(run, running, reason)
+                self._publish(study, setup, reason)
                 if has_best:
-                    self.cv_results_ = fits.publish(self.trials_)
-                    run.choice.publish(self.cv_results_, self.trials_)
+                    self.cv_results_ = setup.fits.publish(self.trials_)
+                    setup.choice.publish(self.cv_results_, self.trials_)
 
-    def _publish(self, run: SearchRun, running: FitContext, reason: str | None) -> None:
-        """Set the results of this fit, in the place of all those of an earlier one."""
+    def _publish(self, study: Study, setup: _Setup, reason: str | None) -> None:
+        """Set the results of this fit, and remove all results of an earlier one."""
+        resource = setup.resource
         results: dict[str, Any] = {
-            "trials_": run.study.finished(),
-            "space_": run.study.optimizer.space,
-            "optimizer_": run.study.optimizer,
+            "trials_": study.finished(),
+            "space_": study.optimizer.space,
+            "optimizer_": study.optimizer,
             "stop_reason_": reason,
-            "_fingerprint": run.splits.fingerprint,
-            "_split_layout": run.splits.layout,
-            "_studies": run.studies,
+            "_fingerprint": setup.splits.fingerprint,
+            "_split_layout": setup.splits.layout,
+            "_studies": setup.source_studies,
             "_scoring": (describe_scoring(self), self.scoring),
-            "_resource": None if run.resource is None else run.resource.describe(),
-            "_data_shape": getattr(running.X, "shape", None),
+            "_resource": None if resource is None else resource.describe(),
+            "_data_shape": setup.data_shape,
         }
         kept = {name: value for name, value in vars(self).items() if name not in OF_CHOICE}
         self.__dict__ = kept | results
@@ -259,24 +313,6 @@ class BaseOptimizerSearchCV(UpdateMixin, ComparisonMixin, ReportMixin, SklearnSe
             return self.space_
         return make_space(given, self.estimator, running.X, running.y, without=self.resource)
 
-    def _inform(self, optimizer: Any, workers: Workers) -> None:
-        """Tell the optimizer what it cannot know: trials at once, and what they may cost."""
-        if isinstance(optimizer, AutoOptimizer):
-            optimizer.n_points = self._n_at_once(workers)
-        is_auto = isinstance(self.cost_aware, str)
-        is_aware = self.max_time is not None if is_auto else bool(self.cost_aware)
-        if is_aware and not getattr(optimizer, "surrogate", True):
-            if not is_auto:
-                raise ValueError(
-                    "cost_aware=True needs the model of surrogate=True, got surrogate=False: set "
-                    "one of them otherwise."
-                )
-            is_aware = False
-        optimizer.cost_aware = is_aware
-        if is_aware and self.max_time is not None:
-            spent = sum(trial.duration for trial in optimizer.trials)
-            optimizer.max_seconds = spent + self.max_time * workers.n_workers
-
     def _older_studies(self, space: Space, update: Update | None) -> list[list[Trial]]:
         """Return what the search learns from beside its own trials."""
         if update is not None:
@@ -290,7 +326,7 @@ class BaseOptimizerSearchCV(UpdateMixin, ComparisonMixin, ReportMixin, SklearnSe
         running: FitContext,
         space: Space,
         studies: list[list[Trial]],
-        owner: Owner,
+        opened: OpenResources,
     ) -> tuple[Study, FrozenSplits, Resource | None]:
         """Return the study to start from, the splits, and what trials have little of first."""
         check_names(space, self.estimator)
@@ -300,7 +336,7 @@ class BaseOptimizerSearchCV(UpdateMixin, ComparisonMixin, ReportMixin, SklearnSe
         splits = FrozenSplits(running, fingerprint)
         resource = make_resource(self, space, running, splits.split())
         if resource is not None:
-            owner.keep(resource)
+            opened.keep(resource)
         if earlier and self._resource != (None if resource is None else resource.describe()):
             raise ValueError(
                 "With warm_start=True resource, min_resources and max_resources must be those of "
@@ -337,7 +373,7 @@ class BaseOptimizerSearchCV(UpdateMixin, ComparisonMixin, ReportMixin, SklearnSe
             is_clone=self._is_clone,
             is_new=not earlier,
         )
-        owner.keep(replay.journal)
+        opened.keep(replay.journal)
         return SharedStudy(make(replay.seed), n_trials, replay), splits, resource
 
     def _for_workers(self) -> "BaseOptimizerSearchCV":
@@ -371,24 +407,8 @@ class BaseOptimizerSearchCV(UpdateMixin, ComparisonMixin, ReportMixin, SklearnSe
         return self.optimizer_.seed, self.trials_, self._fingerprint
 
     def _make_workers(self, parallel: Any) -> Workers:
-        """Make workers that can do what is asked of them."""
-        is_given = not isinstance(self.fit_timeout, str | None)  # "auto" asks for no process
-        workers = make_workers(self.n_jobs, parallel, must_end=is_given or self._must_end_in_time())
-        if is_given and not workers.can_end:
-            raise ValueError(
-                f"fit_timeout={self.fit_timeout} needs worker processes that can be ended, which "
-                f"joblib's active backend does not give ({type(workers).__name__}): use the "
-                "backend 'loky', which is the default, 'dask' or 'ray', or set fit_timeout=None."
-            )
-        is_racing = error_rate(self.racing) is not None
-        for name, is_on in (("asynchronous", self.asynchronous), ("racing", is_racing)):
-            if is_on and not np.isfinite(workers.n_slots):
-                raise ValueError(
-                    f"{name}={getattr(self, name)} needs workers that take single fits, which "
-                    "joblib's active backend does not give: use the backend 'loky', which is the "
-                    f"default, 'threading', 'dask' or 'ray', or set {name}=False."
-                )
-        return workers
+        """Return workers that can do everything that the parameters ask for."""
+        return self._run_options().make_workers(parallel)
 
     def _make_aids(self, running: FitContext, space: Space, workers: Workers) -> list[FitAid]:
         """Make what changes fits: early stopping, quiet fits of a built-in space, kept steps."""
@@ -408,43 +428,3 @@ class BaseOptimizerSearchCV(UpdateMixin, ComparisonMixin, ReportMixin, SklearnSe
         """Return what of `max_time` is kept for the refit: nothing, where models are given."""
         del study
         return 0.0
-
-    def _n_at_once(self, workers: Workers) -> int:
-        """Return the number of trials at once."""
-        if isinstance(self.n_points, str):
-            return -(-workers.n_workers // (1 if error_rate(self.racing) else self.n_splits_))
-        return int(self.n_points)
-
-    def _conduct(
-        self,
-        study: Study,
-        fits: Any,
-        callbacks: Callbacks,
-        *,
-        workers: Workers,
-        deadline: float | None,
-        update: Update | None = None,
-    ) -> str | None:
-        """Run the trials and return why they ended."""
-        is_open = self.asynchronous and isinstance(self.n_points, str)
-        progress, watched = None, study
-        if self.verbose > 0:
-            told: dict[str, Any] = {"deadline": deadline, "ratio": fits.ratio}
-            progress = Progress(
-                type(self).__name__, study, self.n_splits_, verbose=self.verbose, **told
-            )
-            watched = cast("Study", WatchedStudy(study, progress))
-        evaluator = SplitEvaluator(
-            fits,
-            workers,
-            watched,
-            metric=metric_of(self.refit),
-            n_points=None if is_open else self._n_at_once(workers),
-            asynchronous=self.asynchronous,
-            fit_timeout=self.fit_timeout,
-            racing=error_rate(self.racing),
-            deadline=deadline,
-            reserve=lambda: self._seconds_to_refit(study),
-            errors=self._errors,
-        )
-        return conduct(watched, fits, evaluator, callbacks, progress=progress, update=update)

@@ -57,11 +57,14 @@ class Calls:
     Attributes
     ----------
     n_splits : int
+    ratio : float or None
+        None, since calls have no training and test parts.
     is_stopped : bool
-        Whether something but the callbacks asks to stop: never.
+        False, since only the callbacks of `tune` stop it.
     """
 
     n_splits = 1
+    ratio: float | None = None
     is_stopped = False
 
     def __init__(

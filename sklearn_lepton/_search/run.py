@@ -1,50 +1,54 @@
-"""A run of a search: what it holds open, and the loop over its trials."""
+"""The engine: one run over the trials of a study, for the searches and for `tune`."""
 
+from collections.abc import Callable
 from contextlib import ExitStack, closing
+from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, NamedTuple, Protocol, Self, TypeVar
+from typing import Any, Protocol, Self, TypeVar, cast
 
 import numpy as np
 from sklearn.utils import check_random_state
 
 from sklearn_lepton._evaluation.evaluator import SplitEvaluator
+from sklearn_lepton._evaluation.fits import Fits
 from sklearn_lepton._evaluation.loop import Callbacks, run_trials
-from sklearn_lepton._evaluation.resource import Resource
-from sklearn_lepton._evaluation.splits import FrozenSplits
+from sklearn_lepton._evaluation.racing import error_rate
 from sklearn_lepton._runtime.deferred_errors import DeferredErrors
 from sklearn_lepton._runtime.interrupts import uninterrupted
-from sklearn_lepton._search.final_choice import FinalChoice
-from sklearn_lepton._search.progress import Progress
+from sklearn_lepton._search.function_calls import Calls
+from sklearn_lepton._search.progress import Progress, WatchedStudy
 from sklearn_lepton._search.update import Update
 from sklearn_lepton._study.study import Study
-from sklearn_lepton._trials.trial import Trial
-from sklearn_lepton._typing import FitAid, Workers
+from sklearn_lepton._typing import Workers
+from sklearn_lepton._workers.local import make_workers
+from sklearn_lepton.optimizers._auto import AutoOptimizer
+from sklearn_lepton.optimizers._base import Optimizer
 
 
 class _Closable(Protocol):
     def close(self) -> None: ...
 
 
-_Held = TypeVar("_Held", bound=_Closable)
+_Opened = TypeVar("_Opened", bound=_Closable)
 
 
-class Owner:
-    """The one owner of what a run holds open: all is closed, in reverse order.
+class OpenResources:
+    """The owner of everything that a run opens; it closes all of it in reverse order.
 
     Parameters
     ----------
     errors : DeferredErrors
-        Where errors in closing are kept.
+        Collects the errors raised while closing.
     """
 
     def __init__(self, errors: DeferredErrors) -> None:
         self.errors = errors
         self._stack = ExitStack()
 
-    def keep(self, held: _Held) -> _Held:
-        """Return something open, which is closed at the end."""
-        self._stack.callback(self.errors.run, held.close)
-        return held
+    def keep(self, opened: _Opened) -> _Opened:
+        """Return an open object, which is closed at the end."""
+        self._stack.callback(self.errors.run, opened.close)
+        return opened
 
     def __enter__(self) -> Self:
         """Return the owner."""
@@ -56,99 +60,232 @@ class Owner:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """Close everything, which no interrupt cuts."""
+        """Close everything; no interrupt can cut it short."""
         with uninterrupted:
             self._stack.__exit__(kind, error, traceback)
 
 
-class SearchRun(NamedTuple):
-    """What a run of a search holds open, or has prepared.
+@dataclass(frozen=True)
+class RunOptions:
+    """The options of a run, as the user gave them.
 
     Attributes
     ----------
-    workers : Workers
-    aids : list of FitAid
-        What changes each fit.
-    studies : list of list of Trial
-        Older studies to learn from.
-    study : Study
-    splits : FrozenSplits
-    resource : Resource or None
-        What trials have little of first.
-    choice : FinalChoice
-    update : Update or None
-        The update that the run is part of.
+    name : str
+        Name that the progress shows.
+    n_jobs : int or None
+        Number of parallel fits, as joblib understands it.
+    n_points : int or "auto"
+        Batch size.
+    asynchronous : bool
+        Whether a free worker gets the next trial at once.
+    fit_timeout : float, "auto" or None
+        Seconds that one fit may take.
+    cost_aware : bool or "auto"
+        Whether proposals weigh the seconds that fits take.
+    max_time : float or None
+        Seconds that the run may take.
+    ends_fits : bool
+        Whether fits that still run after `max_time` are ended.
+    racing : bool, float or "auto", default=False
+        Whether trials are pruned after some of their splits.
+    metric : str or None, default=None
+        The metric to optimise, if there are several; None is the first.
+    verbose : int, default=0
+        How much progress is shown.
     """
 
-    workers: Workers
-    aids: list[FitAid]
-    studies: list[list[Trial]]
-    study: Study
-    splits: FrozenSplits
-    resource: Resource | None
-    choice: FinalChoice
-    update: Update | None
+    name: str
+    n_jobs: int | None
+    n_points: int | str
+    asynchronous: bool
+    fit_timeout: float | str | None
+    cost_aware: bool | str
+    max_time: float | None
+    ends_fits: bool
+    racing: bool | float | str = False
+    metric: str | None = None
+    verbose: int = 0
+
+    @property
+    def error_rate(self) -> float | None:
+        """Error rate of the pruning; None runs all splits."""
+        return error_rate(self.racing)
+
+    def batch_size(self, n_workers: int, n_splits: int) -> int:
+        """Return the number of trials that are evaluated at once."""
+        if isinstance(self.n_points, str):
+            return -(-n_workers // (1 if self.error_rate else n_splits))
+        return int(self.n_points)
+
+    def make_workers(self, parallel: Any) -> Workers:
+        """Return workers that can do everything that the options ask for.
+
+        Parameters
+        ----------
+        parallel : joblib.Parallel
+            Runs fits on backends that take whole batches only.
+
+        Raises
+        ------
+        ValueError
+            If joblib's active backend cannot.
+        """
+        is_given = not isinstance(self.fit_timeout, str | None)  # "auto" asks for no process
+        workers = make_workers(self.n_jobs, parallel, must_end=is_given or self.ends_fits)
+        if is_given and not workers.can_end:
+            raise ValueError(
+                f"fit_timeout={self.fit_timeout} needs worker processes that can be ended, which "
+                f"joblib's active backend does not give ({type(workers).__name__}): use the "
+                "backend 'loky', which is the default, 'dask' or 'ray', or set fit_timeout=None."
+            )
+        is_racing = self.error_rate is not None
+        for name, is_on in (("asynchronous", self.asynchronous), ("racing", is_racing)):
+            if is_on and not np.isfinite(workers.n_slots):
+                raise ValueError(
+                    f"{name}={getattr(self, name)} needs workers that take single fits, which "
+                    "joblib's active backend does not give: use the backend 'loky', which is the "
+                    f"default, 'threading', 'dask' or 'ray', or set {name}=False."
+                )
+        return workers
+
+    def configure(self, optimizer: Optimizer, n_workers: int, n_splits: int) -> None:
+        """Give an optimizer the batch size and the limits of cost.
+
+        Raises
+        ------
+        ValueError
+            If the costs need a surrogate that the optimizer does not use.
+        """
+        if isinstance(optimizer, AutoOptimizer):
+            optimizer.n_points = self.batch_size(n_workers, n_splits)
+        is_auto = isinstance(self.cost_aware, str)
+        is_aware = self.max_time is not None if is_auto else bool(self.cost_aware)
+        if is_aware and not getattr(optimizer, "surrogate", True):
+            if not is_auto:
+                raise ValueError(
+                    "cost_aware=True needs the model of surrogate=True, got surrogate=False: set "
+                    "one of them otherwise."
+                )
+            is_aware = False
+        costs: Any = optimizer  # only optimizers with a surrogate declare these attributes
+        costs.cost_aware = is_aware
+        if is_aware and self.max_time is not None:
+            spent = sum(trial.duration for trial in optimizer.trials)
+            costs.max_seconds = spent + self.max_time * n_workers
 
 
-def conduct(
-    study: Study,
-    fits: Any,
-    evaluator: SplitEvaluator,
-    callbacks: Callbacks,
-    *,
-    progress: Progress | None,
-    update: Update | None,
-) -> str | None:
-    """Run the loop over the trials.
+@dataclass(frozen=True)
+class SearchRun:
+    """One run over the trials of a study.
 
-    Parameters
+    Attributes
     ----------
+    options : RunOptions
     study : Study
+    workers : Workers
     fits : Fits or Calls
-    evaluator : SplitEvaluator
-    callbacks : Callbacks
-    progress : Progress or None
-        The display.
-    update : Update or None
-
-    Returns
-    -------
-    reason : str or None
-        Why the loop ended; None is an error of a callback.
+        The fits of each trial, or its call of a function.
+    errors : DeferredErrors
+        Collects the errors raised while closing.
+    deadline : float or None, seconds
+        When the run ends, on the clock of `time.monotonic`.
+    update : Update or None, default=None
+        The update that this run is part of.
+    reserve : callable, default=float
+        Returns the seconds to keep before `deadline`.
     """
-    trials = run_trials(study, evaluator, is_stopped=lambda: callbacks.is_stopped)
-    try:
-        for trial in trials:
-            if progress is not None:
-                progress.finished(trial)
-            callbacks(trial)
-            if update is not None:
-                update.follow(study, fits.ratio)
-            if fits.is_stopped:
-                callbacks.reason = callbacks.reason or "callback"
-    finally:
-        with uninterrupted, closing(trials):
-            if progress is not None:
-                progress.close()
-    if callbacks.is_stopped:
-        return None if callbacks.has_failed else callbacks.reason
-    holds = update is not None and bool(update.holds)
-    return _why_ended(study, is_late=evaluator.is_late, holds=holds)
 
+    options: RunOptions
+    study: Study
+    workers: Workers
+    fits: Fits | Calls
+    errors: DeferredErrors
+    deadline: float | None
+    update: Update | None = None
+    reserve: Callable[[], float] = float
 
-def _why_ended(study: Study, *, is_late: bool, holds: bool) -> str:
-    """Return why a search ended that no callback has stopped."""
-    optimizer = study.optimizer
-    is_short = len(optimizer.trials) < study.n_trials
-    if is_short and is_late:
-        return "max_time"
-    if holds:
-        return "held"
-    return "exhausted" if study.is_cut or (is_short and optimizer.is_exhausted) else "n_iter"
+    def run(self, callbacks: Callbacks) -> str | None:
+        """Run the trials.
+
+        Parameters
+        ----------
+        callbacks : Callbacks
+
+        Returns
+        -------
+        stop_reason : str or None
+            None if a callback raised an error.
+        """
+        options, n_splits = self.options, self.fits.n_splits
+        progress, study = None, self.study
+        if options.verbose > 0:
+            progress = Progress(
+                options.name,
+                study,
+                n_splits,
+                verbose=options.verbose,
+                deadline=self.deadline,
+                ratio=self.fits.ratio,
+            )
+            study = cast("Study", WatchedStudy(study, progress))
+        fills_workers = options.asynchronous and isinstance(options.n_points, str)
+        evaluator = SplitEvaluator(
+            self.fits,
+            self.workers,
+            study,
+            metric=options.metric,
+            n_points=(
+                None if fills_workers else options.batch_size(self.workers.n_workers, n_splits)
+            ),
+            asynchronous=options.asynchronous,
+            fit_timeout=options.fit_timeout,
+            racing=options.error_rate,
+            deadline=self.deadline,
+            reserve=self.reserve,
+            errors=self.errors,
+        )
+        self._run_trials(study, evaluator, callbacks, progress)
+        if callbacks.is_stopped:
+            return None if callbacks.has_failed else callbacks.reason
+        return self._why_ended(is_late=evaluator.is_late)
+
+    def _run_trials(
+        self,
+        study: Study,
+        evaluator: SplitEvaluator,
+        callbacks: Callbacks,
+        progress: Progress | None,
+    ) -> None:
+        """Run the loop; show each finished trial to the progress, the callbacks, the update."""
+        trials = run_trials(study, evaluator, is_stopped=lambda: callbacks.is_stopped)
+        try:
+            for trial in trials:
+                if progress is not None:
+                    progress.finished(trial)
+                callbacks(trial)
+                if self.update is not None:
+                    self.update.follow(study, self.fits.ratio)
+                if self.fits.is_stopped:
+                    callbacks.reason = callbacks.reason or "callback"
+        finally:
+            with uninterrupted, closing(trials):
+                if progress is not None:
+                    progress.close()
+
+    def _why_ended(self, *, is_late: bool) -> str:
+        """Return the stop reason of a run that no callback stopped."""
+        study, optimizer = self.study, self.study.optimizer
+        is_short = len(optimizer.trials) < study.n_trials
+        if is_short and is_late:
+            return "max_time"
+        if self.update is not None and self.update.holds:
+            return "held"
+        return "exhausted" if study.is_cut or (is_short and optimizer.is_exhausted) else "n_iter"
 
 
 def draw_seed(random_state: Any) -> int:
-    """Draw the one seed of a search; without a state from the system, not the global one."""
+    """Return the seed of a search; None draws it from the system, not from numpy's generator."""
     if random_state is None:
         return int(np.random.SeedSequence().generate_state(1)[0])
     return int(check_random_state(random_state).randint(2**31 - 1))

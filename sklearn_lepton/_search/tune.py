@@ -1,28 +1,28 @@
-"""Tune any function: the searches' loop, workers and journal around a call instead of fits."""
+"""`tune`: a run over the trials of a function, with the workers and journals of the searches."""
 
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from sklearn.utils.parallel import Parallel
 
 from sklearn_lepton._evaluation.evaluator import explain_failures
-from sklearn_lepton._evaluation.loop import Callbacks, callbacks_of
+from sklearn_lepton._evaluation.loop import Callbacks, make_callbacks
 from sklearn_lepton._runtime.deferred_errors import DeferredErrors
 from sklearn_lepton._runtime.interrupts import Interrupts
 from sklearn_lepton._runtime.output import warn
-from sklearn_lepton._search.base import BaseOptimizerSearchCV
 from sklearn_lepton._search.function_calls import Amount, Calls
 from sklearn_lepton._search.inputs import initial_settings, older_studies
-from sklearn_lepton._search.run import Owner
+from sklearn_lepton._search.run import OpenResources, RunOptions, SearchRun, draw_seed
 from sklearn_lepton._search.tune_result import TuneResult, flipped
 from sklearn_lepton._search.validation import check_parameters
 from sklearn_lepton._study.opening import open_journal
 from sklearn_lepton._study.study import SharedStudy, Study
 from sklearn_lepton._trials.trial import Trial
-from sklearn_lepton._typing import Workers
+from sklearn_lepton._typing import Callback
 from sklearn_lepton._validation import is_real, is_whole
 from sklearn_lepton.callbacks._stopping import TargetScore
 from sklearn_lepton.exceptions import SearchInterruptedWarning, SpaceExhaustedWarning
@@ -159,61 +159,76 @@ def tune(
         function,
         space,
         n_iter=n_iter,
-        n_jobs=n_jobs,
+        optimizer=optimizer,
         random_state=random_state,
+        minimize=minimize,
         error_score=error_score,
         initial_params=initial_params,
+        resource=resource,
+        n_iter_no_change=n_iter_no_change,
+        tol=tol,
+        target_value=target_value,
+        journal=journal,
+        previous_studies=previous_studies,
+        callbacks=callbacks,
+    )
+    options = RunOptions(
+        name="tune",
+        n_jobs=n_jobs,
         n_points=n_points,
         asynchronous=asynchronous,
         fit_timeout=fit_timeout,
         cost_aware=cost_aware,
         max_time=max_time,
-        n_iter_no_change=n_iter_no_change,
-        tol=tol,
-        journal=journal,
-        previous_studies=previous_studies,
-        callbacks=callbacks,
+        ends_fits=max_time is not None,
     )
-    options = {"minimize": minimize, "target_value": target_value, "resource": resource}
     with Interrupts():
-        return tuning.run(optimizer, **options)
+        return tuning.run(options)
 
 
-class _Tuning(BaseOptimizerSearchCV):
-    """A search that is never fitted: its loop runs calls of a function, its estimator."""
+@dataclass(frozen=True)
+class _Tuning:
+    """The parameters of `tune` that are not options of the run."""
 
-    n_splits_ = 1
+    function: Callable[..., Any]
+    space: Any
+    n_iter: int
+    optimizer: Any
+    random_state: Any
+    minimize: bool
+    error_score: Any
+    initial_params: Any
+    resource: Any
+    n_iter_no_change: int | None
+    tol: float
+    target_value: float | None
+    journal: Any
+    previous_studies: Any
+    callbacks: Any
 
-    def __init__(self, function: Any, space: Any, **options: Any) -> None:
-        super().__init__(function, space, **options)
-
-    def _make_optimizer(
-        self,
-        space: Space,
-        seed: int,
-        previous_studies: list[list[Trial]],
-        resources: Sequence[float],
-    ) -> Optimizer:
-        made = self._kind(space, seed=seed, previous_studies=previous_studies, resources=resources)
-        if not isinstance(made, Optimizer):
-            raise ValueError(f"optimizer must make an Optimizer, got {made!r}.")
-        return made
-
-    def run(self, optimizer: Any, *, minimize: Any, target_value: Any, resource: Any) -> TuneResult:
-        """Run the trials."""
-        self._check(optimizer, minimize, target_value)
-        amount = None if resource is None else Amount.of(resource)
-        errors = self._errors = DeferredErrors()
+    def run(self, options: RunOptions) -> TuneResult:
+        """Run the trials, and return the result."""
+        check_parameters(vars(options) | vars(self))
+        self._check()
+        amount = None if self.resource is None else Amount.of(self.resource)
+        errors = DeferredErrors()
         result: TuneResult | None = None
         try:
-            with Owner(errors) as owner:
-                workers = owner.keep(self._make_workers(Parallel(n_jobs=self.n_jobs)))
-                space = Space(self.param_distributions)
-                study = self._open_study(space, amount, owner, minimize=bool(minimize))
-                self._inform(study.optimizer, workers)
-                result = TuneResult(study.optimizer, minimize=bool(minimize))
+            with OpenResources(errors) as opened:
+                workers = opened.keep(options.make_workers(Parallel(n_jobs=options.n_jobs)))
+                study = self._open_study(amount, opened)
+                options.configure(study.optimizer, workers.n_workers, Calls.n_splits)
+                result = TuneResult(study.optimizer, minimize=bool(self.minimize))
                 result.random_state = self.random_state
-                self._run_calls(study, workers, result, target_value=target_value, amount=amount)
+                run = SearchRun(
+                    options,
+                    study,
+                    workers,
+                    self._make_calls(study, amount),
+                    errors,
+                    None if options.max_time is None else time.monotonic() + options.max_time,
+                )
+                self._run_calls(run, result)
             errors.raise_first()
         except BaseException as error:
             errors.annotate(error)
@@ -222,35 +237,12 @@ class _Tuning(BaseOptimizerSearchCV):
             raise
         return result
 
-    def _run_calls(
-        self,
-        study: Study,
-        workers: Workers,
-        result: TuneResult,
-        *,
-        target_value: Any,
-        amount: Amount | None,
-    ) -> None:
-        """Run the trials of a study, of which the result tells."""
-        calls = Calls(
-            self.estimator,
-            minimize=result.minimize,
-            error=self.error_score,
-            of=amount,
-            has_result=any(trial.status == "complete" for trial in study.finished()),
-        )
-        rules = callbacks_of(self)
-        if target_value is not None:
-            target = TargetScore(flipped(target_value, result.minimize))
-            target.reason = "target_value"
-            rules.append(target)
-        callbacks = Callbacks(result, rules, self._errors)
+    def _run_calls(self, run: SearchRun, result: TuneResult) -> None:
+        """Run the trials, and set the stop reason of the result however they end."""
+        callbacks = Callbacks(result, self._make_callbacks(), run.errors)
         try:
             callbacks.start()
-            deadline = None if self.max_time is None else time.monotonic() + self.max_time
-            result.stop_reason_ = self._conduct(
-                study, calls, callbacks, workers=workers, deadline=deadline
-            )
+            result.stop_reason_ = run.run(callbacks)
         except KeyboardInterrupt:
             if result.best_index_ is None:
                 raise
@@ -262,55 +254,84 @@ class _Tuning(BaseOptimizerSearchCV):
             callbacks.finish(None if row is None else result.trials_[row])
         if result.best_index_ is None:
             if callbacks.has_failed:
-                self._errors.raise_first()
-            raise self._without_result(result.trials_)
+                run.errors.raise_first()
+            raise _no_result(result.trials_, run.options.max_time)
 
-    def _check(self, optimizer: Any, minimize: Any, target_value: Any) -> None:
-        """Refuse what is out of range before the first call."""
-        check_parameters(self)
+    def _make_calls(self, study: Study, amount: Amount | None) -> Calls:
+        """Return the calls of the function for the trials of a study."""
+        return Calls(
+            self.function,
+            minimize=bool(self.minimize),
+            error=self.error_score,
+            of=amount,
+            has_result=any(trial.status == "complete" for trial in study.finished()),
+        )
+
+    def _make_callbacks(self) -> list[Callback]:
+        """Return the stopping rules and the user's callbacks."""
+        rules = make_callbacks(
+            self.callbacks,
+            target_score=None,
+            n_iter_no_change=self.n_iter_no_change,
+            tol=self.tol,
+        )
+        if self.target_value is not None:
+            target = TargetScore(flipped(self.target_value, self.minimize))
+            target.reason = "target_value"
+            rules.append(target)
+        return rules
+
+    def _check(self) -> None:
+        """Raise ValueError for a parameter that is out of range, before the first call."""
         is_nan = is_real(self.error_score) and not is_number(self.error_score)
-        given = self.initial_params
         legal = {
-            "function": (self.estimator, callable(self.estimator), "callable with a dict"),
-            "minimize": (minimize, isinstance(minimize, bool | np.bool_), "True or False"),
+            "function": (callable(self.function), "callable with a dict"),
+            "minimize": (isinstance(self.minimize, bool | np.bool_), "True or False"),
             "target_value": (
-                target_value,
-                target_value is None or is_number(target_value),
+                self.target_value is None or is_number(self.target_value),
                 "None or a number",
             ),
-            "error_score": (
-                self.error_score,
-                is_nan or self.error_score == "raise",
-                "nan or 'raise'",
-            ),
+            "error_score": (is_nan or self.error_score == "raise", "nan or 'raise'"),
             "initial_params": (
-                given,
-                not isinstance(given, str),
+                not isinstance(self.initial_params, str),
                 "None, a dict or a list of dicts",
             ),
             "optimizer": (
-                optimizer,
-                isinstance(optimizer, str) or callable(optimizer),
+                isinstance(self.optimizer, str) or callable(self.optimizer),
                 "a name, or a class or function that makes one",
             ),
         }
-        for name, (value, is_legal, allowed) in legal.items():
+        for name, (is_legal, allowed) in legal.items():
             if not is_legal:
-                raise ValueError(f"{name} must be {allowed}, got {value!r}.")
-        self._kind = optimizer_class(optimizer) if isinstance(optimizer, str) else optimizer
+                raise ValueError(f"{name} must be {allowed}, got {getattr(self, name)!r}.")
+        if isinstance(self.optimizer, str):
+            optimizer_class(self.optimizer)  # an unknown name raises
 
-    def _open_study(
-        self, space: Space, amount: Amount | None, owner: Owner, *, minimize: bool
-    ) -> Study:
+    def _make_optimizer(
+        self,
+        space: Space,
+        seed: int,
+        source_studies: list[list[Trial]],
+        resources: Sequence[float],
+    ) -> Optimizer:
+        """Return the optimizer that was asked for."""
+        kind = self.optimizer
+        make = optimizer_class(kind) if isinstance(kind, str) else kind
+        made = make(space, seed=seed, previous_studies=source_studies, resources=resources)
+        if not isinstance(made, Optimizer):
+            raise ValueError(f"optimizer must make an Optimizer, got {made!r}.")
+        return made
+
+    def _open_study(self, amount: Amount | None, opened: OpenResources) -> Study:
         """Return the study to start from, in memory or in a journal."""
-        seed, _, _ = self._earlier_search(space)
-        settings = initial_settings(self.initial_params, None, space)
-        studies = older_studies(self.previous_studies, None, space)
+        space, seed = Space(self.space), draw_seed(self.random_state)
+        configurations = initial_settings(self.initial_params, None, space)
+        source_studies = older_studies(self.previous_studies, None, space)
+        resources = (1.0,) if amount is None else amount.shares
 
         def make(seed: int) -> Optimizer:
-            shares = (1.0,) if amount is None else amount.shares
-            made = self._make_optimizer(space, seed, studies, shares)
-            made.enqueue(settings)
+            made = self._make_optimizer(space, seed, source_studies, resources)
+            made.enqueue(configurations)
             return made
 
         study = Study(make(seed), self.n_iter)
@@ -324,34 +345,36 @@ class _Tuning(BaseOptimizerSearchCV):
             return study
         header = {
             "space": space.to_json(),
-            "function": value_to_json(self.estimator),
-            "minimize": minimize,
+            "function": value_to_json(self.function),
+            "minimize": bool(self.minimize),
             "scoring": None,
             "metric": None,
             "return_train_score": False,
             "splits": {"n": 1, "hash": None},
             "previous_studies": [
-                content_hash([(t.point, t.score) for t in study]) for study in studies
+                content_hash([(trial.point, trial.score) for trial in source])
+                for source in source_studies
             ],
             "resource": None if amount is None else amount.describe(),
         }
         is_given = is_whole(self.random_state)
         replay = open_journal(self.journal, header, seed=seed, is_seed_given=is_given, space=space)
-        owner.keep(replay.journal)
+        opened.keep(replay.journal)
         return SharedStudy(make(replay.seed), self.n_iter, replay)
 
-    def _without_result(self, trials: list[Trial]) -> Exception:
-        """Return the error if no trial has a score."""
-        if any(trial.is_full for trial in trials):
-            return ValueError(explain_failures(trials, "the function does not fit its space"))
-        return TimeoutError(
-            f"max_time={self.max_time} s passed before a trial had finished, so that there is no "
-            "result: give it more time, or make the function faster."
-        )
+
+def _no_result(trials: list[Trial], max_time: float | None) -> Exception:
+    """Return the error of a run in which no trial has a score."""
+    if any(trial.is_full for trial in trials):
+        return ValueError(explain_failures(trials, "the function does not fit its space"))
+    return TimeoutError(
+        f"max_time={max_time} s passed before a trial had finished, so that there is no "
+        "result: give it more time, or make the function faster."
+    )
 
 
 def _keep_result(error: BaseException, result: TuneResult) -> None:
-    """Attach the result so far to an error, which would be all that is left of it."""
+    """Attach the result to an error, so that the finished trials are not lost."""
     with suppress(AttributeError, TypeError):  # of a class that takes no attributes
         error.tune_result = result  # type: ignore[attr-defined]
         error.add_note(

@@ -2,7 +2,7 @@
 
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,59 +16,17 @@ from sklearn_lepton.space._values import is_number
 _TIME = "None or a number of seconds greater than 0"
 
 
-def check_parameters(search: Any) -> None:
-    """Refuse what is out of range before the first fit; scikit-learn checks its own."""
-    check_count("n_points", search.n_points, least=1)
-    stop, target, callbacks = search.n_iter_no_change, search.target_score, search.callbacks
-    is_list = isinstance(callbacks, Sequence) and all(map(callable, callbacks))
-    legal = {
-        "n_iter": (is_whole(search.n_iter) and search.n_iter >= 1, "an integer of at least 1"),
-        "fit_timeout": (_is_limit(search.fit_timeout), f"'auto', {_TIME}"),
-        "max_time": (_is_time(search.max_time), _TIME),
-        "n_iter_no_change": (
-            stop is None or (is_whole(stop) and stop >= 1),
-            "None or an integer of at least 1",
-        ),
-        "racing": (
-            isinstance(search.racing, bool | np.bool_)
-            or (isinstance(search.racing, str) and search.racing == "auto")
-            or (is_real(search.racing) and 0 < search.racing < 1),
-            "True, False, 'auto' or an error rate between 0 and 1",
-        ),
-        "cv": (
-            search.n_splits_ >= 1,
-            "None, a number of folds, or a splitter or list of (train, test) of at least one split",
-        ),
-        "cost_aware": (
-            isinstance(search.cost_aware, bool | np.bool_)
-            or (isinstance(search.cost_aware, str) and search.cost_aware == "auto"),
-            "True, False or 'auto'",
-        ),
-        "asynchronous": (isinstance(search.asynchronous, bool | np.bool_), "True or False"),
-        "eval_set_from_split": (
-            isinstance(search.eval_set_from_split, bool | np.bool_),
-            "True or False",
-        ),
-        "cache_steps": (isinstance(search.cache_steps, bool | np.bool_), "True or False"),
-        "warm_start": (isinstance(search.warm_start, bool | np.bool_), "True or False"),
-        "tol": (is_real(search.tol) and search.tol >= 0, "a number of at least 0"),
-        "target_score": (
-            target is None or is_number(target),
-            "None or a number",
-        ),
-        "journal": (
-            search.journal is None or isinstance(search.journal, str | os.PathLike),
-            "None or the path of a file",
-        ),
-        "callbacks": (
-            callbacks is None or callable(callbacks) or is_list,
-            "None, a callable (search, trial), or a list of them",
-        ),
-    }
-    for name, (is_legal, allowed) in legal.items():
-        if not is_legal:
-            msg = f"{name} must be {allowed}, got {getattr(search, name)!r}."
-            raise ValueError(msg)
+def _is_flag(value: Any) -> bool:
+    return isinstance(value, bool | np.bool_)
+
+
+def _is_word_or_flag(value: Any) -> bool:
+    return _is_flag(value) or (isinstance(value, str) and value == "auto")
+
+
+def _are_callbacks(value: Any) -> bool:
+    is_list = isinstance(value, Sequence) and all(map(callable, value))
+    return value is None or callable(value) or is_list
 
 
 def _is_limit(value: Any) -> bool:
@@ -76,9 +34,61 @@ def _is_limit(value: Any) -> bool:
 
 
 def _is_time(value: Any) -> bool:
-    """Return whether it is a number of seconds that can be added to those of a clock."""
+    """Return whether a clock's seconds can be extended by the value."""
     is_limit = is_finite(value) or (is_real(value) and value == math.inf)
     return value is None or (is_limit and value > 0)
+
+
+# The rule of each parameter, and what it allows, in the order in which they are checked.
+_RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
+    "n_iter": (lambda value: is_whole(value) and value >= 1, "an integer of at least 1"),
+    "fit_timeout": (_is_limit, f"'auto', {_TIME}"),
+    "max_time": (_is_time, _TIME),
+    "n_iter_no_change": (
+        lambda value: value is None or (is_whole(value) and value >= 1),
+        "None or an integer of at least 1",
+    ),
+    "racing": (
+        lambda value: _is_word_or_flag(value) or (is_real(value) and 0 < value < 1),
+        "True, False, 'auto' or an error rate between 0 and 1",
+    ),
+    "cost_aware": (_is_word_or_flag, "True, False or 'auto'"),
+    "asynchronous": (_is_flag, "True or False"),
+    "eval_set_from_split": (_is_flag, "True or False"),
+    "cache_steps": (_is_flag, "True or False"),
+    "warm_start": (_is_flag, "True or False"),
+    "tol": (lambda value: is_real(value) and value >= 0, "a number of at least 0"),
+    "target_score": (lambda value: value is None or is_number(value), "None or a number"),
+    "journal": (
+        lambda value: value is None or isinstance(value, str | os.PathLike),
+        "None or the path of a file",
+    ),
+    "callbacks": (_are_callbacks, "None, a callable (search, trial), or a list of them"),
+}
+
+
+def check_parameters(params: Mapping[str, Any]) -> None:
+    """Raise ValueError for a parameter that is out of range, before the first fit.
+
+    Parameters
+    ----------
+    params : mapping of str to object
+        Parameters of a search or of `tune`; names without a rule are ignored.
+    """
+    check_count("n_points", params["n_points"], least=1)
+    for name, (is_legal, allowed) in _RULES.items():
+        if name in params and not is_legal(params[name]):
+            msg = f"{name} must be {allowed}, got {params[name]!r}."
+            raise ValueError(msg)
+
+
+def check_n_splits(n_splits: int, cv: Any) -> None:
+    """Raise ValueError if `cv` makes no split."""
+    if n_splits < 1:
+        raise ValueError(
+            "cv must be None, a number of folds, or a splitter or list of (train, test) of at "
+            f"least one split, got {cv!r}."
+        )
 
 
 def check_names(space: Space, estimator: Any) -> None:
