@@ -20,6 +20,7 @@ from sklearn_lepton._runtime.output import warn
 from sklearn_lepton._search.final_choice import FinalChoice
 from sklearn_lepton._search.inputs import initial_settings, make_space, older_studies
 from sklearn_lepton._search.nested import ComparisonMixin
+from sklearn_lepton._search.reporting import ReportMixin
 from sklearn_lepton._search.run import OpenResources, RunOptions, SearchRun, draw_seed
 from sklearn_lepton._search.selection import check_choice
 from sklearn_lepton._search.sklearn_search import LEFT_BY_FIT, OF_CHOICE, SklearnSearchAdapter
@@ -34,7 +35,6 @@ from sklearn_lepton._typing import Callback, FitAid, Workers
 from sklearn_lepton._validation import is_whole
 from sklearn_lepton.exceptions import SearchInterruptedWarning, SpaceExhaustedWarning
 from sklearn_lepton.optimizers._base import Optimizer
-from sklearn_lepton.report._write import ReportMixin
 from sklearn_lepton.space._space import Space
 
 

@@ -3,20 +3,16 @@
 import copy
 import time
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy.sparse import issparse
 from sklearn import get_config
 from sklearn.base import clone
-from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 from sklearn.exceptions import NotFittedError
 from sklearn.utils.metaestimators import available_if
 
 from sklearn_lepton._arrays import as_array, is_missing, shape_of
-from sklearn_lepton._automl.columns import Columns, read_columns
-from sklearn_lepton._automl.portfolio import Portfolio, average, make_portfolio, make_splits
-from sklearn_lepton._automl.task import check_scored, read_target, read_task
 from sklearn_lepton._evaluation.convergence_warnings import QuietFits, hidden_convergence_warnings
 from sklearn_lepton._evaluation.sklearn import FitContext
 from sklearn_lepton._search.sklearn_search import has_new_trials
@@ -27,6 +23,12 @@ from sklearn_lepton._typing import FitAid, Workers
 from sklearn_lepton.space._frozen import thaw
 from sklearn_lepton.space._space import Space
 from sklearn_lepton.space._values import count_rows
+
+# The portfolio loads a dozen of scikit-learn's packages of models. It is imported in the
+# functions that use it, so that `import sklearn_lepton` stays fast.
+if TYPE_CHECKING:
+    from sklearn_lepton._automl.columns import Columns
+    from sklearn_lepton._automl.portfolio import Portfolio
 
 TASKS = ("auto", "classifier", "regressor")
 _REFIT = 1.3  # times the seconds of a fit, since all rows are more than those of a split
@@ -84,12 +86,21 @@ def _has(name: str) -> Any:
     return check
 
 
+def _boosting(task: str) -> Any:
+    """Return gradient boosting, which supports all that the portfolio's models support."""
+    from sklearn import ensemble  # noqa: PLC0415 - loaded when used
+
+    if task == "regressor":
+        return ensemble.HistGradientBoostingRegressor()
+    return ensemble.HistGradientBoostingClassifier()
+
+
 class ModelsMixin:
     """What a search adds to one of a given estimator: it chooses the models as well."""
 
     estimator: Any
-    _portfolio: Portfolio | None = None
-    _columns: Columns | None = None
+    _portfolio: "Portfolio | None" = None
+    _columns: "Columns | None" = None
     _averages = False
 
     def fit(self, X: Any, y: Any = None, **params: Any) -> Any:
@@ -120,6 +131,8 @@ class ModelsMixin:
                 if not has_new_trials(self, before):
                     self.__dict__ = before
                 raise
+        from sklearn_lepton._automl.task import read_target  # noqa: PLC0415 - loaded when used
+
         search: Any = self
         check_task(search)
         own = search.get_params(deep=False)
@@ -182,6 +195,8 @@ class ModelsMixin:
 
     def _average(self, X: Any, y: Any) -> None:
         """Put the average of the best models in the place of the best one."""
+        from sklearn_lepton._automl.portfolio import average  # noqa: PLC0415 - loaded when used
+
         search: Any = self
         others = self._members(search.trials_)[1:]
         if not others or not hasattr(search, "best_estimator_"):
@@ -218,9 +233,7 @@ class ModelsMixin:
         """Return an estimator that is like those that a task leads to."""
         if hasattr(self, "best_estimator_"):
             return self.best_estimator_
-        if self.estimator == "regressor":
-            return HistGradientBoostingRegressor()
-        return HistGradientBoostingClassifier()
+        return _boosting("regressor" if self.estimator == "regressor" else "classifier")
 
     def __sklearn_tags__(self) -> Any:
         """Say what scikit-learn is to know of the search.
@@ -248,7 +261,7 @@ class ModelsMixin:
         if not is_task(self.estimator):
             return super().get_metadata_routing()  # type: ignore[misc]
         probe: Any = copy.copy(self)
-        probe.estimator = HistGradientBoostingRegressor()
+        probe.estimator = _boosting("regressor")
         if get_config()["enable_metadata_routing"]:
             probe.estimator.set_fit_request(sample_weight=True).set_score_request(
                 sample_weight=True
@@ -322,6 +335,10 @@ def _resolve(search: Any, X: Any, y: Any, params: Mapping[str, Any]) -> tuple[An
     inner = copy.copy(search)
     resumes = "_update" in vars(search) or (search.warm_start and hasattr(search, "trials_"))
     if not resumes or search._portfolio is None:  # noqa: SLF001
+        from sklearn_lepton._automl.columns import read_columns  # noqa: PLC0415 - loaded when used
+        from sklearn_lepton._automl.portfolio import make_portfolio, make_splits  # noqa: PLC0415 - loaded when used
+        from sklearn_lepton._automl.task import check_scored, read_task  # noqa: PLC0415 - loaded when used
+
         columns = read_columns(X)
         task = read_task(
             search.estimator, columns, y, n_rows=count_rows(X), has_weights=has_weights
@@ -356,7 +373,7 @@ def _resolve(search: Any, X: Any, y: Any, params: Mapping[str, Any]) -> tuple[An
 
 
 def describe_models(
-    trials: Sequence[Trial], portfolio: Portfolio, space: Space, ratio: float | None
+    trials: Sequence[Trial], portfolio: "Portfolio", space: Space, ratio: float | None
 ) -> str:
     """Say in words which models were tried, how often, and which was the best by how much.
 

@@ -4,10 +4,10 @@ from typing import Any
 
 import numpy as np
 
+from sklearn_lepton._search.reporting import ReportMixin
 from sklearn_lepton._study.replay import trials_as_frame
 from sklearn_lepton._trials.trial import Trial
 from sklearn_lepton.optimizers._base import Optimizer
-from sklearn_lepton.report._write import ReportMixin
 from sklearn_lepton.space._frozen import thaw
 from sklearn_lepton.space._space import Space
 

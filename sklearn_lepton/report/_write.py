@@ -132,29 +132,6 @@ def _replace(file: Path, data: bytes) -> None:
         raise
 
 
-class ReportMixin:
-    """A search that can write a page about itself."""
-
-    def report(self, path: str | os.PathLike[str], *, title: str | None = None) -> Path:
-        """Write a page about the search: what was asked, what was found, what to try next.
-
-        One file of HTML that loads nothing; see `sklearn_lepton.report.write_report`.
-
-        Parameters
-        ----------
-        path : str or path-like
-            Where to; a file there is replaced. Its folder must exist.
-        title : str or None, default=None
-            Heading of the page; None names what was tuned.
-
-        Returns
-        -------
-        path : Path
-            The file.
-        """
-        return write_report(self, path, title=title)
-
-
 def _page(findings: ReportData, title: str | None) -> str:
     style, script = _read("page.css"), "\n".join(map(_read, _SCRIPTS))
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
