@@ -130,7 +130,12 @@ check: $(VENV)/.stamp-check  ## Check format, lint, types, layers, spelling and 
 	$(PY) -m mypy --strict
 	$(VENV)/bin/lint-imports
 	$(PY) -m codespell_lib
+	$(PY) tools/docstrings.py --check
 	$(PY) tools/prose.py
+
+.PHONY: docstrings
+docstrings: $(VENV)/.stamp-base  ## Copy the shared parameters to the docstrings of the searches
+	$(PY) tools/docstrings.py
 
 .PHONY: format
 format: $(VENV)/.stamp-check  ## Format the code and mend what can be mended

@@ -5,8 +5,6 @@ from abc import abstractmethod
 from collections.abc import Sequence
 from typing import Any, NamedTuple, NoReturn
 
-import numpy as np
-
 from sklearn_lepton._evaluation.convergence_warnings import QuietFits
 from sklearn_lepton._evaluation.early_stopping import EarlyStopping
 from sklearn_lepton._evaluation.evaluator import explain_failures
@@ -20,10 +18,11 @@ from sklearn_lepton._runtime.output import warn
 from sklearn_lepton._search.final_choice import FinalChoice
 from sklearn_lepton._search.inputs import initial_settings, make_space, older_studies
 from sklearn_lepton._search.nested import ComparisonMixin
+from sklearn_lepton._search.parameters import SearchParameters
 from sklearn_lepton._search.reporting import ReportMixin
 from sklearn_lepton._search.run import OpenResources, RunOptions, SearchRun, draw_seed
 from sklearn_lepton._search.selection import check_choice
-from sklearn_lepton._search.sklearn_search import LEFT_BY_FIT, OF_CHOICE, SklearnSearchAdapter
+from sklearn_lepton._search.sklearn_search import LEFT_BY_FIT, OF_CHOICE
 from sklearn_lepton._search.update import Update, UpdateMixin
 from sklearn_lepton._search.validation import check_n_splits, check_names, check_parameters
 from sklearn_lepton._study.fingerprint import check_scores, describe_scoring, describe_study
@@ -62,86 +61,12 @@ class _Setup(NamedTuple):
     data_shape: Any
 
 
-class BaseOptimizerSearchCV(UpdateMixin, ComparisonMixin, ReportMixin, SklearnSearchAdapter):
+class BaseOptimizerSearchCV(UpdateMixin, ComparisonMixin, ReportMixin, SearchParameters):
     """What the searches share: everything but the optimizer."""
 
     trials_: list[Trial]
     space_: Space
     _studies: list[list[Trial]]
-
-    @abstractmethod
-    def __init__(
-        self,
-        estimator: Any,
-        param_distributions: Any = "auto",
-        *,
-        n_iter: int = 50,
-        scoring: Any = None,
-        n_jobs: int | None = None,
-        refit: Any = True,
-        cv: Any = None,
-        verbose: int = 0,
-        pre_dispatch: int | str = "2*n_jobs",
-        random_state: Any = None,
-        error_score: Any = np.nan,
-        return_train_score: bool = False,
-        initial_params: Any = "default",
-        n_points: int | str = "auto",
-        asynchronous: bool = False,
-        fit_timeout: float | str | None = "auto",
-        racing: bool | float | str = False,
-        resource: str | None = None,
-        min_resources: int | str = "auto",
-        max_resources: int | str = "auto",
-        cost_aware: bool | str = "auto",
-        eval_set_from_split: bool = False,
-        cache_steps: bool = True,
-        complexity: Any = None,
-        final_cv: Any = None,
-        max_time: float | None = None,
-        n_iter_no_change: int | None = None,
-        tol: float = 0.0,
-        target_score: float | None = None,
-        journal: Any = None,
-        warm_start: bool = False,
-        previous_studies: Any = None,
-        callbacks: Any = None,
-    ) -> None:
-        super().__init__(
-            estimator=estimator,
-            scoring=scoring,
-            n_jobs=n_jobs,
-            refit=refit,
-            cv=cv,
-            verbose=verbose,
-            pre_dispatch=pre_dispatch,
-            error_score=error_score,
-            return_train_score=return_train_score,
-        )
-        self.param_distributions = param_distributions
-        self.n_iter = n_iter
-        self.random_state = random_state
-        self.initial_params = initial_params
-        self.n_points = n_points
-        self.asynchronous = asynchronous
-        self.fit_timeout = fit_timeout
-        self.racing = racing
-        self.resource = resource
-        self.min_resources = min_resources
-        self.max_resources = max_resources
-        self.cost_aware = cost_aware
-        self.eval_set_from_split = eval_set_from_split
-        self.cache_steps = cache_steps
-        self.complexity = complexity
-        self.final_cv = final_cv
-        self.max_time = max_time
-        self.n_iter_no_change = n_iter_no_change
-        self.tol = tol
-        self.target_score = target_score
-        self.journal = journal
-        self.warm_start = warm_start
-        self.previous_studies = previous_studies
-        self.callbacks = callbacks
 
     @abstractmethod
     def _make_optimizer(

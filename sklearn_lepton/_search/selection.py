@@ -52,7 +52,7 @@ def check_choice(search: Any, space: Space) -> None:
         If ``complexity`` or ``final_cv`` is out of range, or does not go with ``refit``.
     """
     complexity, final, refit = search.complexity, search.final_cv, search.refit
-    if isinstance(refit, str) and refit != ONE_SE == refit.lower():
+    if isinstance(refit, str) and not is_one_se(refit) and is_one_se(refit.lower()):
         raise ValueError(f"refit={refit!r} is no metric: write {ONE_SE!r}.")
     if complexity is not None:
         _check_complexity(complexity, refit, space)

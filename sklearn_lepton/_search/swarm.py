@@ -1,11 +1,10 @@
-"""SwarmSearchCV: search by particle swarm optimization."""
+"""`SwarmSearchCV`: search by particle swarm optimization."""
 
 from collections.abc import Sequence
-from typing import Any
-
-import numpy as np
+from typing import Any, Unpack
 
 from sklearn_lepton._search.base import BaseOptimizerSearchCV
+from sklearn_lepton._search.parameters import SearchOptions, extends_parameters
 from sklearn_lepton._trials.trial import Trial
 from sklearn_lepton.optimizers._swarm import SwarmOptimizer
 from sklearn_lepton.space._space import Space
@@ -15,199 +14,205 @@ class SwarmSearchCV(BaseOptimizerSearchCV):
     """Search parameters by particle swarm optimization, with cross-validation.
 
     A drop-in replacement for `GridSearchCV` and `RandomizedSearchCV`: a few
-    particles move through the space, pulled towards the best settings found.
+    particles move through the space, attracted by the best configurations found.
+
+    The parameters come in groups, in this order:
+
+    - the problem, the budget and the seed: `estimator` to `random_state`, all that most
+      searches need;
+    - parallel fits and time limits: `n_jobs` to `fit_timeout`;
+    - stopping: `n_iter_no_change` to `callbacks`;
+    - saving fits: `racing` to `cache_steps`;
+    - choosing the best trial: `refit` to `final_cv`;
+    - continuing, and learning from older studies: `journal` to `previous_studies`;
+    - scores of failed fits, training scores and output: `error_score` to `verbose`;
+    - the optimizer: from `initial_params` on.
 
     Parameters
     ----------
     estimator : estimator object
-        The estimator to tune, as for `GridSearchCV`: it needs a ``score``
-        method or `scoring` must be given.
+        Estimator to tune, as for `GridSearchCV`. It needs a ``score`` method, or `scoring`
+        must be given.
     param_distributions : dict, list of dict, Space or "auto", default="auto"
-        What to search, as for `GridSearchCV` and `RandomizedSearchCV`:
-        parameter names with lists of choices or `scipy.stats` distributions;
-        also `Real`, `Integer`, `Categorical` and triples such as
-        ``(1e-4, 0.1, "log-uniform")``. A list of dicts is one conditional
-        space with one budget.
-        ``"auto"`` is the built-in space of the estimator and of those in it, made for
-        the data that `fit` gets; see `default_space`.
+        Search space. A dict maps parameter names to lists of choices or `scipy.stats`
+        distributions, as for `RandomizedSearchCV`. `Real`, `Integer`, `Categorical` and tuples
+        such as ``(1e-4, 0.1, "log-uniform")`` are dimensions, too. A list of dicts is one
+        conditional space with one budget. ``"auto"`` builds the default space of the
+        estimator, and of the estimators inside it, for the data that `fit` gets; see
+        `default_space`.
     n_iter : int, default=50
-        Budget: number of trials, each of which is fitted on every split.
+        Budget: the number of trials. Each trial is fitted on every split.
     scoring : str, callable, list, tuple, dict or None, default=None
-        As for `GridSearchCV`. Of several metrics the one that `refit` names is
-        optimised, else the first.
-    n_jobs : int or None, default=None
-        Number of fits in parallel, as for `GridSearchCV`, on the workers that
-        `joblib.parallel_config` names: processes, threads, dask, ray.
-    refit : bool, str or callable, default=True
-        As for `GridSearchCV`; also ``"1se"`` (Breiman et al., 1984), for one metric: of the trials
-        within one standard error of the best, over the splits as if these were
-        independent, the one whose fits took the least time, or the simplest by `complexity`.
-        Times up to half as long again count as equal, and the best of equals is chosen.
+        Metric or metrics, as for `GridSearchCV`. With several metrics, the search optimizes
+        the one that `refit` names, or else the first.
     cv : int, cross-validation generator, iterable or None, default=None
-        As for `GridSearchCV`. The splits are made once: all trials see the same.
-    verbose : int, default=0
-        1 shows one line with the trials done, the best score, what is tried and the time
-        left; in a log a few lines. From 2 on there is a line for each trial, from 3 on one
-        for each fit, too.
-    pre_dispatch : int or str, default="2*n_jobs"
-        As for `GridSearchCV`, on backends of joblib that take whole batches;
-        elsewhere a fit is dispatched when a worker is free for it.
+        Cross-validation splits, as for `GridSearchCV`. The splits are made once, so that all
+        trials use the same ones.
     random_state : int, RandomState instance or None, default=None
-        Seed of the search. The same seed gives the same trials for the same
-        `n_points`; None takes a new one from the system for each fit.
-    error_score : "raise" or float, default=np.nan
-        Score of a fit that raises. Whatever its score, a trial that failed on
-        any split is ranked last.
-    return_train_score : bool, default=False
-        Whether ``cv_results_`` includes the scores on the training parts.
-    initial_params : "default", dict, list of dict or None, default="default"
-        Settings that are tried first. ``"default"``: the estimator's own
-        parameters as far as they lie in the space, with the middle of the
-        range for the others. Dicts may leave out parameters, which are filled
-        in likewise.
+        Seed of the search. The same seed and the same `n_points` give the same trials. None
+        draws a new seed from the system for each fit.
+    n_jobs : int or None, default=None
+        Number of fits in parallel, as for `GridSearchCV`. `joblib.parallel_config` selects
+        the backend: processes, threads, dask or ray.
     n_points : int or "auto", default="auto"
-        Number of trials at once, evaluated in parallel. Auto is the number of
-        jobs divided by the number of splits, rounded up; with `asynchronous`
-        as many as keep the workers busy.
+        Batch size: the number of trials that are evaluated at the same time. Auto is the
+        number of jobs divided by the number of splits, rounded up. With `racing` it is the
+        number of jobs, and with `asynchronous` as many trials as keep all workers busy.
     asynchronous : bool, default=False
-        Whether the next trial is proposed as soon as a worker has nothing to
-        do, knowing all that has finished by then, instead of once all
-        `n_points` trials are finished. No worker waits, and the order in
-        which fits happen to finish decides what is tried.
+        Propose a trial as soon as a worker is free, instead of when the whole batch has
+        finished. No worker waits, but the trials then depend on the order in which fits
+        finish.
+    pre_dispatch : int or str, default="2*n_jobs"
+        Number of fits to dispatch early, as for `GridSearchCV`. It only has an effect on
+        joblib backends that take whole batches; others get a fit when a worker is free.
+    max_time : float or None, default=None
+        Time limit of the search, in seconds. Fits that still run at the limit are ended, for
+        which they run in a process even with ``n_jobs=1``.
     fit_timeout : float, "auto" or None, default="auto"
-        Seconds that one fit, with its scoring, may take. Past it the process that it runs in is
-        ended, and its trial has failed. A number takes worker processes, one even with
-        ``n_jobs=1``. Auto ends fits in worker processes after 100 times the median of the finished
-        fits with as much of the ``resource``, at least 5 minutes, once 5 have finished; where fits
-        cannot be ended, a warning names the configuration while it runs. None is no limit.
-    racing : bool or float, default=False
-        Whether a trial is ended after those splits that show that it will not be the best:
-        if the chance that it would be, given its scores on them and the best trial's on
-        each split, is below this error rate. True is 0.01. Scores on splits that were not
+        Time limit of one fit and its scoring, in seconds. A fit that exceeds it is ended
+        together with its process, and its trial fails. A number needs worker processes, so
+        that one is started even with ``n_jobs=1``. Auto sets the limit in worker processes
+        once 5 fits with the same amount of `resource` have finished: 100 times their median
+        time, but at least 5 minutes. Where fits cannot be ended, a warning names the slow
+        configuration instead. None sets no limit.
+    n_iter_no_change : int or None, default=None
+        Stop after this number of consecutive trials without a better score.
+    tol : float, default=0.0
+        Gains in score up to `tol` do not count for `n_iter_no_change`.
+    target_score : float or None, default=None
+        Stop as soon as a trial reaches this score.
+    callbacks : callable, list of callables or None, default=None
+        Callables that get the search and the trial after each trial. The search stops when
+        one of them returns True.
+    racing : bool, float or "auto", default="auto"
+        Pruning: end a trial as soon as the probability that it beats the best trial, given the
+        splits run so far, falls below this error rate. True means 0.01. Auto is on where
+        `AutoSearchCV` chooses the models, and off otherwise. Scores on splits that were not
         run are NaN in ``cv_results_``.
     resource : str or None, default=None
-        ``"n_samples"`` or the name of an integer parameter, such as ``"n_estimators"``:
-        settings are tried with little of it first, where that tells what they score with
-        all, and the promising ones go on. Only trials with `max_resources` can be the best.
+        Resource for low-fidelity trials: ``"n_samples"``, or an integer parameter such as
+        ``"n_estimators"``. New configurations start with little of it, where such scores
+        predict those at full fidelity, and promising ones are promoted. Only trials with
+        `max_resources` can be the best.
     min_resources : int or "auto", default="auto"
-        The least resource that a setting is tried with. Auto is a ninth of the most, of samples
-        enough for each class.
+        Smallest amount of `resource` for a trial. Auto is a ninth of `max_resources`; of
+        samples it is at least what all classes need.
     max_resources : int or "auto", default="auto"
-        The most. Auto is all samples of a split's training part, or the estimator's own
-        value of the parameter.
+        Largest amount of `resource` for a trial. Auto is all training samples of a split, or
+        the estimator's own value of the parameter.
     cost_aware : bool or "auto", default="auto"
-        Whether the choice of trials weighs what they cost, in seconds, against what they
-        promise. Auto is True with `max_time`.
+        Weigh the expected improvement of a configuration against the seconds that its fits
+        will take. Auto is True with `max_time`.
     eval_set_from_split : bool, default=False
-        Whether XGBoost's, LightGBM's and CatBoost's estimators, alone or at the end of a
-        pipeline, get each split's validation part as ``eval_set`` and stop by themselves.
-        The estimator is refitted with the mean number of rounds, which ``best_params_``
-        holds; that of each split is in ``cv_results_``.
+        Early stopping for estimators of XGBoost, LightGBM and CatBoost, alone or as the last
+        step of a pipeline. They get the validation part of each split as ``eval_set``. The
+        refit uses the mean number of rounds, which ``best_params_`` has; ``cv_results_`` has
+        the number for each split.
     cache_steps : bool, default=True
-        Whether trials reuse, on the same split, what the first steps of a pipeline gave
-        for the same parameters, where that was slow. A pipeline's own ``memory`` is left
-        as it is.
+        Reuse fitted first steps of a pipeline in other trials with the same parameters and
+        the same split, where these steps are slow. The pipeline's own ``memory`` is not
+        changed.
+    refit : bool, str or callable, default=True
+        Whether and how the best trial is chosen and refitted, as for `GridSearchCV`. With
+        ``"1se"``, also spelled ``"one_std_err"``, it is the simplest trial within one standard
+        error of the best (Breiman et al., 1984), by `complexity`; this takes a single metric.
+        The standard error treats the splits as independent. Of equally simple trials the best
+        is chosen.
     complexity : str, callable or None, default=None
-        With ``refit="1se"``, what is simple: the name of a parameter whose small values
-        are, or its first ones if its choices are not all numbers, settings without it
-        coming last; or a callable that takes the parameters and returns a number, small for
-        simple ones. None is the time that fits took.
+        Complexity measure for ``refit="1se"``: a parameter name (smaller values, or earlier
+        choices, are simpler; configurations without it rank last) or a callable
+        ``params -> float`` (smaller is simpler). None uses the mean time of a fit, where times
+        up to 1.5 times the shortest count as equal.
     final_cv : int, cross-validation generator, iterable or None, default=None
-        Fresh splits, as for `cv`, on which the leaders, up to five within one standard
-        error of the best, are scored again. A number is one of shuffled folds, at least 2,
-        which keep together any ``groups`` passed to `fit`. The best stays the best unless
-        another leader scores higher on these by more than a standard error of the
-        differences; ``"1se"`` counts from their scores there. ``best_score_`` is the mean
-        score on these, and ``cv_results_`` has ``mean_final_score``, ``std_final_score``
-        and ``final_split<k>_score``, NaN for trials that did not lead. A fifth of
-        `max_time` is kept for it. Not with a callable `refit`.
-    max_time : float or None, default=None
-        Seconds after which the search ends; fits that still run are ended, for
-        which they run in a process even with ``n_jobs=1``.
-    n_iter_no_change : int or None, default=None
-        Stop after so many trials in a row without a better score.
-    tol : float, default=0.0
-        A gain of up to this much is none for `n_iter_no_change`.
-    target_score : float or None, default=None
-        Stop once a trial reaches this score.
+        Fresh splits, as for `cv`, on which the finalists are scored again: up to five trials
+        within one standard error of the best. A number, at least 2, means shuffled folds, which
+        keep together any ``groups`` passed to `fit`. The best trial is replaced only by a
+        finalist whose score on these splits is higher by more than the standard error of the
+        differences. ``refit="1se"`` then uses these scores. ``best_score_`` is the mean score
+        on these splits; ``cv_results_`` has ``mean_final_score``, ``std_final_score`` and
+        ``final_split<k>_score``, which are NaN for all but the finalists. A fifth of `max_time`
+        is reserved for it. It excludes a callable `refit`.
     journal : str, path-like or None, default=None
-        File that keeps every trial. A search that finds it goes on with the trials there:
-        no fit that has finished is repeated, and `n_iter` counts them. Several processes
-        may share it. Clones that are fitted to other data, as in `cross_val_score`, have
-        journals next to it, ``study.<hash>.jsonl``.
+        File that stores every trial. A search that finds an existing journal resumes it:
+        finished fits are not repeated, and `n_iter` includes their trials. Several processes
+        may share one journal. A clone that is fitted to other data, as in `cross_val_score`,
+        writes its own journal next to this file, named ``<stem>.<hash>.jsonl``.
     warm_start : bool, default=False
-        Whether `fit` goes on from the trials of the `fit` before, with `n_iter`
-        more. Estimator, data, splits and scoring must be the same, of which
-        space, splits and scoring are checked.
+        Continue from the trials of the previous `fit`, with `n_iter` more. Estimator, data,
+        space, splits and scoring must be the same; space, splits and scoring are checked.
     previous_studies : path, fitted search, list of Trial, list of these or None, default=None
-        Older studies to learn from, of the same or of other data, as journals, fitted
-        searches or trials, the latest last; the space may have gained or lost parameters.
-        Their best settings are tried first, and the model follows them as far as the new
-        scores agree. It replaces the initial design.
-    callbacks : callable, list of callables or None, default=None
-        Called with (search, trial) after each trial; one that returns True
-        stops the search.
+        Older studies to learn from (transfer), on the same or other data, the latest last.
+        Each is a journal, a fitted search or a list of trials. Their spaces may lack parameters
+        or have others. Their best configurations replace the initial design, and the surrogate
+        uses their scores as far as the new scores agree.
+    error_score : "raise" or float, default=np.nan
+        Score of a split whose fit raises an error, as for `GridSearchCV`. A trial with such a
+        split always ranks last.
+    return_train_score : bool, default=False
+        Whether ``cv_results_`` includes training scores.
+    verbose : int, default=0
+        Verbosity. 1 shows one progress line with the finished trials, the best score, the
+        current configuration and the time left; in a log it prints a few lines. 2 adds a line
+        for each trial, and 3 one for each fit.
+    initial_params : "default", dict, list of dict or None, default="default"
+        Configurations to try first. ``"default"`` is the estimator's own parameters where the
+        space includes them, and the middle of the range elsewhere. Parameters that a dict
+        leaves out are filled in the same way.
     n_initial_points : int or "auto", default="auto"
-        Number of trials that are spread evenly over the space before the first
-        move, at least 1. Auto is one a particle.
+        Size of the initial design: the number of trials that are spread evenly over the space
+        before the first move, at least 1. Auto is the number of particles.
     n_particles : int or "auto", default="auto"
-        Size of the swarm, at least 2. Auto is 8, and 0.7 times the square root
-        of the number of trials once that is more.
-    inertia : float, default=0.4
-        Share of its last step that a particle repeats after many moves, in
-        [0, 1).
-    cognitive : float, default=1.0
-        Pull of a particle's own best point, at least 0.
-    social : float, default=1.5
-        Pull of the best point of all, at least 0.
+        Number of particles, at least 2. Auto is the larger of 8 and 0.7 times the square root
+        of the number of trials.
     surrogate : bool, default=True
-        Whether each proposal draws many moves and fits the one of which a
-        Gaussian process and a forest expect the greatest improvement; it costs
-        some ten milliseconds. False is the swarm alone.
+        Draw many moves for each proposal, and fit the one with the greatest expected
+        improvement under a Gaussian process and a forest. This costs some ten milliseconds.
+        False is particle swarm optimization alone.
 
     Attributes
     ----------
     cv_results_ : dict of ndarray
-        As for `GridSearchCV`, one row a trial, in the order of their numbers.
+        Results as for `GridSearchCV`, with one row for each trial, in the order of their
+        numbers.
     best_estimator_ : estimator object
         Estimator fitted on all data with the best parameters; only with `refit`.
     best_score_ : float
-        Mean score of the best trial over the splits, over those of `final_cv` where
-        it was scored on these.
+        Mean score of the best trial over the splits, or over those of `final_cv` if the trial
+        was scored there.
     best_params_ : dict
         Parameters of the best trial.
     best_index_ : int
         Row of the best trial in ``cv_results_``.
     scorer_ : callable or dict
-        The scorers that were used.
+        Scorer or scorers of the search.
     n_splits_ : int
         Number of splits.
     refit_time_ : float
-        Seconds that fitting on all data took; only with `refit`.
+        Duration of the refit on all data, in seconds; only with `refit`.
     multimetric_ : bool
-        Whether there were several metrics.
+        Whether there are several metrics.
     trials_ : list of Trial
         All finished trials, with the scores, times and errors of each split.
     space_ : Space
-        The space that was searched.
+        Search space.
     optimizer_ : SwarmOptimizer
-        The optimizer, told all trials.
+        Optimizer with all finished trials.
     stop_reason_ : str or None
-        Why the search ended: "n_iter", "exhausted" (each setting of a finite
-        space was tried), "max_time", "n_iter_no_change", "target_score",
-        "callback" or "interrupted" (Ctrl-C). None if an error ended it;
-        ``trials_`` and ``cv_results_`` have what had finished by then.
+        Why the search ended: "n_iter", "exhausted" (every configuration of a finite space was
+        tried), "max_time", "n_iter_no_change", "target_score", "callback" or "interrupted"
+        (Ctrl-C). None means that an error ended it; ``trials_`` and ``cv_results_`` then have
+        the trials that had finished.
     classes_ : ndarray of shape (n_classes,)
         Class labels; only with `refit` and a classifier.
     n_features_in_ : int
         Number of features; only with `refit`.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Names of the features; only with `refit` and where `X` has any.
+        Names of the features; only with `refit` and if `X` has names.
 
     See Also
     --------
     BayesSearchCV : Model the score with a Gaussian process; up to a few hundred trials.
-    GeneticSearchCV : Cross and mutate the best settings; many categorical parameters.
+    GeneticSearchCV : Cross and mutate the best configurations; many categorical parameters.
 
     References
     ----------
@@ -235,89 +240,18 @@ class SwarmSearchCV(BaseOptimizerSearchCV):
     True
     """
 
+    @extends_parameters
     def __init__(
         self,
         estimator: Any,
         param_distributions: Any = "auto",
         *,
-        n_iter: int = 50,
-        scoring: Any = None,
-        n_jobs: int | None = None,
-        refit: Any = True,
-        cv: Any = None,
-        verbose: int = 0,
-        pre_dispatch: int | str = "2*n_jobs",
-        random_state: Any = None,
-        error_score: Any = np.nan,
-        return_train_score: bool = False,
-        initial_params: Any = "default",
-        n_points: int | str = "auto",
-        asynchronous: bool = False,
-        fit_timeout: float | str | None = "auto",
-        racing: bool | float = False,
-        resource: str | None = None,
-        min_resources: int | str = "auto",
-        max_resources: int | str = "auto",
-        cost_aware: bool | str = "auto",
-        eval_set_from_split: bool = False,
-        cache_steps: bool = True,
-        complexity: Any = None,
-        final_cv: Any = None,
-        max_time: float | None = None,
-        n_iter_no_change: int | None = None,
-        tol: float = 0.0,
-        target_score: float | None = None,
-        journal: Any = None,
-        warm_start: bool = False,
-        previous_studies: Any = None,
-        callbacks: Any = None,
-        n_initial_points: int | str = "auto",
         n_particles: int | str = "auto",
-        inertia: float = 0.4,
-        cognitive: float = 1.0,
-        social: float = 1.5,
         surrogate: bool = True,
+        **options: Unpack[SearchOptions],
     ) -> None:
-        super().__init__(
-            estimator,
-            param_distributions,
-            n_iter=n_iter,
-            scoring=scoring,
-            n_jobs=n_jobs,
-            refit=refit,
-            cv=cv,
-            verbose=verbose,
-            pre_dispatch=pre_dispatch,
-            random_state=random_state,
-            error_score=error_score,
-            return_train_score=return_train_score,
-            initial_params=initial_params,
-            n_points=n_points,
-            asynchronous=asynchronous,
-            fit_timeout=fit_timeout,
-            racing=racing,
-            resource=resource,
-            min_resources=min_resources,
-            max_resources=max_resources,
-            cost_aware=cost_aware,
-            eval_set_from_split=eval_set_from_split,
-            cache_steps=cache_steps,
-            complexity=complexity,
-            final_cv=final_cv,
-            max_time=max_time,
-            n_iter_no_change=n_iter_no_change,
-            tol=tol,
-            target_score=target_score,
-            journal=journal,
-            warm_start=warm_start,
-            previous_studies=previous_studies,
-            callbacks=callbacks,
-        )
-        self.n_initial_points = n_initial_points
+        super().__init__(estimator, param_distributions, **options)
         self.n_particles = n_particles
-        self.inertia = inertia
-        self.cognitive = cognitive
-        self.social = social
         self.surrogate = surrogate
 
     def _make_optimizer(
@@ -334,8 +268,5 @@ class SwarmSearchCV(BaseOptimizerSearchCV):
             resources=resources,
             n_initial_points=self.n_initial_points,
             n_particles=self.n_particles,
-            inertia=self.inertia,
-            cognitive=self.cognitive,
-            social=self.social,
             surrogate=self.surrogate,
         )

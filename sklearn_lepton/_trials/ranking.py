@@ -7,16 +7,17 @@ from sklearn_lepton._trials.statistics import plain_standard_error
 from sklearn_lepton._trials.trial import Trial
 
 ONE_SE = "1se"
+ONE_SE_NAMES = (ONE_SE, "one_std_err")  # the second is tidymodels' name
 
 
 def is_one_se(refit: Any) -> bool:
-    """Say whether ``refit`` asks for the simplest within one standard error."""
-    return isinstance(refit, str) and refit == ONE_SE
+    """Return whether ``refit`` selects the simplest trial within one standard error."""
+    return isinstance(refit, str) and refit in ONE_SE_NAMES
 
 
 def metric_of(refit: Any) -> str | None:
     """Return the metric that ``refit`` names, None if it names none."""
-    return refit if isinstance(refit, str) and refit != ONE_SE else None
+    return refit if isinstance(refit, str) and not is_one_se(refit) else None
 
 
 def candidates(trials: Iterable[Trial]) -> list[Trial]:

@@ -1,9 +1,13 @@
 """`AutoSearchCV`: what it is told of the search, and what it says of its choice."""
 
+from functools import partial
+
 import pytest
+from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
 from sklearn_lepton import AutoSearchCV, load_trials
+from sklearn_lepton.optimizers import SwarmOptimizer
 from sklearn_lepton.optimizers._registry import OPTIMIZERS
 
 SPACE = {"x": (0.0, 1.0, "uniform"), "z": (0, 9, "int")}
@@ -35,7 +39,30 @@ def test_no_choice_before_a_fit(probe):
 def test_who_is_asked_for_by_name_proposes(name, probe, numbered):
     search = make(probe, optimizer=name, n_iter=6).fit(*numbered)
     assert type(search.optimizer_) is OPTIMIZERS[name]
-    assert search.choice_ == f"{name}, as was asked for."
+    assert search.choice_ == f"{name}, as given by optimizer."
+
+
+def test_a_callable_makes_the_optimizer(probe, numbered):
+    swarm = partial(SwarmOptimizer, inertia=0.6)
+    search = make(probe, optimizer=swarm, n_initial_points=4, n_iter=6)
+    assert clone(search).optimizer.keywords == {"inertia": 0.6}
+    search.fit(*numbered)
+    assert isinstance(search.optimizer_, SwarmOptimizer)
+    assert (search.optimizer_.inertia, search.optimizer_.n_initial_points) == (0.6, 4)
+    assert search.choice_ == "SwarmOptimizer, as given by optimizer."
+
+
+def test_a_callable_that_makes_no_optimizer_is_refused(probe, numbered, log):
+    with pytest.raises(ValueError, match="optimizer must be .*callable.*which made {}"):
+        make(probe, optimizer=lambda *_, **__: {}).fit(*numbered)
+    assert not log.fits
+
+
+@pytest.mark.parametrize("name", ["random", "grid"])
+def test_an_initial_design_without_learning_is_refused(name, probe, numbered, log):
+    with pytest.raises(ValueError, match="n_initial_points=3 needs an optimizer that learns"):
+        make(probe, optimizer=name, n_initial_points=3).fit(*numbered)
+    assert not log.fits
 
 
 def test_a_name_that_nobody_has(probe, numbered, log):

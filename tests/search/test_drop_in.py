@@ -1,8 +1,11 @@
 """A search is a drop-in for RandomizedSearchCV: same results, same attributes, same manners."""
 
+import importlib.util
 import inspect
 import json
 import pickle
+from pathlib import Path
+from typing import get_type_hints
 
 import numpy as np
 import pytest
@@ -19,6 +22,7 @@ from sklearn.tree import DecisionTreeClassifier
 from sklearn.utils import get_tags
 
 import sklearn_lepton
+from sklearn_lepton._search.parameters import SearchOptions, SearchParameters
 
 TREE = DecisionTreeClassifier(random_state=0)
 TREE_SPACE = {
@@ -238,48 +242,45 @@ def test_html_and_text_representations(search_class, blobs):
 
 # ---------------------------------------------------- four classes, one signature
 
-FIRST = sklearn_lepton.BayesSearchCV
+TOOL = Path(__file__).parents[2] / "tools" / "docstrings.py"
 
 
-# What the chooser of models says otherwise.
-CHOOSERS_OWN = {"estimator", "racing"}
-
-
-def shared_parameters(search):
-    parameters = list(inspect.signature(search).parameters.values())
-    names = [parameter.name for parameter in parameters]
-    return parameters[: names.index("callbacks") + 1]
-
-
-def described(search):
-    """What the docstring says of the shared parameters and the attributes."""
-    doc = ClassDoc(search)
-    shared = {parameter.name for parameter in shared_parameters(search)}
-    return [entry for entry in doc["Parameters"] if entry.name in shared], [
-        entry for entry in doc["Attributes"] if entry.name not in {"optimizer_", "choice_"}
-    ]
-
-
-def test_the_searches_share_their_parameters_and_what_is_said_of_them(search_class):
+def test_searches_share_parameters_and_defaults(search_class):
+    shared = inspect.signature(SearchParameters).parameters
+    ours = inspect.signature(search_class).parameters
+    assert list(ours)[: len(shared)] == list(shared)
     # as text: nan, the default of error_score, equals nothing
-    ours, first = (list(map(str, shared_parameters(search))) for search in (search_class, FIRST))
-    others = CHOOSERS_OWN if search_class is sklearn_lepton.AutoSearchCV else set()
-    differing = {
-        one.partition(":")[0] for one, other in zip(ours, first, strict=True) if one != other
-    }
-    assert differing <= others
-    assert [
-        parameter for parameter in described(search_class)[0] if parameter.name not in others
-    ] == [parameter for parameter in described(FIRST)[0] if parameter.name not in others]
-    assert described(search_class)[1] == described(FIRST)[1]
+    assert [str(ours[name]) for name in shared] == [str(shared[name]) for name in shared]
+    assert sorted(ours) == sorted(search_class(Ridge()).get_params(deep=False))
     documented = [entry.name for entry in ClassDoc(search_class)["Parameters"]]
-    assert documented == list(inspect.signature(search_class).parameters)
+    assert documented == list(ours)
+
+
+def test_type_hints_of_options_are_those_of_the_constructor():
+    hints = get_type_hints(SearchParameters.__init__)
+    keywords = [
+        parameter.name
+        for parameter in inspect.signature(SearchParameters).parameters.values()
+        if parameter.kind is parameter.KEYWORD_ONLY
+    ]
+    assert get_type_hints(SearchOptions) == {name: hints[name] for name in keywords}
+
+
+@pytest.mark.skipif(not TOOL.exists(), reason="the source distribution has no tools")
+def test_docstrings_have_one_source(capsys):
+    spec = importlib.util.spec_from_file_location("docstrings", TOOL)
+    tool = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(tool)
+    assert tool.main(["--check"]) == 0, capsys.readouterr().out
+    # A changed word is noticed.
+    text, _ = tool.raw_docstring(sklearn_lepton.SwarmSearchCV)
+    assert tool.complete(sklearn_lepton.SwarmSearchCV, text.replace("Budget", "Limit")) == text
 
 
 def test_parameters_of_the_algorithm_are_checked_before_the_first_fit(search_class, probe, log):
-    n_shared = len(shared_parameters(search_class))
-    own = list(inspect.signature(search_class).parameters)[n_shared:]
-    assert 1 <= len(own) <= 6
+    known = list(inspect.signature(search_class).parameters)
+    own = known[known.index("n_initial_points") :]
+    assert 1 <= len(own) <= 3
     for name in own:
         is_flag = isinstance(inspect.signature(search_class).parameters[name].default, bool)
         for value in (-1, "some", 0 if is_flag else True, None, np.nan):

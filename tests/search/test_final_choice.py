@@ -94,6 +94,15 @@ def test_one_se_chooses_the_simplest_of_those_about_as_good(make, rows):
     assert "mean_final_score" not in search.cv_results_
 
 
+def test_one_std_err_is_another_spelling_of_1se(make, rows):
+    first, second = (
+        make(refit=name, complexity="size").fit(*rows) for name in ("1se", "one_std_err")
+    )
+    assert second.best_index_ == first.best_index_
+    with pytest.raises(ValueError, match="refit='One_Std_Err' is no metric: write '1se'"):
+        make(refit="One_Std_Err").fit(*rows)
+
+
 def test_one_se_changes_nothing_but_the_choice(make, rows):
     plain, simple = make().fit(*rows), make(refit="1se", complexity="size").fit(*rows)
     np.testing.assert_equal(

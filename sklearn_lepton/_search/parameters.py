@@ -1,0 +1,346 @@
+"""Parameters that all searches share: the constructor, and the one source of their docstrings.
+
+``make docstrings`` copies the parameters, attributes and groups from the docstring of
+`SearchParameters` to the docstrings of the searches.
+"""
+
+import inspect
+from collections.abc import Callable
+from typing import Any, TypedDict, TypeVar
+
+import numpy as np
+
+from sklearn_lepton._search.sklearn_search import SklearnSearchAdapter
+
+_Init = TypeVar("_Init", bound=Callable[..., None])
+
+
+class SearchOptions(TypedDict, total=False):
+    """Keyword parameters of `SearchParameters`, for type checkers and editors."""
+
+    n_iter: int
+    scoring: Any
+    cv: Any
+    random_state: Any
+    n_jobs: int | None
+    n_points: int | str
+    asynchronous: bool
+    pre_dispatch: int | str
+    max_time: float | None
+    fit_timeout: float | str | None
+    n_iter_no_change: int | None
+    tol: float
+    target_score: float | None
+    callbacks: Any
+    racing: bool | float | str
+    resource: str | None
+    min_resources: int | str
+    max_resources: int | str
+    cost_aware: bool | str
+    eval_set_from_split: bool
+    cache_steps: bool
+    refit: Any
+    complexity: Any
+    final_cv: Any
+    journal: Any
+    warm_start: bool
+    previous_studies: Any
+    error_score: Any
+    return_train_score: bool
+    verbose: int
+    initial_params: Any
+    n_initial_points: int | str
+
+
+class SearchParameters(SklearnSearchAdapter):
+    """Constructor of a search.
+
+    The parameters come in groups, in this order:
+
+    - the problem, the budget and the seed: `estimator` to `random_state`, all that most
+      searches need;
+    - parallel fits and time limits: `n_jobs` to `fit_timeout`;
+    - stopping: `n_iter_no_change` to `callbacks`;
+    - saving fits: `racing` to `cache_steps`;
+    - choosing the best trial: `refit` to `final_cv`;
+    - continuing, and learning from older studies: `journal` to `previous_studies`;
+    - scores of failed fits, training scores and output: `error_score` to `verbose`;
+    - the optimizer: from `initial_params` on.
+
+    Parameters
+    ----------
+    estimator : estimator object
+        Estimator to tune, as for `GridSearchCV`. It needs a ``score`` method, or `scoring`
+        must be given.
+    param_distributions : dict, list of dict, Space or "auto", default="auto"
+        Search space. A dict maps parameter names to lists of choices or `scipy.stats`
+        distributions, as for `RandomizedSearchCV`. `Real`, `Integer`, `Categorical` and tuples
+        such as ``(1e-4, 0.1, "log-uniform")`` are dimensions, too. A list of dicts is one
+        conditional space with one budget. ``"auto"`` builds the default space of the
+        estimator, and of the estimators inside it, for the data that `fit` gets; see
+        `default_space`.
+    n_iter : int, default=50
+        Budget: the number of trials. Each trial is fitted on every split.
+    scoring : str, callable, list, tuple, dict or None, default=None
+        Metric or metrics, as for `GridSearchCV`. With several metrics, the search optimizes
+        the one that `refit` names, or else the first.
+    cv : int, cross-validation generator, iterable or None, default=None
+        Cross-validation splits, as for `GridSearchCV`. The splits are made once, so that all
+        trials use the same ones.
+    random_state : int, RandomState instance or None, default=None
+        Seed of the search. The same seed and the same `n_points` give the same trials. None
+        draws a new seed from the system for each fit.
+    n_jobs : int or None, default=None
+        Number of fits in parallel, as for `GridSearchCV`. `joblib.parallel_config` selects
+        the backend: processes, threads, dask or ray.
+    n_points : int or "auto", default="auto"
+        Batch size: the number of trials that are evaluated at the same time. Auto is the
+        number of jobs divided by the number of splits, rounded up. With `racing` it is the
+        number of jobs, and with `asynchronous` as many trials as keep all workers busy.
+    asynchronous : bool, default=False
+        Propose a trial as soon as a worker is free, instead of when the whole batch has
+        finished. No worker waits, but the trials then depend on the order in which fits
+        finish.
+    pre_dispatch : int or str, default="2*n_jobs"
+        Number of fits to dispatch early, as for `GridSearchCV`. It only has an effect on
+        joblib backends that take whole batches; others get a fit when a worker is free.
+    max_time : float or None, default=None
+        Time limit of the search, in seconds. Fits that still run at the limit are ended, for
+        which they run in a process even with ``n_jobs=1``.
+    fit_timeout : float, "auto" or None, default="auto"
+        Time limit of one fit and its scoring, in seconds. A fit that exceeds it is ended
+        together with its process, and its trial fails. A number needs worker processes, so
+        that one is started even with ``n_jobs=1``. Auto sets the limit in worker processes
+        once 5 fits with the same amount of `resource` have finished: 100 times their median
+        time, but at least 5 minutes. Where fits cannot be ended, a warning names the slow
+        configuration instead. None sets no limit.
+    n_iter_no_change : int or None, default=None
+        Stop after this number of consecutive trials without a better score.
+    tol : float, default=0.0
+        Gains in score up to `tol` do not count for `n_iter_no_change`.
+    target_score : float or None, default=None
+        Stop as soon as a trial reaches this score.
+    callbacks : callable, list of callables or None, default=None
+        Callables that get the search and the trial after each trial. The search stops when
+        one of them returns True.
+    racing : bool, float or "auto", default="auto"
+        Pruning: end a trial as soon as the probability that it beats the best trial, given the
+        splits run so far, falls below this error rate. True means 0.01. Auto is on where
+        `AutoSearchCV` chooses the models, and off otherwise. Scores on splits that were not
+        run are NaN in ``cv_results_``.
+    resource : str or None, default=None
+        Resource for low-fidelity trials: ``"n_samples"``, or an integer parameter such as
+        ``"n_estimators"``. New configurations start with little of it, where such scores
+        predict those at full fidelity, and promising ones are promoted. Only trials with
+        `max_resources` can be the best.
+    min_resources : int or "auto", default="auto"
+        Smallest amount of `resource` for a trial. Auto is a ninth of `max_resources`; of
+        samples it is at least what all classes need.
+    max_resources : int or "auto", default="auto"
+        Largest amount of `resource` for a trial. Auto is all training samples of a split, or
+        the estimator's own value of the parameter.
+    cost_aware : bool or "auto", default="auto"
+        Weigh the expected improvement of a configuration against the seconds that its fits
+        will take. Auto is True with `max_time`.
+    eval_set_from_split : bool, default=False
+        Early stopping for estimators of XGBoost, LightGBM and CatBoost, alone or as the last
+        step of a pipeline. They get the validation part of each split as ``eval_set``. The
+        refit uses the mean number of rounds, which ``best_params_`` has; ``cv_results_`` has
+        the number for each split.
+    cache_steps : bool, default=True
+        Reuse fitted first steps of a pipeline in other trials with the same parameters and
+        the same split, where these steps are slow. The pipeline's own ``memory`` is not
+        changed.
+    refit : bool, str or callable, default=True
+        Whether and how the best trial is chosen and refitted, as for `GridSearchCV`. With
+        ``"1se"``, also spelled ``"one_std_err"``, it is the simplest trial within one standard
+        error of the best (Breiman et al., 1984), by `complexity`; this takes a single metric.
+        The standard error treats the splits as independent. Of equally simple trials the best
+        is chosen.
+    complexity : str, callable or None, default=None
+        Complexity measure for ``refit="1se"``: a parameter name (smaller values, or earlier
+        choices, are simpler; configurations without it rank last) or a callable
+        ``params -> float`` (smaller is simpler). None uses the mean time of a fit, where times
+        up to 1.5 times the shortest count as equal.
+    final_cv : int, cross-validation generator, iterable or None, default=None
+        Fresh splits, as for `cv`, on which the finalists are scored again: up to five trials
+        within one standard error of the best. A number, at least 2, means shuffled folds, which
+        keep together any ``groups`` passed to `fit`. The best trial is replaced only by a
+        finalist whose score on these splits is higher by more than the standard error of the
+        differences. ``refit="1se"`` then uses these scores. ``best_score_`` is the mean score
+        on these splits; ``cv_results_`` has ``mean_final_score``, ``std_final_score`` and
+        ``final_split<k>_score``, which are NaN for all but the finalists. A fifth of `max_time`
+        is reserved for it. It excludes a callable `refit`.
+    journal : str, path-like or None, default=None
+        File that stores every trial. A search that finds an existing journal resumes it:
+        finished fits are not repeated, and `n_iter` includes their trials. Several processes
+        may share one journal. A clone that is fitted to other data, as in `cross_val_score`,
+        writes its own journal next to this file, named ``<stem>.<hash>.jsonl``.
+    warm_start : bool, default=False
+        Continue from the trials of the previous `fit`, with `n_iter` more. Estimator, data,
+        space, splits and scoring must be the same; space, splits and scoring are checked.
+    previous_studies : path, fitted search, list of Trial, list of these or None, default=None
+        Older studies to learn from (transfer), on the same or other data, the latest last.
+        Each is a journal, a fitted search or a list of trials. Their spaces may lack parameters
+        or have others. Their best configurations replace the initial design, and the surrogate
+        uses their scores as far as the new scores agree.
+    error_score : "raise" or float, default=np.nan
+        Score of a split whose fit raises an error, as for `GridSearchCV`. A trial with such a
+        split always ranks last.
+    return_train_score : bool, default=False
+        Whether ``cv_results_`` includes training scores.
+    verbose : int, default=0
+        Verbosity. 1 shows one progress line with the finished trials, the best score, the
+        current configuration and the time left; in a log it prints a few lines. 2 adds a line
+        for each trial, and 3 one for each fit.
+    initial_params : "default", dict, list of dict or None, default="default"
+        Configurations to try first. ``"default"`` is the estimator's own parameters where the
+        space includes them, and the middle of the range elsewhere. Parameters that a dict
+        leaves out are filled in the same way.
+    n_initial_points : int or "auto", default="auto"
+        Size of the initial design: the number of trials before the optimizer learns from
+        scores, at least 1. Auto depends on the optimizer.
+
+    Attributes
+    ----------
+    cv_results_ : dict of ndarray
+        Results as for `GridSearchCV`, with one row for each trial, in the order of their
+        numbers.
+    best_estimator_ : estimator object
+        Estimator fitted on all data with the best parameters; only with `refit`.
+    best_score_ : float
+        Mean score of the best trial over the splits, or over those of `final_cv` if the trial
+        was scored there.
+    best_params_ : dict
+        Parameters of the best trial.
+    best_index_ : int
+        Row of the best trial in ``cv_results_``.
+    scorer_ : callable or dict
+        Scorer or scorers of the search.
+    n_splits_ : int
+        Number of splits.
+    refit_time_ : float
+        Duration of the refit on all data, in seconds; only with `refit`.
+    multimetric_ : bool
+        Whether there are several metrics.
+    trials_ : list of Trial
+        All finished trials, with the scores, times and errors of each split.
+    space_ : Space
+        Search space.
+    optimizer_ : Optimizer
+        Optimizer with all finished trials.
+    stop_reason_ : str or None
+        Why the search ended: "n_iter", "exhausted" (every configuration of a finite space was
+        tried), "max_time", "n_iter_no_change", "target_score", "callback" or "interrupted"
+        (Ctrl-C). None means that an error ended it; ``trials_`` and ``cv_results_`` then have
+        the trials that had finished.
+    classes_ : ndarray of shape (n_classes,)
+        Class labels; only with `refit` and a classifier.
+    n_features_in_ : int
+        Number of features; only with `refit`.
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
+        Names of the features; only with `refit` and if `X` has names.
+    """
+
+    def __init__(
+        self,
+        estimator: Any,
+        param_distributions: Any = "auto",
+        *,
+        n_iter: int = 50,
+        scoring: Any = None,
+        cv: Any = None,
+        random_state: Any = None,
+        n_jobs: int | None = None,
+        n_points: int | str = "auto",
+        asynchronous: bool = False,
+        pre_dispatch: int | str = "2*n_jobs",
+        max_time: float | None = None,
+        fit_timeout: float | str | None = "auto",
+        n_iter_no_change: int | None = None,
+        tol: float = 0.0,
+        target_score: float | None = None,
+        callbacks: Any = None,
+        racing: bool | float | str = "auto",
+        resource: str | None = None,
+        min_resources: int | str = "auto",
+        max_resources: int | str = "auto",
+        cost_aware: bool | str = "auto",
+        eval_set_from_split: bool = False,
+        cache_steps: bool = True,
+        refit: Any = True,
+        complexity: Any = None,
+        final_cv: Any = None,
+        journal: Any = None,
+        warm_start: bool = False,
+        previous_studies: Any = None,
+        error_score: Any = np.nan,
+        return_train_score: bool = False,
+        verbose: int = 0,
+        initial_params: Any = "default",
+        n_initial_points: int | str = "auto",
+    ) -> None:
+        super().__init__(
+            estimator=estimator,
+            scoring=scoring,
+            n_jobs=n_jobs,
+            refit=refit,
+            cv=cv,
+            verbose=verbose,
+            pre_dispatch=pre_dispatch,
+            error_score=error_score,
+            return_train_score=return_train_score,
+        )
+        self.param_distributions = param_distributions
+        self.n_iter = n_iter
+        self.random_state = random_state
+        self.n_points = n_points
+        self.asynchronous = asynchronous
+        self.max_time = max_time
+        self.fit_timeout = fit_timeout
+        self.n_iter_no_change = n_iter_no_change
+        self.tol = tol
+        self.target_score = target_score
+        self.callbacks = callbacks
+        self.racing = racing
+        self.resource = resource
+        self.min_resources = min_resources
+        self.max_resources = max_resources
+        self.cost_aware = cost_aware
+        self.eval_set_from_split = eval_set_from_split
+        self.cache_steps = cache_steps
+        self.complexity = complexity
+        self.final_cv = final_cv
+        self.journal = journal
+        self.warm_start = warm_start
+        self.previous_studies = previous_studies
+        self.initial_params = initial_params
+        self.n_initial_points = n_initial_points
+
+
+def extends_parameters(init: _Init) -> _Init:
+    """Give a constructor the signature of `SearchParameters` with its own parameters added.
+
+    `get_params`, `clone`, `help` and completion read that signature. scikit-learn ignores
+    ``**options``, so that without it they would miss the shared parameters.
+
+    Parameters
+    ----------
+    init : function
+        An ``__init__`` that passes ``**options`` to that of the base class.
+
+    Returns
+    -------
+    init : function
+        The same function.
+    """
+    shared = inspect.signature(SearchParameters.__init__)
+    own = inspect.signature(init).parameters.values()
+    added = [
+        parameter
+        for parameter in own
+        if parameter.kind != parameter.VAR_KEYWORD and parameter.name not in shared.parameters
+    ]
+    signature = shared.replace(parameters=[*shared.parameters.values(), *added])
+    init.__signature__ = signature  # type: ignore[attr-defined]
+    return init
