@@ -46,7 +46,7 @@ default_role = "code"
 numpydoc_show_class_members = False
 numpydoc_show_inherited_class_members = False
 
-# Examples of what is not installed, PyTorch for one, are shown and not run.
+# Examples of libraries that are not installed, such as PyTorch, are shown and not run.
 _IMPORT = re.compile(r"^(?:import|from) (\w+)", re.MULTILINE)
 _EXAMPLES = sorted((Path(__file__).parents[1] / "examples").glob("plot_*.py"))
 _RUN = [
