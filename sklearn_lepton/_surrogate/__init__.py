@@ -13,6 +13,7 @@ module             content
 `mixture`          the ensemble of process and forest
 `acquisition`      logarithm of expected improvement
 `maximize`         maximisation of the acquisition
+`quasi_newton`     bounded ascent from several starts
 `multi_fidelity`   scores at low fidelities
 `multi_task`       transfer from source studies
 `fanova`           functional analysis of variance

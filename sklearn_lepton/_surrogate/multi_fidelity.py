@@ -1,12 +1,12 @@
-"""Models over points and resource: what a little of it says of all.
+"""Surrogates of scores at several fidelities, and the value of a low-fidelity evaluation.
 
-The points get one more column, the share of the resource on a logarithmic scale, which is 1
-for all of it and 0 for a twenty-seventh. Its length-scale says how much scores with little of
-it tell of those with all. Whoever asks the model asks for the full resource.
+Points have one additional column: the logarithm of the fidelity, scaled to 1 at the full resource
+and 0 at 1/27 of it. The column's length-scale determines how much scores at low fidelity inform
+about scores at full fidelity. Predictions are always made at full fidelity.
 
-How much to give a setting is decided by what a plan promises for its cost, both of them expected:
-all of the resource at once, or first a look with less of it, after which only what still promises
-enough for the rest of the cost gets all.
+A configuration can be evaluated at full fidelity, or first at a low fidelity and only then, if
+the outcome is good enough, at full fidelity. `LowFidelityPlan` compares both by expected
+improvement per expected cost, as in the search problem of Weitzman (1979).
 
 References
 ----------
@@ -33,79 +33,86 @@ from sklearn_lepton._surrogate.kernel import FloatArray
 from sklearn_lepton._surrogate.mixture import SurrogateEnsemble
 
 _LOG_UNIT = np.log(27.0)
-_MIN_LOG_DENSITY_GAIN = 0.2  # logarithm of a density
-# What a look may show, in standard deviations, from the best to the worst, and how likely it is.
+_MIN_LOG_DENSITY_GAIN = 0.2  # mean log density that low fidelities must add for each score
+# Outcomes of a low-fidelity evaluation, in standard deviations and from best to worst, and their
+# probabilities: a quadrature of the normal distribution.
 _OUTCOMES = np.linspace(8.0, -4.0, 61)
-_CHANCES = np.exp(-0.5 * _OUTCOMES**2)
-_CHANCES /= _CHANCES.sum()
+_PROBABILITIES = np.exp(-0.5 * _OUTCOMES**2)
+_PROBABILITIES /= _PROBABILITIES.sum()
 
 
-def with_resource(X: FloatArray, shares: Sequence[float]) -> FloatArray:
-    """Append the column of the resource.
+def append_fidelity(X: FloatArray, fidelities: Sequence[float]) -> FloatArray:
+    """Return points with the column of the fidelity.
 
     Parameters
     ----------
     X : ndarray of shape (n, d)
         Points.
-    shares : sequence of float of length n
-        Shares of the full resource, greater than 0.
+    fidelities : sequence of float of length n
+        Fidelity of each point, the share of the full resource in (0, 1].
 
     Returns
     -------
     ndarray of shape (n, d + 1)
     """
-    column = 1.0 + np.log(np.asarray(shares, dtype=np.float64)) / _LOG_UNIT
+    column = 1.0 + np.log(np.asarray(fidelities, dtype=np.float64)) / _LOG_UNIT
     return np.hstack([X, column[:, None]])
 
 
 def at_full_fidelity(X: FloatArray) -> FloatArray:
-    """Append the column of the full resource."""
+    """Return points with the column of the fidelity at the full resource."""
     return np.hstack([X, np.ones((len(X), 1))])
 
 
-def low_fidelity_is_informative(process: GaussianProcess, own: GaussianProcess) -> bool:
-    """Tell whether scores with less of the resource help to foretell those with all.
+def low_fidelity_is_informative(process: GaussianProcess, full_only: GaussianProcess) -> bool:
+    """Return whether scores at low fidelity improve predictions at full fidelity.
 
-    Compared are the densities of the better half of the full scores, each foretold by all others.
+    The criterion is the leave-one-out log density of the better half of the full-fidelity scores.
 
     Parameters
     ----------
     process : GaussianProcess
-        Fitted to all scores.
-    own : GaussianProcess
-        Fitted to those with all of the resource.
+        Process fitted to the scores at all fidelities.
+    full_only : GaussianProcess
+        Process fitted to the scores at full fidelity.
 
     Returns
     -------
     bool
+    """
+    return _loo_log_density(process) >= _loo_log_density(full_only) + _MIN_LOG_DENSITY_GAIN
+
+
+def _loo_log_density(process: GaussianProcess) -> float:
+    """Return the mean leave-one-out log density of the better full-fidelity scores.
 
     References
     ----------
     Rasmussen and Williams (2006), equations 5.10 to 5.12.
     """
-    return _loo_log_density(process) >= _loo_log_density(own) + _MIN_LOG_DENSITY_GAIN
-
-
-def _loo_log_density(process: GaussianProcess) -> float:
     X, y = process.observed
+    # The diagonal of K^-1 and alpha give the leave-one-out variance 1 / K^-1_ii and the residual
+    # alpha_i / K^-1_ii (5.12), so that no process is fitted again.
     precision = np.einsum("ij,ij->j", process.L_inverse, process.L_inverse)
     log_density = 0.5 * (np.log(precision) - process.alpha**2 / precision)
     full = X[:, -1] == 1.0
-    if not full.any():  # of very many observations not all are kept
+    if not full.any():  # a large study keeps only some of its observations
         return -np.inf
     better = full & (y >= np.median(y[full]))
+    # In the unit of the raw scores, as the two processes standardise differently.
     return float(log_density[better].mean() - np.log(process.y_scale))
 
 
 class FullFidelityEnsemble(SurrogateEnsemble):
-    """A mixture that saw scores at many resources and is asked about the full one.
+    """An ensemble fitted to scores at several fidelities that predicts at full fidelity.
 
-    Both models have d + 1 columns, the last of which is the resource; what goes in has d.
+    Both models have d + 1 columns, the last of which is the fidelity. The methods take points
+    with d columns.
     """
 
     @property
     def incumbent(self) -> float:
-        """Greatest posterior mean at a point tried, or in flight, with all of the resource."""
+        """Greatest posterior mean at a point observed or pending at full fidelity."""
         X, _ = self.process.observed
         full = X[X[:, -1] == 1.0]
         return float(
@@ -113,90 +120,100 @@ class FullFidelityEnsemble(SurrogateEnsemble):
         )
 
     def log_improvement(self, Xs: FloatArray, best: float) -> FloatArray:
-        """Logarithm of the expected improvement; see `SurrogateEnsemble.log_improvement`."""
+        """Return log expected improvement; see `SurrogateEnsemble.log_improvement`."""
         return super().log_improvement(at_full_fidelity(Xs), best)
 
     def process_improvement_with_gradient(
         self, Xs: FloatArray, best: float
     ) -> tuple[FloatArray, FloatArray]:
-        """See `SurrogateEnsemble.process_improvement_with_gradient`."""
+        """Return value and gradient (m, d) at full fidelity; see `SurrogateEnsemble`."""
         value, gradient = super().process_improvement_with_gradient(at_full_fidelity(Xs), best)
         return value, gradient[:, :-1]
 
     def predict(self, Xs: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Mean and deviation of what would be observed; see `SurrogateEnsemble.predict`."""
+        """Return mean and deviation of a new observation; see `SurrogateEnsemble.predict`."""
         return super().predict(at_full_fidelity(Xs))
 
 
 class NoisyIncumbentEnsemble(FullFidelityEnsemble):
-    """A mixture that is asked for scores as they will stand in the results, noise and all.
+    """An ensemble whose expected improvement is that of the noisy score.
 
-    On a plateau every trial with all of the resource may be the best by its noise, and none is
-    by its mean: there a look, which knows nothing of that noise, is worth less.
+    On a plateau any full-fidelity trial may become the best one by its noise, although no mean is
+    better. A low-fidelity evaluation does not observe that noise and is therefore worth less.
     """
 
     @property
     def incumbent(self) -> float:
-        """Greatest score with all of the resource."""
+        """Greatest score at full fidelity."""
         X, y = self.process.observed
         full = X[:, -1] == 1.0
         return float(y[full].max()) if full.any() else super().incumbent
 
     @property
     def has_low_fidelity(self) -> bool:
-        """Whether it knows of scores with less than all of the resource."""
+        """Whether any observation has a low fidelity."""
         return bool(np.any(self.process.observed[0][:, -1] < 1.0))
 
     def log_improvement(self, Xs: FloatArray, best: float) -> FloatArray:
-        """See `SurrogateEnsemble.log_improvement`."""
+        """Return log expected improvement of the noisy score."""
         return log_expected_improvement(*self.predict(Xs), best)
 
 
 @dataclass(frozen=True)
 class LowFidelityPlan:
-    """A plan: to look at a setting with less of the resource first.
+    """A plan to evaluate a configuration at a low fidelity first.
 
     Attributes
     ----------
-    share : float in (0, 1)
-        Of the resource, for the look.
-    cost, rest : float, > 0
-        Of the look, and of a trial at full resource after it; a new one costs 1.
+    fidelity : float in (0, 1)
+        Fidelity of the first evaluation.
+    cost : float, > 0
+        Cost of the first evaluation; a new trial at full fidelity costs 1.
+    promotion_cost : float, > 0
+        Cost of the evaluation at full fidelity after it.
     noise : float, >= 0
-        Variance of a score with this share, besides the process's own, in its units.
+        Additional variance of a score at this fidelity, in units of the process.
     """
 
-    share: float
+    fidelity: float
     cost: float
-    rest: float
+    promotion_cost: float
     noise: float
 
-    def gain(self, process: GaussianProcess, point: FloatArray, best: float) -> float:
-        """Compare the improvement per cost with what a new full trial promises.
+    def log_gain(self, process: GaussianProcess, point: FloatArray, best: float) -> float:
+        """Return the log ratio of improvement per cost to that of a full-fidelity trial.
+
+        The configuration is promoted after the best outcomes of the first evaluation; the
+        number of these outcomes maximises the ratio.
 
         Parameters
         ----------
         process : GaussianProcess
+            Process with the column of the fidelity.
         point : ndarray of shape (d,)
+            Point of the configuration.
         best : float
             Value to improve on, in units of ``process.y``.
 
         Returns
         -------
-        gain : float
-            Logarithm of the ratio, if the setting goes on after the best outcomes of the look,
-            as many as make it greatest.
+        log_gain : float
         """
         full = at_full_fidelity(point[None])
         mean, std = process.predict(full)
-        seen = process.condition(with_resource(point[None], [self.share])[0], self.noise)
-        _, left = seen.predict(full)
-        shown = np.sqrt(np.maximum(std**2 - left**2, 0.0))
-        std, left = (np.sqrt(s**2 + process.nugget) for s in (std, left))
-        promised = log_expected_improvement(
-            mean + shown * _OUTCOMES, np.broadcast_to(left, _OUTCOMES.shape), best
+        # Law of total variance: the deviation at full fidelity after the first evaluation, and
+        # that of the mean which the evaluation moves.
+        evaluated = process.condition(append_fidelity(point[None], [self.fidelity])[0], self.noise)
+        _, remaining = evaluated.predict(full)
+        explained = np.sqrt(np.maximum(std**2 - remaining**2, 0.0))
+        remaining = np.sqrt(remaining**2 + process.nugget)
+        # Expected improvement after each outcome, times the outcome's probability.
+        improvement = log_expected_improvement(
+            mean + explained * _OUTCOMES, np.broadcast_to(remaining, _OUTCOMES.shape), best
         )
-        promised += np.log(_CHANCES)
-        rates = np.cumsum(np.exp(promised - logsumexp(promised)))
-        rates /= self.cost + self.rest * np.cumsum(_CHANCES)
+        improvement += np.log(_PROBABILITIES)
+        # Improvement per cost if the k best outcomes lead to a promotion, for every k. The sum over
+        # all outcomes, by which it is normalised, is the improvement of a full-fidelity trial.
+        rates = np.cumsum(np.exp(improvement - logsumexp(improvement)))
+        rates /= self.cost + self.promotion_cost * np.cumsum(_PROBABILITIES)
         return float(np.log(rates.max()))

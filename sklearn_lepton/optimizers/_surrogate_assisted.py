@@ -14,9 +14,9 @@ from sklearn_lepton._surrogate.multi_fidelity import (
     FullFidelityEnsemble,
     LowFidelityPlan,
     NoisyIncumbentEnsemble,
+    append_fidelity,
     at_full_fidelity,
     low_fidelity_is_informative,
-    with_resource,
 )
 from sklearn_lepton._surrogate.multi_task import (
     MAX_SOURCE_TASKS,
@@ -249,13 +249,13 @@ class ModelOptimizer(Optimizer):
                 1.0 - shares[level] * self.resumes,
                 self._ladder().noise[level] / model.process.y_scale**2,
             )
-            plans.append((look.gain(model.process, point, model.incumbent), level))
+            plans.append((look.log_gain(model.process, point, model.incumbent), level))
         return max(plans, key=lambda plan: plan[0])
 
     def _lifted(self, trials: Sequence[Trial]) -> FloatArray:
         """Return the points of trials with their resource."""
         points = np.array([t.point for t in trials]).reshape(len(trials), self.space.n_dims)
-        return with_resource(points, [t.fidelity or 1.0 for t in trials])
+        return append_fidelity(points, [t.fidelity or 1.0 for t in trials])
 
     def _pending_points(self) -> FloatArray:
         """Return what the model calls the points of trials asked for and not yet told."""

@@ -9,8 +9,8 @@ import pytest
 from sklearn_lepton._surrogate.gaussian_process import GaussianProcess, fit
 from sklearn_lepton._surrogate.multi_fidelity import (
     LowFidelityPlan,
+    append_fidelity,
     low_fidelity_is_informative,
-    with_resource,
 )
 from sklearn_lepton._trials.trial import Trial
 from sklearn_lepton.optimizers import BayesOptimizer, RandomOptimizer
@@ -215,7 +215,7 @@ def test_little_is_enough_where_it_tells_all():
 
 def process(length, n=6):
     """Scores that rise with x, of which those with little tell as much as a length-scale says."""
-    X = with_resource(np.linspace(0, 1, n)[:, None], np.resize(SHARES, n))
+    X = append_fidelity(np.linspace(0, 1, n)[:, None], np.resize(SHARES, n))
     theta = np.log([0.3, length, 1.0, 1e-6])
     return GaussianProcess.of(X, np.linspace(-1, 1, n), theta, np.zeros(2, dtype=bool))
 
@@ -224,7 +224,7 @@ def process(length, n=6):
 def test_looks_are_believed_if_they_foretell(tells):
     x = np.random.default_rng(0).random(30)
     shares = np.repeat([1.0, SHARES[0]], [8, 22])
-    X, y = with_resource(x[:, None], shares), np.sin(12.0 * x)
+    X, y = append_fidelity(x[:, None], shares), np.sin(12.0 * x)
     if not tells:
         y[8:] = np.cos(25.0 * x[8:])
     kind = {"categorical": np.zeros(2, dtype=bool), "has_resource": True}
@@ -245,19 +245,19 @@ def test_as_much_is_spent_on_full_trials_as_below():
 def test_what_a_look_is_worth():
     at, best = np.array([0.5]), 1.0
     plan = LowFidelityPlan(SHARES[0], SHARES[0], 1.0, 0.0)
-    nothing = plan.gain(process(1e-3), at, best)
+    nothing = plan.log_gain(process(1e-3), at, best)
     assert nothing == pytest.approx(-np.log1p(SHARES[0]), abs=1e-3)
-    everything = plan.gain(process(1e3), at, best)
+    everything = plan.log_gain(process(1e3), at, best)
     assert 0.0 < everything < -np.log(SHARES[0])
-    assert nothing < plan.gain(process(1.0), at, best) < everything
-    assert LowFidelityPlan(0.5, 0.5, 1.0, 0.0).gain(process(1e3), at, best) < everything
+    assert nothing < plan.log_gain(process(1.0), at, best) < everything
+    assert LowFidelityPlan(0.5, 0.5, 1.0, 0.0).log_gain(process(1e3), at, best) < everything
     # What is lost in noise is not seen.
-    assert LowFidelityPlan(SHARES[0], SHARES[0], 1.0, 1e9).gain(
+    assert LowFidelityPlan(SHARES[0], SHARES[0], 1.0, 1e9).log_gain(
         process(1e3), at, best
     ) == pytest.approx(nothing)
     # Nothing is lost where what is looked at goes on.
     free = LowFidelityPlan(SHARES[0], SHARES[0], 1.0 - SHARES[0], 0.0)
-    assert free.gain(process(1e-3), at, best) == pytest.approx(0.0, abs=1e-3)
+    assert free.log_gain(process(1e-3), at, best) == pytest.approx(0.0, abs=1e-3)
 
 
 def test_the_model_is_asked_about_the_full_resource():

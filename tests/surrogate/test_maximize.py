@@ -8,8 +8,9 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from sklearn_lepton._surrogate.acquisition import log_expected_improvement
 from sklearn_lepton._surrogate.gaussian_process import GaussianProcess, standardize
-from sklearn_lepton._surrogate.maximize import ascend, maximize
+from sklearn_lepton._surrogate.maximize import maximize
 from sklearn_lepton._surrogate.mixture import SurrogateEnsemble
+from sklearn_lepton._surrogate.quasi_newton import ascend
 
 INF = np.inf
 
