@@ -25,7 +25,7 @@ from sklearn_lepton._search.selection import check_choice
 from sklearn_lepton._search.sklearn_search import LEFT_BY_FIT, OF_CHOICE
 from sklearn_lepton._search.update import Update, UpdateMixin
 from sklearn_lepton._search.validation import check_n_splits, check_names, check_parameters
-from sklearn_lepton._study.fingerprint import check_scores, describe_scoring, describe_study
+from sklearn_lepton._study.fingerprint import Scoring, check_scores, describe_study
 from sklearn_lepton._study.opening import open_journal
 from sklearn_lepton._study.study import SharedStudy, Study
 from sklearn_lepton._trials.ranking import metric_of
@@ -131,7 +131,14 @@ class BaseOptimizerSearchCV(UpdateMixin, ComparisonMixin, ReportMixin, SearchPar
         options = self._run_options()
         workers = opened.keep(self._make_workers(running.parallel))
         space = self._make_space(running, update)
-        check_choice(self, space)
+        check_choice(
+            self.complexity,
+            self.final_cv,
+            space,
+            refit=self.refit,
+            scoring=self.scoring,
+            cv=self.cv,
+        )
         aids = [opened.keep(aid) for aid in self._make_aids(running, space, workers)]
         studies = self._older_studies(space, update)
         study, splits, resource = self._prepare(running, space, studies, opened)
@@ -200,6 +207,10 @@ class BaseOptimizerSearchCV(UpdateMixin, ComparisonMixin, ReportMixin, SearchPar
                     self.cv_results_ = setup.fits.publish(self.trials_)
                     setup.choice.publish(self.cv_results_, self.trials_)
 
+    def _scores(self) -> Scoring:
+        """Return how trials are scored."""
+        return Scoring(self.scoring, metric_of(self.refit), self.return_train_score)
+
     def _publish(self, study: Study, setup: _Setup, reason: str | None) -> None:
         """Set the results of this fit, and remove all results of an earlier one."""
         resource = setup.resource
@@ -211,7 +222,7 @@ class BaseOptimizerSearchCV(UpdateMixin, ComparisonMixin, ReportMixin, SearchPar
             "_fingerprint": setup.splits.fingerprint,
             "_split_layout": setup.splits.layout,
             "_studies": setup.source_studies,
-            "_scoring": (describe_scoring(self), self.scoring),
+            "_scoring": (self._scores().describe(), self.scoring),
             "_resource": None if resource is None else resource.describe(),
             "_data_shape": setup.data_shape,
         }
@@ -288,9 +299,25 @@ class BaseOptimizerSearchCV(UpdateMixin, ComparisonMixin, ReportMixin, SearchPar
             warn(msg, SpaceExhaustedWarning, stacklevel=5)
         if self.journal is None:
             return study, splits, resource
+        if not splits.is_repeatable:
+            raise ValueError(
+                f"cv={self.cv!r} makes other splits each time, so that a journal could not be "
+                "continued: give it a random_state, or set journal=None."
+            )
+        header = describe_study(
+            self.estimator,
+            self._scores(),
+            space,
+            running,
+            splits,
+            source_studies=studies,
+            error_score=self.error_score,
+            eval_set_from_split=self.eval_set_from_split,
+            resource=resource,
+        )
         replay = open_journal(
             self.journal,
-            describe_study(self, space, running, splits, studies, resource=resource),
+            header,
             seed=seed,
             is_seed_given=is_whole(self.random_state),
             space=space,
@@ -323,7 +350,7 @@ class BaseOptimizerSearchCV(UpdateMixin, ComparisonMixin, ReportMixin, SearchPar
             )
         if len(self.trials_[0].split_results) != self.n_splits_:
             raise ValueError(OTHER_SPLITS)
-        check_scores(self, self._scoring)
+        check_scores(self._scores(), self._scoring)
         if len(self.trials_) >= space.size and self.optimizer_.is_exhausted:
             raise ValueError(
                 f"All {len(self.trials_)} settings of the space have been tried, so that there is "

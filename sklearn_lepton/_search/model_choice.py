@@ -128,7 +128,7 @@ class ModelsMixin:
             try:
                 return super().fit(X, y, **params)  # type: ignore[misc]
             except BaseException:
-                if not has_new_trials(self, before):
+                if not has_new_trials(vars(self), before):
                     self.__dict__ = before
                 raise
         from sklearn_lepton._automl.task import read_target  # noqa: PLC0415 - loaded when used
@@ -142,7 +142,7 @@ class ModelsMixin:
             with hidden_convergence_warnings():  # also of the refit
                 super(ModelsMixin, inner).fit(X, y, **params)  # type: ignore[misc]
         finally:
-            if has_new_trials(inner, vars(self)):
+            if has_new_trials(vars(inner), vars(self)):
                 self.__dict__ = vars(inner) | own
         return self
 

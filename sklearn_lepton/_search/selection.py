@@ -38,46 +38,43 @@ class Choice(NamedTuple):
     score: float | None
 
 
-def check_choice(search: Any, space: Space) -> None:
-    """Refuse, before the first fit, what no choice could be made by.
+def check_choice(
+    complexity: Any, final_cv: Any, space: Space, *, refit: Any, scoring: Any, cv: Any
+) -> None:
+    """Raise ValueError if the parameters of the choice are out of range or contradict each other.
 
     Parameters
     ----------
-    search : BaseSearchCV
+    complexity, final_cv, refit, scoring, cv : object
+        As for the searches.
     space : Space
-
-    Raises
-    ------
-    ValueError
-        If ``complexity`` or ``final_cv`` is out of range, or does not go with ``refit``.
     """
-    complexity, final, refit = search.complexity, search.final_cv, search.refit
     if isinstance(refit, str) and not is_one_se(refit) and is_one_se(refit.lower()):
         raise ValueError(f"refit={refit!r} is no metric: write {ONE_SE!r}.")
     if complexity is not None:
         _check_complexity(complexity, refit, space)
-    if final is None:
+    if final_cv is None:
         return
-    is_count = is_whole(final) and final >= 2
-    is_splits = hasattr(final, "split") or isinstance(final, Iterable)
-    if not is_count and (not is_splits or isinstance(final, str)):
+    is_count = is_whole(final_cv) and final_cv >= 2
+    is_splits = hasattr(final_cv, "split") or isinstance(final_cv, Iterable)
+    if not is_count and (not is_splits or isinstance(final_cv, str)):
         raise ValueError(
             "final_cv must be None, an integer of at least 2, a cross-validation generator "
-            f"or an iterable of splits, got {final!r}."
+            f"or an iterable of splits, got {final_cv!r}."
         )
     if callable(refit):
         raise ValueError(
             "final_cv decides which trial is chosen, and so does a callable refit, got "
             f"{refit!r}: set one of the two to its default."
         )
-    if refit is False and isinstance(search.scoring, list | tuple | set | Mapping):
+    if refit is False and isinstance(scoring, list | tuple | set | Mapping):
         raise ValueError(
             "With refit=False none is chosen by several metrics, so that final_cv has nothing "
             "to decide: set refit to the name of a metric, or final_cv=None."
         )
-    if is_count and isinstance(search.cv, TimeSeriesSplit):
+    if is_count and isinstance(cv, TimeSeriesSplit):
         raise ValueError(
-            f"final_cv={final} shuffles, which cv={search.cv!r} does not allow: give it a "
+            f"final_cv={final_cv} shuffles, which cv={cv!r} does not allow: give it a "
             "TimeSeriesSplit with other splits."
         )
 

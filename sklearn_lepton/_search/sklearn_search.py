@@ -43,16 +43,9 @@ OF_CHOICE = frozenset(
 )
 
 
-def has_new_trials(search: Any, before: Mapping[str, Any]) -> bool:
-    """Return whether a search has trials that it did not have before.
-
-    Parameters
-    ----------
-    search : search
-    before : mapping of str to object
-        Its attributes of before.
-    """
-    return "trials_" in vars(search) and search.trials_ is not before.get("trials_")
+def has_new_trials(attributes: Mapping[str, Any], earlier: Mapping[str, Any]) -> bool:
+    """Return whether the attributes of a search have trials that earlier ones did not have."""
+    return "trials_" in attributes and attributes["trials_"] is not earlier.get("trials_")
 
 
 def _inner_has(name: str) -> Callable[[Any], bool]:
@@ -107,7 +100,7 @@ class SklearnSearchAdapter(BaseSearchCV):  # type: ignore[misc]
             self._refine(X, y)
         except BaseException as error:
             errors.annotate(error)
-            if has_new_trials(self, before):
+            if has_new_trials(vars(self), before):
                 self._drop_refit(before)
             else:
                 self.__dict__ = before

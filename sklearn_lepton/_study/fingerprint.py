@@ -1,52 +1,76 @@
 """Fingerprint: what a study is of, in JSON types, equal where trials can stand for each other."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
-from sklearn_lepton._trials.ranking import metric_of
 from sklearn_lepton._trials.trial import Trial
 from sklearn_lepton.space._content import content_hash, full_name, is_cloned_whole
 from sklearn_lepton.space._space import Space
 from sklearn_lepton.space._values import value_to_json
 
 
+class Scoring(NamedTuple):
+    """How a search scores its trials.
+
+    Attributes
+    ----------
+    scoring : object
+        As for `GridSearchCV`.
+    metric : str or None
+        The metric to optimise, if there are several; None is the first.
+    return_train_score : bool
+        Whether training parts are scored as well.
+    """
+
+    scoring: Any
+    metric: str | None
+    return_train_score: bool
+
+    def describe(self) -> dict[str, Any]:
+        """Return a description in JSON types."""
+        return {
+            "scoring": _describe_scoring(self.scoring),
+            "metric": self.metric,
+            "return_train_score": bool(self.return_train_score),
+        }
+
+
 def describe_study(
-    search: Any,
+    estimator: Any,
+    scoring: Scoring,
     space: Space,
     running: Any,
     splits: Any,
-    studies: Sequence[Sequence[Trial]],
     *,
+    source_studies: Sequence[Sequence[Trial]],
+    error_score: Any,
+    eval_set_from_split: bool,
     resource: Any = None,
 ) -> dict[str, Any]:
-    """Describe, in JSON types, what a journal's trials are trials of.
+    """Return the header of a journal, which is equal for interchangeable studies.
 
     Parameters
     ----------
-    search : BaseSearchCV
+    estimator : estimator object
+        The estimator of the search.
+    scoring : Scoring
     space : Space
-    running : RunningFit
+    running : FitContext
     splits : FrozenSplits
-    studies : sequence of sequence of Trial
-        What the search learns from.
+    source_studies : sequence of sequence of Trial
+        Older studies to learn from.
+    error_score : object
+        As for `GridSearchCV`.
+    eval_set_from_split : bool
+        Whether boosters stop early by the test part of each split.
     resource : Resource or None, default=None
-        What trials have little of first.
+        The resource that trials have a share of.
 
     Returns
     -------
-    study : dict
-        Equal for two searches whose trials can stand for each other.
-
-    Raises
-    ------
-    ValueError
-        If the splits cannot be made again.
+    header : dict
+        In JSON types.
     """
-    if not splits.is_repeatable:
-        raise ValueError(
-            f"cv={search.cv!r} makes other splits each time, so that a journal could not be gone "
-            "on with: give it a random_state, or set journal=None."
-        )
     passed = {
         f"{receiver}.{method}.{name}": value
         for receiver, methods in running.params.items()
@@ -55,38 +79,30 @@ def describe_study(
         if value is not None
     }
     tuned = set(space.names) | (set() if resource is None else {resource.name})
-    # Only where it is set: journals of before know nothing of it.
-    of_boosters = {"eval_set_from_split": True} if search.eval_set_from_split else {}
+    # Journals of searches without early stopping have no such key.
+    of_boosters = {"eval_set_from_split": True} if eval_set_from_split else {}
     study = {
         **of_boosters,
         "space": space.to_json(),
         "estimator": {
-            "class": full_name(type(search.estimator)),
-            "params": _own_params(search.estimator, tuned),
-            **_kept_by_clones(search.estimator),
+            "class": full_name(type(estimator)),
+            "params": _own_params(estimator, tuned),
+            **_kept_by_clones(estimator),
         },
-        **describe_scoring(search),
-        "error_score": _describe(search.error_score),
+        **scoring.describe(),
+        "error_score": _describe(error_score),
         "data": {
             "X": _describe_data(running.X),
             "y": _describe_data(running.y),
             "fit_params": content_hash(passed),
         },
-        "splits": {"n": search.n_splits_, "hash": splits.fingerprint},
+        "splits": {"n": len(splits.split()), "hash": splits.fingerprint},
         "previous_studies": [
-            content_hash([(t.point, t.score) for t in study]) for study in studies
+            content_hash([(trial.point, trial.score) for trial in source])
+            for source in source_studies
         ],
     }
     return study if resource is None else study | {"resource": resource.describe()}
-
-
-def describe_scoring(search: Any) -> dict[str, Any]:
-    """Describe, in JSON types, what the scores of a search are."""
-    return {
-        "scoring": _describe_scoring(search.scoring),
-        "metric": metric_of(search.refit),
-        "return_train_score": bool(search.return_train_score),
-    }
 
 
 def _describe_scoring(scoring: Any) -> Any:
@@ -97,25 +113,24 @@ def _describe_scoring(scoring: Any) -> Any:
     return value_to_json(scoring)
 
 
-def check_scores(search: Any, before: tuple[Mapping[str, Any], Any]) -> None:
-    """Refuse to go on from trials that have other scores than those to come.
+def check_scores(scoring: Scoring, earlier: tuple[Mapping[str, Any], Any]) -> None:
+    """Raise ValueError if the scores of earlier trials cannot be compared with new ones.
 
     Parameters
     ----------
-    search : BaseSearchCV
-    before : tuple (description, scoring)
-        The `describe_scoring` of those trials' search, and what it described.
-
-    Raises
-    ------
-    ValueError
-        If the scores are of something else, or train scores come or go.
+    scoring : Scoring
+    earlier : tuple (description, scoring)
+        The description of the earlier `Scoring`, and the object that it describes.
     """
-    there, scoring = before
-    here = describe_scoring(search)
-    if callable(scoring) and scoring is search.scoring:  # it may count its calls
-        here["scoring"] = there["scoring"]
-    changes = [f"{n} was {there[n]!r}, is {here[n]!r}" for n in here if here[n] != there[n]]
+    description, scorer = earlier
+    now = scoring.describe()
+    if callable(scorer) and scorer is scoring.scoring:  # its state may change when it is called
+        now["scoring"] = description["scoring"]
+    changes = [
+        f"{name} was {description[name]!r}, is {now[name]!r}"
+        for name in now
+        if now[name] != description[name]
+    ]
     if changes:
         raise ValueError(
             "With warm_start=True scoring, the metric that refit names and return_train_score must "
