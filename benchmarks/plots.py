@@ -10,6 +10,7 @@ import matplotlib as mpl
 import numpy as np
 
 from sklearn_lepton import plotting
+from sklearn_lepton._trials.split_result import SplitResult
 from sklearn_lepton.optimizers import BayesOptimizer, GeneticOptimizer, SwarmOptimizer
 
 N_TRIALS = 500
@@ -43,12 +44,12 @@ def search_of(kind):
         worker = int(np.argmin(free))
         rows = []
         for _ in range(5):
-            row = {"start_time": free[worker], "fit_time": rng.exponential(), "score_time": 0.01}
-            rows.append(row | {"worker": worker})
-            free[worker] += row["fit_time"] + 0.02
+            times = {"fit_time": rng.exponential(), "score_time": 0.01}
+            rows.append(SplitResult(start_time=free[worker], worker=worker, **times))
+            free[worker] += times["fit_time"] + 0.02
         told = score(trial.params, rng)
         splits = told + 0.02 * rng.standard_normal(5)
-        seconds = sum(row["fit_time"] for row in rows)
+        seconds = sum(row.fit_time for row in rows)
         optimizer.tell(
             [trial.complete(told, split_scores=splits, split_results=rows, duration=seconds)]
         )

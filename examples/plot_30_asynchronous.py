@@ -70,11 +70,11 @@ for name, asynchronous in (("batches", False), ("asynchronous", True)):
 
 def bars(search):
     """Return (trial, worker, start, length) of each fit, in seconds since the first began."""
-    fits = [(trial.number, row) for trial in search.trials_ for row in trial.split_results]
-    first = min(row["start_time"] for _, row in fits)
+    fits = [(trial.number, result) for trial in search.trials_ for result in trial.split_results]
+    first = min(result.start_time for _, result in fits)
     return [
-        (number, row["worker"], row["start_time"] - first, row["fit_time"] + row["score_time"])
-        for number, row in fits
+        (number, result.worker, result.start_time - first, result.duration)
+        for number, result in fits
     ]
 
 

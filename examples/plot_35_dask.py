@@ -42,9 +42,6 @@ if __name__ == "__main__":
     # Each trial remembers which worker has run each of its splits.
     for worker in (0, 1):
         rows = [
-            row
-            for trial in search.trials_
-            for row in trial.split_results
-            if row["worker"] == worker
+            row for trial in search.trials_ for row in trial.split_results if row.worker == worker
         ]
         print(f"worker {worker}: {len(rows)} fits")

@@ -94,7 +94,7 @@ for line in journal.read_text().splitlines()[1:4]:
 # %%
 # The rows of a trial tell when each split was fitted, and so which process did it.
 
-ends = [max(row["start_time"] for row in trial.split_results) for trial in trials]
+ends = [max(row.start_time for row in trial.split_results) for trial in trials]
 pause = max(range(1, len(ends)), key=lambda k: ends[k] - ends[k - 1])
 figure, axis = plt.subplots(figsize=(7, 3.6), layout="constrained")
 best = [max(t.score for t in trials[: k + 1]) for k in range(len(trials))]

@@ -4,10 +4,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from typing import Any, Protocol
 
+from sklearn_lepton._trials.split_result import SplitResult
 from sklearn_lepton._trials.trial import Trial
 
+# The dict that scikit-learn returns for a fit; `SplitResult` is what a search keeps of it.
 Row = Mapping[str, Any]
-Rows = Sequence[Row]
 # One fit of one trial on one split, as `joblib.delayed` writes a call: function, args, kwargs.
 Fit = tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]
 
@@ -45,16 +46,16 @@ class FitAid(Protocol):
 
 
 class FitLog(Protocol):
-    """Keep the rows of fits, and what became of trials."""
+    """Record of the results of splits and of finished trials."""
 
     def finished(self) -> list[Trial]:
         """Return the trials that are not pending, in the order of their numbers."""
 
-    def rows(self, number: int) -> Mapping[int, Row]:
-        """Return the rows that are known of a trial, by split."""
+    def split_results(self, number: int) -> Mapping[int, SplitResult]:
+        """Return the known results of a trial, by split."""
 
-    def note(self, number: int, split: int, row: Row) -> None:
-        """Take down the row of a fit that has finished."""
+    def record_split(self, number: int, split: int, result: SplitResult) -> None:
+        """Record the result of a fit."""
 
 
 class Workers(Protocol):

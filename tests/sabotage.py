@@ -246,7 +246,7 @@ def check_only_guilty_failed(search, n_trials, reason):
 
 def reasons(trial):
     """Join the reasons why the splits of a trial failed."""
-    return " ".join(str(row["fit_error"]) for row in trial.split_results)
+    return " ".join(str(row.error) for row in trial.split_results)
 
 
 # -------------------------------------------------------------------- processes

@@ -6,6 +6,7 @@ from dataclasses import replace
 import scipy.stats
 from hypothesis import strategies as st
 
+from sklearn_lepton._trials.split_result import SplitResult
 from sklearn_lepton._trials.trial import Trial
 from sklearn_lepton.space import Space
 from sklearn_lepton.space._dimension import Categorical, Integer, Real
@@ -183,7 +184,7 @@ def outcomes(draw, trial):
     if status == "complete":
         score = draw(scores)
         return trial.complete(
-            score, split_scores=[score, 0.5], split_results=[{"test_scores": score}]
+            score, split_scores=[score, 0.5], split_results=[SplitResult(scores=score)]
         )
     return replace(trial, status=status)
 

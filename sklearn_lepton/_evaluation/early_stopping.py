@@ -264,7 +264,10 @@ class EarlyStopping:
             there are none.
         trials : sequence of Trial
         """
-        rounds = [[float(row.get("n_rounds", math.nan)) for row in t.split_results] for t in trials]
+        rounds = [
+            [math.nan if r.n_rounds is None else float(r.n_rounds) for r in t.split_results]
+            for t in trials
+        ]
         for split, column in enumerate(zip(*rounds, strict=True)):
             results[f"split{split}_n_rounds"] = np.array(column)
         known = [[value for value in row if not math.isnan(value)] for row in rounds]

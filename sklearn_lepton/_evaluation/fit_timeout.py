@@ -11,8 +11,9 @@ from typing import Any
 
 from sklearn_lepton._runtime.errors import describe_value
 from sklearn_lepton._runtime.output import warn
+from sklearn_lepton._trials.split_result import SplitResult
 from sklearn_lepton._trials.trial import Trial
-from sklearn_lepton._typing import Row, Workers
+from sklearn_lepton._typing import Workers
 from sklearn_lepton.exceptions import SlowFitWarning
 
 # With "auto", a fit takes far too long after so many times the median of at least so many fits,
@@ -48,14 +49,13 @@ class FitLimits:
         self._seconds: dict[float | None, list[float]] = {}  # sorted, by fidelity
         if self._is_auto:
             for trial in finished:
-                for row in filter(None, trial.split_results):
-                    self.record(trial, row)
+                for result in filter(None, trial.split_results):
+                    self.record(trial, result)
 
-    def record(self, trial: Trial, row: Row) -> None:
+    def record(self, trial: Trial, result: SplitResult) -> None:
         """Count the seconds of a fit that has finished without an error."""
-        if self._is_auto and row.get("fit_error") is None:
-            names = ("fit_time", "score_time", "saved_time")  # the last by steps that were kept
-            seconds = sum(float(row.get(name) or 0.0) for name in names)
+        if self._is_auto and result.error is None:
+            seconds = result.duration_from_scratch
             if math.isfinite(seconds):
                 insort(self._seconds.setdefault(_fidelity(trial), []), seconds)
 

@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from sklearn.base import clone
@@ -12,6 +13,7 @@ from sklearn_lepton._evaluation.splits import FrozenSplits
 from sklearn_lepton._runtime.errors import abridge, describe_error, describe_value
 from sklearn_lepton._runtime.floating_point import ignore_float_errors
 from sklearn_lepton._runtime.output import without_broken_stderr
+from sklearn_lepton._trials.split_result import Scores, SplitResult
 from sklearn_lepton._trials.trial import Trial
 from sklearn_lepton._typing import Fit, FitAid, Row
 from sklearn_lepton.space._frozen import thaw
@@ -19,8 +21,7 @@ from sklearn_lepton.space._values import as_float, has_float
 
 _SCORER_ERROR = "The scorer raised an error; a warning 'Scoring failed' has its details."
 _NO_NUMBER = "The scorer returned no real number: "
-_EXTRA = ("n_rounds", "saved_time")  # of some rows only, which scikit-learn knows nothing of
-_OF_ROWS = {"test_scores", "fit_error", "fit_time", "score_time"}
+_ROW_KEYS = {"test_scores", "fit_error", "fit_time", "score_time"}
 _OF_ONE_FIT = {"parameters", "split_progress", "candidate_progress", "callback_ctx"}
 
 
@@ -68,8 +69,8 @@ class Fits:
         before: Sequence[Trial] = (),
     ) -> None:
         self._search = search
-        rows = (row for trial in before for row in trial.split_results if row)
-        known = (row["test_scores"] for row in rows if row["fit_error"] is None)
+        results = (result for trial in before for result in trial.split_results if result)
+        known = (result.scores for result in results if result.error is None)
         self._known = [_metrics(scores) for scores in itertools.islice(known, 1)]
         self._aids = aids
         self._evaluate = running.evaluate
@@ -84,7 +85,7 @@ class Fits:
         self._is_checked = False
         self._context: dict[str, Any] = {} if task is None else {"callback_ctx": task}
 
-    def record(self, trials: Sequence[Trial]) -> list[list[Fit] | str]:
+    def make_fits(self, trials: Sequence[Trial]) -> list[list[Fit] | str]:
         """Return the fits of trials, one a split.
 
         Parameters
@@ -139,10 +140,11 @@ class Fits:
         )
         return setting
 
-    def constants(self, fits: Iterable[Fit]) -> list[Any]:
-        """List what is the same object in all fits, given those of one trial."""
+    def shared_objects(self, fits: Iterable[Fit]) -> list[Any]:
+        """Return the objects that all fits share, given the fits of one trial."""
         of_resource = [] if self._resource is None else self._resource.constants
-        return list({id(value): value for value in [*constants_of(fits), *of_resource]}.values())
+        shared = [*shared_objects_of(fits), *of_resource]
+        return list({id(value): value for value in shared}.values())
 
     @ignore_float_errors
     def publish(self, trials: Sequence[Trial]) -> dict[str, Any]:
@@ -156,13 +158,11 @@ class Fits:
         -------
         results : dict
         """
-        rows = [dict(row) for trial in trials for row in _complete(trial.split_results)]
-        _unify(rows)
-        self._recorder.rows = [
-            {name: value for name, value in row.items() if name not in _EXTRA}
-            | {"fit_error": None if _is_of_scorer(row["fit_error"]) else row["fit_error"]}
-            for row in rows
+        rows: list[Row] = [
+            _row(result) for t in trials for result in _without_gaps(t.split_results)
         ]
+        _unify(rows)
+        self._recorder.rows = rows
         self._stand_in.trials_, self._stand_in.n_splits_ = trials, self.n_splits
         with without_broken_stderr():  # scikit-learn warns of failed fits
             results: dict[str, Any] = self._evaluate(
@@ -181,21 +181,22 @@ class Fits:
         amounts = [self._resource.amount(trial) for trial in trials]
         return {"more_results": {"n_resources": amounts}}
 
-    def tidy(self, row: Row) -> Row:
-        """Keep of a row what is published, in plain numbers, equal tracebacks only once."""
-        if missing := _OF_ROWS - row.keys():
+    def read_row(self, row: Row) -> SplitResult:
+        """Return the result of a fit, given the dict that scikit-learn returned for it.
+
+        Equal tracebacks of several results are one object.
+        """
+        if missing := _ROW_KEYS - row.keys():
             raise unsupported(f"{min(missing)!r} in the result of a fit")
         self.is_stopped |= row.get("stop", False)
-        tidy: dict[str, Any] = {}
-        times = ("fit_time", "score_time", "start_time", "saved_time")
-        for name in ("test_scores", "train_scores", *times):
-            value = row.get(name)
-            if isinstance(value, dict):
-                tidy[name] = {metric: self._as_float(score) for metric, score in value.items()}
-            elif value is not None:
-                tidy[name] = self._as_float(value)
-        if "n_rounds" in row:
-            tidy["n_rounds"] = int(row["n_rounds"])
+        kinds: dict[str, Any] = {"scores": self._plain(row["test_scores"])}
+        if row.get("train_scores") is not None:
+            kinds["train_scores"] = self._plain(row["train_scores"])
+        times: dict[str, Any] = {
+            name: self._as_float(row[name])
+            for name in ("fit_time", "score_time", "start_time", "saved_time")
+            if row.get(name) is not None
+        }
         scores, error = row["test_scores"], row["fit_error"]
         if isinstance(scores, dict) and not self._is_checked:
             self._is_checked = True
@@ -206,15 +207,31 @@ class Fits:
                 error = _SCORER_ERROR
             elif error is None and not has_float(score):
                 error = f"{_NO_NUMBER}{describe_value(score)}."
-        error = self._keep_metrics(tidy) if error is None else error
+        error = self._keep_metrics(kinds) if error is None else error
         error = None if error is None else abridge(error)
-        tidy["fit_error"] = None if error is None else self._texts.setdefault(error, error)
-        return tidy
+        return SplitResult(
+            **kinds,
+            **times,
+            error=None if error is None else self._texts.setdefault(error, error),
+            n_rounds=int(row["n_rounds"]) if "n_rounds" in row else None,
+        )
+
+    def _plain(self, scores: Any) -> Scores:
+        """Return scores as floats."""
+        if isinstance(scores, dict):
+            return {metric: self._as_float(score) for metric, score in scores.items()}
+        return self._as_float(scores)
 
     def _keep_metrics(self, row: dict[str, Any]) -> str | None:
-        """Keep the metrics that all fits have; return what is wrong where one is missing."""
-        kinds = [kind for kind in ("test_scores", "train_scores") if kind in row]
-        given = [_metrics(row[kind]) for kind in kinds]
+        """Remove the metrics that not all fits have; return the error if one is missing.
+
+        Parameters
+        ----------
+        row : dict
+            Scores of a fit by kind, such as "train_scores"; changed in place.
+        """
+        kinds = list(row)
+        given = [_metrics(scores) for scores in row.values()]
         if not self._known and given[0] != ():
             self._known = [given[0]]
         known = self._known[0] if self._known else None
@@ -241,8 +258,8 @@ class Fits:
             raise ValueError(f"{_NO_NUMBER}{describe_value(value)}.")
         return float("nan")
 
-    def failed_row(self, error: str, seconds: float) -> Row:
-        """Return the row of a fit that did not end by itself.
+    def failed_result(self, error: str, seconds: float) -> SplitResult:
+        """Return the result of a fit that was ended or not run.
 
         Parameters
         ----------
@@ -253,7 +270,7 @@ class Fits:
 
         Returns
         -------
-        row : dict
+        result : SplitResult
 
         Raises
         ------
@@ -266,7 +283,7 @@ class Fits:
         row = {"test_scores": score, "fit_time": seconds, "score_time": 0.0, "fit_error": error}
         if self._search.return_train_score:
             row["train_scores"] = score
-        return self.tidy(row)
+        return self.read_row(row)
 
     def _refusal(self, params: Mapping[str, Any]) -> str | None:
         """Say why the estimator does not take these parameters together, or None.
@@ -301,8 +318,8 @@ def _is_of_scorer(error: str | None) -> bool:
     return error is not None and (error == _SCORER_ERROR or error.startswith(_NO_NUMBER))
 
 
-def constants_of(fits: Iterable[Fit]) -> list[Any]:
-    """List what is the same object in all fits: data, splits, scorers, the search.
+def shared_objects_of(fits: Iterable[Fit]) -> list[Any]:
+    """Return the objects that all fits share: data, splits, scorers, the search.
 
     Parameters
     ----------
@@ -311,29 +328,45 @@ def constants_of(fits: Iterable[Fit]) -> list[Any]:
 
     Returns
     -------
-    constants : list of object
+    shared : list of object
     """
-    constants: dict[int, Any] = {}
+    shared: dict[int, Any] = {}
     for _, (_, *args), kwargs in fits:
         for value in [*args, *(kwargs[name] for name in kwargs.keys() - _OF_ONE_FIT)]:
             if not isinstance(value, str | int | float | None):
-                constants[id(value)] = value
-    return list(constants.values())
+                shared[id(value)] = value
+    return list(shared.values())
 
 
-def _complete(rows: Sequence[Row]) -> list[Row]:
-    """Put in place of splits that were not run what is neither an error nor a result.
+def _without_gaps(results: Sequence[SplitResult]) -> list[SplitResult]:
+    """Return results with placeholders for splits that were not run.
 
-    Times are those of the others on average; the scores are taken out of the table again.
+    scikit-learn builds its table from results of all splits. A placeholder has the mean times
+    of the other results; its scores are removed from the table afterwards.
     """
-    run = [row for row in rows if row]
-    if len(run) == len(rows):
+    run = [result for result in results if result]
+    if len(run) == len(results):
         return run
-    stand_in = dict(run[0]) | {
-        name: sum(row[name] for row in run) / len(run) for name in ("fit_time", "score_time")
+    placeholder = replace(
+        run[0],
+        fit_time=sum(result.fit_time for result in run) / len(run),
+        score_time=sum(result.score_time for result in run) / len(run),
+        error=None,  # scikit-learn counts the errors
+    )
+    return [result or placeholder for result in results]
+
+
+def _row(result: SplitResult) -> dict[str, Any]:
+    """Return a result as the dict that scikit-learn builds its table from."""
+    row: dict[str, Any] = {
+        "test_scores": thaw(result.scores),
+        "fit_time": result.fit_time,
+        "score_time": result.score_time,
+        "fit_error": None if _is_of_scorer(result.error) else result.error,
     }
-    stand_in["fit_error"] = None  # scikit-learn counts those that failed
-    return [dict(row or stand_in) for row in rows]
+    if result.train_scores is not None:
+        row["train_scores"] = thaw(result.train_scores)
+    return row
 
 
 def _unify(rows: Sequence[Any]) -> None:

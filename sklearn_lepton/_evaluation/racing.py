@@ -34,7 +34,7 @@ cross-validation. AutoML, PMLR 256, https://proceedings.mlr.press/v256/bergman24
 stop a trial whose mean lies below the best one's worst split.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from scipy.special import stdtr
@@ -42,6 +42,7 @@ from scipy.special import stdtr
 from sklearn_lepton._runtime.floating_point import ignore_float_errors
 from sklearn_lepton._trials.statistics import plain_standard_error
 from sklearn_lepton._trials.trial import Trial
+from sklearn_lepton.optimizers._successive_halving import REDUCTION_FACTOR
 from sklearn_lepton.space._dimension import FloatArray
 
 _DEFAULT_RATE = 0.01
@@ -140,6 +141,38 @@ class Race:
             return None
         # The deviation of Student's distribution.
         return float(self._best.mean() + gain), std * float(np.sqrt(dof / (dof - 2.0)))
+
+
+class Races:
+    """The race of each fidelity, updated when trials have finished.
+
+    Parameters
+    ----------
+    n_splits : int
+    error_rate : float in (0, 1)
+    finished : callable
+        Returns the finished trials, in the order of their numbers.
+    """
+
+    def __init__(
+        self, n_splits: int, error_rate: float, finished: Callable[[], Sequence[Trial]]
+    ) -> None:
+        self._n_splits = n_splits
+        self._error_rate = error_rate
+        self._finished = finished
+        self._races: dict[float | None, tuple[int, Race]] = {}
+
+    def of(self, trial: Trial) -> Race:
+        """Return the race of a trial against all finished trials of its fidelity."""
+        finished = self._finished()
+        fidelity = None if trial.is_full else trial.fidelity
+        n_finished, race = self._races.get(fidelity, (-1, None))
+        if race is None or n_finished != len(finished):
+            rivals = [t for t in finished if fidelity == (None if t.is_full else t.fidelity)]
+            share = None if fidelity is None else 1.0 / REDUCTION_FACTOR
+            race = Race(rivals, self._n_splits, self._error_rate, share)
+            self._races[fidelity] = len(finished), race
+        return race
 
 
 def error_rate(racing: bool | float | str) -> float | None:

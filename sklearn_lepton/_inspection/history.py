@@ -328,13 +328,12 @@ def end_seconds(trials: Sequence[Trial]) -> FloatArray:
 def fit_spans(trial: Trial) -> list[tuple[float, float, int]]:
     """Return begin and end, in seconds since the epoch, and worker of each fit of a trial."""
     spans = []
-    for row in trial.split_results:
-        begin = plain(row.get("start_time"))
+    for result in trial.split_results:
+        begin = plain(result.start_time)
         if not begin:
             continue
-        lasted = float(row.get("fit_time", 0.0)) + float(row.get("score_time", 0.0))
-        lasted = lasted if np.isfinite(lasted) else 0.0
-        spans.append((float(begin), float(begin) + lasted, int(row.get("worker", -1))))
+        lasted = result.duration if np.isfinite(result.duration) else 0.0
+        spans.append((float(begin), float(begin) + lasted, int(result.worker)))
     return spans
 
 

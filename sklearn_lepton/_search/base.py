@@ -7,10 +7,10 @@ from typing import Any, NamedTuple, NoReturn
 
 from sklearn_lepton._evaluation.convergence_warnings import QuietFits
 from sklearn_lepton._evaluation.early_stopping import EarlyStopping
-from sklearn_lepton._evaluation.evaluator import explain_failures
 from sklearn_lepton._evaluation.fits import Fits
 from sklearn_lepton._evaluation.loop import Callbacks, make_callbacks
 from sklearn_lepton._evaluation.resource import Resource, make_resource, without_resource
+from sklearn_lepton._evaluation.results import explain_failures
 from sklearn_lepton._evaluation.sklearn import FitContext, SearchTask
 from sklearn_lepton._evaluation.splits import OTHER_SPLITS, FrozenSplits
 from sklearn_lepton._evaluation.step_cache import StepCache, reusable_steps

@@ -9,7 +9,7 @@ import numpy as np
 from sklearn.base import is_classifier
 from sklearn.model_selection import check_cv
 
-from sklearn_lepton._evaluation.evaluator import SplitEvaluator
+from sklearn_lepton._evaluation.evaluator import EvaluationOptions, SplitEvaluator
 from sklearn_lepton._evaluation.fits import Fits
 from sklearn_lepton._evaluation.sklearn import FitContext
 from sklearn_lepton._evaluation.splits import FrozenSplits
@@ -23,8 +23,9 @@ from sklearn_lepton._search.selection import Choice, choose, cost_of
 from sklearn_lepton._search.splitters import shuffled_splitter
 from sklearn_lepton._study.study import Study
 from sklearn_lepton._trials.ranking import candidates, is_one_se, metric_of, within_one_se
+from sklearn_lepton._trials.split_result import SplitResult
 from sklearn_lepton._trials.trial import Trial
-from sklearn_lepton._typing import Fit, FitAid, Row, Workers
+from sklearn_lepton._typing import Fit, FitAid, Workers
 from sklearn_lepton._validation import is_whole
 from sklearn_lepton.exceptions import FinalChoiceWarning, SearchInterruptedWarning
 from sklearn_lepton.space._values import count_rows
@@ -148,11 +149,12 @@ class FinalChoice:
                 fits.n_splits,
                 {t.number: t for t in finalists} if search.verbose >= FIT_LINES else {},
             ),
-            metric=self._metric,
-            n_points=len(finalists),
-            asynchronous=False,
-            fit_timeout=search.fit_timeout,
-            deadline=self._deadline,
+            EvaluationOptions(
+                metric=self._metric,
+                n_points=len(finalists),
+                fit_timeout=search.fit_timeout,
+                deadline=self._deadline,
+            ),
             errors=self._errors,
         )
         try:
@@ -167,7 +169,7 @@ class FinalChoice:
     def _warn_of_missing(self, finalists: list[Trial]) -> None:
         failed = [t for t in self._finals.values() if t.status != "complete"]
         if failed:
-            reasons = [row["fit_error"] for row in failed[0].split_results if row["fit_error"]]
+            reasons = [r.error for r in failed[0].split_results if r.error]
             reason = reasons[0] if reasons else f"its scores are {list(failed[0].split_scores)}"
             msg = (
                 f"{len(failed)} of {len(finalists)} leaders failed on final_cv and cannot be "
@@ -201,7 +203,7 @@ class FinalChoice:
             for place, trial in enumerate(trials):
                 final = self._finals.get(trial.number)
                 if final is not None:
-                    scores = [row["test_scores"] for row in final.split_results]
+                    scores = [result.scores for result in final.split_results]
                     table[place] = [s[name] if isinstance(s, Mapping) else s for s in scores]
             results |= {f"final_split{k}_{name}": table[:, k] for k in range(n_splits)}
             results[f"mean_final_{name}"] = table.mean(axis=1)
@@ -279,9 +281,9 @@ class _FinalFits(Fits):
         )
         self.n_splits = len(splits.split())
 
-    def record(self, trials: Sequence[Trial]) -> list[list[Fit] | str]:
+    def make_fits(self, trials: Sequence[Trial]) -> list[list[Fit] | str]:
         """Return the fits of trials, one a split."""
-        recorded = super().record(trials)
+        recorded = super().make_fits(trials)
         for fits in recorded:
             for split, (_, _, kwargs) in enumerate([] if isinstance(fits, str) else fits):
                 kwargs["split_progress"] = (split, self.n_splits)
@@ -313,13 +315,13 @@ class _FinalLog:
         """Return none: the leaders are not raced."""
         return []
 
-    def rows(self, number: int) -> Mapping[int, Row]:
-        """Return the rows that are known of a trial, by split."""
-        rows = self._study.final_rows(self._fingerprint, number)
-        return {split: row for split, row in rows.items() if split < self._n_splits}
+    def split_results(self, number: int) -> Mapping[int, SplitResult]:
+        """Return the known results of a trial, by split."""
+        results = self._study.final_results(self._fingerprint, number)
+        return {split: result for split, result in results.items() if split < self._n_splits}
 
-    def note(self, number: int, split: int, row: Row) -> None:
-        """Take down the row of a fit that has finished."""
-        self._study.note_final(self._fingerprint, number, split, row)
+    def record_split(self, number: int, split: int, result: SplitResult) -> None:
+        """Record the result of a fit."""
+        self._study.record_final(self._fingerprint, number, split, result)
         if number in self._shown:
-            write_fit("final", self._shown[number], split, self._n_splits, row)
+            write_fit("final", self._shown[number], split, self._n_splits, result)

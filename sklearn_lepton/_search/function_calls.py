@@ -9,6 +9,7 @@ import numpy as np
 
 from sklearn_lepton._evaluation.resource import Resource
 from sklearn_lepton._runtime.errors import abridge, describe_value
+from sklearn_lepton._trials.split_result import SplitResult
 from sklearn_lepton._trials.trial import Trial
 from sklearn_lepton._typing import Fit, Row
 from sklearn_lepton._validation import is_finite, is_whole
@@ -80,7 +81,7 @@ class Calls:
         self._is_raised = error == "raise"
         self._has_result = has_result
 
-    def record(self, trials: Sequence[Trial]) -> list[list[Fit]]:
+    def make_fits(self, trials: Sequence[Trial]) -> list[list[Fit]]:
         """Return the calls of trials, one each."""
         return [self._of_trial(trial) for trial in trials]
 
@@ -89,21 +90,26 @@ class Calls:
         calls: list[Fit] = [(call, (self._function, _own(thaw(trial.params))), how)]
         return calls if self._amount is None else self._amount.apply(trial, calls)
 
-    def constants(self, fits: Iterable[Fit]) -> list[Any]:
+    def shared_objects(self, fits: Iterable[Fit]) -> list[Any]:
         """List what is the same object in all calls."""
         del fits
         return [self._function]
 
-    def tidy(self, row: Row) -> Row:
-        """Keep of a row what is taken down; TypeError if the first result is no number."""
+    def read_row(self, row: Row) -> SplitResult:
+        """Return the result of a call; raise TypeError if the first one is no number."""
         if row["is_number"] is False and not self._has_result:
             raise TypeError(row["fit_error"])
         self._has_result |= bool(row["is_number"])
-        names = ("test_scores", "fit_time", "score_time", "start_time", "fit_error")
-        return {name: row[name] for name in names if name in row}
+        return SplitResult(
+            scores=row["test_scores"],
+            fit_time=row["fit_time"],
+            score_time=row["score_time"],
+            start_time=row.get("start_time"),
+            error=row["fit_error"],
+        )
 
-    def failed_row(self, error: str, seconds: float) -> Row:
-        """Return the row of a call that did not end by itself.
+    def failed_result(self, error: str, seconds: float) -> SplitResult:
+        """Return the result of a call that was ended.
 
         Raises
         ------
@@ -112,7 +118,7 @@ class Calls:
         """
         if self._is_raised:
             raise RuntimeError(error)
-        return _row(np.nan, seconds, abridge(error))
+        return SplitResult(scores=np.nan, fit_time=seconds, error=abridge(error))
 
 
 def call(

@@ -308,7 +308,7 @@ class ModelsMixin:
 
 def _mean_fit(trial: Trial) -> float:
     """Return the seconds that a fit of a trial took."""
-    return float(np.mean([float(row["fit_time"]) for row in trial.split_results if row]))
+    return float(np.mean([result.fit_time for result in trial.split_results if result]))
 
 
 def _count_groups(groups: Any, cv: Any) -> int | None:

@@ -10,9 +10,9 @@ from typing import Any
 
 from sklearn_lepton._runtime.output import is_terminal, text_of, write, write_line
 from sklearn_lepton._study.study import Study
+from sklearn_lepton._trials.split_result import SplitResult
 from sklearn_lepton._trials.statistics import standard_error
 from sklearn_lepton._trials.trial import Trial
-from sklearn_lepton._typing import Row
 
 _PAUSE = 0.1  # seconds between two looks of the line
 _PARTS = 10  # lines in a log
@@ -70,12 +70,12 @@ class Progress:
         self._running |= {trial.number: (trial, set()) for trial in trials}
         self._draw()
 
-    def noted(self, number: int, split: int, row: Row) -> None:
+    def noted(self, number: int, split: int, result: SplitResult) -> None:
         """Take down a fit that has finished."""
         if number in self._running:
             trial, splits = self._running[number]
             if self._per_fit:
-                write_fit("CV", trial, split, self._n_splits, row)
+                write_fit("CV", trial, split, self._n_splits, result)
             splits.add(split)
             self._draw()
 
@@ -176,10 +176,10 @@ class WatchedStudy:
         self._progress.asked(trials)
         return trials
 
-    def note(self, number: int, split: int, row: Row) -> None:
-        """Take down the row of a fit that has finished."""
-        self._study.note(number, split, row)
-        self._progress.noted(number, split, row)
+    def record_split(self, number: int, split: int, result: SplitResult) -> None:
+        """Record the result of a fit."""
+        self._study.record_split(number, split, result)
+        self._progress.noted(number, split, result)
 
 
 class _Line:
@@ -249,7 +249,7 @@ class _NotebookLine(_Line):
         self._next = 0.0
 
 
-def write_fit(kind: str, trial: Trial, split: int, n_splits: int, row: Row) -> None:
+def write_fit(kind: str, trial: Trial, split: int, n_splits: int, result: SplitResult) -> None:
     """Write the line of a fit, much as scikit-learn's searches do.
 
     Parameters
@@ -259,15 +259,15 @@ def write_fit(kind: str, trial: Trial, split: int, n_splits: int, row: Row) -> N
     trial : Trial
     split : int
     n_splits : int
-    row : dict
+    result : SplitResult
     """
-    scores = {} if row["fit_error"] else {"test": row["test_scores"]}
-    if scores and "train_scores" in row:
-        scores["train"] = row["train_scores"]
-    result = ", ".join(f"{part} score {_say_scores(value)}" for part, value in scores.items())
+    scores = {} if result.error else {"test": result.scores}
+    if scores and result.train_scores is not None:
+        scores["train"] = result.train_scores
+    text = ", ".join(f"{part} score {_say_scores(value)}" for part, value in scores.items())
     write_line(
         f"[{kind} {split + 1}/{n_splits}; trial {trial.number}] {say_params(trial.params)}: "
-        f"{result or 'failed'}  {say_seconds(row['fit_time'] + row['score_time'])}"
+        f"{text or 'failed'}  {say_seconds(result.duration)}"
     )
 
 

@@ -9,7 +9,7 @@ from typing import Any, Protocol, Self, TypeVar, cast
 import numpy as np
 from sklearn.utils import check_random_state
 
-from sklearn_lepton._evaluation.evaluator import SplitEvaluator
+from sklearn_lepton._evaluation.evaluator import EvaluationOptions, SplitEvaluator
 from sklearn_lepton._evaluation.fits import Fits
 from sklearn_lepton._evaluation.loop import Callbacks, run_trials
 from sklearn_lepton._evaluation.racing import error_rate
@@ -234,15 +234,17 @@ class SearchRun:
             self.fits,
             self.workers,
             study,
-            metric=options.metric,
-            n_points=(
-                None if fills_workers else options.batch_size(self.workers.n_workers, n_splits)
+            EvaluationOptions(
+                metric=options.metric,
+                n_points=(
+                    None if fills_workers else options.batch_size(self.workers.n_workers, n_splits)
+                ),
+                asynchronous=options.asynchronous,
+                fit_timeout=options.fit_timeout,
+                racing=options.error_rate,
+                deadline=self.deadline,
+                reserve=self.reserve,
             ),
-            asynchronous=options.asynchronous,
-            fit_timeout=options.fit_timeout,
-            racing=options.error_rate,
-            deadline=self.deadline,
-            reserve=self.reserve,
             errors=self.errors,
         )
         self._run_trials(study, evaluator, callbacks, progress)

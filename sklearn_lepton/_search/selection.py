@@ -159,10 +159,7 @@ def cost_of(complexity: Any, space: Space) -> Cost:
 @ignore_float_errors
 def mean_seconds(trial: Trial) -> float:
     """Return the mean time of a trial's fits with their scoring, had nothing been saved."""
-    names = ("fit_time", "score_time", "saved_time")
-    return float(
-        np.mean([sum(row.get(name, 0.0) for name in names) for row in trial.split_results])
-    )
+    return float(np.mean([result.duration_from_scratch for result in trial.split_results]))
 
 
 def _number(complexity: Callable[..., Any], params: Mapping[str, Any]) -> float:

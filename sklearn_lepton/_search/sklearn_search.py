@@ -194,9 +194,7 @@ class SklearnSearchAdapter(BaseSearchCV):  # type: ignore[misc]
             candidate_params, n_splits, out, more_results
         )
         has_run = np.array([list(map(bool, trial.split_results)) for trial in self.trials_])
-        failed = np.array(
-            [any(r.get("fit_error") for r in trial.split_results) for trial in self.trials_]
-        )
+        failed = np.array([any(r.error for r in trial.split_results) for trial in self.trials_])
         stopped = ~failed & ~has_run.all(axis=1)
         shares = np.array([1.0 if t.is_full else t.fidelity for t in self.trials_], dtype=float)
         if not has_run.all():

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from sklearn.utils.parallel import Parallel
 
-from sklearn_lepton._evaluation.evaluator import explain_failures
 from sklearn_lepton._evaluation.loop import Callbacks, make_callbacks
+from sklearn_lepton._evaluation.results import explain_failures
 from sklearn_lepton._runtime.deferred_errors import DeferredErrors
 from sklearn_lepton._runtime.interrupts import Interrupts
 from sklearn_lepton._runtime.output import warn

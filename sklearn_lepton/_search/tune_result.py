@@ -119,7 +119,7 @@ class TuneResult(ReportMixin):
         frame = trials_as_frame(trials).drop(columns="split0_score", errors="ignore")
         values = [np.nan if t.score is None else flipped(t.score, self.minimize) for t in trials]
         frame.insert(frame.columns.get_loc("score") + 1, "value", values)
-        return frame.assign(error=[t.split_results[0].get("fit_error") for t in trials])
+        return frame.assign(error=[t.split_results[0].error for t in trials])
 
     def __repr__(self) -> str:
         """Show the best and why it ended."""

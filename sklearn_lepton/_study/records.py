@@ -128,10 +128,6 @@ _ROW = fields(
     },
     {"train_scores": SCORES, "saved_time": TIME, "n_rounds": POSITIVE_COUNT},
 )
-ROW_FIELDS = frozenset(
-    {"test_scores", "train_scores", "fit_time", "score_time", "start_time", "saved_time"}
-    | {"worker", "fit_error", "n_rounds"}
-)
 _KINDS: Mapping[str, Rule] = {
     "asked": fields({"asked": array_of(_ASKED), "by": WRITER}),
     "taken": fields({"taken": array_of(COUNT), "by": WRITER}),

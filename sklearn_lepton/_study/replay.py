@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from sklearn_lepton._study.journal import Journal, Record
-from sklearn_lepton._study.records import ROW_FIELDS, check_header, check_record, invalid, kind_of
+from sklearn_lepton._study.records import check_header, check_record, invalid, kind_of
 from sklearn_lepton._study.schema import brief
+from sklearn_lepton._trials.split_result import SplitResult
 from sklearn_lepton._trials.trial import Trial
 from sklearn_lepton.exceptions import JournalMismatchError
 from sklearn_lepton.space._frozen import thaw
@@ -35,9 +36,9 @@ class Replay:
         How many consecutive splits have disjoint test parts; None likewise.
     trials : dict of int to Trial
         Every trial asked for, by its number.
-    rows : dict of int to dict of int to dict
-        Row of each split that has finished, of each trial.
-    finals : dict of (str, int) to dict of int to dict
+    split_results : dict of int to dict of int to SplitResult
+        Results of each trial, by split.
+    finals : dict of (str, int) to dict of int to SplitResult
         The same of final splits, by their fingerprint and the trial.
     batches : list of list of int
         The numbers of the trials that were asked for together.
@@ -50,8 +51,8 @@ class Replay:
         self.space = space
         self.header: Record | None = None
         self.trials: dict[int, Trial] = {}
-        self.rows: dict[int, dict[int, Record]] = {}
-        self.finals: dict[tuple[str, int], dict[int, Record]] = {}
+        self.split_results: dict[int, dict[int, SplitResult]] = {}
+        self.finals: dict[tuple[str, int], dict[int, SplitResult]] = {}
         self.batches: list[list[int]] = []
         self.owner: dict[int, str] = {}
         self._study: Record = {}
@@ -108,7 +109,7 @@ class Replay:
         if len(set(numbers)) < len(numbers) or not self.trials.keys().isdisjoint(numbers):
             raise ValueError("a trial was asked for twice")
         self.trials.update(zip(numbers, trials, strict=True))
-        self.rows.update((number, {}) for number in numbers)
+        self.split_results.update((number, {}) for number in numbers)
         self.batches.append(numbers)
         self._own(numbers, record["by"])
 
@@ -118,17 +119,17 @@ class Replay:
     def _apply_final(self, record: Record) -> None:
         number = self._known(record["final"])
         rows = self.finals.setdefault((record["splits"], number), {})
-        rows.setdefault(record["split"], self._row(record))
+        rows.setdefault(record["split"], self._result(record))
 
     def _apply_split(self, record: Record) -> None:
         number, split = self._known(record["trial"]), record["split"]
         if split >= self._n_splits:
             raise ValueError(f"there are {self._n_splits} splits")
-        self.rows[number].setdefault(split, self._row(record))
+        self.split_results[number].setdefault(split, self._result(record))
 
     def _apply_told(self, record: Record) -> None:
         number = self._known(record["told"])
-        rows, trial, score = self.rows[number], self.trials[number], record["score"]
+        rows, trial, score = self.split_results[number], self.trials[number], record["score"]
         split_scores = list(map(value_from_json, record["split_scores"]))
         if len(split_scores) != self._n_splits:  # which bounds all that is made for each split
             raise ValueError(f"a finished trial has {self._n_splits} split_scores")
@@ -137,7 +138,9 @@ class Replay:
             raise ValueError("a finished trial has a row for each of its splits")
         results: dict[str, Any] = {
             "split_scores": split_scores,
-            "split_results": [rows[k] if k in run else {} for k in range(self._n_splits)],
+            "split_results": [
+                rows[k] if k in run else SplitResult() for k in range(self._n_splits)
+            ],
             "duration": record["seconds"],
         }
         if estimate is None:
@@ -162,17 +165,17 @@ class Replay:
             raise ValueError("a score takes all splits")
         return run
 
-    def _row(self, record: Record) -> Record:
-        """Decode a row; raise if it does not fit the study or the rows before it."""
-        given = record["row"]
-        row = {name: value_from_json(given[name]) for name in given if name in ROW_FIELDS}
+    def _result(self, record: Record) -> SplitResult:
+        """Decode a result; raise if it does not fit the study or the results before it."""
+        result = SplitResult.from_json(record["row"])
+        of_kind = {"test_scores": result.scores, "train_scores": result.train_scores}
         metric, scoring = self._study["metric"], self._study["scoring"]
         for kind in ["test_scores"] + ["train_scores"] * self._study["return_train_score"]:
-            scores = row.get(kind)
+            scores = of_kind[kind]
             if scores is None:
                 raise ValueError(f"row.{kind} is missing")
             names = tuple(sorted(scores)) if isinstance(scores, dict) else None
-            if names is not None or row["fit_error"] is None:  # else one error score for all
+            if names is not None or result.error is None:  # else one error score for all
                 self._metrics.add(names)
             if names is not None and not (names and metric in {None, *names}):
                 raise ValueError(f"row.{kind} lacks the score by which trials are compared")
@@ -182,7 +185,7 @@ class Replay:
             known = known | {tuple(sorted(map(str, scoring)))}
         if len(known) > 1:
             raise ValueError("row has other metrics than the study or other rows")
-        return row
+        return result
 
     def _known(self, number: int) -> int:
         if number not in self.trials:

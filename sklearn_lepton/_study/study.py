@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from sklearn_lepton._runtime.output import warn
 from sklearn_lepton._study.journal import Journal, Record
 from sklearn_lepton._study.replay import Replay
+from sklearn_lepton._trials.split_result import SplitResult
 from sklearn_lepton._trials.trial import Trial
-from sklearn_lepton._typing import Row
 from sklearn_lepton.exceptions import JournalMismatchError, JournalWarning
 from sklearn_lepton.optimizers._base import Optimizer
 from sklearn_lepton.space._frozen import thaw
@@ -65,19 +65,19 @@ class Study:
         """Return the trials that are not pending, in the order of their numbers."""
         return [trial for trial in self.optimizer.trials if trial.status != "pending"]
 
-    def rows(self, number: int) -> Mapping[int, Row]:  # noqa: ARG002
-        """Return the rows that are known of a trial asked for, by split."""
+    def split_results(self, number: int) -> Mapping[int, SplitResult]:  # noqa: ARG002
+        """Return the known results of a trial, by split."""
         return {}
 
-    def note(self, number: int, split: int, row: Row) -> None:
-        """Take down the row of a fit that has finished."""
+    def record_split(self, number: int, split: int, result: SplitResult) -> None:
+        """Record the result of a fit."""
 
-    def final_rows(self, splits: str, number: int) -> Mapping[int, Row]:  # noqa: ARG002
-        """Return the rows that are known of a leader on final splits of this fingerprint."""
+    def final_results(self, splits: str, number: int) -> Mapping[int, SplitResult]:  # noqa: ARG002
+        """Return the known results of a finalist on final splits of this fingerprint."""
         return {}
 
-    def note_final(self, splits: str, number: int, split: int, row: Row) -> None:
-        """Take down the row of a leader's fit on a final split."""
+    def record_final(self, splits: str, number: int, split: int, result: SplitResult) -> None:
+        """Record the result of a finalist on a final split."""
 
     def tell(self, trials: Sequence[Trial]) -> None:
         """Take down trials that have finished."""
@@ -154,24 +154,24 @@ class SharedStudy(Study):
         self._write(propose)
         return asked
 
-    def rows(self, number: int) -> Mapping[int, Row]:
-        """Return the rows that are known of a trial asked for, by split."""
-        return self._replay.rows.get(number, {})
+    def split_results(self, number: int) -> Mapping[int, SplitResult]:
+        """Return the known results of a trial, by split."""
+        return self._replay.split_results.get(number, {})
 
-    def note(self, number: int, split: int, row: Row) -> None:
-        """Take down the row of a fit that has finished."""
-        record = _noted(number, split, row)
-        self._write(lambda: [record], sync=row["fit_time"] >= _WORTH_SYNC)
+    def record_split(self, number: int, split: int, result: SplitResult) -> None:
+        """Record the result of a fit."""
+        record = _split_record(number, split, result)
+        self._write(lambda: [record], sync=result.fit_time >= _WORTH_SYNC)
 
-    def final_rows(self, splits: str, number: int) -> Mapping[int, Row]:
-        """Return the rows that are known of a leader on final splits of this fingerprint."""
+    def final_results(self, splits: str, number: int) -> Mapping[int, SplitResult]:
+        """Return the known results of a finalist on final splits of this fingerprint."""
         self._write(list)  # others may have scored it by now
         return self._replay.finals.get((splits, number), {})
 
-    def note_final(self, splits: str, number: int, split: int, row: Row) -> None:
-        """Take down the row of a leader's fit on a final split."""
-        record = {"final": number, "splits": splits, "split": split, "row": _encoded(row)}
-        self._write(lambda: [record], sync=row["fit_time"] >= _WORTH_SYNC)
+    def record_final(self, splits: str, number: int, split: int, result: SplitResult) -> None:
+        """Record the result of a finalist on a final split."""
+        record = {"final": number, "splits": splits, "split": split, "row": result.to_json()}
+        self._write(lambda: [record], sync=result.fit_time >= _WORTH_SYNC)
 
     def tell(self, trials: Sequence[Trial]) -> None:
         """Take down trials that have finished."""
@@ -230,8 +230,10 @@ class SharedStudy(Study):
         records: list[Record] = [self._asked(lacking)] if lacking else []
         for trial in trials:
             if not self._is_told(trial.number):
-                rows = enumerate(trial.split_results)
-                records += [_noted(trial.number, split, row) for split, row in rows if row]
+                results = enumerate(trial.split_results)
+                records += [
+                    _split_record(trial.number, k, result) for k, result in results if result
+                ]
                 records.append(_told(trial))
         return records
 
@@ -287,13 +289,9 @@ def _setting(trial: Trial) -> Record:
     return record if trial.fidelity is None else record | {"resource": trial.fidelity}
 
 
-def _encoded(row: Row) -> Record:
-    return {name: value_to_json(value) for name, value in row.items()}
-
-
-def _noted(number: int, split: int, row: Row) -> Record:
-    """Encode the row of a fit."""
-    return {"trial": number, "split": split, "row": _encoded(row)}
+def _split_record(number: int, split: int, result: SplitResult) -> Record:
+    """Return the record of a result."""
+    return {"trial": number, "split": split, "row": result.to_json()}
 
 
 def _told(trial: Trial) -> Record:
@@ -305,7 +303,7 @@ def _told(trial: Trial) -> Record:
         "split_scores": list(map(value_to_json, trial.split_scores)),
         "seconds": trial.duration,
     }
-    run = [split for split, row in enumerate(trial.split_results) if row]
+    run = [split for split, result in enumerate(trial.split_results) if result]
     if len(run) < len(trial.split_results):
         told["splits"] = run
     if trial.estimate is not None:

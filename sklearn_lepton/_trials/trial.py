@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from sklearn_lepton._trials.split_result import SplitResult
 from sklearn_lepton._validation import is_finite
 from sklearn_lepton.space._frozen import FrozenDict, freeze, has_estimator, own, thaw
 from sklearn_lepton.space._space import Space
@@ -37,13 +38,8 @@ class Trial:
         Mean score over the splits, greater is better; None unless complete.
     split_scores : tuple of float
         Score on each split; NaN where it was not run.
-    split_results : tuple of dict
-        What scikit-learn returned for each split: all metrics, times in
-        seconds and the traceback of a fit that failed; also "start_time", in
-        seconds since the epoch, and "worker", the number of the one that ran
-        it, -1 if none did. With `eval_set_from_split` "n_rounds", how many rounds of
-        a booster were best; "saved_time", seconds that a fit would have taken longer
-        without kept steps or a warm start. Empty for a split that was not run.
+    split_results : tuple of SplitResult
+        Scores, times and error of the fit on each split; false for a split that was not run.
     duration : float, default=0.0
         Time that the fits and the scoring took together, in seconds.
     fidelity : float or None, default=None
@@ -66,7 +62,7 @@ class Trial:
     status: str = "pending"
     score: float | None = None
     split_scores: tuple[float, ...] = ()
-    split_results: tuple[Mapping[str, Any], ...] = ()
+    split_results: tuple[SplitResult, ...] = ()
     duration: float = 0.0
     fidelity: float | None = None
     estimate: tuple[float, float] | None = None
@@ -77,7 +73,7 @@ class Trial:
             object.__setattr__(self, name, _frozen_dict(getattr(self, name)))
         for name in ("point", "split_scores", "estimate"):
             object.__setattr__(self, name, freeze(getattr(self, name)))
-        object.__setattr__(self, "split_results", tuple(map(_frozen_dict, self.split_results)))
+        object.__setattr__(self, "split_results", _checked_results(self.split_results))
         if self.status not in STATUSES:
             msg = f"status must be one of {STATUSES}, got {self.status!r}."
             raise ValueError(msg)
@@ -111,7 +107,7 @@ class Trial:
         score: float,
         *,
         split_scores: Sequence[float] = (),
-        split_results: Sequence[Mapping[str, Any]] = (),
+        split_results: Sequence[SplitResult] = (),
         duration: float = 0.0,
     ) -> "Trial":
         """Return this trial with its score.
@@ -123,8 +119,8 @@ class Trial:
             fail.
         split_scores : sequence of float, default=()
             Score on each split.
-        split_results : sequence of dict, default=()
-            Raw results of each split.
+        split_results : sequence of SplitResult, default=()
+            Results of the fits.
         duration : float, default=0.0
             Time that the evaluation took.
 
@@ -152,7 +148,7 @@ class Trial:
         self,
         *,
         split_scores: Sequence[float] = (),
-        split_results: Sequence[Mapping[str, Any]] = (),
+        split_results: Sequence[SplitResult] = (),
         duration: float = 0.0,
     ) -> "Trial":
         """Return this trial as failed; the parameters are those of `complete`."""
@@ -165,7 +161,7 @@ class Trial:
         estimate: tuple[float, float] | None,
         *,
         split_scores: Sequence[float] = (),
-        split_results: Sequence[Mapping[str, Any]] = (),
+        split_results: Sequence[SplitResult] = (),
         duration: float = 0.0,
     ) -> "Trial":
         """Return this trial as ended before all of its splits were run.
@@ -176,8 +172,8 @@ class Trial:
             Of what the mean score over all splits would be.
         split_scores : sequence of float, default=()
             Score on each split, NaN where it was not run.
-        split_results : sequence of dict, default=()
-            Raw results of each split, empty where it was not run.
+        split_results : sequence of SplitResult, default=()
+            Results of the fits; ``SplitResult()`` for a split that was not run.
         duration : float, default=0.0
             Time that the evaluation took.
 
@@ -210,9 +206,7 @@ class Trial:
         data["estimate"] = None if self.estimate is None else list(self.estimate)
         data["params"] = {name: value_to_json(value) for name, value in thaw(self.params).items()}
         data["split_scores"] = list(map(value_to_json, self.split_scores))
-        data["split_results"] = [
-            {k: value_to_json(value) for k, value in r.items()} for r in self.split_results
-        ]
+        data["split_results"] = [result.to_json() for result in self.split_results]
         return data
 
     @classmethod
@@ -240,10 +234,7 @@ class Trial:
         if data.get("estimate") is not None:
             values["estimate"] = tuple(data["estimate"])
         values["split_scores"] = tuple(map(value_from_json, data["split_scores"]))
-        values["split_results"] = tuple(
-            {key: value_from_json(value) for key, value in row.items()}
-            for row in data["split_results"]
-        )
+        values["split_results"] = tuple(map(SplitResult.from_json, data["split_results"]))
         return cls(**values)
 
 
@@ -251,6 +242,18 @@ def _frozen_dict(given: Mapping[str, Any]) -> Mapping[str, Any]:
     """Freeze a mapping of whatever class."""
     frozen: Mapping[str, Any] = given if type(given) is FrozenDict else freeze(dict(given))
     return frozen
+
+
+def _checked_results(given: Sequence[SplitResult]) -> tuple[SplitResult, ...]:
+    """Return the results of splits as a tuple; raise if one is of another class."""
+    results = tuple(given)
+    for result in results:
+        if not isinstance(result, SplitResult):
+            raise TypeError(
+                f"split_results must hold SplitResult objects, got {result!r} (of type "
+                f"{type(result).__name__}): give SplitResult(scores=..., fit_time=...)."
+            )
+    return results
 
 
 def check_trial(given: Any) -> Trial:

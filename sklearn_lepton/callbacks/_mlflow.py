@@ -218,7 +218,7 @@ class MLflowLogger:
 
 def _start_of(trial: Trial) -> int | None:
     """Return when the first fit of a trial began, in milliseconds since the epoch."""
-    times = [row["start_time"] for row in trial.split_results if "start_time" in row]
+    times = [r.start_time for r in trial.split_results if r.start_time is not None]
     return int(1000 * min(times)) if times else None
 
 

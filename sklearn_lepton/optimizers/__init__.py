@@ -1,5 +1,6 @@
 """Optimizers with ask and tell; they need no scikit-learn estimator."""
 
+from sklearn_lepton._trials.split_result import SplitResult
 from sklearn_lepton._trials.trial import Trial
 from sklearn_lepton.optimizers._auto import AutoOptimizer
 from sklearn_lepton.optimizers._base import Optimizer
@@ -17,6 +18,7 @@ __all__ = [
     "GridOptimizer",
     "Optimizer",
     "RandomOptimizer",
+    "SplitResult",
     "SwarmOptimizer",
     "Trial",
     "make_optimizer",

@@ -1,11 +1,13 @@
 """TimelineDisplay: the fits of each worker over time."""
 
+from collections.abc import Sequence
 from typing import Any, Self
 
 import numpy as np
 
 from sklearn_lepton._inspection.history import Clock, fit_spans, read_source
 from sklearn_lepton._runtime.floating_point import ignore_float_errors
+from sklearn_lepton._trials.split_result import SplitResult
 from sklearn_lepton.plotting._axes import AMBER, BLUE, ORANGE, SKY, clear, one_axes
 from sklearn_lepton.space._dimension import FloatArray
 
@@ -178,5 +180,5 @@ class TimelineDisplay:
         return self
 
 
-def _splits_run(rows: Any) -> list[int]:
-    return [split for split, row in enumerate(rows) if row.get("start_time")]
+def _splits_run(results: Sequence[SplitResult]) -> list[int]:
+    return [split for split, result in enumerate(results) if result.start_time]

@@ -71,8 +71,8 @@ def last_line(text: str) -> str:
 def failure_of(trial: Trial) -> str:
     """Return the traceback of a trial that failed, or what is known instead."""
     for row in trial.split_results:
-        if row.get("fit_error"):
-            return str(row["fit_error"])
+        if row.error:
+            return row.error
     if trial.status != "failed":
         return ""
     return "The score was not finite." if trial.split_results else "No reason was given."

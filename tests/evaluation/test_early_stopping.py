@@ -97,7 +97,7 @@ def test_the_rounds_are_kept_and_their_mean_refits(booster, log, thousandths):
     results = search.cv_results_
     for place, trial in enumerate(search.trials_):
         z = trial.params["z"]
-        rounds = [row["n_rounds"] for row in trial.split_results]
+        rounds = [row.n_rounds for row in trial.split_results]
         assert rounds == [test % 7 + z + 1 for test in (0, 10, 20)]
         assert [results[f"split{k}_n_rounds"][place] for k in range(3)] == rounds
         assert results["mean_n_rounds"][place] == pytest.approx(np.mean(rounds))
@@ -138,7 +138,7 @@ def test_rounds_of_the_space_are_the_most_there_may_be(booster, thousandths):
     assert search.cv_results_["param_n_estimators"].tolist() == most
     for trial, params in zip(search.trials_, search.cv_results_["params"], strict=True):
         rounds = [min(test % 7 + 1, trial.params["n_estimators"]) for test in (0, 10, 20)]
-        assert [row["n_rounds"] for row in trial.split_results] == rounds
+        assert [row.n_rounds for row in trial.split_results] == rounds
         assert params == {"n_estimators": math.floor(np.mean(rounds) + 0.5)}
 
 
@@ -211,13 +211,13 @@ def test_where_the_last_step_is_a_choice(log, blobs):
     search = make(pipeline, space, n_iter=4).fit(*blobs)
     for place, trial in enumerate(search.trials_):
         is_booster = isinstance(trial.params["clf"], Booster)
-        assert all(("n_rounds" in row) == is_booster for row in trial.split_results)
+        assert all((row.n_rounds is not None) == is_booster for row in trial.split_results)
         params = search.cv_results_["params"][place]
         assert ("clf__n_estimators" in params) == is_booster
         assert np.isfinite(search.cv_results_["mean_n_rounds"][place]) == is_booster
         assert trial.status == "complete"
         clone(pipeline).set_params(**clone(params, safe=False)).fit(*blobs)
-    assert any("n_rounds" in t.split_results[0] for t in search.trials_)
+    assert any(t.split_results[0].n_rounds is not None for t in search.trials_)
 
 
 class TakesNoEvalSet(Booster):
@@ -306,7 +306,7 @@ def test_a_journal_keeps_the_rounds(booster, log, thousandths, tmp_path):
         np.testing.assert_array_equal(again.cv_results_[name], whole.cv_results_[name])
     rows = [trial.split_results for trial in load_trials(path)]
     assert rows == [trial.split_results for trial in whole.trials_]
-    assert type(rows[0][0]["n_rounds"]) is int
+    assert type(rows[0][0].n_rounds) is int
     with pytest.raises(JournalMismatchError, match="eval_set_from_split is true in the journal"):
         make(booster, journal=path, eval_set_from_split=False).fit(*thousandths)
 
@@ -409,11 +409,11 @@ def test_a_real_booster_stops_by_itself(library, cancer, capfd):
     name = ROUNDS[library]
     booster = library(max_depth=2, **{name: 400})
     search = make_small(booster).fit(*cancer)
-    rounds = [row["n_rounds"] for trial in search.trials_ for row in trial.split_results]
+    rounds = [row.n_rounds for trial in search.trials_ for row in trial.split_results]
     assert all(1 <= n < 400 for n in rounds)
     assert search.best_params_.keys() == {"learning_rate", name}
     best = search.trials_[search.best_index_]
-    mean = np.mean([row["n_rounds"] for row in best.split_results])
+    mean = np.mean([row.n_rounds for row in best.split_results])
     assert search.best_params_[name] == math.floor(mean + 0.5) == n_trees(search.best_estimator_)
     again = clone(booster).set_params(**search.best_params_).fit(*cancer)
     np.testing.assert_array_equal(again.predict(cancer[0]), search.predict(cancer[0]))
@@ -462,7 +462,7 @@ def test_the_rounds_are_those_that_the_library_tells(library, cancer):
     [trial] = search.trials_
     best = {xgboost: "best_iteration"}.get(library, "best_iteration_")
     offset = 0 if library is lightgbm else 1
-    assert trial.split_results[0]["n_rounds"] == getattr(by_hand, best) + offset
+    assert trial.split_results[0].n_rounds == getattr(by_hand, best) + offset
     assert trial.split_scores[0] == pytest.approx(by_hand.score(X[test], y[test]))
     assert n_trees(search.best_estimator_) == search.best_params_[ROUNDS[library]]
 
@@ -471,7 +471,7 @@ def test_the_rounds_are_those_that_the_library_tells(library, cancer):
 def test_a_real_booster_that_does_not_stop_has_all_rounds(library, cancer):
     search = make_small(library(learning_rate=0.001, **{ROUNDS[library]: 5}), {"max_depth": [2, 3]})
     search.fit(*cancer)
-    assert {row["n_rounds"] for trial in search.trials_ for row in trial.split_results} <= {
+    assert {row.n_rounds for trial in search.trials_ for row in trial.split_results} <= {
         1,
         2,
         3,
@@ -490,7 +490,7 @@ def test_a_real_booster_in_a_pipeline_with_its_rounds_in_the_space(library, canc
     with sklearn.config_context(enable_metadata_routing=is_routed):
         search = make_small(pipeline, {name: [2, 200], "clf__learning_rate": [0.3]}).fit(*cancer)
     for trial in search.trials_:
-        assert all(row["n_rounds"] <= trial.params[name] for row in trial.split_results)
+        assert all(row.n_rounds <= trial.params[name] for row in trial.split_results)
     assert n_trees(search.best_estimator_[-1]) == search.best_params_[name]
 
 

@@ -5,7 +5,8 @@ from concurrent.futures import Future
 
 import pytest
 
-from sklearn_lepton._evaluation.evaluator import SplitEvaluator
+from sklearn_lepton._evaluation.evaluator import EvaluationOptions, SplitEvaluator
+from sklearn_lepton._trials.split_result import SplitResult
 from sklearn_lepton._trials.trial import Trial
 from sklearn_lepton._typing import WorkerDied
 from sklearn_lepton.exceptions import WorkersDiedError
@@ -22,20 +23,20 @@ class FakeFits:
     def __init__(self):
         self.refused = {}
 
-    def record(self, trials):
+    def make_fits(self, trials):
         return [
             self.refused.get(t.number, [(t.number, split) for split in range(N_SPLITS)])
             for t in trials
         ]
 
-    def constants(self, fits):
+    def shared_objects(self, fits):
         return list(fits)
 
-    def tidy(self, row):
-        return row
+    def read_row(self, row):
+        return SplitResult.from_json(row)
 
-    def failed_row(self, error, seconds):
-        return {"test_scores": 0.0, "fit_time": seconds, "score_time": 0.0, "fit_error": error}
+    def failed_result(self, error, seconds):
+        return SplitResult(scores=0.0, fit_time=seconds, error=error)
 
 
 class FakeWorkers:
@@ -90,28 +91,25 @@ class FakeLog:
     """Know some rows, and take down others."""
 
     def __init__(self):
-        self.known, self.noted, self.told = {}, [], []
+        self.known, self.recorded, self.told = {}, [], []
 
     def finished(self):
         return self.told
 
-    def rows(self, number):
+    def split_results(self, number):
         return self.known.get(number, {})
 
-    def note(self, number, split, row):
-        self.noted.append((number, split, row))
+    def record_split(self, number, split, result):
+        self.recorded.append((number, split, result))
 
 
-def make(n_workers=2, *, log=None, n_points=1, asynchronous=False, **settings):
+def make(n_workers=2, *, log=None, n_points=1, asynchronous=False, **options):
     workers, fits = FakeWorkers(n_workers), FakeFits()
     evaluator = SplitEvaluator(
         fits,
         workers,
         FakeLog() if log is None else log,
-        metric=None,
-        n_points=n_points,
-        asynchronous=asynchronous,
-        **({"fit_timeout": None, "deadline": None} | settings),
+        EvaluationOptions(n_points=n_points, asynchronous=asynchronous, **options),
     )
     return evaluator, workers, fits
 
@@ -144,7 +142,7 @@ def test_a_batch_comes_in_the_order_of_its_numbers():
     evaluator.submit(ask(2))
     for fit in [(1, 0), (1, 1), (1, 2), (0, 0), (0, 1), (0, 2)]:
         workers.finish(fit)
-        evaluator._take()
+        evaluator._receive_finished()
     assert numbers(evaluator.collect(more=True)) == [0, 1]
 
 
@@ -154,16 +152,16 @@ def test_each_fit_is_taken_down_as_it_is_kept():
     fits.refused[1] = "not together"
     evaluator.submit(ask(2))
     trials = evaluator.collect(more=True)
-    assert sorted((number, split) for number, split, _ in log.noted) == [
+    assert sorted((number, split) for number, split, _ in log.recorded) == [
         (number, split) for number in range(2) for split in range(3)
     ]
-    for number, split, row in log.noted:
+    for number, split, row in log.recorded:
         assert trials[number].split_results[split] == row
 
 
 def test_what_is_known_of_a_trial_is_not_fitted_again():
     log = FakeLog()
-    row = {"test_scores": 7.0, "fit_time": 1.0, "score_time": 0.0, "fit_error": None}
+    row = SplitResult(scores=7.0, fit_time=1.0)
     log.known = {0: {0: row, 1: row, 2: row}, 1: {2: row}}
     evaluator, workers, _ = make(log=log, n_points=3)
     evaluator.submit(ask(3))
@@ -174,12 +172,12 @@ def test_what_is_known_of_a_trial_is_not_fitted_again():
         (0.0, 1.0, 7.0),
         (0.0, 1.0, 2.0),
     ]
-    assert len(log.noted) == 5
+    assert len(log.recorded) == 5
 
 
 def test_a_batch_that_is_known_starts_no_worker():
     log = FakeLog()
-    row = {"test_scores": 7.0, "fit_time": 1.0, "score_time": 0.0, "fit_error": None}
+    row = SplitResult(scores=7.0, fit_time=1.0)
     log.known = {0: {0: row, 1: row, 2: row}}
     evaluator, workers, _ = make(log=log)
     evaluator.submit(ask(1))
@@ -196,8 +194,8 @@ def test_a_trial_has_its_scores_in_the_order_of_the_splits():
     assert trial.split_scores == (0.0, 1.0, 2.0)
     assert trial.score == 1.0
     assert trial.duration == 3 * 0.75
-    assert sorted(row["worker"] for row in trial.split_results) == [0, 1, 2]
-    assert all(abs(row["start_time"] - time.time()) < 60 for row in trial.split_results)
+    assert sorted(row.worker for row in trial.split_results) == [0, 1, 2]
+    assert all(abs(row.start_time - time.time()) < 60 for row in trial.split_results)
 
 
 @pytest.mark.parametrize(
@@ -252,7 +250,7 @@ def test_lanes_are_those_of_the_workers():
     while trials := evaluator.collect(more=False):
         finished += trials
     assert sorted(numbers(finished)) == list(range(8))
-    assert {row["worker"] for trial in finished for row in trial.split_results} == {0, 1}
+    assert {row.worker for trial in finished for row in trial.split_results} == {0, 1}
 
 
 def test_an_impossible_trial_fails_without_a_fit():
@@ -261,7 +259,7 @@ def test_an_impossible_trial_fails_without_a_fit():
     evaluator.submit(ask(2))
     first, second = evaluator.collect(more=False)
     assert (first.status, second.status) == ("failed", "complete")
-    assert {row["fit_error"] for row in first.split_results} == {"no such step"}
+    assert {row.error for row in first.split_results} == {"no such step"}
     assert {fit[0] for fit in workers.started} == {1}
 
 
@@ -283,7 +281,7 @@ def test_a_fit_whose_worker_died_twice_is_guilty():
     evaluator.submit(ask(2))
     failed, complete = sorted(evaluator.collect(more=False), key=lambda trial: trial.number)
     assert (failed.status, complete.status) == ("failed", "complete")
-    reasons = [row["fit_error"] for row in failed.split_results]
+    reasons = [row.error for row in failed.split_results]
     assert reasons[0] is None
     assert "again when it was repeated: exit code 9" in reasons[1]
     assert reasons[2] == "Not run, since split 1 of this trial failed."
@@ -296,7 +294,7 @@ def test_a_final_death_is_not_repeated():
     workers.outcomes[0, 0] = [WorkerDied("The fit raised SystemExit(4).", is_final=True)]
     evaluator.submit(ask(1))
     [failed] = evaluator.collect(more=False)
-    assert failed.split_results[0]["fit_error"] == "The fit raised SystemExit(4)."
+    assert failed.split_results[0].error == "The fit raised SystemExit(4)."
     assert workers.started == [(0, 0)]
 
 
@@ -325,7 +323,7 @@ def test_a_fit_that_takes_too_long_is_ended():
     failed, complete = sorted(evaluator.collect(more=False), key=lambda trial: trial.number)
     assert workers.ended == [(0, 1)]
     assert (failed.status, complete.status) == ("failed", "complete")
-    assert "longer than fit_timeout=5.0 s" in failed.split_results[1]["fit_error"]
+    assert "longer than fit_timeout=5.0 s" in failed.split_results[1].error
 
 
 def test_an_error_of_a_fit_goes_through_and_what_is_finished_stays():
@@ -460,7 +458,7 @@ def test_a_split_that_fails_ends_its_trial(hopeless):
 
 
 def test_known_rows_are_judged_as_if_they_had_just_come(hopeless):
-    row = {"test_scores": 0.0, "fit_time": 0.5, "score_time": 0.25, "fit_error": None}
+    row = SplitResult(scores=0.0, fit_time=0.5, score_time=0.25)
     hopeless.known[0] = {0: row, 1: row}
     evaluator, workers, _ = make(1, log=hopeless, racing=0.01)
     evaluator.submit(ask(1))

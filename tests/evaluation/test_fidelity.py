@@ -323,7 +323,7 @@ def test_a_warm_start_goes_on(make, rows):
         earlier = trial.proposal.get("promoted", 0)  # the repetition of the first has less
         before = amounts[earlier] if earlier and not trial.is_full else 0  # as the refit
         assert fits == [(amount - before, amount)] * 2
-        assert ["saved_time" in row for row in trial.split_results] == [before > 0] * 2
+        assert [row.saved_time is not None for row in trial.split_results] == [before > 0] * 2
         n_continued += before > 0
     assert n_continued >= 4
     assert not search.optimizer_.resumes

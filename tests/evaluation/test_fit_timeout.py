@@ -13,6 +13,7 @@ from joblib import parallel_config
 from sklearn_lepton import BayesSearchCV, tune
 from sklearn_lepton._evaluation import fit_timeout as fit_timeout_module
 from sklearn_lepton._evaluation.fit_timeout import FitLimits
+from sklearn_lepton._trials.split_result import SplitResult
 from sklearn_lepton.exceptions import SlowFitWarning
 from sklearn_lepton.optimizers import RandomOptimizer
 
@@ -28,7 +29,7 @@ def trial(resource=None):
 
 
 def row(seconds, **more):
-    return {"fit_time": seconds, "score_time": 0.0, "fit_error": None, **more}
+    return SplitResult(scores=1.0, fit_time=seconds, **more)
 
 
 def make_limits(fit_timeout="auto", *, can_end=True, finished=(), seconds=()):
@@ -56,7 +57,7 @@ def test_auto_ends_nothing_before_enough_fits_are_known():
     limits = make_limits(seconds=[0.1] * 4)
     assert not limits.applies(trial())
     assert limits.overrun(trial(), 1e9) is None
-    limits.record(trial(), row(0.1, fit_error="failed at once"))
+    limits.record(trial(), row(0.1, error="failed at once"))
     assert not limits.applies(trial())
     limits.record(trial(), row(0.1))
     assert limits.applies(trial())
@@ -146,7 +147,7 @@ def test_warning_names_the_configuration_while_the_fit_runs(short, warned, backe
     assert "n_jobs=2" in message
     [slow] = [trial for trial in result.trials_ if trial.params["x"] == "slow"]
     assert slow.status == "complete"
-    assert moment < slow.split_results[0]["start_time"] + slow.split_results[0]["fit_time"]
+    assert moment < slow.split_results[0].start_time + slow.split_results[0].fit_time
     assert not [t for t in threading.enumerate() if t.name == "sklearn_lepton-watchdog" and wait(t)]
 
 

@@ -249,10 +249,10 @@ def test_what_a_recorded_fit_holds(probe, numbered):
     assert [fit[2]["split_progress"][0] for fit in fits] == [0, 1, 2] * 2
     assert all(fit[2].keys() >= fits_module._OF_ONE_FIT - {"callback_ctx"} for fit in fits)
     assert all(type(fit[1][0]) is type(probe) for fit in fits)
-    constants = fits_module.constants_of(fits[:3])
+    shared = fits_module.shared_objects_of(fits[:3])
     for _, (_, *args), kwargs in fits[3:]:
         held = [*args, kwargs["scorer"], *([kwargs["caller"]] if HAS_CALLBACKS else [])]
-        assert all(any(value is constant for constant in constants) for value in held)
+        assert all(any(value is each for each in shared) for value in held)
     if HAS_CALLBACKS:
         assert fits[0][2]["caller"] is search
 

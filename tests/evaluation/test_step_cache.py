@@ -83,7 +83,7 @@ def test_a_slow_step_is_fitted_once_a_split_and_the_results_are_the_same(
 
 def test_what_a_trial_costs_minds_no_kept_steps(folder, blobs):
     search = make(pipeline(folder), refit="1se").fit(*blobs)
-    saved = [row.get("saved_time", 0.0) for trial in search.trials_ for row in trial.split_results]
+    saved = [row.saved_time or 0.0 for trial in search.trials_ for row in trial.split_results]
     assert saved[:2] == [0.0, 0.0]
     assert min(saved[2:]) > 0.02
     seconds = [mean_seconds(trial) for trial in search.trials_]

@@ -45,7 +45,7 @@ def test_a_search_fits_and_predicts(case, search_class):
 def test_processes(case):
     search = make(case, n_jobs=2, asynchronous=True, n_iter=4).fit(case.X, case.y)
     assert [trial.status for trial in search.trials_] == ["complete"] * 4
-    assert {row["worker"] for trial in search.trials_ for row in trial.split_results} == {0, 1}
+    assert {row.worker for trial in search.trials_ for row in trial.split_results} == {0, 1}
     assert len(search.predict(case.X)) == case.X.shape[0]
 
 

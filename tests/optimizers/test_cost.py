@@ -11,6 +11,7 @@ from subjects import BRANCHES, MIXED, NUMERIC, concrete, score
 
 from sklearn_lepton._surrogate.gaussian_process import fit
 from sklearn_lepton._surrogate.mixture import SurrogateEnsemble
+from sklearn_lepton._trials.split_result import SplitResult
 from sklearn_lepton._trials.trial import Trial
 from sklearn_lepton.optimizers import BayesOptimizer
 from sklearn_lepton.optimizers._cost import Costs, full_seconds
@@ -168,7 +169,7 @@ def timed_trials(n_trials=30):
 
 def test_seconds_of_trials_that_were_not_run_to_the_end():
     one = Trial(0, (0.5,), {})
-    rows = [{"fit_time": 1.0}] * 5
+    rows = [SplitResult(scores=1.0, fit_time=1.0)] * 5
     trials = [
         one.complete(1.0, split_results=rows, duration=5.0),
         one.fail(duration=3.0),

@@ -18,6 +18,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
 from sklearn_lepton import BayesSearchCV, SwarmSearchCV
+from sklearn_lepton._trials.split_result import SplitResult
 from sklearn_lepton.optimizers import (
     BayesOptimizer,
     GeneticOptimizer,
@@ -318,7 +319,8 @@ def fits_at(*begins):
     """Make an optimizer whose trials have one fit of 2.5 seconds each."""
     optimizer = RandomOptimizer(subjects.NUMERIC)
     for trial, begin in zip(optimizer.ask(len(begins)), begins, strict=True):
-        row = {"start_time": begin, "fit_time": 2.0, "score_time": 0.5, "worker": trial.number % 2}
+        times = {"start_time": begin, "fit_time": 2.0, "score_time": 0.5}
+        row = SplitResult(**times, worker=trial.number % 2)
         optimizer.tell([trial.complete(0.5, split_results=[row], split_scores=[0.5], duration=2.5)])
     return optimizer
 

@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -22,6 +23,7 @@ from sklearn.svm import SVC
 from sklearn.tree import DecisionTreeClassifier
 
 from sklearn_lepton import BayesSearchCV, SwarmSearchCV, tune
+from sklearn_lepton._trials.split_result import SplitResult
 from sklearn_lepton.exceptions import JournalMismatchError
 from sklearn_lepton.optimizers import BayesOptimizer, RandomOptimizer
 from sklearn_lepton.report import write_report
@@ -70,14 +72,16 @@ def told(entries=subjects.MIXED, n_trials=24, kind=RandomOptimizer, n_splits=3):
             values = [v for v in trial.params.values() if isinstance(v, float) and v > 0]
             score = -sum(abs(math.log10(v)) for v in values)
             splits = (score + 0.1 * rng.standard_normal(n_splits)).tolist()
-            row = {"start_time": 1e9 + trial.number, "fit_time": 0.5, "score_time": 0.1}
-            rows = [row | {"worker": k % 2} for k in range(n_splits)]
+            row = SplitResult(start_time=1e9 + trial.number, fit_time=0.5, score_time=0.1)
+            rows = [replace(row, worker=k % 2) for k in range(n_splits)]
             done = trial.complete(
                 np.mean(splits), split_scores=splits, split_results=rows, duration=1.5
             )
             if trial.number % 8 == 5:
                 error = f"Traceback\n  File 'a'\nValueError: no luck, {NASTY}"
-                done = trial.fail(split_results=[rows[0] | {"fit_error": error}, {}, {}])
+                done = trial.fail(
+                    split_results=[replace(rows[0], error=error), *[SplitResult()] * 2]
+                )
             elif trial.number % 8 == 6:
                 done = trial.prune((score, 0.1), split_scores=[score, *[math.nan] * (n_splits - 1)])
             optimizer.tell([done])
@@ -143,7 +147,7 @@ def test_random_state_is_shown_as_it_was_given(search, page, tmp_path):
 def test_the_time_from_the_first_begin_to_the_last_end_is_whole(tmp_path):
     optimizer = RandomOptimizer(subjects.NUMERIC)
     for trial, begin in zip(optimizer.ask(3), (1e9, 1e9 + 30, 1e9 + 190), strict=True):
-        row = {"start_time": begin, "fit_time": 2.0, "score_time": 0.0, "worker": 0}
+        row = SplitResult(start_time=begin, fit_time=2.0, worker=0)
         optimizer.tell([trial.complete(0.5, split_results=[row], split_scores=[0.5], duration=2.0)])
     text = Page(write_report(optimizer, tmp_path / "a.html")).text
     assert "6 s of fits and scoring, 3 min 12 s from the first begin to the last end" in text
@@ -451,7 +455,7 @@ def failing(fails, n_trials=60, error="ValueError"):
     optimizer = RandomOptimizer(entries, seed=0)
     for trial in optimizer.ask(n_trials):
         p, scores = trial.params, [math.log10(trial.params["C"]) + d for d in (0.0, 0.01, 0.02)]
-        row = {"fit_error": error.format(**p)}
+        row = SplitResult(error=error.format(**p))
         done = trial.complete(np.mean(scores), split_scores=scores)
         optimizer.tell([trial.fail(split_results=[row]) if fails(p) else done])
     return optimizer

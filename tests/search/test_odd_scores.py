@@ -14,6 +14,7 @@ from sklearn.linear_model import SGDClassifier
 
 from sklearn_lepton import BayesSearchCV, load_trials, tune
 from sklearn_lepton._runtime.errors import MAX_CHARACTERS
+from sklearn_lepton._trials.split_result import SplitResult
 from sklearn_lepton._workers.serialization import run_fit
 from sklearn_lepton.callbacks import Deadline, TargetScore
 from sklearn_lepton.optimizers import Trial
@@ -96,7 +97,7 @@ def test_score_that_no_float_holds_fails_its_trial(value, metric, tmp_path):
     ).fit(X, Y)
     assert [trial.status for trial in search.trials_] == ["complete", "failed", "complete"]
     assert search.best_score_ == 0.5
-    error = search.trials_[1].split_results[0]["fit_error"]
+    error = search.trials_[1].split_results[0].error
     assert error is None or "no real number" in error
     assert [trial.status for trial in load_trials(path)] == [t.status for t in search.trials_]
 
@@ -125,7 +126,7 @@ def test_fit_that_lacks_a_metric_fails_its_trial(odd, tmp_path):
 
     search = make(3).fit(X, Y)
     assert [trial.status for trial in search.trials_] == ["complete", "failed", "complete"]
-    assert "must return the same metrics" in search.trials_[1].split_results[1]["fit_error"]
+    assert "must return the same metrics" in search.trials_[1].split_results[1].error
     assert "mean_test_c" not in search.cv_results_
     statuses = [trial.status for trial in make(5).fit(X, Y).trials_]
     assert statuses == ["complete", "failed", "complete", "failed", "complete"]
@@ -227,9 +228,7 @@ def test_text_of_errors_is_bounded_wherever_it_is_kept(tmp_path):
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         search.fit(X, Y)
-    errors = [
-        row["fit_error"] for t in search.trials_ for row in t.split_results if row["fit_error"]
-    ]
+    errors = [row.error for t in search.trials_ for row in t.split_results if row.error]
     assert len(errors) == 4
     for error in errors:
         assert len(error) <= MAX_CHARACTERS
@@ -250,7 +249,7 @@ def test_report_bounds_the_text_of_errors(tmp_path):
     page = tmp_path / "report.html"
     space = Space({"x": [0, 1]})
     trials = [Trial(k, space.to_point({"x": k}), {"x": k}) for k in range(2)]
-    rows = [{"fit_error": "x" * 2_000_000, "fit_time": 0.1, "score_time": 0.1}]
+    rows = [SplitResult(error="x" * 2_000_000, fit_time=0.1, score_time=0.1)]
     told = [trials[0].complete(0.5), trials[1].fail(split_scores=[np.nan], split_results=rows)]
     write_report(told, page, space=space)
     assert "characters left out" in page.read_text(encoding="utf-8")

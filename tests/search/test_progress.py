@@ -10,6 +10,7 @@ from sklearn_lepton._runtime import output as output_module
 from sklearn_lepton._search import progress as progress_module
 from sklearn_lepton._search.progress import Progress, WatchedStudy, say_params, say_seconds
 from sklearn_lepton._study.study import Study
+from sklearn_lepton._trials.split_result import SplitResult
 from sklearn_lepton.optimizers import RandomOptimizer
 
 
@@ -67,7 +68,7 @@ def run(watched, progress, clock, n_trials, seconds=1.0, at_once=1):
         for split in range(2):
             clock[0] += seconds / 2
             for trial in asked:
-                watched.note(trial.number, split, {"fit_time": 0.0})
+                watched.record_split(trial.number, split, SplitResult(scores=0.5))
         done = [t.complete(t.number / 100, split_scores=[t.number / 100] * 2) for t in asked]
         watched.tell(done)
         for trial in done:
@@ -142,7 +143,7 @@ def test_time_left(clock):
     assert progress.seconds_left() == pytest.approx(6.0)
     [trial] = watched.ask(1)
     clock[0] += 0.5
-    watched.note(trial.number, 0, {"fit_time": 0.0})
+    watched.record_split(trial.number, 0, SplitResult(scores=0.5))
     assert progress.seconds_left() == pytest.approx(5.5)
 
 
@@ -221,6 +222,6 @@ def test_a_trial_costs_less_than_a_millisecond(terminal):
     begun = time.perf_counter()
     for trial in asked:
         for split in range(2):
-            progress.noted(trial.number, split, {"fit_time": 0.0})
+            progress.noted(trial.number, split, SplitResult(scores=0.5))
         progress.finished(trial)
     assert (time.perf_counter() - begun) / 300 < 0.001

@@ -7,13 +7,16 @@ from sklearn.model_selection import KFold, RepeatedKFold, ShuffleSplit, TimeSeri
 from sklearn_lepton._search.selection import choose, cost_of, mean_seconds, simplest_of
 from sklearn_lepton._trials.ranking import candidates, metric_of, within_one_se
 from sklearn_lepton._trials.split_layout import layout_of, split_ratio
+from sklearn_lepton._trials.split_result import SplitResult
 from sklearn_lepton._trials.statistics import plain_standard_error, standard_error
 from sklearn_lepton._trials.trial import Trial
 from sklearn_lepton.space import Categorical, Space
 
 
 def make(number, *scores, seconds=1.0, resource=None, **params):
-    rows = [{"fit_time": 0.75 * seconds, "score_time": 0.25 * seconds} for _ in scores]
+    rows = [
+        SplitResult(scores=s, fit_time=0.75 * seconds, score_time=0.25 * seconds) for s in scores
+    ]
     trial = Trial(number, (), params, fidelity=resource)
     return trial.complete(float(np.mean(scores)), split_scores=scores, split_results=rows)
 

@@ -82,7 +82,7 @@ def test_the_result():
     assert result.stop_reason_ == "n_iter"
     assert repr(result).startswith(f"TuneResult(best_value_={max(scores)!r}, best_params_=")
     assert all(
-        trial.duration > 0 and trial.split_results[0]["start_time"] > 0 for trial in result.trials_
+        trial.duration > 0 and trial.split_results[0].start_time > 0 for trial in result.trials_
     )
 
 
@@ -207,7 +207,7 @@ def test_calls_run_at_once_and_asynchronously():
     with joblib.parallel_config(backend="threading"):
         result = tune(function, LINE, n_iter=12, n_jobs=3, asynchronous=True)
     assert len(result.trials_) == 12
-    assert {trial.split_results[0]["worker"] for trial in result.trials_} == {0, 1, 2}
+    assert {trial.split_results[0].worker for trial in result.trials_} == {0, 1, 2}
 
 
 # ----------------------------------------------------------------------- failures
@@ -218,7 +218,7 @@ def test_an_error_is_a_failed_trial():
     assert [t.status for t in result.trials_].count("failed") == 1
     failed = result.trials_[2]
     assert failed.score is None
-    assert "RuntimeError: no luck" in failed.split_results[0]["fit_error"]
+    assert "RuntimeError: no luck" in failed.split_results[0].error
     assert result.best_index_ != 2
 
 
@@ -241,7 +241,7 @@ def test_errors_can_be_raised():
 def test_nothing_but_failures():
     with pytest.raises(ValueError, match=r"All the 4 trials failed.*(?s:.)*ZeroDivisionError"):
         tune(lambda _: 1 / 0, SPACE, n_iter=4)
-    with pytest.raises(ValueError, match="which is no finite mean"):
+    with pytest.raises(ValueError, match="whose mean is not finite"):
         tune(lambda _: np.nan, SPACE, n_iter=4)
 
 
@@ -256,7 +256,7 @@ def test_a_first_result_that_is_no_number(returned):
 def test_a_later_result_that_is_no_number_is_a_failed_trial():
     result = tune(Counted(2, lambda: None), SPACE, n_iter=4)
     assert [t.status for t in result.trials_].count("failed") == 1
-    assert "must return one number" in result.trials_[1].split_results[0]["fit_error"]
+    assert "must return one number" in result.trials_[1].split_results[0].error
 
 
 @pytest.mark.parametrize("returned", [1, np.float32(1), np.array(1.0), np.int64(1)])
@@ -275,7 +275,7 @@ def test_a_call_that_takes_too_long_is_ended():
     result = tune(function, {"x": ["fast", "slow"]}, n_iter=2, fit_timeout=0.5)
     of = {trial.params["x"]: trial for trial in result.trials_}
     assert (of["fast"].status, of["slow"].status) == ("complete", "failed")
-    assert "longer than fit_timeout=0.5 s" in of["slow"].rows[0]["fit_error"]
+    assert "longer than fit_timeout=0.5 s" in of["slow"].split_results[0].error
 
 
 # ----------------------------------------------------------------------- stopping

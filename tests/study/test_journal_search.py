@@ -117,10 +117,10 @@ def test_old_journals_load(name):
         "Steady(x=0.25)",
         "journal_subject.halve",
     ]
-    assert trials[4].split_results[0]["fit_error"] == "RuntimeError: no luck"
+    assert trials[4].split_results[0].error == "RuntimeError: no luck"
     assert np.isnan(trials[5].split_scores).all()
     several = ("accuracy", "own") if name.endswith("several") else ()
-    assert tuple(dict(trials[0].split_results[0]["test_scores"] if several else {})) == several
+    assert tuple(dict(trials[0].split_results[0].scores if several else {})) == several
     frame = load_trials(subject.ASSETS / f"{name}.jsonl", as_frame=True)
     assert frame.shape == (10, 3 + 3 + 3)
     assert frame["score"].max() == max(t.score for t in trials if t.score is not None)

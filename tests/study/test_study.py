@@ -25,6 +25,7 @@ from sklearn_lepton import load_trials
 from sklearn_lepton._study.journal import header
 from sklearn_lepton._study.opening import open_journal
 from sklearn_lepton._study.study import SharedStudy
+from sklearn_lepton._trials.split_result import SplitResult
 from sklearn_lepton.exceptions import JournalMismatchError, JournalWarning
 from sklearn_lepton.optimizers import RandomOptimizer
 from sklearn_lepton.space import Space
@@ -215,7 +216,7 @@ def test_a_new_journal_keeps_the_layout_of_its_splits(path):
 def test_what_is_told_twice_is_what_was_told_first(path):
     write_journal(path, [HEADER, *trial_records(0), fitted(0, 1, row=row(9.0)), told(0, score=9.0)])
     [trial] = load_trials(path)
-    assert (trial.score, trial.split_results[1]["test_scores"]) == (0.5, 0.5)
+    assert (trial.score, trial.split_results[1].scores) == (0.5, 0.5)
 
 
 # --------------------------------------------------------------------------- study
@@ -244,10 +245,10 @@ def numbers(trials):
 
 
 def finish(study, trial):
-    rows = [row(), row()]
+    results = [SplitResult.from_json(row())] * 2
     for split in range(2):
-        study.note(trial.number, split, rows[split])
-    study.tell([trial.complete(0.5, split_scores=[0.5, 0.5], split_results=rows, duration=0.1)])
+        study.record_split(trial.number, split, results[split])
+    study.tell([trial.complete(0.5, split_scores=[0.5, 0.5], split_results=results, duration=0.1)])
 
 
 def test_what_one_has_asked_for_the_other_does_not_get(make_study):
@@ -275,14 +276,14 @@ def test_the_unfinished_batch_of_the_dead_is_taken_over_as_a_whole(make_study):
     left, right = make_study(), make_study()
     first, second, _ = left.ask(3)
     finish(left, second)
-    left.note(first.number, 1, row(7.0))
+    left.record_split(first.number, 1, SplitResult.from_json(row(7.0)))
     left.close()
     assert right.news() == []  # held back
     assert numbers(right.ask(1)) == [0, 1, 2]
-    assert set(right.rows(0)) == {1}
-    assert right.rows(0)[1]["test_scores"] == 7.0
-    assert set(right.rows(1)) == {0, 1}
-    assert right.rows(2) == {}
+    assert set(right.split_results(0)) == {1}
+    assert right.split_results(0)[1].scores == 7.0
+    assert set(right.split_results(1)) == {0, 1}
+    assert right.split_results(2) == {}
     assert numbers(right.ask(1)) == [3]
     assert numbers(make_study().news()) == [1]  # since they are of a living one now
 

@@ -10,6 +10,7 @@ import pickle
 import numpy as np
 import pytest
 
+from sklearn_lepton._trials.split_result import SplitResult
 from sklearn_lepton._trials.trial import Trial
 from sklearn_lepton.optimizers import RandomOptimizer
 from sklearn_lepton.space import Space
@@ -45,7 +46,7 @@ def test_a_new_trial_is_pending():
 
 def test_complete_returns_another_trial():
     pending = trial(proposal={"particle": 2})
-    rows = [{"test_scores": 0.5}]
+    rows = [SplitResult(scores=0.5)]
     done = pending.complete(
         np.float64(0.75), split_scores=np.array([0.5, 1]), split_results=rows, duration=2
     )
@@ -72,10 +73,10 @@ def test_any_finite_score_completes_the_trial(score):
 
 def test_fail():
     failed = trial().fail(
-        split_scores=[0.5, math.nan], split_results=[{"fit_error": "x"}], duration=1.5
+        split_scores=[0.5, math.nan], split_results=[SplitResult(error="x")], duration=1.5
     )
     assert (failed.status, failed.score, failed.duration) == ("failed", None, 1.5)
-    assert failed.split_results == ({"fit_error": "x"},)
+    assert failed.split_results == (SplitResult(error="x"),)
 
 
 def test_it_is_frozen():
@@ -119,7 +120,10 @@ def test_an_estimate_of_a_pruned_trial_only(changes):
 
 def test_prune():
     ended = trial().prune(
-        (0.5, 0.1), split_scores=[0.4, math.nan], split_results=[{"n": 1}, {}], duration=2
+        (0.5, 0.1),
+        split_scores=[0.4, math.nan],
+        split_results=[SplitResult(scores=0.4), SplitResult()],
+        duration=2,
     )
     assert (ended.status, ended.score, ended.estimate) == ("pruned", None, (0.5, 0.1))
     space = Space({"x": (0.0, 4.0, "uniform")})
@@ -128,7 +132,7 @@ def test_prune():
 
 
 def test_pickle():
-    done = trial().complete(0.5, split_results=[{"test_scores": {"accuracy": 0.5}}])
+    done = trial().complete(0.5, split_results=[SplitResult(scores={"accuracy": 0.5})])
     assert pickle.loads(pickle.dumps(done)) == done
 
 
@@ -142,7 +146,7 @@ def test_json_of_all_fields():
         status="complete",
         score=0.1 + 0.2,
         split_scores=(0.1, -0.0),
-        split_results=({"test_scores": {"f1": 0.3}, "fit_error": None, "n": 3, "fit_time": 1e-7},),
+        split_results=(SplitResult(scores={"f1": 0.3}, n_rounds=3, fit_time=1e-7, worker=2),),
         duration=1.25,
         fidelity=0.5,
     )
@@ -150,7 +154,7 @@ def test_json_of_all_fields():
 
 
 def test_json_of_scores_that_are_not_finite():
-    rows = [{"test_scores": math.nan, "train_scores": {"a": -math.inf}}]
+    rows = [SplitResult(scores=math.nan, train_scores={"a": -math.inf})]
     failed = trial(params={"x": 0.25}).fail(
         split_scores=[math.nan, math.inf, 0.5], split_results=rows
     )
@@ -213,7 +217,7 @@ def test_numpy_scalars_are_plain_in_json(value, encoded):
 def held():
     """Return a finished trial with every kind of container."""
     params = {"x": 1, "shape": [4, {"deep": [1]}], "names": {"a", "b"}, "mask": np.zeros(3)}
-    rows = [{"test_scores": {"auc": 0.5}, "fit_error": None}]
+    rows = [SplitResult(scores={"auc": 0.5})]
     pending = trial(params=params | {"pair": ([1], 2)}, proposal={"theta": [0.1, [0.2]]})
     return pending.complete(0.5, split_scores=[0.5], split_results=rows)
 
@@ -236,8 +240,8 @@ def held():
         lambda t: t.params["mask"].__setitem__(0, 1.0),
         lambda t: t.proposal.clear(),
         lambda t: t.proposal["theta"][1].pop(),
-        lambda t: t.split_results[0].update(fit_error="none"),
-        lambda t: t.split_results[0]["test_scores"].__setitem__("auc", 1.0),
+        lambda t: setattr(t.split_results[0], "error", "none"),
+        lambda t: t.split_results[0].scores.__setitem__("auc", 1.0),
     ],
 )
 @pytest.mark.parametrize(
@@ -251,14 +255,14 @@ def test_trial_cannot_be_changed(change, how):
 
 
 def test_trial_does_not_follow_what_it_was_made_of():
-    params, meta, row = {"x": [1]}, {"parents": [1]}, {"test_scores": {"auc": 0.5}}
-    kept = trial(params=params, proposal=meta, split_results=(row,))
+    params, meta, scores = {"x": [1]}, {"parents": [1]}, {"auc": 0.5}
+    kept = trial(params=params, proposal=meta, split_results=(SplitResult(scores=scores),))
     params["x"].append(2)
     params["y"] = 3
     meta["parents"].append(2)
-    row["test_scores"]["auc"] = 1.0
+    scores["auc"] = 1.0
     assert (kept.params, kept.proposal) == ({"x": [1]}, {"parents": [1]})
-    assert kept.split_results == ({"test_scores": {"auc": 0.5}},)
+    assert kept.split_results == (SplitResult(scores={"auc": 0.5}),)
 
 
 def test_trials_are_hashable():
