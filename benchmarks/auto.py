@@ -48,7 +48,7 @@ def contestant(name: str, n_points: int) -> str:
 def chosen(space: Space, budget: int, n_points: int) -> str:
     """Return the optimizer by which `AutoOptimizer` proposes."""
     optimizer = AutoOptimizer(space, n_points=n_points)
-    optimizer.budget = budget
+    optimizer.configure(budget=budget)
     made = {optimizer.choose(n).optimizer for n in range(budget)}
     if len(made) > 1:
         raise SystemExit(f"No run has the trials of {made} in turn: there is no evidence for them.")

@@ -68,7 +68,7 @@ class Lepton(Contestant):
 
         super().__init__(space, seed=seed, n_trials=n_trials)
         self.optimizer = getattr(optimizers, optimizer)(space, seed=seed, **options)
-        self.optimizer.budget, self.optimizer.n_points = n_trials, n_points
+        self.optimizer.configure(budget=n_trials, n_points=n_points)
         self.optimizer.enqueue([] if first is None else [first])
         self.n_points = n_points
         self.batch: list[Any] = []
@@ -855,10 +855,10 @@ CONTESTANTS: dict[str, Callable[..., Contestant]] = {
 
 def in_turn() -> dict[str, Any]:
     """Return what is changed so that Bayes and the swarm propose in turn."""
-    from sklearn_lepton.optimizers._auto import Choice
+    from sklearn_lepton.optimizers._auto import AlgorithmChoice
 
-    def choose(_: Any, n_trials: int) -> Choice:
-        return Choice(("bayes", "swarm")[n_trials % 2], True, "it is its turn")
+    def choose(_: Any, n_trials: int) -> AlgorithmChoice:
+        return AlgorithmChoice(("bayes", "swarm")[n_trials % 2], True, "it is its turn")
 
     return {"optimizers._auto.AutoOptimizer.choose": choose}
 

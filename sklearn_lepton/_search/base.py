@@ -282,7 +282,7 @@ class BaseOptimizerSearchCV(UpdateMixin, ComparisonMixin, ReportMixin, SearchPar
         def make(seed: int) -> Optimizer:
             shares = (1.0,) if resource is None else resource.shares
             optimizer = self._make_optimizer(space, seed, studies, shares)
-            optimizer.resumes = resource is not None and resource.resumes
+            optimizer.configure(resumes=resource is not None and resource.resumes)
             optimizer.tell(earlier)
             optimizer.enqueue(settings)
             return optimizer

@@ -21,7 +21,6 @@ from sklearn_lepton._search.update import Update
 from sklearn_lepton._study.study import Study
 from sklearn_lepton._typing import Workers
 from sklearn_lepton._workers.local import make_workers
-from sklearn_lepton.optimizers._auto import AutoOptimizer
 from sklearn_lepton.optimizers._base import Optimizer
 
 
@@ -157,22 +156,15 @@ class RunOptions:
         ValueError
             If the costs need a surrogate that the optimizer does not use.
         """
-        if isinstance(optimizer, AutoOptimizer):
-            optimizer.n_points = self.batch_size(n_workers, n_splits)
-        is_auto = isinstance(self.cost_aware, str)
-        is_aware = self.max_time is not None if is_auto else bool(self.cost_aware)
-        if is_aware and not getattr(optimizer, "surrogate", True):
-            if not is_auto:
-                raise ValueError(
-                    "cost_aware=True needs the model of surrogate=True, got surrogate=False: set "
-                    "one of them otherwise."
-                )
-            is_aware = False
-        costs: Any = optimizer  # only optimizers with a surrogate declare these attributes
-        costs.cost_aware = is_aware
-        if is_aware and self.max_time is not None:
+        cost_aware = bool(self.cost_aware)
+        if isinstance(self.cost_aware, str):  # "auto"
+            cost_aware = self.max_time is not None and optimizer.uses_surrogate
+        limit: dict[str, float] = {}
+        if cost_aware and self.max_time is not None:
             spent = sum(trial.duration for trial in optimizer.trials)
-            costs.max_seconds = spent + self.max_time * n_workers
+            limit["max_seconds"] = spent + self.max_time * n_workers
+        n_points = self.batch_size(n_workers, n_splits)
+        optimizer.configure(n_points=n_points, cost_aware=cost_aware, **limit)
 
 
 @dataclass(frozen=True)

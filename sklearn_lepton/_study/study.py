@@ -38,7 +38,7 @@ class Study:
     def __init__(self, optimizer: Optimizer, n_trials: int) -> None:
         self.optimizer = optimizer
         self.n_trials = int(min(n_trials, optimizer.capacity))
-        optimizer.budget = self.n_trials
+        optimizer.configure(budget=self.n_trials)
         self.is_cut = self.n_trials < n_trials
         self.has_more = True
 
@@ -47,7 +47,7 @@ class Study:
         n_wanted = self.n_trials + n_more
         self.n_trials = int(min(n_wanted, self.optimizer.capacity))
         self.is_cut |= self.n_trials < n_wanted
-        self.optimizer.budget = self.n_trials
+        self.optimizer.configure(budget=self.n_trials)
 
     def news(self) -> list[Trial]:
         """Return the finished trials that were evaluated elsewhere, each once."""

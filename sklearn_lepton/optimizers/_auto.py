@@ -1,21 +1,20 @@
-"""Choose the optimizer: from the space, the budget, the batches and what trials take.
+"""Choice of the optimizer: from the space, the budget, the batch size and the trials' seconds.
 
-The other optimizers stand behind this one and are told all trials, so that each of them can go on
-where another stopped. Which of them proposes a trial follows from the trial's number, what the
-caller knows of the search and, of what has been told, only the seconds of the first trials, and
-these only where the search has a limit in seconds and so depends on the clock anyway. Told the
-same trials it chooses, and proposes, the same.
+The other optimizers stand behind this one. Each is told all trials, so that it can continue the
+work of another. The choice for a trial depends on its number and on `RunSettings`. The seconds
+of the first trials count only if the run is limited in seconds, and so depends on the clock
+anyway. Told the same trials, the optimizer chooses and proposes the same.
 """
 
 import itertools
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from sklearn_lepton._runtime.floating_point import ignore_float_errors
 from sklearn_lepton._trials.trial import Trial
-from sklearn_lepton._validation import is_whole
 from sklearn_lepton.optimizers._base import Optimizer
 from sklearn_lepton.optimizers._bayes import BayesOptimizer
 from sklearn_lepton.optimizers._cost import full_seconds
@@ -26,25 +25,23 @@ from sklearn_lepton.optimizers._surrogate_assisted import ModelOptimizer
 from sklearn_lepton.optimizers._swarm import SwarmOptimizer
 from sklearn_lepton.space._dimension import FloatArray
 
-_MANY = 200  # trials
-_LARGE, _FEW = 8, 3  # trials at once; batches
-_N_TIMED = (8, 24)  # least and most of the first trials whose seconds count
-_CHEAP = 0.005  # seconds of a trial, for each of those at once
-
-# What all of them are told, besides the trials.
-_SHARED = ("_studies", "_older_best", "budget", "cost_aware", "max_seconds")
+# The limits of the rules in `AutoOptimizer.choose`, measured in `make bench-auto`.
+_MAX_BAYES_TRIALS = 200
+_LARGE_BATCH, _MIN_BATCHES = 8, 3
+_MIN_TIMED, _MAX_TIMED = 8, 24  # of the first trials, for the median of their seconds
+_MAX_FAST_SECONDS = 0.005  # per trial, times the batch size
 
 
-class Choice(NamedTuple):
-    """An optimizer and why it is chosen.
+class AlgorithmChoice(NamedTuple):
+    """An optimizer and the reason for choosing it.
 
     Attributes
     ----------
     optimizer : {"bayes", "swarm", "genetic", "random", "grid"}
     surrogate : bool
-        Whether a model is asked.
+        Whether it uses a surrogate.
     reason : str
-        The second half of a sentence that begins with the optimizer.
+        Second half of a sentence that begins with the optimizer.
     """
 
     optimizer: str
@@ -52,9 +49,18 @@ class Choice(NamedTuple):
     reason: str
 
     @classmethod
-    def of(cls, meta: Mapping[str, Any]) -> "Choice":
-        """Read the choice that is remembered of a trial."""
-        return cls(meta["optimizer"], bool(meta.get("surrogate")), str(meta.get("because")))
+    def of(cls, proposal: Mapping[str, Any]) -> "AlgorithmChoice":
+        """Return the choice that a trial's ``proposal`` holds."""
+        reason = str(proposal.get("because"))  # the key that journals have
+        return cls(proposal["optimizer"], bool(proposal.get("surrogate")), reason)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the choice for a trial's ``proposal``; `of` reads it."""
+        return {
+            "optimizer": self.optimizer,
+            "surrogate": self.surrogate,
+            "because": self.reason,
+        }
 
     def __str__(self) -> str:
         has_no_model = self.optimizer in {"swarm", "genetic"} and not self.surrogate
@@ -62,41 +68,41 @@ class Choice(NamedTuple):
 
 
 class AutoOptimizer(ModelOptimizer):
-    """Propose by the optimizer that suits the space, the budget and the batches.
+    """Propose by the optimizer that suits the space, the budget and the batch size.
 
-    Each trial's ``meta`` says who proposed it, ``"optimizer"``, and why, ``"because"``;
-    those of the initial design have neither. The user guide has the rules, with what
-    they rest on.
+    Each trial's ``proposal`` has the optimizer, ``"optimizer"``, and the reason,
+    ``"because"``. Trials of the initial design have neither. The user guide explains the
+    rules and the measurements behind them.
 
     Parameters
     ----------
     space : Space, dict or list of dict
-        What to search; see `Space`.
+        Search space; see `Space`.
     seed : int, default=0
         Seed of every proposal, not negative.
     n_initial_points : int or "auto", default="auto"
         Number of trials before the first proposal from scores; ``"auto"`` is that of
         the optimizer chosen.
     n_points : int, default=1
-        Number of trials that will be asked for together, or be under way at once, at
-        least 1. May be set anew at any time.
+        Batch size: the number of trials asked for together, or running at the same time,
+        at least 1. `configure` changes it.
     previous_studies : sequence of sequence of Trial, default=()
-        Older studies to learn from; see `Optimizer`.
+        Source studies to learn from; see `Optimizer`.
     cost_aware : bool, default=False
-        Whether improvements are weighed against the seconds they are expected to
-        take; see `BayesOptimizer`.
+        Whether expected improvement is divided by a power of the expected seconds;
+        see `BayesOptimizer`.
     max_seconds : float or None, default=None
-        Seconds that all trials together may take, above 0. With it, trials that take
-        hardly any time are proposed without a model. May be set anew at any time.
+        Seconds that all trials together may take, above 0. With a limit, very fast trials
+        are proposed without a surrogate. `configure` changes it.
     resources : sequence of float, default=(1.0,)
         Shares of the full resource; see `Optimizer`.
 
     Attributes
     ----------
-    choice : Choice
-        Who proposes the next trial, and why.
-    choices : list of tuple (first, last, Choice)
-        Who has proposed which trials, by their numbers.
+    choice : AlgorithmChoice
+        The optimizer of the next trial, and the reason.
+    choices : list of tuple (first, last, AlgorithmChoice)
+        The optimizer of earlier trials, by their numbers.
 
     Raises
     ------
@@ -132,9 +138,6 @@ class AutoOptimizer(ModelOptimizer):
         max_seconds: float | None = None,
         resources: Sequence[float] = (1.0,),
     ) -> None:
-        if not is_whole(n_points) or n_points < 1:
-            msg = f"n_points must be an integer of at least 1, got {n_points!r}."
-            raise ValueError(msg)
         super().__init__(
             space,
             seed=seed,
@@ -144,36 +147,35 @@ class AutoOptimizer(ModelOptimizer):
             max_seconds=max_seconds,
             resources=resources,
         )
-        self.n_points = int(n_points)
-        self._team: dict[tuple[str, bool], Optimizer] = {}
+        self._candidates: dict[tuple[str, bool], Optimizer] = {}
+        self.configure(n_points=n_points)
 
     def __getstate__(self) -> dict[str, Any]:
-        """Leave out the others, who know nothing of their own."""
-        return super().__getstate__() | {"_team": {}}
+        """Return the state without the candidates, which follow from the trials."""
+        return super().__getstate__() | {"_candidates": {}}
 
     @property
-    def choice(self) -> Choice:
-        """Who proposes the next trial, and why."""
-        return self.choose(self._n_settings)
+    def choice(self) -> AlgorithmChoice:
+        """The optimizer of the next trial, and the reason."""
+        return self.choose(self._n_configurations)
 
     @property
-    def choices(self) -> list[tuple[int, int, Choice]]:
-        """Who has proposed which trials, by their numbers, and why."""
+    def choices(self) -> list[tuple[int, int, AlgorithmChoice]]:
+        """The optimizer of earlier trials, by their numbers, and the reason."""
         made = [
             (trial.number, trial.proposal) for trial in self.trials if "optimizer" in trial.proposal
         ]
-        groups = itertools.groupby(made, key=lambda pair: Choice.of(pair[1]))
+        groups = itertools.groupby(made, key=lambda pair: AlgorithmChoice.of(pair[1]))
         runs = [(choice, [number for number, _ in group]) for choice, group in groups]
         return [(numbers[0], numbers[-1], choice) for choice, numbers in runs]
 
     def describe(self) -> str:
-        """Say who has proposed which trials, and why.
+        """Return the optimizer of earlier trials in words, and the reason.
 
         Returns
         -------
         description : str
-            A line for each change. Trials that are not named were tried first, or are the
-            initial design.
+            A line for each change. It omits enqueued trials and the initial design.
         """
         lines = [
             f"Trials {first} to {last} by {choice}: {choice.reason}."
@@ -182,8 +184,8 @@ class AutoOptimizer(ModelOptimizer):
         return "\n".join(lines or [f"None yet, the next by {self.choice}: {self.choice.reason}."])
 
     @ignore_float_errors
-    def choose(self, n_trials: int) -> Choice:
-        """Choose who proposes a trial before which so many have been asked for.
+    def choose(self, n_trials: int) -> AlgorithmChoice:
+        """Choose the optimizer for the next trial, given the number of earlier trials.
 
         Parameters
         ----------
@@ -191,49 +193,58 @@ class AutoOptimizer(ModelOptimizer):
 
         Returns
         -------
-        choice : Choice
+        choice : AlgorithmChoice
         """
-        space, budget = self.space, self.budget
+        space, budget, n_points = self.space, self.run_settings.budget, self.run_settings.n_points
         if budget is not None and space.size <= budget:
             reason = f"the budget of {budget} trials is enough for all {space.size:g} settings"
-            return Choice("grid", False, reason)
-        if budget is not None and self.n_points >= budget:
-            return Choice("random", False, "all trials are asked for before the first has a score")
-        if self._is_hurried():
+            return AlgorithmChoice("grid", False, reason)
+        if budget is not None and n_points >= budget:
+            reason = "all trials are asked for before the first has a score"
+            return AlgorithmChoice("random", False, reason)
+        if self._is_fast():
             reason = "a trial takes less time than a model would, and the time is limited"
-            return Choice("swarm", False, reason)
-        if budget is not None and self.n_points >= _LARGE and budget < _FEW * self.n_points:
-            reason = f"batches of {self.n_points}, and not {_FEW} of them"
-            return Choice("genetic", True, reason)
-        if n_trials >= _MANY:
-            return Choice("genetic", True, f"{_MANY} trials have been made")
-        return Choice("bayes", True, f"of the first {_MANY} trials each counts")
+            return AlgorithmChoice("swarm", False, reason)
+        if budget is not None and n_points >= _LARGE_BATCH and budget < _MIN_BATCHES * n_points:
+            reason = f"batches of {n_points}, and not {_MIN_BATCHES} of them"
+            return AlgorithmChoice("genetic", True, reason)
+        if n_trials >= _MAX_BAYES_TRIALS:
+            return AlgorithmChoice("genetic", True, f"{_MAX_BAYES_TRIALS} trials have been made")
+        return AlgorithmChoice(
+            "bayes", True, f"of the first {_MAX_BAYES_TRIALS} trials each counts"
+        )
 
-    def _is_hurried(self) -> bool:
-        """Tell whether the first trials took so little that a model is not worth its time."""
-        if self.max_seconds is None:
+    def _is_fast(self) -> bool:
+        """Return whether a surrogate would take longer than the trials, in limited time."""
+        if self.run_settings.max_seconds is None:
             return False
-        least, most = _N_TIMED
-        told = [trial for trial in self.trials[:most] if trial.status == "complete"]
-        seconds = full_seconds(told)
+        complete = [trial for trial in self.trials[:_MAX_TIMED] if trial.status == "complete"]
+        seconds = full_seconds(complete)
         seconds = seconds[seconds > 0.0]
-        return len(seconds) >= least and float(np.median(seconds)) < _CHEAP * self.n_points
+        limit = _MAX_FAST_SECONDS * self.run_settings.n_points
+        return len(seconds) >= _MIN_TIMED and float(np.median(seconds)) < limit
 
-    def _member(self, choice: Choice) -> Optimizer:
-        """Return the optimizer of a choice, which knows what is known here."""
+    def _delegate(self, choice: AlgorithmChoice) -> Optimizer:
+        """Return the optimizer of a choice, told all trials and configured for the run."""
         key = (choice.optimizer, choice.surrogate)
-        if key not in self._team:
-            self._team[key] = self._make(choice)
-            self._team[key].tell(self.trials)
-        member = self._team[key]
-        vars(member).update({name: vars(self)[name] for name in _SHARED})
-        return member
+        if key not in self._candidates:
+            self._candidates[key] = self._make(choice)
+            self._candidates[key].tell(self.trials)
+        delegate = self._candidates[key]
+        cost_aware = self.run_settings.cost_aware and delegate.uses_surrogate
+        delegate.configure(**vars(replace(self.run_settings, cost_aware=cost_aware)))
+        return delegate
 
-    def _make(self, choice: Choice) -> Optimizer:
-        options: dict[str, Any] = {"seed": self.seed, "resources": self.resources}
-        if choice.optimizer not in {"bayes", "swarm", "genetic"}:
-            kind = RandomOptimizer if choice.optimizer == "random" else GridOptimizer
-            return kind(self.space, **options)
+    def _make(self, choice: AlgorithmChoice) -> Optimizer:
+        options: dict[str, Any] = {
+            "seed": self.seed,
+            "resources": self.resources,
+            "previous_studies": self._sources,
+        }
+        if choice.optimizer == "random":
+            return RandomOptimizer(self.space, **options)
+        if choice.optimizer == "grid":
+            return GridOptimizer(self.space, **options)
         options["n_initial_points"] = "auto" if self._is_design_auto else self.n_initial_points
         if choice.optimizer == "bayes":
             return BayesOptimizer(self.space, **options)
@@ -244,18 +255,17 @@ class AutoOptimizer(ModelOptimizer):
 
     def _keep(self, trial: Trial) -> None:
         super()._keep(trial)
-        for member in self._team.values():
-            member.tell([trial])
+        for candidate in self._candidates.values():
+            candidate.tell([trial])
 
     @property
-    def _uses_cost_model(self) -> bool:
+    def _assigns_fidelity(self) -> bool:
         return self.choice.surrogate
 
     def _n_designed(self) -> int:
-        return self._member(self.choice)._n_designed()  # noqa: SLF001 - of the same kin
+        return self._delegate(self.choice)._n_designed()  # noqa: SLF001 - of the same package
 
     def _propose(self, rng: np.random.Generator) -> tuple[FloatArray, Mapping[str, Any]]:
         choice = self.choice
-        point, meta = self._member(choice)._propose(rng)  # noqa: SLF001 - of the same kin
-        chosen = {"optimizer": choice.optimizer, "surrogate": choice.surrogate}
-        return point, {**chosen, "because": choice.reason, **meta}
+        point, proposal = self._delegate(choice)._propose(rng)  # noqa: SLF001 - as above
+        return point, {**choice.to_json(), **proposal}

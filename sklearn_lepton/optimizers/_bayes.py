@@ -80,12 +80,12 @@ class BayesOptimizer(ModelOptimizer):
 
     def _propose(self, rng: np.random.Generator) -> tuple[FloatArray, Mapping[str, Any]]:
         points, scores = self._observations()
-        if not len(points) and not self._studies:
+        if not len(points) and not self._sources.studies:
             return self._design_point(), {}
         space = self.space
         model, meta = self._fit(points, scores, rng)
         proposals = maximize(
-            self._priced(model),
+            self._cost_aware(model),
             model.incumbent,
             n_values=space.n_values,
             categorical=space.is_categorical,

@@ -7,7 +7,7 @@ magnitude and the parameters that drive them, sizes and counts, act as factors.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 from scipy.special import log_ndtr
@@ -16,7 +16,6 @@ from sklearn_lepton._surrogate.gaussian_process import GaussianProcess, fit
 from sklearn_lepton._surrogate.kernel import BoolArray
 from sklearn_lepton._surrogate.mixture import SurrogateEnsemble
 from sklearn_lepton._trials.trial import Trial
-from sklearn_lepton._validation import is_real
 from sklearn_lepton.space._dimension import FloatArray
 
 _MIN_TIMED = 3  # trials: fewer do not tell what drives the cost
@@ -24,13 +23,6 @@ _MAX_TIMED = 100  # trials: bounds the cost of the model
 _MIN_SPREAD = 2.0  # of the modelled seconds: below, prices would follow noise
 _PRICE_WITHOUT_BUDGET = 0.5
 _FREE = 0.002  # of what is left: what takes less is cheap enough
-
-
-def check_seconds(name: str, value: Any) -> None:
-    """Refuse what is neither None nor a positive number."""
-    if value is not None and not (is_real(value) and value > 0):
-        msg = f"{name} must be None or a positive number of seconds, got {value!r}."
-        raise ValueError(msg)
 
 
 def full_seconds(trials: Sequence[Trial]) -> FloatArray:

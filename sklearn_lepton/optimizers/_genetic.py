@@ -159,8 +159,6 @@ class GeneticOptimizer(ModelOptimizer):
         check_count("population_size", population_size, least=2)
         check_share("blend", blend)
         check_flag("surrogate", surrogate)
-        if cost_aware and not surrogate:
-            raise ValueError("cost_aware=True needs the model of surrogate=True.")
         self.population_size = population_size
         self.blend = blend
         self.surrogate = bool(surrogate)
@@ -174,11 +172,16 @@ class GeneticOptimizer(ModelOptimizer):
             resources=resources,
         )
 
+    @property
+    def uses_surrogate(self) -> bool:
+        """Whether the surrogate chooses among the candidates."""
+        return self.surrogate
+
     def _default_n_initial_points(self) -> int:
         return 8
 
     def _propose(self, rng: np.random.Generator) -> tuple[FloatArray, Mapping[str, Any]]:
-        told = self._told()
+        told = self._finished()
         scored = np.flatnonzero([trial.score is not None for trial in told])
         if not scored.size:
             return self._design_point(), {}
@@ -228,9 +231,9 @@ class GeneticOptimizer(ModelOptimizer):
         n_children, n_branches = _N_CHILDREN if self.surrogate else 1, len(self.space.branches)
         if n_branches == 1:
             return [(None, n_children)]
-        explore = max(_P_RANDOM_BRANCH, branch_exploration(self.space, self._n_settings))
+        explore = max(_P_RANDOM_BRANCH, branch_exploration(self.space, self._n_configurations))
         drawn = (rng.integers(n_branches, size=n_children) + 0.5) / n_branches
-        best = np.argsort(-scores, kind="stable")[: self._size(self._n_settings)]
+        best = np.argsort(-scores, kind="stable")[: self._size(self._n_configurations)]
         chosen = places[best[_tournament(len(best), n_children, rng)]]
         chosen = np.where(rng.random(n_children) < explore, drawn, chosen)
         branches, counts = np.unique(chosen, return_counts=True)

@@ -18,6 +18,7 @@ import numpy as np
 from sklearn_lepton._trials.trial import Trial
 from sklearn_lepton._validation import check_count
 from sklearn_lepton.optimizers._base import Optimizer
+from sklearn_lepton.optimizers._unseen_points import dimension_units
 from sklearn_lepton.space._dimension import Categorical, FloatArray
 from sklearn_lepton.space._distribution import Distribution
 
@@ -139,8 +140,8 @@ class GridOptimizer(Optimizer):
         return None
 
     def _known_grid(self) -> "_Grid":
-        if self._grid is None or self._grid.budget != self.budget:
-            self._grid = _Grid(self.budget, self._blocks())
+        if self._grid is None or self._grid.budget != self.run_settings.budget:
+            self._grid = _Grid(self.run_settings.budget, self._blocks())
         return self._grid
 
     def _blocks(self) -> "list[_Block]":
@@ -159,7 +160,7 @@ class GridOptimizer(Optimizer):
         """List the places of a dimension's levels."""
         dimension = self.space.dimensions[column]
         if n_levels >= dimension.n_values:
-            return self._places(column)
+            return dimension_units(dimension)
         if isinstance(dimension, Distribution) or n_levels == 1:
             units = (np.arange(n_levels) + 0.5) / n_levels
         else:
@@ -175,7 +176,7 @@ class GridOptimizer(Optimizer):
             most = [min(m, int(self.n_levels)) if k in ranges else m for k, m in enumerate(most)]
             return [int(count) for count in most]
         counts = [1 if k in ranges else int(m) for k, m in enumerate(most)]
-        n_points = self.budget or _DEFAULT_BUDGET
+        n_points = self.run_settings.budget or _DEFAULT_BUDGET
         branches = [list(branch.values()) for branch in self.space.branches]
 
         def size() -> int:

@@ -75,24 +75,24 @@ class FidelityHistory:
         return cls(len(resources), list(settings.values()))
 
     @property
-    def top(self) -> int:
+    def max_rung(self) -> int:
         """The rung of the full resource."""
         return self.n_rungs - 1
 
     @property
     def has_full(self) -> bool:
         """Whether a trial on the highest rung is under way or has a score."""
-        full = [known[self.top] for known in self.settings if self.top in known]
+        full = [known[self.max_rung] for known in self.settings if self.max_rung in known]
         return any(trial.status in {"pending", "complete"} for trial in full)
 
-    def anchor(self) -> Trial | None:
+    def calibration_trial(self) -> Trial | None:
         """Return a trial on the highest rung to repeat on the lowest, which is empty.
 
         What it loses there tells how the scores of both compare.
         """
         if any(0 in known for known in self.settings):
             return None
-        full = (known[self.top] for known in self.settings if self.top in known)
+        full = (known[self.max_rung] for known in self.settings if self.max_rung in known)
         return next(full, None)
 
     def promotion(self, *, is_last_call: bool) -> tuple[Trial, int] | None:
@@ -105,7 +105,7 @@ class FidelityHistory:
             is rounded up.
         """
         pending = any(t.status == "pending" for known in self.settings for t in known.values())
-        for rung in reversed(range(self.top)):
+        for rung in reversed(range(self.max_rung)):
             here = [known for known in self.settings if rung in known]
             told = [known for known in here if known[rung].status != "pending"]
             n_best = len(told) // REDUCTION_FACTOR
@@ -124,14 +124,14 @@ class FidelityHistory:
         ]
         return sum(spent[:-1]) <= spent[-1]
 
-    def climbers(self) -> list[tuple[Trial, int]]:
+    def promotable(self) -> list[tuple[Trial, int]]:
         """Return the highest trial of each setting that a model may let go on, and its rung.
 
         What was pruned was not among the best of its rung, but may be more with more.
         """
         tops = [(known[max(known)], max(known)) for known in self.settings]
         told = {"complete", "pruned"}
-        return [(t, rung) for t, rung in tops if rung < self.top and t.status in told]
+        return [(t, rung) for t, rung in tops if rung < self.max_rung and t.status in told]
 
     def scored(self) -> list[Trial]:
         """Return, of each setting that has a score, its highest trial, its score shifted."""
@@ -144,17 +144,17 @@ class FidelityHistory:
     @property
     def full_points(self) -> set[tuple[float, ...]]:
         """The settings that have a trial on the highest rung."""
-        return {known[self.top].point for known in self.settings if self.top in known}
+        return {known[self.max_rung].point for known in self.settings if self.max_rung in known}
 
     @cached_property
-    def lines(self) -> list[tuple[float, float]]:
+    def rung_regressions(self) -> list[tuple[float, float]]:
         """Offset and slope, for each rung, that turn a score into what to expect at the top.
 
         A regression of the scores on higher rungs, so turned themselves, on those here, of the
         settings that have both.
         """
         lines = [(0.0, 1.0)] * self.n_rungs
-        for rung in reversed(range(self.top)):
+        for rung in reversed(range(self.max_rung)):
             here = [known for known in self.settings if self._highest(known) >= rung]
             here = [known for known in here if rung in known and known[rung].score is not None]
             scores = np.array([known[rung].score for known in here], dtype=np.float64)
@@ -172,8 +172,8 @@ class FidelityHistory:
         That of the residuals, and as of two settings more with the correlation that is expected.
         """
         noise = [0.0] * self.n_rungs
-        for rung in reversed(range(self.top)):
-            line = self.lines[rung]
+        for rung in reversed(range(self.max_rung)):
+            line = self.rung_regressions[rung]
             here = [
                 known for known in self.settings if rung in known and known[rung].score is not None
             ]
@@ -185,7 +185,7 @@ class FidelityHistory:
             for known in here:
                 top = self._highest(known)
                 if top > rung:
-                    gap = _on(self.lines[top], known[top].score or 0.0) - _on(
+                    gap = _on(self.rung_regressions[top], known[top].score or 0.0) - _on(
                         line, known[rung].score or 0.0
                     )
                     total, weight = total + gap**2 + noise[top], weight + 1.0
@@ -205,17 +205,17 @@ class FidelityHistory:
                 merged.append(replace(first, fidelity=None))
                 continue
             last = known[max(told)]
-            last = _shifted(last, self.lines[max(told)])
+            last = _shifted(last, self.rung_regressions[max(told)])
             merged.append(replace(last, number=first.number, proposal=first.proposal))
         return merged
 
-    def told(self) -> tuple[list[Trial], list[float]]:
+    def finished(self) -> tuple[list[Trial], list[float]]:
         """Return all trials that are not pending, by number, their scores shifted, and the noise.
 
         The noise is the variance that a score has for being of a lower rung.
         """
         told = [
-            (_shifted(trial, self.lines[rung]), self.noise[rung])
+            (_shifted(trial, self.rung_regressions[rung]), self.noise[rung])
             for known in self.settings
             for rung, trial in known.items()
             if trial.status != "pending"

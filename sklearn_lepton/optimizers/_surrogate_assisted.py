@@ -12,7 +12,6 @@ from sklearn_lepton._surrogate.gaussian_process import MAX_STEPS, GaussianProces
 from sklearn_lepton._surrogate.mixture import SurrogateEnsemble
 from sklearn_lepton._surrogate.multi_fidelity import (
     FullFidelityEnsemble,
-    LowFidelityPlan,
     NoisyIncumbentEnsemble,
     append_fidelity,
     at_full_fidelity,
@@ -26,9 +25,9 @@ from sklearn_lepton._surrogate.multi_task import (
     transfer_helps,
 )
 from sklearn_lepton._trials.trial import Trial
-from sklearn_lepton._validation import check_flag
-from sklearn_lepton.optimizers._base import Optimizer, again, expected_scores
-from sklearn_lepton.optimizers._cost import Costs, check_seconds
+from sklearn_lepton.optimizers._base import Optimizer, expected_scores
+from sklearn_lepton.optimizers._cost import Costs
+from sklearn_lepton.optimizers._fidelity_policy import re_evaluate
 from sklearn_lepton.optimizers._transfer import are_apart
 from sklearn_lepton.space._dimension import FloatArray
 
@@ -67,8 +66,6 @@ class ModelOptimizer(Optimizer):
         max_seconds: float | None = None,
         resources: Sequence[float] = (1.0,),
     ) -> None:
-        check_flag("cost_aware", cost_aware)
-        check_seconds("max_seconds", max_seconds)
         super().__init__(
             space,
             seed=seed,
@@ -76,8 +73,21 @@ class ModelOptimizer(Optimizer):
             previous_studies=previous_studies,
             resources=resources,
         )
-        self.cost_aware = bool(cost_aware)
-        self.max_seconds = max_seconds
+        self.configure(cost_aware=cost_aware, max_seconds=max_seconds)
+
+    @property
+    def uses_surrogate(self) -> bool:
+        """Whether proposals come from the surrogate."""
+        return True
+
+    def configure(self, **options: Any) -> None:
+        """Change options that depend on the run; see `Optimizer.configure`."""
+        if options.get("cost_aware") and not self.uses_surrogate:
+            raise ValueError(
+                "cost_aware=True needs the model of surrogate=True, got surrogate=False: set "
+                "one of them otherwise."
+            )
+        super().configure(**options)
 
     @ignore_float_errors
     def predict(self, params: Any) -> tuple[Any, Any]:
@@ -137,7 +147,7 @@ class ModelOptimizer(Optimizer):
     ) -> tuple[SurrogateEnsemble, dict[str, Any]]:
         """Return the model, with what is to be remembered of it."""
         process, meta = self._fit_process(points, scores, clip=clip)
-        kind = FullFidelityEnsemble if self._has_rungs else SurrogateEnsemble
+        kind = FullFidelityEnsemble if self._fidelity.has_rungs else SurrogateEnsemble
         model = kind.of(process, rng, self._pending_points())
         if clip:
             self._derived["model"] = model, meta
@@ -157,11 +167,11 @@ class ModelOptimizer(Optimizer):
         self, points: FloatArray, scores: FloatArray, *, clip: bool
     ) -> tuple[GaussianProcess, dict[str, Any]]:
         options: dict[str, Any] = {"categorical": self.space.is_categorical, "clip": clip}
-        if not self._has_rungs:
-            told, noise = self._told(), [0.0]
+        if not self._fidelity.has_rungs:
+            told, noise = self._finished(), [0.0]
         else:
-            told, noise = self._ladder().told()
-            points, scores = self._lifted(told), expected_scores(told)
+            told, noise = self._history().finished()
+            points, scores = self._points_with_fidelity(told), expected_scores(told)
             options |= {
                 "categorical": np.append(self.space.is_categorical, False),
                 "has_resource": True,
@@ -175,9 +185,9 @@ class ModelOptimizer(Optimizer):
         is_due |= theta is None and related is None
         options["max_iter"] = MAX_STEPS if is_due or not clip else 0
         process: GaussianProcess
-        if not self._studies:
+        if not self._sources.studies:
             process = fit(points, scores, theta0=theta, **options)
-            if self._has_rungs:
+            if self._fidelity.has_rungs:
                 process = self._without_low_fidelity(process, points, scores, options)
         else:
             process = self._fit_all(
@@ -198,74 +208,49 @@ class ModelOptimizer(Optimizer):
         own = fit(points[full], scores[full], **options)
         return process if low_fidelity_is_informative(process, own) else own
 
-    @property
-    def _uses_cost_model(self) -> bool:
-        """See `Optimizer`: without screening there is no model to decide."""
-        return bool(getattr(self, "surrogate", True))
-
     def _assign_fidelity(self, trial: Trial) -> Trial:
-        """Weigh what a new setting and those that had less promise for their cost.
+        """Return a new trial with its fidelity, or the promotion that promises more per cost.
 
-        Each may get all of the resource at once, or a look with more than it had first; see
-        `sklearn_lepton._surrogate.multi_fidelity`. Costs are shares of the resource, so that a
-        search with a seed does not depend on the clock; with ``cost_aware`` those of a place, too.
+        See `FidelityPolicy.best_plan`. With ``cost_aware`` the seconds count as well.
         """
-        if not self._uses_cost_model or self._n_settings < self._n_designed():
+        if not self._assigns_fidelity or self._n_configurations < self._n_designed():
             return trial
         if "model" not in self._derived:
             self._fit(*self._observations(), np.random.default_rng([self.seed, trial.number]))
-        model, meta = self._derived["model"]
+        model, fitted = self._derived["model"]
         model = NoisyIncumbentEnsemble(model.process, model.forest, model.weight)
-        settings = [(trial, -1), *self._ladder().climbers()]
-        points = np.array([setting.point for setting, _ in settings])
-        value = self._priced(model).log_improvement(points, model.incumbent)
-        allow_low_fidelity = model.has_low_fidelity and self._ladder().is_balanced(self.resources)
-        rate, row, level = -np.inf, 0, 0
-        for other in dict.fromkeys([0, *np.argsort(-value, kind="stable")[:_N_WEIGHED].tolist()]):
-            gain, its_level = self._best_plan(
-                model, points[other], settings[other][1], allow_low_fidelity
-            )
-            if value[other] + gain > rate:
-                rate, row, level = value[other] + gain, other, its_level
+        history, policy = self._history(), self._fidelity
+        candidates = [(trial, -1), *history.promotable()]
+        points = np.array([candidate.point for candidate, _ in candidates])
+        row, rung = policy.best_plan(
+            model,
+            points,
+            self._cost_aware(model).log_improvement(points, model.incumbent),
+            [rung for _, rung in candidates],
+            history,
+            resumes=self.run_settings.resumes,
+        )
         if row == 0:
-            return replace(trial, fidelity=self._resource(level))
-        chosen = again(settings[row][0], trial.number, self._resource(level))
-        return replace(chosen, proposal={**chosen.proposal, **meta})
+            return replace(trial, fidelity=policy.fidelity(rung))
+        promoted = re_evaluate(candidates[row][0], trial.number, policy.fidelity(rung))
+        return replace(promoted, proposal={**promoted.proposal, **fitted})
 
-    def _best_plan(
-        self, model: NoisyIncumbentEnsemble, point: FloatArray, rung: int, allow_low_fidelity: bool
-    ) -> tuple[float, int]:
-        """Return what the best plan adds to the log improvement of a setting, and its next rung.
-
-        The rung given is the one where it is, -1 if it is new.
-        """
-        shares, top = self.resources, len(self.resources) - 1
-        had = shares[rung] if self.resumes and rung >= 0 else 0.0
-        plans = [(-float(np.log(1.0 - had)), top)]
-        for level in range(rung + 1, top) if allow_low_fidelity else ():
-            look = LowFidelityPlan(
-                shares[level],
-                shares[level] - had,
-                1.0 - shares[level] * self.resumes,
-                self._ladder().noise[level] / model.process.y_scale**2,
-            )
-            plans.append((look.log_gain(model.process, point, model.incumbent), level))
-        return max(plans, key=lambda plan: plan[0])
-
-    def _lifted(self, trials: Sequence[Trial]) -> FloatArray:
+    def _points_with_fidelity(self, trials: Sequence[Trial]) -> FloatArray:
         """Return the points of trials with their resource."""
         points = np.array([t.point for t in trials]).reshape(len(trials), self.space.n_dims)
         return append_fidelity(points, [t.fidelity or 1.0 for t in trials])
 
     def _pending_points(self) -> FloatArray:
         """Return what the model calls the points of trials asked for and not yet told."""
-        if not self._has_rungs:
+        if not self._fidelity.has_rungs:
             return super()._pending_points()
-        return self._lifted([trial for trial in self.trials if trial.status == "pending"])
+        return self._points_with_fidelity(
+            [trial for trial in self.trials if trial.status == "pending"]
+        )
 
     def _predicted_full_scores(self, trials: Sequence[Trial]) -> Iterable[float]:
         """Say what the model expects of settings at full resource."""
-        if not trials or not getattr(self, "surrogate", True):
+        if not trials or not self.uses_surrogate:
             return super()._predicted_full_scores(trials)
         process, _ = self._fit_process(*self._observations())
         mean, _ = process.predict(at_full_fidelity(np.array([trial.point for trial in trials])))
@@ -290,9 +275,10 @@ class ModelOptimizer(Optimizer):
         own = fit(points, scores, theta0=theta, **options)
         return process if transfer_helps(process, own) else own
 
-    def _priced(self, model: SurrogateEnsemble) -> SurrogateEnsemble:
+    def _cost_aware(self, model: SurrogateEnsemble) -> SurrogateEnsemble:
         """Return the model with a price on its improvements, if costs count and are known."""
-        told = [t for t in self.trials if t.status != "pending"] if self.cost_aware else []
+        settings = self.run_settings
+        told = [t for t in self.trials if settings.cost_aware and t.status != "pending"]
         if "costs" not in self._derived:
             self._derived["costs"] = Costs.of(told, self.space.is_categorical)
         costs: Costs | None = self._derived["costs"]
@@ -301,37 +287,37 @@ class ModelOptimizer(Optimizer):
         return costs.price(
             model,
             spent=sum(trial.duration for trial in told),
-            max_seconds=self.max_seconds,
+            max_seconds=settings.max_seconds,
             n_pending=len(self._trials) - len(told),
         )
 
     @property
     def _known_studies(self) -> list[TaskData]:
         """The older studies, with the column of the resource where the model has it."""
-        if not self._has_rungs:
-            return self._studies
-        return [(at_full_fidelity(points), scores) for points, scores in self._studies]
+        if not self._fidelity.has_rungs:
+            return self._sources.studies
+        return [(at_full_fidelity(points), scores) for points, scores in self._sources.studies]
 
     @property
     def _n_studies(self) -> int:
         """Number of studies that the model knows, the current one included; 0 if only that."""
-        n_older = min(len(self._studies), MAX_SOURCE_TASKS)
+        n_older = min(len(self._sources.studies), MAX_SOURCE_TASKS)
         return n_older + 1 if n_older else 0
 
     def _last_theta(self, n_studies: int) -> tuple[FloatArray | None, int]:
         """Return the latest hyperparameters and the number of trials they were fitted to."""
         for trial in reversed(self.trials):
             theta = trial.proposal.get("theta", ())
-            if len(theta) == self.space.n_dims + self._has_rungs + n_studies + 2:
+            if len(theta) == self.space.n_dims + self._fidelity.has_rungs + n_studies + 2:
                 return np.array(theta, dtype=float), trial.proposal.get("n_fitted", 0)
         return None, 0
 
     def _n_designed(self) -> int:
         """With older studies there is no design, unless they mislead: then it comes after all."""
-        is_led = self._studies and self._is_design_auto and getattr(self, "surrogate", True)
-        n_designed = self.n_initial_points + (len(self._older_best) if is_led else 0)
-        told = self._told()
-        if not is_led or self._n_settings >= n_designed or (told and self.best is None):
+        is_led = self._sources.studies and self._is_design_auto and self.uses_surrogate
+        n_designed = self.n_initial_points + (len(self._sources.best_points) if is_led else 0)
+        told = self._finished()
+        if not is_led or self._n_configurations >= n_designed or (told and self.best is None):
             return n_designed
         process, _ = self._fit_process(*self._observations())
         return 0 if isinstance(process, MultiTaskProcess) else n_designed
@@ -342,7 +328,8 @@ class ModelOptimizer(Optimizer):
         A model that follows a misleading study would stay near one place and never see it
         contradicted; what takes the place of the initial design has to spread like it.
         """
-        if not self._studies or self._n_settings >= self.n_initial_points + len(self._older_best):
+        n_apart = self.n_initial_points + len(self._sources.best_points)
+        if not self._sources.studies or self._n_configurations >= n_apart:
             return np.ones(len(points), dtype=np.bool_)
         tried = np.array([trial.point for trial in self.trials])
         return are_apart(points, tried, self.space)
@@ -386,7 +373,7 @@ class ModelOptimizer(Optimizer):
         if not fresh:
             return 0, {}
         model, meta = self._fit(points, scores, rng)
-        model = self._priced(model)
+        model = self._cost_aware(model)
         value = model.log_improvement(snapped[fresh], model.incumbent)
         apart = self._is_apart(snapped[fresh])
         if apart.any():

@@ -152,8 +152,6 @@ class SwarmOptimizer(ModelOptimizer):
         check_share("cognitive", cognitive)
         check_share("social", social)
         check_flag("surrogate", surrogate)
-        if cost_aware and not surrogate:
-            raise ValueError("cost_aware=True needs the model of surrogate=True.")
         self.n_particles = n_particles
         self.inertia = inertia
         self.cognitive = cognitive
@@ -169,6 +167,11 @@ class SwarmOptimizer(ModelOptimizer):
             resources=resources,
         )
 
+    @property
+    def uses_surrogate(self) -> bool:
+        """Whether the surrogate chooses among the candidates."""
+        return self.surrogate
+
     def _default_n_initial_points(self) -> int:
         return self._swarm_size(0)
 
@@ -178,9 +181,9 @@ class SwarmOptimizer(ModelOptimizer):
         return int(self.n_particles)
 
     def _propose(self, rng: np.random.Generator) -> tuple[FloatArray, Mapping[str, Any]]:
-        trials = self._settings()
+        trials = self._configurations()
         observed = self._observations()
-        told = [trial.number for trial in self._told()]
+        told = [trial.number for trial in self._finished()]
         score = dict(zip(told, observed[1].tolist(), strict=True))
         tracks = self._tracks(trials, score)
         particle = _next_to_move(tracks)
@@ -268,7 +271,7 @@ class SwarmOptimizer(ModelOptimizer):
         leader = points[np.argmax(scores)]
         views = np.array([*sources, leader])[:, np.newaxis] + np.zeros(shape)
         if len(space.branches) > 1:
-            explore = rng.random(n_moves) < branch_exploration(space, self._n_settings)
+            explore = rng.random(n_moves) < branch_exploration(space, self._n_configurations)
             chosen[explore, 0] = _RANDOM
             views[:, :, 0] = np.choose(chosen[:, 0], [*views[[0, 2, 3], :, 0], fresh[:, 0]])
             for branch in np.unique(places := space.snap(views[0])[:, 0]):

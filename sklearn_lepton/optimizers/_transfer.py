@@ -1,7 +1,7 @@
 """Older studies, brought to the space of the current one."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import zip_longest
 from typing import Any
 
@@ -18,18 +18,41 @@ _MAX_BEST = 3  # settings of older studies that are tried first, one a study
 _MIN_GAP = 0.1  # between them, in some column
 
 
-def read_previous_studies(previous_studies: Any, space: Space) -> list[TaskData]:
-    """Bring the trials of older studies to the unit cube of a space.
+@dataclass(frozen=True, eq=False)
+class SourceStudies:
+    """The source studies of an optimizer, in the unit cube of its space.
 
-    Parameters that the space does not know are left out, and those that a trial lacks are
-    filled in with the middle. Trials that are not complete at full resource, share no
-    parameter with the space or have a value outside it are left out, and studies of which
-    nothing remains.
+    Attributes
+    ----------
+    studies : list of tuple of ndarray of shape (n_k, n_dims) and (n_k,)
+        Points and scores of each study, in the order given.
+    best_points : list of tuple of float
+        Points to try first.
+    """
+
+    studies: list[TaskData]
+    best_points: list[tuple[float, ...]]
+
+    @classmethod
+    def read(cls, previous_studies: Any, space: Space) -> "SourceStudies":
+        """Return source studies from sequences of trials; those of an optimizer as they are."""
+        if isinstance(previous_studies, SourceStudies):
+            return previous_studies
+        studies = read_previous_studies(previous_studies, space)
+        return cls(studies, list(best_of(studies, space)))
+
+
+def read_previous_studies(previous_studies: Any, space: Space) -> list[TaskData]:
+    """Return the points and scores of source studies in the unit cube of a space.
+
+    Parameters that the space lacks are dropped; a missing one gets the middle of its range.
+    A trial is left out if it is not complete at full fidelity, shares no parameter with the
+    space or has a value outside it. A study without trials is left out.
 
     Parameters
     ----------
     previous_studies : sequence of sequence of Trial
-        Studies, each its trials.
+        Studies, each a sequence of trials.
     space : Space
 
     Returns
@@ -40,7 +63,7 @@ def read_previous_studies(previous_studies: Any, space: Space) -> list[TaskData]
     Raises
     ------
     ValueError
-        If it is no sequence of sequences of trials.
+        If the argument is not a sequence of sequences of trials.
     """
     if not isinstance(previous_studies, Sequence) or isinstance(previous_studies, str | bytes):
         raise ValueError(_message(previous_studies))
@@ -50,9 +73,9 @@ def read_previous_studies(previous_studies: Any, space: Space) -> list[TaskData]
             raise ValueError(f"{_message(study)} One study is a sequence of one: [trials].")
         if not isinstance(study, Sequence) or not all(isinstance(t, Trial) for t in study):
             raise ValueError(_message(study))
-        here = [trial for trial in (translate(t, space) for t in study) if trial is not None]
-        if here:
-            points, scores = [t.point for t in here], [t.score for t in here]
+        translated = [trial for trial in (translate(t, space) for t in study) if trial is not None]
+        if translated:
+            points, scores = [t.point for t in translated], [t.score for t in translated]
             studies.append((np.array(points), np.array(scores, dtype=float)))
     return studies
 

@@ -326,8 +326,8 @@ def test_a_warm_start_goes_on(make, rows):
         assert [row.saved_time is not None for row in trial.split_results] == [before > 0] * 2
         n_continued += before > 0
     assert n_continued >= 4
-    assert not search.optimizer_.resumes
-    assert not make(n_iter=2).fit(*rows).optimizer_.resumes
+    assert not search.optimizer_.run_settings.resumes
+    assert not make(n_iter=2).fit(*rows).optimizer_.run_settings.resumes
     assert search.best_params_["epochs"] == 27
 
 
@@ -350,7 +350,7 @@ def test_trees_are_added_and_are_those_of_a_fit_from_the_start(blobs, backend):
         )
         with joblib.parallel_config(backend, n_jobs=2 if backend == "threading" else 1):
             found.append(outline(search.fit(*blobs)))
-        assert search.optimizer_.resumes == warm
+        assert search.optimizer_.run_settings.resumes == warm
     assert found[0] == found[1]
 
 

@@ -24,7 +24,7 @@ FINITE = {
 
 def make(space, budget=None, **options):
     optimizer = AutoOptimizer(space, **options)
-    optimizer.budget = budget
+    optimizer.configure(budget=budget)
     return optimizer
 
 
@@ -53,7 +53,7 @@ def test_the_trials_are_those_of_the_one_chosen(space):
 
 
 def test_another_goes_on_where_one_stopped(monkeypatch):
-    monkeypatch.setattr(auto, "_MANY", 12)
+    monkeypatch.setattr(auto, "_MAX_BAYES_TRIALS", 12)
     optimizer = make(MIXED)
     trials = run(optimizer, 18)
     first, then = proposers(optimizer)[11], proposers(optimizer)[12]
@@ -69,7 +69,7 @@ def test_another_goes_on_where_one_stopped(monkeypatch):
 
 
 def test_told_the_same_it_chooses_the_same_whatever_was_between(monkeypatch):
-    monkeypatch.setattr(auto, "_MANY", 12)
+    monkeypatch.setattr(auto, "_MAX_BAYES_TRIALS", 12)
     space = Space(MIXED)
     trials = run(make(space), 18)
     for n_told in (8, 12, 15):

@@ -80,12 +80,12 @@ def test_a_dear_optimum_is_found_while_there_is_time(kind):
 def test_what_does_not_come_in_time_is_not_begun():
     optimizer = BayesOptimizer(NUMERIC, seed=0, cost_aware=True)
     spent = sum(t.duration for t in spend(optimizer, dear_hill, dear, n_trials=25))
-    optimizer.max_seconds = spent + 2.0
+    optimizer.configure(max_seconds=spent + 2.0)
     [trial] = optimizer.ask()
     assert dear(trial.params) < 4.0
     optimizer = BayesOptimizer(NUMERIC, seed=0, cost_aware=True)
     spend(optimizer, dear_hill, dear, n_trials=25)
-    optimizer.max_seconds = spent / 2  # what is spent for long forbids nothing
+    optimizer.configure(max_seconds=spent / 2)  # what is spent for long forbids nothing
     [trial] = optimizer.ask()
     assert trial.params["x"] > 0.5
 

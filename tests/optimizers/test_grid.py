@@ -79,7 +79,7 @@ def test_choices_are_tried_in_all_their_values_like_parameter_grid():
 )
 def test_an_automatic_grid_fits_the_budget(space, budget, size):
     optimizer = GridOptimizer(space)
-    optimizer.budget = budget
+    optimizer.configure(budget=budget)
     assert optimizer.grid_size == size == len(walk(optimizer))
     assert optimizer.is_exhausted
 
@@ -132,10 +132,10 @@ def test_a_point_off_the_grid_does_not_count():
 
 def test_another_budget_makes_another_grid_and_repeats_nothing():
     optimizer = GridOptimizer({"x": (0.0, 1.0, "uniform")})
-    optimizer.budget = 3
+    optimizer.configure(budget=3)
     optimizer.ask(10)
     assert optimizer.is_exhausted
-    optimizer.budget = 5
+    optimizer.configure(budget=5)
     assert not optimizer.is_exhausted
     twin = pickle.loads(pickle.dumps(optimizer))
     assert sorted(trial.params["x"] for trial in optimizer.ask(10)) == [0.25, 0.75]

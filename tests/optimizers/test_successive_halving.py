@@ -83,23 +83,23 @@ def test_scores_are_brought_to_those_at_full_resource():
     low = [trial(k, x, SHARES[0], 5 * x - 3) for k, x in enumerate(xs)]
     full = [trial(k + 20, x, 1.0, x) for k, x in enumerate(xs)]
     known = ladder(*low, *full)
-    offset, slope = known.lines[0]
+    offset, slope = known.rung_regressions[0]
     assert 0.2 <= slope < 0.4  # 0.2, drawn towards 1 by two settings
     assert offset + slope * (5 * 0.5 - 3) == pytest.approx(0.5)
-    assert known.lines[2] == (0.0, 1.0)
+    assert known.rung_regressions[2] == (0.0, 1.0)
 
 
 def test_lines_without_pairs_are_those_above():
     known = ladder(*LOW, trial(8, 0.6, SHARES[1], 0.7), trial(9, 0.6, 1.0, 0.9))
-    assert known.lines[1] == pytest.approx((0.2, 1.0))
-    assert ladder(*LOW).lines == [(0.0, 1.0)] * 3
+    assert known.rung_regressions[1] == pytest.approx((0.2, 1.0))
+    assert ladder(*LOW).rung_regressions == [(0.0, 1.0)] * 3
 
 
 @pytest.mark.parametrize("size", [1e-300, 1.0, 1e300])
 def test_scores_of_any_magnitude(size):
     low = [trial(k, k / 10, SHARES[0], size * k) for k in range(5)]
     known = ladder(*low, trial(9, 0.4, 1.0, size * 5), trial(10, 0.3, 1.0, size * 3))
-    assert all(map(math.isfinite, [value for line in known.lines for value in line]))
+    assert all(map(math.isfinite, [value for line in known.rung_regressions for value in line]))
 
 
 def test_a_setting_is_one_trial_with_its_highest_score():
@@ -126,7 +126,7 @@ def test_climbers_had_less_than_all_and_were_told():
         trial(5, 0.4, SHARES[0], status="failed"),
         trial(6, 0.5, 1.0, 0.5),
     )
-    assert [(t.number, rung) for t, rung in known.climbers()] == [(1, 1), (2, 0)]
+    assert [(t.number, rung) for t, rung in known.promotable()] == [(1, 1), (2, 0)]
 
 
 @pytest.mark.parametrize("bad", [(), (0.5,), (1.0, 0.5), (0.0, 1.0), (0.5, 0.5, 1.0), "1", 1.0])
@@ -182,7 +182,7 @@ def test_only_full_trials_are_the_best():
 
 def test_the_last_of_a_budget_have_all():
     optimizer = BayesOptimizer(SPACE, resources=SHARES, seed=1)
-    optimizer.budget = 30
+    optimizer.configure(budget=30)
     trials = run(optimizer, 30)
     assert [t.is_full for t in trials[-3:]] == [True] * 3
     assert len({t.point for t in trials if t.is_full}) == sum(t.is_full for t in trials)

@@ -253,7 +253,7 @@ def test_a_misleading_study_loses_its_say_and_costs_little():
     run(optimizer, 12, new_bowl)
     points, scores = optimizer._observations()
     process = fit_multi_task(
-        points, scores, optimizer._studies, categorical=np.zeros(3, dtype=bool)
+        points, scores, optimizer._sources.studies, categorical=np.zeros(3, dtype=bool)
     )
     assert process.task_correlation[0] < 0.5
     assert not isinstance(model_of(optimizer), MultiTaskProcess)

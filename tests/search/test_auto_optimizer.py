@@ -78,8 +78,8 @@ def test_a_name_that_nobody_has(probe, numbered, log):
 )
 def test_it_is_told_how_many_trials_are_under_way(settings, n_points, probe, numbered):
     search = make(probe, **settings).fit(*numbered)
-    assert search.optimizer_.n_points == n_points
-    assert search.optimizer_.budget == 12
+    assert search.optimizer_.run_settings.n_points == n_points
+    assert search.optimizer_.run_settings.budget == 12
 
 
 def test_a_space_with_room_for_the_budget_is_walked(probe, numbered):
@@ -98,4 +98,4 @@ def test_the_time_that_there_is_counts_only_where_it_is_weighed(
     settings, is_known, probe, numbered
 ):
     search = make(probe, n_iter=3, **settings).fit(*numbered)
-    assert (search.optimizer_.max_seconds is not None) is is_known
+    assert (search.optimizer_.run_settings.max_seconds is not None) is is_known

@@ -398,14 +398,14 @@ def test_costs_count_where_time_is_what_ends_the_search(
         search = run(
             search_class, probe, numbered, n_iter=2, max_time=max_time, cost_aware=cost_aware
         )
-    assert search.optimizer_.cost_aware is expected
-    assert search.optimizer_.max_seconds == (60.0 if expected and max_time else None)
+    assert search.optimizer_.run_settings.cost_aware is expected
+    assert search.optimizer_.run_settings.max_seconds == (60.0 if expected and max_time else None)
 
 
 @pytest.mark.thorough
 def test_a_search_without_a_model_does_not_weigh_costs(probe, numbered):
     search = run(SwarmSearchCV, probe, numbered, n_iter=2, max_time=60.0, surrogate=False)
-    assert search.optimizer_.cost_aware is False
+    assert search.optimizer_.run_settings.cost_aware is False
     with pytest.raises(ValueError, match="cost_aware=True needs the model of surrogate=True"):
         run(SwarmSearchCV, probe, numbered, cost_aware=True, surrogate=False)
 
