@@ -1,6 +1,7 @@
 """Guards of the house: sizes, surface, imports, docstrings."""
 
 import ast
+import functools
 import importlib
 import importlib.util
 import inspect
@@ -11,6 +12,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from joblib import Parallel
+from joblib.externals.loky import ProcessPoolExecutor
+from joblib.parallel import BACKENDS
 from numpydoc.validate import validate
 
 import sklearn_lepton
@@ -86,6 +90,36 @@ def test_private_names_of_scikit_learn_stand_in_one_module(path):
         if name.split(".")[0] == "sklearn" and any(p.startswith("_") for p in name.split("."))
     ]
     assert not private
+
+
+@functools.cache
+def _private_attributes_of_joblib():
+    objects = [ProcessPoolExecutor(max_workers=1), BACKENDS["loky"](), Parallel()]
+    names = {name for value in objects for name in [*dir(value), *vars(value)]}
+    return {name for name in names if name.startswith("_") and not name.startswith("__")}
+
+
+@pytest.mark.parametrize("path", MODULES, ids=_name)
+def test_private_names_of_joblib_and_loky_are_used_in_one_module(path):
+    if path.parent.name == "_workers" and path.name == "joblib.py":
+        pytest.skip("the adapter to joblib")
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    imported = [
+        name
+        for node in ast.walk(tree)
+        for name in _imported(node)
+        if name.startswith(("joblib.externals.", "joblib.parallel.", "joblib._", "loky"))
+    ]
+    private = _private_attributes_of_joblib()
+    accessed = [
+        ast.unparse(node)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute)
+        and node.attr in private
+        and ast.unparse(node.value) not in {"self", "cls"}
+    ]
+    assert not imported
+    assert not accessed
 
 
 # Packages that a function may import, because `import sklearn_lepton` would take three times as

@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from joblib.externals.loky.backend.reduction import get_loky_pickler
-
 from sklearn_lepton._runtime.errors import logger
 from sklearn_lepton._typing import Row
+from sklearn_lepton._workers.joblib import pickler_class
 from sklearn_lepton._workers.temporary_folders import make_temporary_folder, remove_folder
 
 # Parameters that count what one `fit` adds, where an estimator starts warm; others are totals.
@@ -182,7 +181,7 @@ class ResumedFit:
         try:
             with Path(half).open("wb") as file:
                 # In a worker, classes of a user's script can be pickled by their code alone.
-                pickler = get_loky_pickler()(file, protocol=pickle.HIGHEST_PROTOCOL)
+                pickler = pickler_class()(file, protocol=pickle.HIGHEST_PROTOCOL)
                 pickler.dump((fitted, amount, seconds))
             Path(half).replace(self.target)
         except Exception:  # noqa: BLE001 - what it costs is a fit from the start

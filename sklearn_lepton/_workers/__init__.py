@@ -1,1 +1,1 @@
-"""Where fits run: the caller, threads, processes, dask or ray; and what travels there."""
+"""Workers that run fits: the calling thread, threads, processes, dask and ray."""

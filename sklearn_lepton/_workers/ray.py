@@ -7,14 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from sklearn_lepton._typing import Fit, Row, WorkerDied
-from sklearn_lepton._workers.base import FutureWorkers, _package
-from sklearn_lepton._workers.serialization import run_payload, unwrap
-
-# -------------------------------------------------------------------------- ray
+from sklearn_lepton._workers.base import FutureWorkers
+from sklearn_lepton._workers.joblib import nested_threads
+from sklearn_lepton._workers.serialization import SharedContext, deserialize_outcome, run_payload
 
 
 class _Runner:
-    """The actor that runs fits one after the other."""
+    """An actor that runs one fit after the other."""
 
     def __init__(self, content: Any) -> None:
         self._content = content
@@ -39,13 +38,13 @@ class _Actor:
 
 
 class Ray(FutureWorkers):
-    """Fits run in actors of a ray cluster, each of which runs one at a time.
+    """Fits run in actors of a ray cluster, one at a time in each actor.
 
     Parameters
     ----------
     n_workers : int
     backend : joblib backend
-        Gives ``ray_remote_args``.
+        Provides ``ray_remote_args``.
     """
 
     can_end = True
@@ -53,7 +52,7 @@ class Ray(FutureWorkers):
     def __init__(self, n_workers: int, backend: Any) -> None:
         import ray  # noqa: PLC0415 - an extra
 
-        # The pool that `fit` has opened would hold what our actors need.
+        # The pool of joblib's backend would occupy the resources that the actors need.
         backend.terminate()
         self.n_workers = n_workers
         self._ray = ray
@@ -62,13 +61,13 @@ class Ray(FutureWorkers):
         self._idle: list[_Actor] = []
         self._busy: dict[Future[Any], _Actor] = {}
 
-    def open(self, constants: Sequence[Any]) -> None:
-        """Put what all fits have in common into the cluster's memory."""
-        self._package = _package(constants)
-        self._shared = self._ray.put(self._package.content)
+    def open(self, shared_objects: Sequence[Any]) -> None:
+        """Put the objects that all fits share into the cluster's object store."""
+        self._context = SharedContext(shared_objects, nested_threads())
+        self._shared = self._ray.put(self._context.content)
 
     def submit(self, fit: Fit) -> "Future[Any]":
-        """Start a fit in an actor that waits for one, or in a new one."""
+        """Start a fit in an idle actor, or in a new one."""
         if self._idle:
             actor = self._idle.pop()
         else:
@@ -76,12 +75,12 @@ class Ray(FutureWorkers):
             actor = _Actor(handle, handle.is_ready.remote().future())
             actor.ready.add_done_callback(actor.on_ready)
         actor.start_time = time.monotonic()
-        future: Future[Any] = actor.handle.run.remote(self._package.wrap(fit)).future()
+        future: Future[Any] = actor.handle.run.remote(self._context.serialize(fit)).future()
         self._busy[future] = actor
         return future
 
     def row(self, future: "Future[Any]") -> Row:
-        """Return the row of a future that is done, or raise what it raised."""
+        """Return the split result of a future that is done, or raise its error."""
         actor = self._busy.pop(future)
         try:
             outcome = future.result()
@@ -89,10 +88,10 @@ class Ray(FutureWorkers):
             reason = " ".join(str(error).split())
             raise WorkerDied(reason, has_begun=actor.ready_time is not None) from error
         self._idle.append(actor)
-        return unwrap(outcome)
+        return deserialize_outcome(outcome)
 
     def seconds(self, future: "Future[Any]") -> float:
-        """Return how long a fit has run by now, not counting the start of its actor."""
+        """Return the seconds since a fit began, without the start of its actor."""
         actor = self._busy[future]
         if actor.ready_time is None:
             return 0.0

@@ -1,4 +1,4 @@
-"""Payload: what a worker is sent; the data once, and a few kilobytes for each fit."""
+"""Serialization of fits for workers: shared objects once, then a few kilobytes for each fit."""
 
 import atexit
 import contextlib
@@ -18,36 +18,42 @@ from typing import Any
 
 import numpy as np
 from joblib import parallel_config
-from joblib.externals.loky.backend.reduction import get_loky_pickler
 
 from sklearn_lepton._runtime.errors import abridge
 from sklearn_lepton._typing import Fit, WorkerDied
+from sklearn_lepton._workers.joblib import Backend, pickler_class
 from sklearn_lepton._workers.temporary_folders import make_temporary_folder, remove_folder
 
-# Larger arrays are files that all workers of a machine map into their memory.
-_MIN_MAPPED = 100_000
-_PR_SET_PDEATHSIG = 1  # of Linux's prctl
+# Larger arrays become files that all workers of a machine map into their memory.
+_MIN_MAPPED = 100_000  # bytes
+_PR_SET_PDEATHSIG = 1  # option of Linux's ``prctl``
 
 
 class SharedContext:
-    """What the fits of a search have in common, and how to refer to it.
+    """The objects that all fits of a search share, and the references to them.
 
     Parameters
     ----------
-    constants : sequence of object
-        What is the same object in each fit: data, splits, scorers.
+    shared_objects : sequence of object
+        The objects that are identical in each fit: data, splits, scorers. The method
+        ``_for_workers`` of an object, if there is one, returns a substitute to send.
     nested : tuple (backend, n_jobs) or None
-        What joblib is to run inside of a fit; None is what it would anyway.
+        joblib's backend for parallel calls inside of a fit; None keeps joblib's default.
+
+    Attributes
+    ----------
+    content : tuple (list of object, nested)
+        The shared objects as they are sent.
     """
 
-    def __init__(self, constants: Sequence[Any], nested: tuple[Any, int | None] | None) -> None:
-        sent = [getattr(constant, "_for_workers", lambda c=constant: c)() for constant in constants]
-        self._constants = constants  # an object that is gone would leave its identity to another
+    def __init__(self, shared_objects: Sequence[Any], nested: Backend | None) -> None:
+        sent = [getattr(value, "_for_workers", lambda v=value: v)() for value in shared_objects]
+        self._shared_objects = shared_objects  # the id of a deleted object could be used again
         self.content = (sent, nested)
-        self._places = {id(constant): place for place, constant in enumerate(constants)}
+        self._indices = {id(value): index for index, value in enumerate(shared_objects)}
 
-    def wrap(self, fit: Fit) -> bytes:
-        """Serialize one fit, with the constants replaced by their places.
+    def serialize(self, fit: Fit) -> bytes:
+        """Serialize one fit, with references in place of the shared objects.
 
         Parameters
         ----------
@@ -57,29 +63,29 @@ class SharedContext:
         -------
         payload : bytes
         """
-        return _dumps(fit, lambda value: self._places.get(id(value)))
+        return _dumps(fit, lambda value: self._indices.get(id(value)))
 
 
 class MemmapFolder:
-    """A folder with a package, which is gone once the search is, even if it is killed.
+    """A temporary folder with a shared context, whose large arrays are memory-mapped files.
 
     Parameters
     ----------
-    package : Package
+    context : SharedContext
     """
 
-    def __init__(self, package: SharedContext) -> None:
-        self._package = package
+    def __init__(self, context: SharedContext) -> None:
+        self._context = context
         self._path: Path | None = None
 
     @property
     def path(self) -> Path:
-        """Where it is, once it is open."""
+        """The path of the open folder."""
         assert self._path is not None  # noqa: S101 - for mypy
         return self._path
 
     def open(self) -> None:
-        """Write the package where there is room for it, in memory if possible."""
+        """Write the context to a new folder, in shared memory if it fits there."""
         make_temporary_folder(in_memory=True, fill=self._write)
 
     def _write(self, path: Path) -> None:
@@ -96,8 +102,8 @@ class MemmapFolder:
                 np.save(path / name, value, allow_pickle=False)
             return names[id(value)]
 
-        kept: list[Any] = []  # as above
-        (path / "package").write_bytes(_dumps(self._package.content, save))
+        kept: list[Any] = []  # as in `SharedContext`: keeps ids unique
+        (path / "package").write_bytes(_dumps(self._context.content, save))
 
     def remove(self) -> None:
         """Remove the folder."""
@@ -106,23 +112,25 @@ class MemmapFolder:
 
 
 def start_worker(parent: int) -> None:
-    """Leave Ctrl-C, which every process of a terminal gets, to the search; end with it.
+    """Initialize a worker process: ignore Ctrl-C, and end once the search's process has ended.
+
+    A terminal sends Ctrl-C to all processes; only the search handles it.
 
     Parameters
     ----------
     parent : int
-        The process of the search. One that is killed can end nobody itself.
+        The id of the search's process, which cannot end its workers if it is killed.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if sys.platform == "linux":
         _ask_for_death_signal()
-    threading.Thread(target=_follow, args=(parent,), daemon=True).start()
+    threading.Thread(target=_exit_with_parent, args=(parent,), daemon=True).start()
 
 
 def end_worker() -> None:
-    """Run what is registered for the end of this process, and end it.
+    """End this process after its exit functions.
 
-    The interpreter would also take down all modules, which takes longer than many a fit.
+    `sys.exit` would also tear down all modules, which takes longer than many fits.
     """
     atexit._run_exitfuncs()  # noqa: SLF001 - as `multiprocessing` does
     with contextlib.suppress(Exception):
@@ -132,19 +140,19 @@ def end_worker() -> None:
 
 
 def _ask_for_death_signal() -> None:
-    """Have the kernel kill this process once the thread that has started it ends.
+    """Have the kernel kill this process once the thread that started it has ended.
 
-    Our own thread cannot run while compiled code holds the interpreter's lock. The starting thread
-    runs the search or is its executor's own; both close the workers before they end.
+    The thread of `_exit_with_parent` cannot run while compiled code holds the interpreter's lock.
+    The starting thread runs the search or belongs to its executor; both close the workers first.
     """
-    with contextlib.suppress(OSError, AttributeError):  # without it, `_follow` remains
+    with contextlib.suppress(OSError, AttributeError):  # without it, `_exit_with_parent` remains
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
 
 
-def _follow(parent: int) -> None:
-    """End this process once its parent has ended."""
+def _exit_with_parent(parent: int) -> None:
+    """Wait for the end of the parent process, then end this process."""
     if sys.platform == "win32":
-        # There, `getppid` never changes; the parent that loky has noted is a handle to wait for.
+        # On Windows, `getppid` never changes. loky passes a handle of the parent to wait for.
         process = multiprocessing.parent_process()
         if process is None:
             return
@@ -155,7 +163,7 @@ def _follow(parent: int) -> None:
     os._exit(1)
 
 
-_opened: dict[str, Any] = {}
+_opened: dict[str, Any] = {}  # the context of this worker's folder
 
 
 def run_in_worker(folder: str, begun: str, payload: bytes) -> bytes:
@@ -164,94 +172,94 @@ def run_in_worker(folder: str, begun: str, payload: bytes) -> bytes:
     Parameters
     ----------
     folder : str
-        Where the package is.
+        Path of a `MemmapFolder`.
     begun : str
-        Path of a file that is written when all is loaded and the fit begins; see `seconds_since`.
+        Path of the file for the time at which the fit begins; see `seconds_since`.
     payload : bytes
-        What `SharedContext.wrap` returned.
+        The result of `SharedContext.serialize`.
 
     Returns
     -------
     outcome : bytes
-        For `unwrap`.
+        For `deserialize_outcome`.
     """
     if folder not in _opened:
         content = (Path(folder) / "package").read_bytes()
         _opened.clear()
         _opened[folder] = _loads(content, lambda name: np.load(f"{folder}/{name}", mmap_mode="r"))
-    return run_payload(_opened[folder], payload, begin=lambda: _mark(Path(begun)))
+    return run_payload(_opened[folder], payload, begin=lambda: _write_time(Path(begun)))
 
 
-def _mark(begun: Path) -> None:
-    """Write down now, on the monotonic clock that all processes of a machine share."""
+def _write_time(begun: Path) -> None:
+    """Write the current time of the monotonic clock, which all processes of a machine share."""
     begun.write_text(repr(time.monotonic()))
 
 
 def seconds_since(begun: Path) -> float:
-    """Return the seconds since a fit has begun; 0.0 if it has not."""
+    """Return the seconds since a fit began; 0.0 if it has not begun."""
     try:
         return max(0.0, time.monotonic() - float(begun.read_text()))
-    except (FileNotFoundError, ValueError):  # ValueError: the file is just being written
+    except (FileNotFoundError, ValueError):  # the second one while the file is written
         return 0.0
 
 
 def run_payload(
     content: tuple[Sequence[Any], Any], payload: bytes, *, begin: Callable[[], None] | None = None
 ) -> bytes:
-    """Run a fit where the package's content is at hand.
+    """Run a serialized fit with the shared objects of this worker.
 
     Parameters
     ----------
     content : tuple
-        The `content` of the package.
+        The `SharedContext.content`.
     payload : bytes
-        What `SharedContext.wrap` returned.
+        The result of `SharedContext.serialize`.
     begin : callable or None
         Called when the fit begins.
 
     Returns
     -------
     outcome : bytes
-        For `unwrap`. Whatever a fit raises is in it, so that no exception that
-        cannot be pickled brings a worker down.
+        For `deserialize_outcome`. It holds the fit's error, if there is one, so that an
+        exception that cannot be pickled does not break the worker.
     """
-    constants, nested = content
+    shared_objects, nested = content
     try:
-        fit: Fit = _loads(payload, constants.__getitem__)
+        fit: Fit = _loads(payload, shared_objects.__getitem__)
         if begin is not None:
             begin()
         return _dumps((run_fit(fit, nested), None))
-    except BaseException as error:  # noqa: BLE001 - whatever it is, the search decides
+    except BaseException as error:  # noqa: BLE001 - the search handles all of them
         text = traceback.format_exc()
         try:
             outcome = _dumps((None, error))
             _loads(outcome)
-        except Exception:  # noqa: BLE001 - many an exception survives only one of both ways
+        except Exception:  # noqa: BLE001 - some exceptions can be pickled only, not unpickled
             outcome = _dumps((None, RuntimeError(text)))
         return outcome
 
 
-def unwrap(outcome: bytes) -> Mapping[str, Any]:
-    """Return the row of a fit, or raise what the fit raised."""
+def deserialize_outcome(outcome: bytes) -> Mapping[str, Any]:
+    """Return the split result of a fit, or raise the fit's error."""
     row, error = _loads(outcome)
     if error is not None:
         raise error
     return row  # type: ignore[no-any-return]
 
 
-def run_fit(fit: Fit, nested: tuple[Any, int | None] | None = None) -> Mapping[str, Any]:
-    """Run a fit and add to its row when it began and whether a callback of scikit-learn's stops.
+def run_fit(fit: Fit, nested: Backend | None = None) -> Mapping[str, Any]:
+    """Run a fit, and add its start time and scikit-learn's stop signal to the split result.
 
     Parameters
     ----------
     fit : tuple (function, args, kwargs)
     nested : tuple (backend, n_jobs) or None
-        What joblib is to run inside of the fit.
+        joblib's backend for parallel calls inside of the fit.
 
     Returns
     -------
     row : dict
-        With the keys "start_time" and "stop" added.
+        With two more keys: "start_time", and "stop" if a callback of scikit-learn's stops.
     """
     function, args, kwargs = fit
     limits: Any = contextlib.nullcontext()
@@ -263,15 +271,15 @@ def run_fit(fit: Fit, nested: tuple[Any, int | None] | None = None) -> Mapping[s
             row = function(*args, **kwargs)
         except SystemExit as error:  # scikit-learn records every other error of a fit
             raise WorkerDied(f"The fit raised {error!r}.", is_final=True) from error
-    if row.get("fit_error"):  # a long one is not sent
+    if row.get("fit_error"):  # the text of an error may be long
         row["fit_error"] = abridge(row["fit_error"])
     row["start_time"] = start_time
     row["stop"] = getattr(kwargs.get("callback_ctx"), "is_stopped", False)
     return row  # type: ignore[no-any-return]
 
 
-class _Pickler(get_loky_pickler()):  # type: ignore[misc]
-    """cloudpickle, with a reference in place of each object that `refer` gives one for."""
+class _Pickler(pickler_class()):  # type: ignore[misc]
+    """loky's pickler, with a reference in place of each object that `refer` returns one for."""
 
     def __init__(self, file: io.BytesIO, refer: Callable[[Any], Any]) -> None:
         super().__init__(file)
@@ -297,5 +305,5 @@ def _dumps(value: Any, refer: Callable[[Any], Any] = lambda _: None) -> bytes:
 
 
 def _loads(data: bytes, resolve: Callable[[Any], Any] = lambda _: None) -> Any:
-    """Undo `_dumps`; only ever on what a worker or the search itself has sent."""
+    """Return the value of `_dumps`, which only the search and its workers write."""
     return _Unpickler(io.BytesIO(data), resolve).load()

@@ -13,6 +13,7 @@ from sklearn.exceptions import FitFailedWarning
 from sklearn_lepton import BayesSearchCV, nested_cross_val_score, tune
 from sklearn_lepton._inspection.html import describe_search
 from sklearn_lepton._runtime.output import is_terminal, text_of, write_line
+from sklearn_lepton._workers import joblib as joblib_module
 from sklearn_lepton._workers import local as local_module
 from sklearn_lepton.exceptions import SpaceExhaustedWarning
 
@@ -236,7 +237,7 @@ def test_workers_start_whatever_the_streams_are(put, make, tmp_path, monkeypatch
             sys.stderr.flush()
             started.append(call)
 
-    monkeypatch.setattr(local_module, "ProcessPoolExecutor", Executor)
+    monkeypatch.setattr(joblib_module, "ProcessPoolExecutor", Executor)
     streams = put(make), put(make, "stderr")
     local_module._Slot(types.SimpleNamespace(path=tmp_path), 0, {}).submit(b"")
     assert len(started) == 1

@@ -44,7 +44,7 @@ def test_time_limits_ignore_steps_of_the_clock(monkeypatch, tmp_path):
     folder.open()
     begun = folder.path / "begun-0"
     assert seconds_since(begun) == 0.0
-    fit = folder._package.wrap((lambda **_: {}, (), {}))
+    fit = folder._context.serialize((lambda **_: {}, (), {}))
     run_in_worker(str(folder.path), str(begun), fit)
     os.utime(begun, (0.0, 0.0))
     monkeypatch.setattr(time, "time", lambda: 1e12)

@@ -15,9 +15,9 @@ from sklearn_lepton._workers import serialization as serialization_module
 from sklearn_lepton._workers.serialization import (
     MemmapFolder,
     SharedContext,
+    deserialize_outcome,
     run_in_worker,
     run_payload,
-    unwrap,
 )
 
 
@@ -47,7 +47,7 @@ def folder_of(monkeypatch, tmp_path):
 
 
 def in_worker(folder, payload, begun):
-    return unwrap(run_in_worker(str(folder.path), str(begun), payload))
+    return deserialize_outcome(run_in_worker(str(folder.path), str(begun), payload))
 
 
 @pytest.mark.parametrize(
@@ -66,7 +66,7 @@ def in_worker(folder, payload, begun):
 )
 def test_data_arrive_as_they_were(folder_of, tmp_path, X):
     package = SharedContext([X], None)
-    row = in_worker(folder_of(package), package.wrap((give, (X,), {})), tmp_path / "begun")
+    row = in_worker(folder_of(package), package.serialize((give, (X,), {})), tmp_path / "begun")
     arrived = row["X"]
     assert isinstance(arrived, type(X))
     if sparse.issparse(X):
@@ -82,7 +82,7 @@ def test_a_memory_map_arrives_with_its_content(folder_of, tmp_path):
     X[:] = np.arange(200_000.0).reshape(-1, 4)
     part = X[10:30_000]
     package = SharedContext([part], None)
-    row = in_worker(folder_of(package), package.wrap((give, (part,), {})), tmp_path / "begun")
+    row = in_worker(folder_of(package), package.serialize((give, (part,), {})), tmp_path / "begun")
     np.testing.assert_array_equal(row["X"], part)
 
 
@@ -92,7 +92,7 @@ def test_large_arrays_are_mapped_not_copied(folder_of, tmp_path):
     folder = folder_of(package)
     assert sorted(path.name for path in folder.path.iterdir()) == ["0.npy", "lock", "package"]
     assert (folder.path / "package").stat().st_size < 10_000
-    in_worker(folder, package.wrap((give, (X,), {})), tmp_path / "begun")
+    in_worker(folder, package.serialize((give, (X,), {})), tmp_path / "begun")
     [arrived] = serialization_module._opened[str(folder.path)][0]
     assert type(arrived) is np.memmap
     assert not arrived.flags.writeable
@@ -100,9 +100,9 @@ def test_large_arrays_are_mapped_not_copied(folder_of, tmp_path):
 
 def test_a_fit_weighs_little_and_the_constants_nothing(numbered_fit):
     package, fit, constants = numbered_fit
-    payload = package.wrap(fit)
+    payload = package.serialize(fit)
     assert len(payload) < 3_000
-    row = unwrap(run_payload(package.content, payload))
+    row = deserialize_outcome(run_payload(package.content, payload))
     assert row["n"] == 3
     assert row["names"] == ["callback_ctx", "parameters", "scorer", "test", "train"]
     assert len(pickle.dumps(constants)) > 1_000_000
@@ -131,9 +131,13 @@ def test_equal_objects_are_not_taken_for_the_constants():
     other = X.copy()
     package = SharedContext([X], None)
     package.content[0][0][:] = 7.0  # seen through the constant, not through its equal
-    row = unwrap(run_payload(package.content, package.wrap((give, (X, other), {}))))
+    row = deserialize_outcome(
+        run_payload(package.content, package.serialize((give, (X, other), {})))
+    )
     assert row["X"].tolist() == [7.0] * 3
-    other_row = unwrap(run_payload(package.content, package.wrap((give, (other,), {}))))
+    other_row = deserialize_outcome(
+        run_payload(package.content, package.serialize((give, (other,), {})))
+    )
     assert other_row["X"].tolist() == [0.0, 1.0, 2.0]
 
 
@@ -147,7 +151,9 @@ def test_a_constant_can_send_another_in_its_place():
 
     search = Search()
     package = SharedContext([search], None)
-    row = unwrap(run_payload(package.content, package.wrap((give, (search,), {}))))
+    row = deserialize_outcome(
+        run_payload(package.content, package.serialize((give, (search,), {})))
+    )
     assert row["X"] == "without the lock"
 
 
@@ -155,10 +161,15 @@ def test_what_is_put_into_the_row():
     class Leaf:
         is_stopped = True
 
-    plain = unwrap(run_payload(([], None), SharedContext([], None).wrap((give, (1,), {}))))
+    plain = deserialize_outcome(
+        run_payload(([], None), SharedContext([], None).serialize((give, (1,), {})))
+    )
     assert plain["stop"] is False
     fit = (give, (1,), {"callback_ctx": Leaf()})
-    assert unwrap(run_payload(([], None), SharedContext([], None).wrap(fit)))["stop"] is True
+    assert (
+        deserialize_outcome(run_payload(([], None), SharedContext([], None).serialize(fit)))["stop"]
+        is True
+    )
 
 
 # ----------------------------------------------------------------------- errors
@@ -196,25 +207,25 @@ def outcome_of(error):
     def function(error, callback_ctx=None):
         raise error
 
-    return run_payload(content, package.wrap((function, (error,), {})))
+    return run_payload(content, package.serialize((function, (error,), {})))
 
 
 @pytest.mark.parametrize("error", [ValueError("plain"), KeyError("key"), KeyboardInterrupt()])
 def test_an_error_comes_back(error):
     with pytest.raises(type(error)) as caught:
-        unwrap(outcome_of(error))
+        deserialize_outcome(outcome_of(error))
     assert caught.value.args == error.args
 
 
 @pytest.mark.parametrize("error", [AwkwardError("one and two"), LockedError("one and two")])
 def test_an_error_that_no_pickle_holds_comes_back_in_words(error):
     with pytest.raises(RuntimeError, match="one and two"):
-        unwrap(outcome_of(error))
+        deserialize_outcome(outcome_of(error))
 
 
 def test_an_exit_is_the_end_of_the_fit_only():
     with pytest.raises(WorkerDied, match=r"SystemExit\(4\)") as caught:
-        unwrap(outcome_of(SystemExit(4)))
+        deserialize_outcome(outcome_of(SystemExit(4)))
     assert caught.value.is_final
     assert caught.value.has_begun
 
@@ -255,7 +266,7 @@ def test_worker_on_posix_ends_when_it_has_another_parent(monkeypatch, ended):
     monkeypatch.setattr(serialization_module.os, "getppid", lambda: parents.pop(0))
     monkeypatch.setattr(serialization_module, "time", SimpleNamespace(sleep=lambda seconds: None))
     with pytest.raises(Ended):
-        serialization_module._follow(7)
+        serialization_module._exit_with_parent(7)
     assert parents == []
 
 
@@ -267,7 +278,7 @@ def test_worker_on_windows_waits_for_the_end_of_its_parent(monkeypatch, ended):
         serialization_module, "multiprocessing", SimpleNamespace(parent_process=lambda: process)
     )
     with pytest.raises(Ended):
-        serialization_module._follow(os.getppid())  # which never changes there
+        serialization_module._exit_with_parent(os.getppid())  # which never changes there
     assert joined == [True]
 
 
@@ -276,4 +287,4 @@ def test_worker_on_windows_without_a_known_parent_goes_on(monkeypatch, ended):
     monkeypatch.setattr(
         serialization_module, "multiprocessing", SimpleNamespace(parent_process=lambda: None)
     )
-    serialization_module._follow(os.getppid())
+    serialization_module._exit_with_parent(os.getppid())

@@ -145,7 +145,7 @@ def test_small_or_closed_shared_memory_is_left_to_others(monkeypatch):
     monkeypatch.setattr(temporary_folders_module, "_SHARED_MEMORY", Path("/nowhere"))
     assert Path("/nowhere") not in list_places(in_memory=True)
     monkeypatch.setattr(temporary_folders_module, "_SHARED_MEMORY", Path("/"))
-    monkeypatch.setattr(temporary_folders_module, "_MIN_SHARED", 10**30)
+    monkeypatch.setattr(temporary_folders_module, "_MIN_SHARED_MEMORY", 10**30)
     assert Path("/") not in list_places(in_memory=True)
 
 
@@ -215,11 +215,7 @@ def test_folder_that_cannot_be_removed_is_left_to_the_tracker(monkeypatch, place
     with monkeypatch.context() as patch:
         patch.setattr(temporary_folders_module, "_REMOVAL_PAUSES", (0.0, 0.0))
         patch.setattr(shutil, "rmtree", lambda path, **options: None)
-        patch.setattr(
-            temporary_folders_module.resource_tracker,
-            "unregister",
-            lambda name, kind: forgotten.append(name),
-        )
+        patch.setattr(temporary_folders_module, "untrack_folder", forgotten.append)
         remove_folder(folder)
     assert folder.exists()
     assert forgotten == []
