@@ -1,4 +1,10 @@
-"""Drop-in replacements for RandomizedSearchCV that learn from each trial."""
+"""Hyperparameter search for scikit-learn that learns from every trial.
+
+The searches replace ``RandomizedSearchCV``: `BayesSearchCV` (Gaussian process and forest),
+`SwarmSearchCV` (particle swarm), `GeneticSearchCV` (genetic algorithm) and `AutoSearchCV`
+(chooses the algorithm, and the model if you wish). `tune` searches over the arguments of any
+function.
+"""
 
 from sklearn_lepton._search.auto import AutoSearchCV
 from sklearn_lepton._search.bayes import BayesSearchCV

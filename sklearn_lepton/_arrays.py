@@ -1,4 +1,4 @@
-"""Arrays: what data hold, whichever container scikit-learn is given them in."""
+"""Dense arrays from the containers that scikit-learn accepts, and their properties."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.sparse import issparse
 
-# The numpy type of the values of an extension type of pandas, by its kind.
+# numpy type of the values of a pandas extension type, by kind.
 _PLAIN_TYPES: dict[str, Any] = {"b": np.bool_, "i": np.int64, "u": np.uint64, "f": np.float64}
 
 
@@ -20,8 +20,8 @@ def as_array(values: Any) -> npt.NDArray[Any]:
     Returns
     -------
     array : ndarray
-        Masked values are NaN in numbers, NaT in dates and None elsewhere. Columns of an extension
-        type have the numpy type of the same kind if no value is missing.
+        Masked values become NaN in numbers, NaT in dates and None elsewhere. Columns of an
+        extension type get the numpy type of the same kind if no value is missing.
     """
     if issparse(values):
         rows: Any = values
@@ -35,7 +35,7 @@ def as_array(values: Any) -> npt.NDArray[Any]:
         return np.column_stack(columns)
     array = np.asarray(values)
     kind = getattr(getattr(values, "dtype", None), "kind", "O")
-    # Older versions of pandas make objects of nullable numbers.
+    # Older versions of pandas convert nullable numbers to objects.
     if array.dtype.kind == "O" and kind in _PLAIN_TYPES:
         try:
             return array.astype(_PLAIN_TYPES[kind])
@@ -45,11 +45,12 @@ def as_array(values: Any) -> npt.NDArray[Any]:
 
 
 def is_masked(values: Any) -> bool:
-    """Return whether data are a masked array, whose mask ``np.asarray`` drops."""
+    """Return whether data are a masked array; ``np.asarray`` would drop the mask."""
     return isinstance(values, np.ma.MaskedArray)
 
 
 def _without_mask(values: Any) -> npt.NDArray[Any]:
+    """Return an array with missing values in place of the masked ones."""
     mask = np.ma.getmaskarray(values)
     if not mask.any():
         return np.asarray(values)
@@ -64,7 +65,7 @@ def _without_mask(values: Any) -> npt.NDArray[Any]:
 
 
 def shape_of(X: Any) -> tuple[int, ...]:
-    """Return the shape of data; that of a list of lists of unlike lengths is ``(n_samples,)``."""
+    """Return the shape of data; ``(n_samples,)`` for lists of different lengths."""
     if hasattr(X, "shape"):
         return tuple(X.shape)
     try:
@@ -76,16 +77,16 @@ def shape_of(X: Any) -> tuple[int, ...]:
 def first_rows(X: Any, n_rows: int) -> Any:
     """Return the first rows of dense data, in the same container.
 
-    A slice of a pandas object may select by the labels of its index instead of by position.
+    ``X[:n]`` of a pandas object may select by the labels of its index instead of by position.
     """
     return X.iloc[:n_rows] if hasattr(X, "iloc") else X[:n_rows]
 
 
 def is_missing(value: Any) -> bool:
-    """Say whether a value is None, NaN, NaT or pandas' NA."""
+    """Return whether a value is None, NaN, NaT or pandas' NA."""
     if value is None:
         return True
     try:
-        return bool(value != value)  # noqa: PLR0124 - what NaN and NaT are known by
+        return bool(value != value)  # noqa: PLR0124 - only NaN and NaT differ from themselves
     except (TypeError, ValueError):
         return type(value).__name__ == "NAType"

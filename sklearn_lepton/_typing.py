@@ -1,4 +1,4 @@
-"""The protocols between the loop and what it conducts."""
+"""Protocols between packages, and the types of their arguments."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
@@ -14,39 +14,39 @@ Fit = tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]
 
 
 class Evaluator(Protocol):
-    """Run trials; what `collect` returns is finished, whatever became of it."""
+    """Runs trials. Trials that `collect` returns are finished, with any status."""
 
     def free(self) -> int:
-        """Return how many more trials can be submitted now."""
+        """Return the number of further trials that can be submitted now."""
 
     def submit(self, trials: Sequence[Trial]) -> None:
-        """Take trials to run."""
+        """Start trials."""
 
     def collect(self, *, more: bool) -> list[Trial]:
         """Wait for finished trials and return them.
 
-        None if nothing runs, or if `more` trials are to come and there is room for one.
+        Return an empty list if no trial runs, or if `more` trials follow and one can start now.
         """
 
     def close(self) -> list[Trial]:
-        """End what runs, and return what has finished that `collect` may not have returned."""
+        """End running trials; return finished ones that `collect` may not have returned."""
 
 
 class FitAid(Protocol):
-    """Change the fits of a search, and add to its results."""
+    """Changes the fits of a search and adds columns to its results."""
 
     def prepare(self, fit: Fit) -> Fit:
-        """Return what is run in place of a fit."""
+        """Return the call that replaces a fit."""
 
     def publish(self, results: dict[str, Any], trials: Sequence[Trial]) -> None:
-        """Add to ``cv_results_``, in place."""
+        """Add columns to ``cv_results_``, in place."""
 
     def close(self) -> None:
-        """Leave nothing behind."""
+        """Release all resources, such as temporary files."""
 
 
 class FitLog(Protocol):
-    """Record of the results of splits and of finished trials."""
+    """Record of the split results and the finished trials of a study."""
 
     def finished(self) -> list[Trial]:
         """Return the trials that are not pending, in the order of their numbers."""
@@ -59,13 +59,13 @@ class FitLog(Protocol):
 
 
 class Workers(Protocol):
-    """Run fits; one future each."""
+    """Runs fits, each represented by a future."""
 
     n_workers: int
 
     @property
     def n_slots(self) -> float:
-        """How many fits can be submitted at once."""
+        """Number of fits that can be in progress together."""
 
     @property
     def can_end(self) -> bool:
@@ -73,44 +73,44 @@ class Workers(Protocol):
 
     @property
     def is_here(self) -> bool:
-        """Whether all fits run on this machine."""
+        """Whether all fits run on the local machine."""
 
     def open(self, constants: Sequence[Any]) -> None:
-        """Prepare for fits that have these objects in common."""
+        """Prepare the workers for fits that share these objects."""
 
     def submit(self, fit: Fit) -> "Future[Any]":
-        """Start a fit; there are never more than `n_slots` at once."""
+        """Start a fit. At most `n_slots` fits are in progress together."""
 
     def wait(self, futures: Iterable["Future[Any]"], timeout: float | None) -> None:
-        """Return when a future is done, or after a time in seconds."""
+        """Wait until a future is done, or for a time in seconds."""
 
     def row(self, future: "Future[Any]") -> Row:
-        """Return the row of a future that is done, or raise what it raised.
+        """Return the split result of a future that is done, or raise its exception.
 
-        `WorkerDied` if it was its worker that ended.
+        The exception is `WorkerDied` if the worker ended before the fit.
         """
 
     def seconds(self, future: "Future[Any]") -> float:
-        """Return how long a fit has run by now; 0.0 if it has not begun."""
+        """Return the seconds that a fit has run so far; 0.0 if it has not started."""
 
     def end(self, future: "Future[Any]") -> None:
-        """End a running fit, whatever it does; only where `can_end`."""
+        """End a running fit immediately; only if `can_end`."""
 
     def close(self) -> None:
-        """End everything and leave nothing behind."""
+        """End all fits and workers, and release all resources."""
 
 
-class WorkerDied(Exception):  # noqa: N818 - an event, not an error of anyone's
-    """A worker ended before its fit did.
+class WorkerDied(Exception):  # noqa: N818 - an event that is handled, not an error of the user
+    """A worker ended before its fit.
 
     Parameters
     ----------
     reason : str
-        How it ended.
+        How the worker ended.
     has_begun : bool, default=True
-        Whether the fit had begun.
+        Whether the fit had started.
     is_final : bool, default=False
-        Whether it is known to be the fit's doing.
+        Whether the fit is known to be the cause.
     """
 
     def __init__(self, reason: str, *, has_begun: bool = True, is_final: bool = False) -> None:
@@ -120,7 +120,7 @@ class WorkerDied(Exception):  # noqa: N818 - an event, not an error of anyone's
 
 
 class Callback(Protocol):
-    """Called after each trial."""
+    """A function that the search calls after each trial."""
 
     def __call__(self, search: Any, trial: Trial, /) -> bool | None:
         """Return True to stop the search."""

@@ -1,4 +1,4 @@
-"""Argument checks shared by all packages, and the wording of their errors."""
+"""Argument checks that all packages share, with their error messages."""
 
 import difflib
 import math
@@ -10,17 +10,17 @@ import numpy as np
 
 
 def is_real(value: Any) -> bool:
-    """Say whether a value is a real number; True, False and durations are none."""
+    """Return whether a value is a real number; booleans and durations are not."""
     return isinstance(value, Real) and not isinstance(value, bool | np.timedelta64)
 
 
 def is_whole(value: Any) -> bool:
-    """Say whether a value is of an integer type; True and False are not."""
+    """Return whether a value has an integer type; booleans and durations have not."""
     return isinstance(value, Integral) and not isinstance(value, bool | np.timedelta64)
 
 
 def is_finite(value: Any) -> bool:
-    """Say whether a value is a real number that a float can hold."""
+    """Return whether a value is a real number that a float can represent."""
     try:
         return is_real(value) and math.isfinite(value)
     except OverflowError:
@@ -28,30 +28,30 @@ def is_finite(value: Any) -> bool:
 
 
 def unknown_name(name: str, known: Sequence[str]) -> str:
-    """Word the message for a parameter that does not exist, with the nearest that does."""
+    """Return the error message for an unknown parameter, with the most similar known name."""
     lower = {other.lower(): other for other in known}
-    near = difflib.get_close_matches(name.lower(), lower, n=1, cutoff=0.5)
-    hint = f" Did you mean {lower[near[0]]!r}?" if near else ""
+    similar = difflib.get_close_matches(name.lower(), lower, n=1, cutoff=0.5)
+    hint = f" Did you mean {lower[similar[0]]!r}?" if similar else ""
     return f"Unknown parameter {name!r}.{hint} Allowed are {sorted(known)}."
 
 
-def check_count(name: str, value: Any, *, least: int) -> None:
-    """Refuse what is neither "auto" nor an integer of at least some size."""
+def check_count(name: str, value: Any, *, minimum: int) -> None:
+    """Raise unless a value is "auto" or an integer of at least a minimum."""
     is_auto = isinstance(value, str) and value == "auto"
-    if not is_auto and not (is_whole(value) and value >= least):
-        msg = f"{name} must be 'auto' or an integer of at least {least}, got {value!r}."
+    if not is_auto and not (is_whole(value) and value >= minimum):
+        msg = f"{name} must be 'auto' or an integer of at least {minimum}, got {value!r}."
         raise ValueError(msg)
 
 
 def check_share(name: str, value: Any, *, below: float = np.inf) -> None:
-    """Refuse what is not a number from 0 up to, but not including, some bound."""
+    """Raise unless a value is a number from 0 to a bound, which is excluded."""
     if not is_real(value) or not 0 <= value < below:
         msg = f"{name} must be a number in [0, {below:g}), got {value!r}."
         raise ValueError(msg)
 
 
 def check_flag(name: str, value: Any) -> None:
-    """Refuse what is neither True nor False."""
+    """Raise unless a value is True or False."""
     if not isinstance(value, bool | np.bool_):
         msg = f"{name} must be True or False, got {value!r}."
         raise ValueError(msg)

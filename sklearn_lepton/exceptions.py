@@ -1,4 +1,4 @@
-"""Errors and warnings of their own class, so that they can be caught or filtered by class."""
+"""Errors and warnings of the package, to be caught or filtered by class."""
 
 __all__ = [
     "FinalChoiceWarning",
@@ -12,7 +12,7 @@ __all__ = [
 
 
 class SpaceExhaustedWarning(UserWarning):
-    """Warn that a finite space was searched completely before the budget was used up.
+    """Warning that a search evaluated its whole finite space before it used up its budget.
 
     Examples
     --------
@@ -28,7 +28,7 @@ class SpaceExhaustedWarning(UserWarning):
 
 
 class SearchInterruptedWarning(UserWarning):
-    """Warn that Ctrl-C ended a search early and that it goes on with the finished trials.
+    """Warning that Ctrl-C ended a search early; the search keeps its finished trials.
 
     Examples
     --------
@@ -37,7 +37,7 @@ class SearchInterruptedWarning(UserWarning):
     >>> from sklearn_lepton.exceptions import SearchInterruptedWarning
     >>> def impatient(params):
     ...     if params["n"] == 3:
-    ...         raise KeyboardInterrupt  # what Ctrl-C does
+    ...         raise KeyboardInterrupt  # as Ctrl-C does
     ...     return params["n"]
     >>> with warnings.catch_warnings():
     ...     warnings.simplefilter("ignore", SearchInterruptedWarning)
@@ -48,11 +48,11 @@ class SearchInterruptedWarning(UserWarning):
 
 
 class FinalChoiceWarning(UserWarning):
-    """Warn that leaders of a search were not scored on its final splits; the search stands.
+    """Warning that finalists were not scored on the final splits; the search keeps its results.
 
     Examples
     --------
-    To have an error instead, after which the search still has its results:
+    Turn the warning into an error, after which the search still has its results:
 
     >>> import warnings
     >>> from sklearn.datasets import load_iris
@@ -71,11 +71,11 @@ class FinalChoiceWarning(UserWarning):
 
 
 class SlowFitWarning(UserWarning):
-    """Warn that a fit takes far longer than the others, or was ended because it did.
+    """Warning that a fit takes far longer than the others, or was ended for that reason.
 
     Examples
     --------
-    To have no such warning, and no fit ended, set ``fit_timeout=None``; to have the warning once:
+    With ``fit_timeout=None`` no fit is ended and no such warning issued. Show the warning once:
 
     >>> import warnings
     >>> from sklearn_lepton import tune
@@ -89,7 +89,7 @@ class SlowFitWarning(UserWarning):
 
 
 class WorkersDiedError(RuntimeError):
-    """Raise when workers die again and again for no trial's fault; the search keeps its results.
+    """Error that workers died repeatedly without a trial as the cause; results are kept.
 
     Examples
     --------
@@ -101,12 +101,12 @@ class WorkersDiedError(RuntimeError):
     >>> try:
     ...     _ = search.fit(*load_iris(return_X_y=True))
     ... except WorkersDiedError:
-    ...     print("too little memory? What there was before:", search.cv_results_)
+    ...     print("Too little memory? Results so far:", search.cv_results_)
     """
 
 
 class JournalMismatchError(ValueError):
-    """Raise when a file is not the journal of this study, or damaged; it is left as it is.
+    """Error that a file is not the journal of this study, or is damaged; it is not changed.
 
     Examples
     --------
@@ -120,13 +120,13 @@ class JournalMismatchError(ValueError):
     ...     try:
     ...         tune(lambda params: params["m"], {"m": [1, 2]}, n_iter=2, journal=journal)
     ...     except JournalMismatchError:
-    ...         print("another study's")
-    another study's
+    ...         print("the journal of another study")
+    the journal of another study
     """
 
 
 class JournalWarning(UserWarning):
-    """Warn that a journal lost its last line, or cannot be written any more.
+    """Warning that a journal lost its last line, or can no longer be written.
 
     Examples
     --------
@@ -138,7 +138,7 @@ class JournalWarning(UserWarning):
     ...     warnings.simplefilter("ignore", JournalWarning)
     ...     journal = Path(folder, "study.jsonl")
     ...     _ = tune(lambda params: params["n"], {"n": [1, 2]}, n_iter=2, journal=journal)
-    ...     _ = journal.write_text(journal.read_text()[:-10])  # as a power cut leaves it
+    ...     _ = journal.write_text(journal.read_text()[:-10])  # as after a power failure
     ...     result = tune(lambda params: params["n"], {"n": [1, 2]}, n_iter=2, journal=journal)
     >>> result.best_params_
     {'n': 2}

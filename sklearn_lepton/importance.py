@@ -1,4 +1,4 @@
-"""How much of the scores' variation each parameter explains, alone and together with others."""
+"""Importance of parameters: the share of the score's variance that each explains."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from sklearn.utils import Bunch
 
 from sklearn_lepton._inspection.history import History, branch_parameter, read_source
 from sklearn_lepton._runtime.floating_point import ignore_float_errors
-from sklearn_lepton._surrogate.fanova import decompose, paths
+from sklearn_lepton._surrogate.fanova import decompose, sample_paths
 from sklearn_lepton._surrogate.mixture import SurrogateEnsemble
 from sklearn_lepton._surrogate.multi_fidelity import FullFidelityEnsemble, at_full_fidelity
 from sklearn_lepton._validation import is_real, is_whole
@@ -32,65 +32,65 @@ def parameter_importance(
     n_samples: int = 32,
     random_state: int = 0,
 ) -> Bunch:
-    """Split the variance of the score among parameters and pairs of parameters.
+    """Return the share of the score's variance that each parameter and each pair explains.
 
-    A functional analysis of variance [1]_ of the model that the search has of its trials,
-    over the whole space, each parameter distributed as the space says. It answers how much of
-    what the score varies between settings drawn at random is owed to each parameter.
+    This is a functional analysis of variance (fANOVA [1]_) of a surrogate fitted to the trials.
+    The variance is that over configurations drawn at random from the space. The importance of a
+    parameter is the share of this variance that is due to it.
 
     Parameters
     ----------
     search : search, Optimizer, path of a journal or sequence of Trial
-        Where the trials come from; which algorithm proposed them does not matter.
+        Source of the trials, proposed by any algorithm.
     space : Space, dict, list of dict or None, default=None
-        Needed with a sequence of trials.
+        Space of the trials; required with a sequence of trials.
     quantile : float, default=0.0
-        In [0, 1). Scores below this quantile of the trials' count as equal to it: 0.5 asks what
-        matters among the better half, where the worst settings no longer do.
+        Quantile of the trials' scores, in [0, 1). Lower scores count as equal to it. For example,
+        0.5 measures importance among the better half of the configurations.
     n_samples : int, default=32
-        Number of functions, drawn from what the model takes for possible, that give the
-        uncertainty; at least 2.
+        Number of posterior samples used to estimate the uncertainty, at least 2.
     random_state : int, default=0
         Seed of the samples.
 
     Returns
     -------
     result : Bunch
-        With the attributes
+        Object with the attributes
 
         names : list of str of length n_names
-            The parameters, constants included. Where the space has branches and no
-            parameter tells them apart, ``"(branch)"`` comes first.
+            Names of the parameters, including constant ones. If the space has branches that no
+            parameter identifies, ``"(branch)"`` is the first name.
         importances_mean, importances_std : ndarray of shape (n_names,)
-            Share of the variance that each explains alone, and its uncertainty.
+            Share of the variance that each parameter explains alone, and its uncertainty.
         interactions_mean, interactions_std : ndarray of shape (n_names, n_names)
-            Share that each pair explains beyond both alone; symmetric, 0 on the diagonal.
+            Share of the variance that each pair explains in addition; symmetric, 0 on the
+            diagonal.
         importances : ndarray of shape (n_samples, n_names)
-            The shares in each function drawn.
+            Importances in each posterior sample.
         interactions : ndarray of shape (n_samples, n_names, n_names)
-            Likewise.
+            Interactions in each posterior sample.
         n_trials : int
-            Number of trials that the model has seen: all but those that failed.
+            Number of trials that the surrogate was fitted to: all except failed ones.
 
-        Shares are not negative and add up to at most 1; what is missing to 1 are
-        interactions of three or more.
+        Shares are not negative, and their sum is at most 1. The remainder is due to interactions
+        of three or more parameters.
 
     Raises
     ------
     ValueError
         If fewer than 4 trials have a score, or a parameter is out of range.
     TypeError
-        If `search` is none of what is allowed.
+        If `search` has a different type.
     NotFittedError
         If the search has no trials yet.
 
     Notes
     -----
-    In a space with branches the variance is first split between branches and within them, and the
-    latter among the parameters of each branch, which count as much as their branch is likely.
+    In a space with branches, the variance has a part between branches and a part within them. The
+    latter is divided among the parameters of each branch, weighted by the branch's probability.
 
-    Of a parameter with more than 512 choices, or fewer where there are several branches, only
-    what varies smoothly along the list of choices is seen.
+    For a parameter with more than 512 choices (fewer in a space with branches), the estimate
+    includes only smooth variation along the list of choices.
 
     References
     ----------
@@ -122,12 +122,14 @@ def parameter_importance(
 def _importance(
     source: History, model: SurrogateEnsemble, quantile: float, n_samples: int, seed: int
 ) -> Bunch:
+    """Return the result of `parameter_importance` for a surrogate."""
     space, rng = source.space, np.random.default_rng(seed)
     names, rows = _rows_of(space)
     floor = None
     if quantile:
         floor = float(np.quantile(model.process.fitted, quantile))
-    halvings = (len(space.branches) - 1).bit_length()  # as Sobol points come in powers of 2
+    # Sobol points are balanced in powers of 2: many branches halve the points of each.
+    halvings = (len(space.branches) - 1).bit_length()
     n_points = max(_MIN_POINTS, _N_POINTS >> halvings)
     samples = [
         _branch_points(space, branch, n_points, seed) for branch in range(len(space.branches))
@@ -136,61 +138,65 @@ def _importance(
     if floor is not None:
         values = np.maximum(values, floor)
     values = values.reshape(len(values), len(samples), n_points)
+    # Variance between branches, which is due to the branch.
     means = values.mean(axis=2)
     total = means.var(axis=1)
-    alone = np.zeros((len(values), len(names)))
-    pairs = np.zeros((len(values), len(names), len(names)))
+    main = np.zeros((len(values), len(names)))
+    interactions = np.zeros((len(values), len(names), len(names)))
     if len(space.branches) > 1:
-        alone[:, rows[0]] = total
+        main[:, rows[0]] = total
+    # Variance within branches, which are equally likely; columns add up by name.
     for number, points in enumerate(samples):
         columns = [c for c in space.branches[number].values() if space.n_values[c] > 1]
         parts = decompose(values[:, number], points[:, columns], space.is_categorical[columns])
-        to = np.eye(len(names))[[rows[column] for column in columns]].reshape(-1, len(names))
+        to_names = np.eye(len(names))[[rows[column] for column in columns]].reshape(-1, len(names))
         total = total + parts[0] / len(samples)
-        alone += parts[1] @ to / len(samples)
-        pairs += to.T @ parts[2] @ to / len(samples)
-    alone, pairs = _shares(total, alone, pairs)
+        main += parts[1] @ to_names / len(samples)
+        interactions += to_names.T @ parts[2] @ to_names / len(samples)
+    main, interactions = _shares(total, main, interactions)
     return Bunch(
         names=names,
-        importances=alone[1:],
-        importances_mean=alone[0],
-        importances_std=_deviation(alone),
-        interactions=pairs[1:],
-        interactions_mean=pairs[0],
-        interactions_std=_deviation(pairs),
+        importances=main[1:],
+        importances_mean=main[0],
+        importances_std=_deviation(main),
+        interactions=interactions[1:],
+        interactions_mean=interactions[0],
+        interactions_std=_deviation(interactions),
         n_trials=sum(trial.status != "failed" for trial in source.trials),
     )
 
 
 def _deviation(values: FloatArray) -> FloatArray:
-    """Return the root mean square distance of the samples from the first row."""
+    """Return the root mean square difference between the samples and the first row."""
     return np.asarray(np.sqrt(np.mean((values[1:] - values[0]) ** 2, axis=0)))
 
 
 def _shares(
-    total: FloatArray, alone: FloatArray, pairs: FloatArray
+    total: FloatArray, main: FloatArray, interactions: FloatArray
 ) -> tuple[FloatArray, FloatArray]:
-    """Divide by the variance; shares are not negative and add up to at most 1."""
-    alone, pairs = np.maximum(alone, 0.0), np.maximum(pairs, 0.0)
-    explained = alone.sum(axis=1) + pairs.sum(axis=(1, 2)) / 2
+    """Return the shares of the variance: not negative, with a sum of at most 1."""
+    main, interactions = np.maximum(main, 0.0), np.maximum(interactions, 0.0)
+    # Estimates are noisy: their sum can exceed the total.
+    explained = main.sum(axis=1) + interactions.sum(axis=(1, 2)) / 2
     whole = np.maximum(np.maximum(total, explained), np.finfo(float).tiny)
     is_flat = total < 1e-12
-    alone[is_flat], pairs[is_flat] = 0.0, 0.0
-    return alone / whole[:, None], pairs / whole[:, None, None]
+    main[is_flat], interactions[is_flat] = 0.0, 0.0
+    return main / whole[:, None], interactions / whole[:, None, None]
 
 
 def _functions(
     model: SurrogateEnsemble, points: FloatArray, n_samples: int, rng: np.random.Generator
 ) -> FloatArray:
-    """Return the model's mean, then functions that it takes for possible, at points."""
+    """Return the posterior mean at points, then posterior samples."""
     if not np.any(model.process.y):  # all scores are the same
         return np.zeros((1 + n_samples, len(points)))
-    lifted = at_full_fidelity(points) if isinstance(model, FullFidelityEnsemble) else points
-    return paths(model.process, lifted, n_samples, rng)
+    if isinstance(model, FullFidelityEnsemble):
+        points = at_full_fidelity(points)
+    return sample_paths(model.process, points, n_samples, rng)
 
 
 def _branch_points(space: Space, branch: int, n_points: int, seed: int) -> FloatArray:
-    """Return points spread evenly over a branch."""
+    """Return low-discrepancy points of a branch."""
     points = np.full((n_points, space.n_dims), 0.5)
     if len(space.branches) > 1:
         points[:, 0] = space.dimensions[0].to_unit(branch)
@@ -201,7 +207,7 @@ def _branch_points(space: Space, branch: int, n_points: int, seed: int) -> Float
 
 
 def _rows_of(space: Space) -> tuple[list[str], list[int]]:
-    """Return the names of what is reported, and for each column the place of its name."""
+    """Return the names in the result, and the index of each column's name."""
     branch = [branch_parameter(space) or BRANCH] if len(space.branches) > 1 else []
     names = list(dict.fromkeys([*branch, *filter(None, space.names)]))
     return names, [names.index(name or branch[0]) for name in space.names]

@@ -75,7 +75,7 @@ def check_parameters(params: Mapping[str, Any]) -> None:
     params : mapping of str to object
         Parameters of a search or of `tune`; names without a rule are ignored.
     """
-    check_count("n_points", params["n_points"], least=1)
+    check_count("n_points", params["n_points"], minimum=1)
     for name, (is_legal, allowed) in _RULES.items():
         if name in params and not is_legal(params[name]):
             msg = f"{name} must be {allowed}, got {params[name]!r}."

@@ -42,7 +42,7 @@ _POINTS_PER_CELL = 8  # the smallest sample of a choice that has its own indicat
 _CHUNK = 2048  # points whose covariances are in memory together
 
 
-def paths(
+def sample_paths(
     process: GaussianProcess, Xs: FloatArray, n_paths: int, rng: np.random.Generator
 ) -> FloatArray:
     """Return the posterior mean of a process and functions sampled from its posterior.
@@ -167,9 +167,9 @@ def decompose(
     -------
     total : ndarray of shape (S,)
         Variance of each function.
-    alone : ndarray of shape (S, d)
+    main : ndarray of shape (S, d)
         Variance of the main effects, the components of one column.
-    pairs : ndarray of shape (S, d, d)
+    interactions : ndarray of shape (S, d, d)
         Variance of the interactions, the components of two columns; symmetric, 0 on the
         diagonal.
     """
@@ -179,24 +179,25 @@ def decompose(
     # Main effects: V_i = sum_a c_ia^2.
     bases = [basis(points[:, c], _DEGREE, is_choice=bool(categorical[c])) for c in range(d)]
     blocks = [each.functions for each in bases]
-    coefficients, rest = _fit_blocks(values, blocks)
-    alone = _energies(coefficients, blocks, np.mean(rest**2, axis=1) / n)
+    coefficients, residuals = _fit_blocks(values, blocks)
+    main = _energies(coefficients, blocks, np.mean(residuals**2, axis=1) / n)
     # Interactions: V_ij = sum_ab c_ijab^2, with the coefficients of the residual r.
     small = [each.in_pair for each in bases]
     starts = np.cumsum([0, *[block.shape[1] for block in small]])
     B = np.hstack(small) if d else np.empty((n, 0))
-    pairs = np.zeros((len(values), d, d))
-    for s, residual in enumerate(rest):
-        chance_of_one = np.mean(residual**2) / n
+    interactions = np.zeros((len(values), d, d))
+    for s, residual in enumerate(residuals):
+        sampling_error = np.mean(residual**2) / n
         for i in range(d - 1):
             # One column at a time: all products would include a column of many choices with
             # itself, the largest block, which is not needed.
             products = (residual[:, None] * small[i]).T @ B[:, starts[i + 1] :] / n
-            energies = np.sum(products**2 - chance_of_one, axis=0)
+            energies = np.sum(products**2 - sampling_error, axis=0)
             for j in range(i + 1, d):
                 start, stop = starts[j : j + 2] - starts[i + 1]
-                pairs[s, i, j] = pairs[s, j, i] = energies[start:stop].sum()
-    return total, alone, pairs
+                interactions[s, i, j] = energies[start:stop].sum()
+                interactions[s, j, i] = interactions[s, i, j]
+    return total, main, interactions
 
 
 def _fit_blocks(values: FloatArray, blocks: Sequence[FloatArray]) -> tuple[FloatArray, FloatArray]:
@@ -212,7 +213,7 @@ def _fit_blocks(values: FloatArray, blocks: Sequence[FloatArray]) -> tuple[Float
 
 
 def _energies(
-    coefficients: FloatArray, blocks: Sequence[FloatArray], chance: FloatArray
+    coefficients: FloatArray, blocks: Sequence[FloatArray], sampling_error: FloatArray
 ) -> FloatArray:
     """Return the sum of squared coefficients of each block, less its sampling error."""
     energies = np.zeros((coefficients.shape[1] if len(blocks) else 0, len(blocks)))
@@ -220,6 +221,6 @@ def _energies(
     for column, block in enumerate(blocks):
         stop = start + block.shape[1]
         energies[:, column] = np.sum(coefficients[start:stop] ** 2, axis=0)
-        energies[:, column] -= (stop - start) * chance
+        energies[:, column] -= (stop - start) * sampling_error
         start = stop
     return energies

@@ -1,9 +1,21 @@
-"""Callbacks: those that end a search, and those that hand its trials on.
+"""Callbacks of a search: stopping rules and an experiment tracker.
 
-A callback is called with the search and each finished trial; one that returns True ends the
-search, and its attribute ``reason`` says why. Two methods are optional: ``start(search)`` is
-called before the first trial of each search and resets what the callback remembers, and
-``finish(search, trial)`` is called after the last one, with the best trial or None.
+A callback is any callable ``callback(search, trial)``. The search calls it after each finished
+trial. If it returns True, the search ends, and its ``stop_reason_`` is the attribute ``reason``
+of the callback.
+
+Two methods are optional. ``start(search)`` runs before the first trial of each search and resets
+the state of the callback. ``finish(search, trial)`` runs after the last trial, with the best
+trial or None.
+
+================ ==================================================
+class            purpose
+================ ==================================================
+`Deadline`       end the search after a time
+`TargetScore`    end the search at a score
+`NoImprovement`  end the search after trials without improvement
+`MLflowLogger`   log the search and its trials to MLflow
+================ ==================================================
 """
 
 from sklearn_lepton.callbacks._mlflow import MLflowLogger

@@ -1,4 +1,4 @@
-"""MLflowLogger: a callback that logs each trial to MLflow."""
+"""Experiment tracker: a callback that logs a search and its trials to MLflow."""
 
 import math
 import platform
@@ -12,35 +12,36 @@ import sklearn
 
 from sklearn_lepton._trials.trial import Trial
 
-_ILLEGAL = re.compile(r"[^\w\-. /]")  # in MLflow's names
-_LONGEST = 500  # characters of a value, in the oldest of its data bases
+_ILLEGAL = re.compile(r"[^\w\-. /]")  # characters that MLflow's names may not have
+_MAX_CHARACTERS = 500  # of a parameter's value, the limit of MLflow's oldest database schema
 _STATUSES = {"complete": "FINISHED", "failed": "FAILED", "pruned": "KILLED"}
 
 
 class MLflowLogger:
-    """Log a search to MLflow: a run for the search, and below it one for each trial.
+    """Callback that logs a search to MLflow, as one run with a child run for each trial.
 
-    Needs ``pip install sklearn-lepton[mlflow]``. The run of the search has its parameters,
-    space and versions, the score and the best score after each trial, and at the end the
-    best parameters. The run of a trial has its parameters, score, scores on the splits and
-    seconds; a pruned one stands as killed. If a run is active, the search's lies below it.
-    One object serves any number of fits, one after another.
+    It requires ``pip install sklearn-lepton[mlflow]``. The run of the search records the
+    search's parameters, its space, the versions of the libraries, the score and the best score
+    after each trial, and finally the best parameters. The run of a trial records its parameters,
+    its score, the scores of its splits and its duration. A pruned trial has the status "KILLED".
+    If a run is active, it becomes the parent of the search's run. An object can be used for
+    several searches, one after another.
 
     Parameters
     ----------
     experiment_name : str, default="sklearn-lepton"
-        Made if there is none of that name.
+        Name of the experiment, which is created if it does not exist.
     run_name : str or None, default=None
-        Of the search's run; None is the name of its class.
+        Name of the search's run; None is the name of the search's class.
     tracking_uri : str or None, default=None
-        Where to log; None is what MLflow is configured for.
+        Address of the tracking server or database; None is MLflow's current configuration.
     log_trials : bool, default=True
-        Whether each trial has a run of its own.
+        Whether to create a run for each trial.
 
     Attributes
     ----------
     run_id_ : str
-        Of the last search's run.
+        Identifier of the last search's run.
 
     Raises
     ------
@@ -69,12 +70,12 @@ class MLflowLogger:
         self.start(None)
 
     def start(self, search: Any) -> None:  # noqa: ARG002
-        """Forget the run of an earlier search; the first trial makes a new one."""
+        """Reset the run; the first trial creates a new one."""
         self._client: Any = None
         self._best: float | None = None
 
     def __deepcopy__(self, memo: Any) -> "MLflowLogger":
-        # A clone of a search, as for each split of a nested one, logs to a run of its own.
+        # A clone of a search, as for each outer split of a nested search, logs to a separate run.
         return MLflowLogger(
             self._experiment_name,
             run_name=self._run_name,
@@ -83,7 +84,7 @@ class MLflowLogger:
         )
 
     def __call__(self, search: Any, trial: Trial) -> None:
-        """Log a trial."""
+        """Log a trial and the best score so far."""
         if self._client is None:
             self._open(search)
         metrics = {"seconds": trial.duration}
@@ -103,7 +104,7 @@ class MLflowLogger:
         self._log(self.run_id_, metrics=metrics, step=trial.number)
 
     def finish(self, search: Any, trial: Trial | None) -> None:
-        """Log the best trial and end the run; None is a search that failed."""
+        """Log the best trial and end the run; None means that the search failed."""
         if self._client is None:
             return
         tags = {"stop_reason": str(getattr(search, "stop_reason_", None))}
@@ -124,19 +125,19 @@ class MLflowLogger:
         Parameters
         ----------
         search : search
-            Fitted, with `refit`.
+            Fitted search with `refit`.
         **params : dict
-            Passed to ``mlflow.sklearn.log_model``.
+            Arguments of ``mlflow.sklearn.log_model``.
 
         Returns
         -------
         info : ModelInfo
-            What MLflow returns.
+            Description of the model by MLflow.
 
         Notes
         -----
-        MLflow logs models to the tracking URI of the process. If `tracking_uri` is another one,
-        it is set for the length of this call, in which no other thread should log.
+        MLflow logs models to the tracking URI of the process. If `tracking_uri` is a different
+        one, this method sets it and restores it at the end. Other threads must not log meanwhile.
         """
         mlflow = _mlflow()
         before = mlflow.get_tracking_uri()
@@ -151,6 +152,7 @@ class MLflowLogger:
                 mlflow.set_tracking_uri(before)
 
     def _open(self, search: Any) -> None:
+        """Create the run of a search and log the search's parameters."""
         mlflow = _mlflow()
         self._client = mlflow.MlflowClient(self._tracking_uri)
         found = self._client.get_experiment_by_name(self._experiment_name)
@@ -162,10 +164,10 @@ class MLflowLogger:
         active = mlflow.active_run()
         name = self._run_name or type(search).__name__
         self.run_id_ = self._new_run(name, None if active is None else active.info.run_id)
-        # What `tune` returns has no parameters of its own.
-        own = search.get_params(deep=False) if hasattr(search, "get_params") else {}
-        space = own.pop("param_distributions", None)
-        params = {name: value for name, value in own.items() if name != "callbacks"}
+        # `tune` calls callbacks with an object that has no ``get_params``.
+        own_params = search.get_params(deep=False) if hasattr(search, "get_params") else {}
+        space = own_params.pop("param_distributions", None)
+        params = {name: value for name, value in own_params.items() if name != "callbacks"}
         if space is None:
             space = dict(zip(search.space_.names, search.space_.dimensions, strict=True))
         branches = [space] if isinstance(space, Mapping) else space
@@ -185,6 +187,7 @@ class MLflowLogger:
         self._log(self.run_id_, params=params, tags=tags)
 
     def _new_run(self, name: str, parent: str | None, start: int | None = None) -> str:
+        """Create a run and return its identifier."""
         tags = {} if parent is None else {"mlflow.parentRunId": parent}
         run = self._client.create_run(
             self._experiment_id, run_name=name, tags=tags, start_time=start
@@ -200,11 +203,12 @@ class MLflowLogger:
         tags: Mapping[str, str] | None = None,
         step: int = 0,
     ) -> None:
+        """Log parameters, finite metrics and tags to a run, in one request."""
         entities, now = _mlflow().entities, int(time.time() * 1000)
         self._client.log_batch(
             run_id,
             params=[
-                entities.Param(_ILLEGAL.sub("_", name), str(value)[:_LONGEST])
+                entities.Param(_ILLEGAL.sub("_", name), str(value)[:_MAX_CHARACTERS])
                 for name, value in (params or {}).items()
             ],
             metrics=[
@@ -217,12 +221,13 @@ class MLflowLogger:
 
 
 def _start_of(trial: Trial) -> int | None:
-    """Return when the first fit of a trial began, in milliseconds since the epoch."""
+    """Return the start of the first fit of a trial, in milliseconds since the epoch."""
     times = [r.start_time for r in trial.split_results if r.start_time is not None]
     return int(1000 * min(times)) if times else None
 
 
 def _mlflow() -> Any:
+    """Return the module `mlflow`, or raise if it is not installed."""
     try:
         import mlflow  # noqa: PLC0415 - an extra
     except ImportError as error:

@@ -1,10 +1,4 @@
-"""Callbacks: those that end a search, and those that hand its trials on.
-
-A callback is called with the search and each finished trial; one that returns True ends the
-search, and its attribute ``reason`` says why. Two methods are optional: ``start(search)`` is
-called before the first trial of each search and resets what the callback remembers, and
-``finish(search, trial)`` is called after the last one, with the best trial or None.
-"""
+"""Stopping rules: callbacks that end a search."""
 
 import time
 from typing import Any
@@ -14,14 +8,15 @@ from sklearn_lepton.space._values import as_float
 
 
 class Deadline:
-    """Stop once a time has passed since the search began.
+    """Stopping rule that ends a search after a time.
 
-    Outside of a search the time counts from when this object was made.
+    The time counts from the start of the search. Without a search it counts from the creation of
+    the object.
 
     Parameters
     ----------
-    seconds : float, seconds
-        Time allowed, greater than 0. Running fits are not cut short.
+    seconds : float
+        Time limit, greater than 0. Running fits are not interrupted.
 
     Examples
     --------
@@ -37,21 +32,21 @@ class Deadline:
         self.start(None)
 
     def start(self, search: Any) -> None:  # noqa: ARG002
-        """Begin to count."""
+        """Start the time."""
         self._end = time.monotonic() + self._seconds
 
     def __call__(self, search: Any, trial: Trial | None) -> bool:  # noqa: ARG002
-        """Return whether the time has passed."""
+        """Return whether the time is over."""
         return time.monotonic() >= self._end
 
 
 class TargetScore:
-    """Stop once a trial reaches a score.
+    """Stopping rule that ends a search when a trial reaches a score.
 
     Parameters
     ----------
     score : float
-        The score to reach; greater is better.
+        Score to reach; greater is better.
 
     Examples
     --------
@@ -68,19 +63,19 @@ class TargetScore:
         self._score = score
 
     def __call__(self, search: Any, trial: Trial) -> bool:  # noqa: ARG002
-        """Return whether the trial reached the score."""
+        """Return whether a trial at full fidelity reached the score."""
         return trial.score is not None and trial.is_full and trial.score >= self._score
 
 
 class NoImprovement:
-    """Stop after a number of trials in a row that brought no better score.
+    """Stopping rule that ends a search after consecutive trials without improvement.
 
     Parameters
     ----------
     n_trials : int
-        How many in a row, at least 1. Failed trials count.
+        Number of consecutive trials, at least 1. Failed trials count.
     tol : float, default=0.0
-        Gain in score, not negative, up to which a better one does not count.
+        An improvement must exceed this number, which is not negative.
 
     Examples
     --------
@@ -99,12 +94,12 @@ class NoImprovement:
         self.start(None)
 
     def start(self, search: Any) -> None:  # noqa: ARG002
-        """Forget the trials of an earlier search."""
+        """Reset the best score and the number of trials without improvement."""
         self._best: float | None = None
-        self._n_idle = 0
+        self._n_without_improvement = 0
 
     def __call__(self, search: Any, trial: Trial) -> bool:  # noqa: ARG002
-        """Return whether that many trials have passed; only those at full resource count."""
+        """Return whether the limit is reached; trials at low fidelity do not count."""
         if not trial.is_full:
             return False
         improved = trial.score is not None and (
@@ -112,5 +107,5 @@ class NoImprovement:
         )
         if improved:
             self._best = trial.score
-        self._n_idle = 0 if improved else self._n_idle + 1
-        return self._n_idle >= self._n_trials
+        self._n_without_improvement = 0 if improved else self._n_without_improvement + 1
+        return self._n_without_improvement >= self._n_trials

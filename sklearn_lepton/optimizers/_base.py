@@ -93,7 +93,7 @@ class Optimizer(ABC):
             msg = f"seed must be an integer of at least 0, got {seed!r}."
             raise ValueError(msg)
         self.seed = int(seed)
-        check_count("n_initial_points", n_initial_points, least=1)
+        check_count("n_initial_points", n_initial_points, minimum=1)
         self._is_design_auto = isinstance(n_initial_points, str)
         if isinstance(n_initial_points, str):
             n_initial_points = self._default_n_initial_points()

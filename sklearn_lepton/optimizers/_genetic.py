@@ -156,7 +156,7 @@ class GeneticOptimizer(ModelOptimizer):
         max_seconds: float | None = None,
         resources: Sequence[float] = (1.0,),
     ) -> None:
-        check_count("population_size", population_size, least=2)
+        check_count("population_size", population_size, minimum=2)
         check_share("blend", blend)
         check_flag("surrogate", surrogate)
         self.population_size = population_size

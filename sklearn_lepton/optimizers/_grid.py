@@ -82,7 +82,7 @@ class GridOptimizer(Optimizer):
         previous_studies: Sequence[Sequence[Trial]] = (),
         resources: Sequence[float] = (1.0,),
     ) -> None:
-        check_count("n_levels", n_levels, least=1)
+        check_count("n_levels", n_levels, minimum=1)
         self.n_levels = n_levels
         self._grid: _Grid | None = None
         self._visited: set[tuple[float, ...]] = set()

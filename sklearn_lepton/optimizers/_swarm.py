@@ -147,7 +147,7 @@ class SwarmOptimizer(ModelOptimizer):
         max_seconds: float | None = None,
         resources: Sequence[float] = (1.0,),
     ) -> None:
-        check_count("n_particles", n_particles, least=2)
+        check_count("n_particles", n_particles, minimum=2)
         check_share("inertia", inertia, below=1.0)
         check_share("cognitive", cognitive)
         check_share("social", social)

@@ -6,7 +6,7 @@ import numpy as np
 from scipy.stats import qmc
 
 from sklearn_lepton._inspection.history import History
-from sklearn_lepton._surrogate.fanova import paths
+from sklearn_lepton._surrogate.fanova import sample_paths
 from sklearn_lepton._surrogate.mixture import SurrogateEnsemble
 from sklearn_lepton._surrogate.multi_fidelity import FullFidelityEnsemble, at_full_fidelity
 from sklearn_lepton.plotting._scale import Scale
@@ -84,7 +84,7 @@ def marginals(
     is_full = isinstance(model, FullFidelityEnsemble)
     inputs = at_full_fidelity(points) if is_full else points
     # Posterior samples give the uncertainty of the average; the first one is their mean.
-    samples = paths(model.process, inputs, _N_PATHS, np.random.default_rng(0))
+    samples = sample_paths(model.process, inputs, _N_PATHS, np.random.default_rng(0))
     samples = samples.reshape(len(samples), n_units, _N_OTHERS).mean(axis=2)
     mean = model.predict(points)[0].reshape(n_units, _N_OTHERS).mean(axis=1)
     std = np.sqrt(np.mean((samples[1:] - samples[0]) ** 2, axis=0))

@@ -10,7 +10,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.svm import SVC
 
 from sklearn_lepton import BayesSearchCV, Space
-from sklearn_lepton._surrogate.fanova import basis, decompose, paths
+from sklearn_lepton._surrogate.fanova import basis, decompose, sample_paths
 from sklearn_lepton._surrogate.gaussian_process import fit
 from sklearn_lepton.importance import parameter_importance
 from sklearn_lepton.optimizers import (
@@ -97,7 +97,7 @@ def test_paths_have_the_mean_and_the_deviation_of_the_process():
     points = sample(2, 16)
     process = fit(points, np.sin(5 * points[:, 0]), categorical=np.array([False, False]))
     others = np.random.default_rng(0).random((50, 2))
-    drawn = paths(process, others, 2000, np.random.default_rng(1))
+    drawn = sample_paths(process, others, 2000, np.random.default_rng(1))
     mean, std = process.predict(others)
     assert drawn[0] == pytest.approx(mean, abs=1e-9)
     assert drawn[1:].mean(axis=0) == pytest.approx(mean, abs=0.1 * np.exp(process.theta[-2] / 2))
