@@ -35,7 +35,7 @@ print(nested)
 # %%
 # Tuned against untuned
 # ---------------------
-# On fresh splits, tuned anew in each. The interval holds the true difference with a probability of
+# On fresh splits, tuned again in each. The interval holds the true difference with a probability of
 # 95 %.
 
 comparison = search.compare_to_default(X, y, cv=4, n_repeats=1)

@@ -1,4 +1,4 @@
-"""Nested resampling: searches run anew in splits of the data, which tells what tuning is worth."""
+"""Nested resampling: estimate the value of tuning from searches on splits of the data."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -22,7 +22,7 @@ from sklearn_lepton._validation import is_real, is_whole
 
 
 class _OuterSplits:
-    """Splits made once, each of which can be taken for a splitter of its own."""
+    """Outer splits, which are made once and shared by all runs."""
 
     def __init__(self, splitters: Sequence[Any]) -> None:
         self.splitters = splitters
@@ -40,8 +40,8 @@ class _OuterSplits:
             self.splits = [tuple(map(_rows, split)) for split in made]
             if len(self.splits) < 2:
                 raise ValueError(
-                    f"At least 2 splits are needed, cv makes {len(self.splits)}: what one tells "
-                    "has no error to be judged by."
+                    f"At least 2 splits are needed for a standard error, cv makes "
+                    f"{len(self.splits)}: give a cv with more splits."
                 )
         return self.splits
 
@@ -52,7 +52,7 @@ class _OuterSplits:
 
 
 class _OneSplit(_OuterSplits):
-    """One of them, as a splitter."""
+    """Splitter for a single outer split."""
 
     def __init__(self, outer: _OuterSplits, number: int) -> None:
         super().__init__(outer.splitters)
@@ -70,17 +70,17 @@ def nested_cross_val_score(
 ) -> NestedScore:
     """Score a search by nested cross-validation.
 
-    In each outer split the search is run on the training part, and the estimator that it
-    refits is scored on the other part, which had no part in the tuning. The mean of these
-    scores is what tuning and fitting as the search does it gives on new data.
+    The search runs on the training part of each outer split. Its refitted estimator is
+    scored on the test part, which tuning has not used. The mean of these scores estimates the
+    score on new data of an estimator that this search tunes.
 
     Parameters
     ----------
     search : search
-        Fitted or not, one of scikit-learn's too; it is cloned and stays as it is. The splits
-        run one after another, each with the search's own `n_jobs`. With `journal` each split
-        has a journal of its own beside it, ``study.outer0.jsonl`` and so on, so that what
-        was killed goes on where it stopped.
+        A search, fitted or not, of this package or of scikit-learn; it is cloned and not
+        changed. The splits run one after another, each with the search's own `n_jobs`. With
+        `journal`, each split writes a journal next to it, such as ``study.outer0.jsonl``, so
+        that an interrupted run can be resumed.
     X : array-like of shape (n_samples, n_features)
         The data.
     y : array-like of shape (n_samples,) or (n_samples, n_outputs) or None, default=None
@@ -88,26 +88,26 @@ def nested_cross_val_score(
     cv : int, cross-validation generator or iterable, default=5
         The outer splits, as for `cross_validate`.
     params : dict or None, default=None
-        What `fit` of the search takes besides, ``groups`` and ``sample_weight``, say;
-        `groups` are respected by the outer splits, too, if `cv` uses them.
+        Further arguments for `fit` of the search, such as ``groups`` and ``sample_weight``.
+        The outer splits respect ``groups``, too, if `cv` uses them.
 
     Returns
     -------
     score : NestedScore
-        With the attributes ``test_scores`` of shape (n_splits,), ``mean``, ``std_error``,
+        Its attributes are ``test_scores`` of shape (n_splits,), ``mean``, ``std_error``,
         ``best_scores`` and ``best_params`` of the search in each split, and ``optimism``, the
-        mean of ``best_scores`` less that of ``test_scores``. Printed it is a table.
+        mean of ``best_scores`` minus that of ``test_scores``. ``print`` shows a table.
 
     Raises
     ------
     ValueError
-        If the search does not refit, there are fewer than two splits, or `cv` makes other
-        splits each time while there is a journal.
+        If the search does not refit, if there are fewer than two splits, or if there is a
+        journal and `cv` makes different splits each time.
 
     Notes
     -----
-    The standard error is that of Nadeau and Bengio (2003). `previous_studies` of the same data
-    has seen the outer test parts: leave it out.
+    The standard error is that of Nadeau and Bengio (2003). Do not use `previous_studies` of
+    the same data, because those studies have used the outer test parts.
 
     References
     ----------
@@ -140,7 +140,7 @@ def nested_cross_val_score(
 
 
 class ComparisonMixin:
-    """The `compare_to_default` of a search."""
+    """Method of a search that compares the tuned with the untuned estimator."""
 
     def compare_to_default(
         self,
@@ -153,53 +153,53 @@ class ComparisonMixin:
         confidence: float = 0.95,
         **params: Any,
     ) -> Comparison:
-        """Say whether tuning helped, or whether the difference may be chance.
+        """Return whether tuning helped, with a test of the difference in score.
 
-        Tuned and untuned estimator, the search's ``estimator`` as it was given, are fitted and
-        scored on the same fresh splits, and their differences are tested.
+        The tuned estimator and the untuned one, the search's ``estimator`` as given, are fitted
+        and scored on the same fresh splits. The differences of their scores are tested.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            The data that the search was fitted to; it keeps none.
+            The data that the search was fitted to, since the search keeps no data.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs) or None, default=None
             The target.
         cv : int, cross-validation generator or iterable, default=5
-            The splits. A number means shuffled folds, stratified for classifiers, that keep
-            ``groups`` together if these are given.
+            Splits for the comparison. A number means shuffled folds, stratified for
+            classifiers, that keep ``groups`` together if these are given.
         n_repeats : int or None, default=None
-            How often the folds are made anew where `cv` is a number; None is 2, without
-            `retune` 10.
+            Number of repetitions with new folds where `cv` is a number. None is 2, or 10 with
+            ``retune=False``.
         retune : bool, default=True
-            Whether the search is run anew on the training part of each split, which takes
-            ``n_repeats * cv`` times as long as the search did. False takes the parameters
-            found before, and is honest only on rows that the search has not seen: to those
-            that it has seen the parameters are fitted, whatever the splits.
+            Run the search again on the training part of each split. This takes ``n_repeats *
+            cv`` times as long as the search did. False uses the parameters found before. That
+            is unbiased only on rows that the search has not used, because the parameters are
+            fitted to the rows that it has used.
         confidence : float, default=0.95
-            Of the interval, between 0 and 1.
+            Confidence level of the interval, between 0 and 1.
         **params : dict
-            What `fit` takes besides.
+            Further arguments for `fit`, such as ``groups``.
 
         Returns
         -------
         comparison : Comparison
-            With the attributes ``difference``, greater than 0 where tuning helped,
-            ``interval``, ``p_value``, ``verdict`` in words, and the scores on each split,
-            ``tuned_scores`` and ``default_scores``. Printed it says so in three lines.
+            Its attributes are ``difference``, greater than 0 if tuning helped, ``interval``,
+            ``p_value``, ``verdict``, a sentence, and the scores on each split,
+            ``tuned_scores`` and ``default_scores``. ``print`` shows three lines.
 
         Raises
         ------
         NotFittedError
-            If there was no `fit`.
+            If the search is not fitted.
         ValueError
             If a parameter is out of range, or the untuned estimator cannot be fitted.
 
         Notes
         -----
         The test is the corrected resampled t-test of Nadeau and Bengio (2003), for repeated
-        folds as by Bouckaert and Frank (2004). With few repeats it errs on the side of showing
-        no difference. With `journal` each search has one of its own beside it,
-        ``study.compare0.jsonl`` and so on.
+        folds as by Bouckaert and Frank (2004). With few repetitions it tends to show no
+        difference. With `journal`, each search writes a journal next to it, such as
+        ``study.compare0.jsonl``.
         """
         search: Any = self
         check_is_fitted(search, "best_params_")
@@ -214,7 +214,8 @@ class ComparisonMixin:
                 raise
             raise ValueError(
                 f"The untuned estimator {search.estimator!r} cannot be fitted and scored, so that "
-                f"there is nothing to compare with. {describe_error(error)}"
+                f"there is nothing to compare with: give an estimator whose own parameters work. "
+                f"{describe_error(error)}"
             ) from error
         if retune:
             runs = _run_searches(search, X, y, outer, params=params, kind="compare")
@@ -234,8 +235,8 @@ def _check_search(search: Any) -> None:
         raise ValueError(f"search must be a search such as BayesSearchCV, got {search!r}.")
     if search.refit is False:
         raise ValueError(
-            "refit=False leaves no estimator that could be scored: set refit to True, or to the "
-            "name of a metric."
+            "refit=False leaves no estimator to score: set refit to True, or to the name of a "
+            "metric."
         )
 
 
@@ -257,13 +258,13 @@ def _check_comparison(
             )
         if isinstance(search.cv, TimeSeriesSplit):
             raise ValueError(
-                f"cv={cv} shuffles, which the search's cv={search.cv!r} does not allow: give a "
-                "TimeSeriesSplit as cv."
+                f"cv={cv} would shuffle the rows, which the search's cv={search.cv!r} keeps in "
+                "order: give a TimeSeriesSplit as cv."
             )
     elif n_repeats is not None:
         raise ValueError(
-            f"n_repeats={n_repeats!r} repeats the folds that a number makes, and cv={cv!r} makes "
-            "its own: set n_repeats=None, or cv to a number."
+            f"n_repeats={n_repeats!r} needs a number as cv, got cv={cv!r}: set n_repeats=None, or "
+            "cv to a number."
         )
 
 
@@ -281,16 +282,16 @@ def _fresh_splitters(
 
 
 def _tuned(search: Any) -> Any:
-    """Return the estimator with the parameters found, not fitted."""
+    """Return an unfitted estimator with the best parameters."""
     if hasattr(search, "best_estimator_"):
-        return clone(search.best_estimator_)  # has also what came out of the fits, as rounds
+        return clone(search.best_estimator_)  # also has the rounds found by early stopping
     return clone(search.estimator).set_params(**clone(search.best_params_, safe=False))
 
 
 def _run_searches(
     search: Any, X: Any, y: Any, outer: _OuterSplits, *, params: Mapping[str, Any], kind: str
 ) -> list[dict[str, Any]]:
-    """Run the search anew in each split, one after another."""
+    """Run a clone of the search in each outer split, one after another."""
     journal, verbose = getattr(search, "journal", None), getattr(search, "verbose", 0)
     runs: list[dict[str, Any]] = []
     while not runs or len(runs) < len(outer.splits):
@@ -303,23 +304,23 @@ def _run_searches(
         one = _OneSplit(outer, number)
         run = _cross_validate(inner, search, X, y, cv=one, params=params, return_estimator=True)
         if getattr(run["estimator"][0], "stop_reason_", None) == "interrupted":
-            raise KeyboardInterrupt  # the search itself ends with the trials that it has
+            raise KeyboardInterrupt  # the inner search caught it and kept its trials
         runs.append(run)
         if verbose:
-            of = len(outer.splits)
-            write_line(f"outer split {number + 1} of {of}: {_scores(run, search)[0]:.4g}")
+            n_splits = len(outer.splits)
+            write_line(f"outer split {number + 1} of {n_splits}: {_scores(run, search)[0]:.4g}")
     return runs
 
 
 def _check_repeatable(outer: _OuterSplits, search: Any) -> None:
-    """Refuse splits that could not be gone on with."""
+    """Raise ValueError for splits that a resumed run could not make again."""
     for splitter in outer.splitters:
         state = getattr(splitter, "random_state", 0)
         if getattr(splitter, "shuffle", True) and not is_whole(state):
             raise ValueError(
-                f"cv={splitter!r} makes other splits each time, so that the journals beside "
-                f"{str(search.journal)!r} could not be gone on with: give it a random_state, or "
-                "set journal=None."
+                f"cv={splitter!r} makes other splits each time, so that the journals next to "
+                f"{str(search.journal)!r} could not be resumed: give it a random_state, or set "
+                "journal=None."
             )
 
 
@@ -335,7 +336,8 @@ def _cross_validate(
 ) -> dict[str, Any]:
     passed, groups = dict(params), None
     is_search = return_estimator
-    if not get_config()["enable_metadata_routing"]:  # estimators need not support it
+    if not get_config()["enable_metadata_routing"]:
+        # An estimator may not support routing, so that its routing is only read where it is on.
         groups = passed.get("groups")
         takes_groups = is_search
     else:
@@ -358,7 +360,7 @@ def _cross_validate(
 
 
 def _scores(run: Mapping[str, Any], search: Any) -> FloatArray:
-    """Return the scores by the metric that the search optimises."""
+    """Return the scores by the metric that the search optimizes."""
     name = f"test_{metric_of(search.refit)}"
     if name not in run:
         name = next(key for key in run if key.startswith("test_"))
@@ -366,13 +368,15 @@ def _scores(run: Mapping[str, Any], search: Any) -> FloatArray:
 
 
 def _best_score(fitted: Any) -> float:
+    """Return the best score of a fitted search."""
     if hasattr(fitted, "best_score_"):
         return float(fitted.best_score_)
-    # A callable refit leaves none; the table has it.
+    # With a callable refit there is no `best_score_`.
     name = next(key for key in fitted.cv_results_ if key.startswith("mean_test_"))
     return float(fitted.cv_results_[name][fitted.best_index_])
 
 
 def _rows(part: Any) -> Any:
+    """Return the row numbers of a part that may be a mask."""
     rows = np.asarray(part)
     return np.flatnonzero(rows) if rows.dtype == np.bool_ else rows

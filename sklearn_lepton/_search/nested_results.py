@@ -9,21 +9,22 @@ from sklearn_lepton._trials.statistics import FloatArray, standard_error
 
 @dataclass(frozen=True)
 class Comparison:
-    """Whether tuning helped, as `compare_to_default` of a search found it.
+    """Comparison of the tuned with the untuned estimator, by `compare_to_default`.
 
     Attributes
     ----------
     tuned_scores, default_scores : ndarray of shape (n_splits,)
         Scores of the tuned and of the untuned estimator on the same splits.
     difference : float
-        Mean of the tuned scores less that of the others; greater than 0 where tuning helped.
+        Mean tuned score minus mean untuned score; greater than 0 if tuning helped.
     interval : tuple of float
-        That holds the true difference with the probability `confidence`.
+        Confidence interval of the difference.
     p_value : float
-        Of the corrected resampled t-test, two-sided.
+        Two-sided p-value of the corrected resampled t-test.
     confidence : float
-    tuned_anew : bool
-        Whether the search was run anew in each split.
+        Confidence level of the interval.
+    retuned : bool
+        Whether the search ran again in each split.
     """
 
     tuned_scores: FloatArray = field(repr=False)
@@ -32,11 +33,11 @@ class Comparison:
     interval: tuple[float, float]
     p_value: float
     confidence: float
-    tuned_anew: bool
+    retuned: bool
 
     @property
     def verdict(self) -> str:
-        """The interval in words."""
+        """Sentence about the sign of the difference, read from the interval."""
         if self.interval[0] > 0:
             return "Tuning helped."
         if self.interval[1] < 0:
@@ -44,12 +45,12 @@ class Comparison:
         return "No difference is shown."
 
     def __str__(self) -> str:
-        """Return a few lines to read."""
+        """Return three lines: scores, interval and verdict."""
         low, high = self.interval
         how = (
-            "tuned anew in each"
-            if self.tuned_anew
-            else "with the parameters found before: honest only on rows not seen by the search"
+            "tuned again in each"
+            if self.retuned
+            else "with the parameters found before: unbiased only on rows new to the search"
         )
         return (
             f"tuned {self.tuned_scores.mean():.4g}, untuned {self.default_scores.mean():.4g}: "
@@ -62,18 +63,18 @@ class Comparison:
 
 @dataclass(frozen=True)
 class NestedScore:
-    """What `nested_cross_val_score` found: scores that had no part in the tuning.
+    """Scores of a search on outer splits, by `nested_cross_val_score`.
 
     Attributes
     ----------
     test_scores : ndarray of shape (n_splits,)
-        Of the search's best estimator on the outer splits.
+        Scores of the refitted estimator on the outer test parts.
     best_scores : ndarray of shape (n_splits,)
-        ``best_score_`` of the search in each of them.
+        ``best_score_`` of the search in each outer split.
     best_params : list of dict of length n_splits
-        ``best_params_`` of the same.
+        ``best_params_`` of the search in each outer split.
     ratio : float
-        Samples that an outer split scores on for each that it learns from.
+        Test samples per training sample in an outer split.
     """
 
     test_scores: FloatArray
@@ -96,11 +97,11 @@ class NestedScore:
     @property
     @ignore_float_errors
     def optimism(self) -> float:
-        """How much better the searches' own best scores are, on average."""
+        """Mean of the searches' own best scores minus that of the test scores."""
         return float((self.best_scores - self.test_scores).mean())
 
     def __str__(self) -> str:
-        """Return a table to read."""
+        """Return a table with one row for each outer split, and a summary line."""
         rows = zip(self.test_scores, self.best_scores, self.best_params, strict=True)
         lines = [
             f"{number:5}  {outer:9.4g}  {inner:9.4g}  {params}"

@@ -256,7 +256,7 @@ class SearchRun:
         try:
             for trial in trials:
                 if progress is not None:
-                    progress.finished(trial)
+                    progress.record_trial(trial)
                 callbacks(trial)
                 if self.update is not None:
                     self.update.follow(study, self.fits.ratio)

@@ -1,4 +1,4 @@
-"""What is checked and made ready before the first fit."""
+"""Checks of a search's parameters before the first fit."""
 
 import math
 import os
@@ -34,12 +34,12 @@ def _is_limit(value: Any) -> bool:
 
 
 def _is_time(value: Any) -> bool:
-    """Return whether a clock's seconds can be extended by the value."""
+    """Return whether a value is None or a positive number of seconds."""
     is_limit = is_finite(value) or (is_real(value) and value == math.inf)
     return value is None or (is_limit and value > 0)
 
 
-# The rule of each parameter, and what it allows, in the order in which they are checked.
+# A check and a description of the legal values for each parameter, in the order of the checks.
 _RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
     "n_iter": (lambda value: is_whole(value) and value >= 1, "an integer of at least 1"),
     "fit_timeout": (_is_limit, f"'auto', {_TIME}"),
@@ -92,7 +92,7 @@ def check_n_splits(n_splits: int, cv: Any) -> None:
 
 
 def check_names(space: Space, estimator: Any) -> None:
-    """Refuse parameters that neither the estimator nor a choice for one of its steps has."""
+    """Raise ValueError for a parameter of neither the estimator nor a choice for its steps."""
     for branch in space.branches:
         for name in branch:
             if has_parameter(estimator, name):
@@ -103,5 +103,5 @@ def check_names(space: Space, estimator: Any) -> None:
                     inner = name[len(other) + 2 :]
                     if any(has_parameter(choice, inner) for choice in dimension.categories):
                         break
-            else:
+            else:  # no choice for a step has the parameter either
                 raise ValueError(unknown_name(name, list(estimator.get_params(deep=True))))

@@ -237,7 +237,7 @@ def test_a_comparison_tunes_anew_on_each_training_part(search_class, blobs):
     np.testing.assert_allclose(found.tuned_scores, tuned)
     expected = paired_test(np.subtract(tuned, default), 1 / 3)
     assert (found.p_value, found.interval) == (expected.p_value, expected.interval)
-    assert found.tuned_anew
+    assert found.retuned
 
 
 def test_a_comparison_without_tuning_anew(blobs):
@@ -247,7 +247,7 @@ def test_a_comparison_without_tuning_anew(blobs):
     found = search.compare_to_default(X, y, cv=cv, retune=False)
     best = OneColumn(**search.best_params_)
     np.testing.assert_allclose(found.tuned_scores, cross_val_score(best, X, y, cv=cv))
-    assert not found.tuned_anew
+    assert not found.retuned
     again = search.set_params(refit=False).compare_to_default(X, y, cv=cv, retune=False)
     np.testing.assert_array_equal(found.tuned_scores, again.tuned_scores)
 

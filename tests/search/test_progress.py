@@ -1,4 +1,4 @@
-"""Progress: what the line says, and when it is written where."""
+"""Progress display: its text, and when it is written to a terminal, notebook or log."""
 
 import sys
 import time
@@ -8,14 +8,14 @@ import pytest
 
 from sklearn_lepton._runtime import output as output_module
 from sklearn_lepton._search import progress as progress_module
-from sklearn_lepton._search.progress import Progress, WatchedStudy, say_params, say_seconds
+from sklearn_lepton._search.progress import Progress, WatchedStudy, format_params, format_seconds
 from sklearn_lepton._study.study import Study
 from sklearn_lepton._trials.split_result import SplitResult
 from sklearn_lepton.optimizers import RandomOptimizer
 
 
 class Terminal:
-    """A standard output that is one."""
+    """A standard output that claims to be a terminal."""
 
     def __init__(self):
         self.text = ""
@@ -30,7 +30,7 @@ class Terminal:
         pass
 
     def screen(self):
-        """Return what stands there after all."""
+        """Return the lines that a terminal would show."""
         lines = []
         for line in self.text.split("\n"):
             shown = []
@@ -72,7 +72,7 @@ def run(watched, progress, clock, n_trials, seconds=1.0, at_once=1):
         done = [t.complete(t.number / 100, split_scores=[t.number / 100] * 2) for t in asked]
         watched.tell(done)
         for trial in done:
-            progress.finished(trial)
+            progress.record_trial(trial)
 
 
 def test_a_log_gets_a_few_plain_lines(clock, capsys):
@@ -127,7 +127,7 @@ def test_a_line_a_trial(clock, terminal):
     ]
     watched.tell(told)
     for trial in told:
-        progress.finished(trial)
+        progress.record_trial(trial)
     lines = terminal.screen()
     assert lines[0].startswith("trial 0: 0.5 ± 0.17  2.0 s  x=")
     assert lines[0].endswith("(best)")
@@ -160,7 +160,7 @@ def test_trials_of_others_say_nothing_of_the_speed(clock):
     watched, progress = start(n_trials=10)
     others = RandomOptimizer({"x": (0.0, 1.0, "uniform")}, seed=0).ask(4)
     for trial in others:
-        progress.finished(trial.complete(0.5))
+        progress.record_trial(trial.complete(0.5))
     assert progress.seconds_left() is None
     run(watched, progress, clock, 2)
     assert progress.seconds_left() is not None
@@ -206,11 +206,11 @@ def test_a_shell_without_a_kernel_is_no_notebook(clock, monkeypatch, capsys):
     ],
 )
 def test_times_in_words(seconds, text):
-    assert say_seconds(seconds) == text
+    assert format_seconds(seconds) == text
 
 
 def test_values_in_few_characters():
-    text = say_params({"C": 0.123456, "n": 10**6, "kind": "a\nb" * 30, "none": None})
+    text = format_params({"C": 0.123456, "n": 10**6, "kind": "a\nb" * 30, "none": None})
     assert text.startswith("C=0.123, n=1000000, kind=a ba b")
     assert "\n" not in text
     assert text.endswith("…, none=None")
@@ -222,6 +222,6 @@ def test_a_trial_costs_less_than_a_millisecond(terminal):
     begun = time.perf_counter()
     for trial in asked:
         for split in range(2):
-            progress.noted(trial.number, split, SplitResult(scores=0.5))
-        progress.finished(trial)
+            progress.record_fit(trial.number, split, SplitResult(scores=0.5))
+        progress.record_trial(trial)
     assert (time.perf_counter() - begun) / 300 < 0.001

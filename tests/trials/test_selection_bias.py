@@ -153,12 +153,12 @@ def test_a_comparison_is_readable():
     comparison = Comparison(*scores, 0.15, (0.05, 0.25), 0.01, 0.95, True)
     text = str(comparison)
     assert "tuned 0.85, untuned 0.7: difference +0.15" in text
-    assert "95 % interval +0.05 to +0.25, p = 0.01, 2 splits, tuned anew in each" in text
+    assert "95 % interval +0.05 to +0.25, p = 0.01, 2 splits, tuned again in each" in text
     assert text.endswith("Tuning helped.")
     assert Comparison(*scores, -1, (-2, -1), 0.01, 0.95, True).verdict == "Tuning did harm."
     found = Comparison(*scores, 0.1, (-0.1, 0.3), 0.4, 0.95, False)
     assert found.verdict == "No difference is shown."
-    assert "not seen by the search" in str(found)
+    assert "new to the search" in str(found)
 
 
 def test_a_nested_score_is_readable():
