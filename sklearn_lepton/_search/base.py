@@ -117,7 +117,7 @@ class BaseOptimizerSearchCV(UpdateMixin, ComparisonMixin, ReportMixin, SearchPar
             fit_timeout=self.fit_timeout,
             cost_aware=self.cost_aware,
             max_time=self.max_time,
-            ends_fits=self._must_end_in_time(),
+            ends_fits=self._ends_fits_at_max_time(),
             racing=self.racing,
             metric=metric_of(self.refit),
             verbose=self.verbose,
@@ -170,7 +170,7 @@ class BaseOptimizerSearchCV(UpdateMixin, ComparisonMixin, ReportMixin, SearchPar
             opened.errors,
             choice.search_deadline,
             update=update,
-            reserve=lambda: self._seconds_to_refit(study),
+            reserve=lambda: self._reserved_seconds(study.optimizer.trials),
         )
         data_shape = getattr(running.X, "shape", None)
         return run, _Setup(fits, splits, resource, studies, choice, data_shape)
@@ -372,11 +372,11 @@ class BaseOptimizerSearchCV(UpdateMixin, ComparisonMixin, ReportMixin, SearchPar
                 aids.append(StepCache(names, has_processes=workers.can_end))
         return aids
 
-    def _must_end_in_time(self) -> bool:
-        """Say whether fits that run at the end of `max_time` are ended."""
+    def _ends_fits_at_max_time(self) -> bool:
+        """Return whether fits that run at the end of `max_time` are ended."""
         return self.max_time is not None
 
-    def _seconds_to_refit(self, study: Study) -> float:
-        """Return what of `max_time` is kept for the refit: nothing, where models are given."""
-        del study
+    def _reserved_seconds(self, trials: Sequence[Trial]) -> float:
+        """Return the seconds of `max_time` for the refit: none, where the estimator is given."""
+        del trials
         return 0.0

@@ -1,4 +1,4 @@
-"""Model selection: what a search does that is given no estimator but "auto"."""
+"""Model selection: the search of models and preprocessing for ``estimator="auto"``."""
 
 import copy
 import time
@@ -31,46 +31,47 @@ if TYPE_CHECKING:
     from sklearn_lepton._automl.portfolio import Portfolio
 
 TASKS = ("auto", "classifier", "regressor")
-_REFIT = 1.3  # times the seconds of a fit, since all rows are more than those of a split
-_KEPT_SHARE = 0.01  # of max_time, for what is neither search nor refit
-_SLOW = 0.9  # share of the fits that take less than what is kept for one that cannot be ended
+# A refit uses all rows and takes longer than a fit on one training part.
+_REFIT_RATIO = 1.3
+# Share of max_time reserved for everything except fits.
+_RESERVED_SHARE = 0.01
+# Quantile of the fit times that is reserved where running fits cannot be ended.
+_RESERVED_QUANTILE = 0.9
 _MAX_MEMBERS = 4  # of an average
-_CLOSE = 2.0  # standard errors: unlike models that are somewhat worse still make it better
+# In standard errors. Unlike models improve an average even if they score slightly worse.
+_MAX_DEFICIT = 2.0
 
 
 def is_task(estimator: Any) -> bool:
-    """Say whether models are to be chosen, too."""
+    """Return whether the estimator is the name of a task, for which models are chosen."""
     return isinstance(estimator, str)
 
 
-def check_task(search: Any) -> None:
-    """Refuse what is no task, and a space without an estimator.
-
-    Raises
-    ------
-    ValueError
-    """
-    if search.estimator not in TASKS:
+def check_task(
+    estimator: str, param_distributions: Any, *, resource: Any, eval_set_from_split: Any
+) -> None:
+    """Raise ValueError for an unknown task, or for parameters that need an estimator."""
+    if estimator not in TASKS:
         raise ValueError(
             f"estimator must be an estimator or one of {', '.join(map(repr, TASKS))}, got "
-            f"{search.estimator!r}."
+            f"{estimator!r}."
         )
-    if not (isinstance(search.param_distributions, str) and search.param_distributions == "auto"):
+    if not (isinstance(param_distributions, str) and param_distributions == "auto"):
         raise ValueError(
-            f"With estimator={search.estimator!r} the space comes with the models, got "
-            f"param_distributions={search.param_distributions!r}: leave it out, or give an "
-            "estimator."
+            f"With estimator={estimator!r} the space comes with the models, got "
+            f"param_distributions={param_distributions!r}: leave it out, or give an estimator."
         )
-    for name in ("resource", "eval_set_from_split"):
-        if value := getattr(search, name):
+    given = {"resource": resource, "eval_set_from_split": eval_set_from_split}
+    for name, value in given.items():
+        if value:
             raise ValueError(
-                f"{name}={value!r} needs an estimator of yours, got estimator="
-                f"{search.estimator!r}: leave it out."
+                f"{name}={value!r} needs an estimator of yours, got estimator={estimator!r}: "
+                "leave it out."
             )
 
 
 def _has(name: str) -> Any:
-    """Make a check that a search has a method: what it has before `fit` follows from the task."""
+    """Return a check that a search has a method; before `fit` the task decides it."""
 
     def check(search: Any) -> bool:
         if not search.refit:
@@ -96,26 +97,45 @@ def _boosting(task: str) -> Any:
 
 
 class ModelsMixin:
-    """What a search adds to one of a given estimator: it chooses the models as well."""
+    """The model selection of a search whose estimator may be the name of a task."""
 
     estimator: Any
+    param_distributions: Any
+    resource: Any
+    eval_set_from_split: Any
+    cv: Any
+    scoring: Any
+    refit: Any
+    final_cv: Any
+    racing: Any
+    initial_params: Any
+    n_iter: int
+    max_time: float | None
+    warm_start: bool
+    trials_: list[Trial]
+    space_: Space
+    best_estimator_: Any
+    refit_time_: float
+    get_params: Any
+    _split_layout: Any
+    _splits: Any
     _portfolio: "Portfolio | None" = None
     _columns: "Columns | None" = None
     _averages = False
 
     def fit(self, X: Any, y: Any = None, **params: Any) -> Any:
-        """Search, and refit the best setting on all data.
+        """Search, and refit the best configuration on all data.
 
         Parameters
         ----------
         X : array-like, DataFrame or sparse matrix of shape (n_samples, n_features)
-            The data. Where models are chosen, columns of a DataFrame or of objects may be
-            numbers, categories, dates, durations, booleans or texts, with missing values.
+            The data. If the search chooses the models, columns of a DataFrame or of objects may
+            be numbers, categories, dates, durations, booleans or texts, with missing values.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs) or None, default=None
-            The target. Where models are chosen, (n_samples, 1) is taken as (n_samples,).
+            The target. If the search chooses the models, (n_samples, 1) becomes (n_samples,).
         **params : dict
-            Passed on, as by `GridSearchCV`. Where models are chosen: ``sample_weight``, which
-            goes to the models, and ``groups``, which goes to the splitter.
+            Passed on, as by `GridSearchCV`. If the search chooses the models, these are
+            ``sample_weight`` for the models and ``groups`` for the splitter.
 
         Returns
         -------
@@ -133,117 +153,161 @@ class ModelsMixin:
                 raise
         from sklearn_lepton._automl.task import read_target  # noqa: PLC0415 - loaded when used
 
-        search: Any = self
-        check_task(search)
-        own = search.get_params(deep=False)
+        check_task(
+            self.estimator,
+            self.param_distributions,
+            resource=self.resource,
+            eval_set_from_split=self.eval_set_from_split,
+        )
+        own_params = self.get_params(deep=False)
         y = read_target(y)
-        inner, params = _resolve(search, X, y, params)
+        inner = copy.copy(self)
+        params = inner._resolve(X, y, params)  # noqa: SLF001
         try:
             with hidden_convergence_warnings():  # also of the refit
                 super(ModelsMixin, inner).fit(X, y, **params)  # type: ignore[misc]
         finally:
             if has_new_trials(vars(inner), vars(self)):
-                self.__dict__ = vars(inner) | own
+                self.__dict__ = vars(inner) | own_params
         return self
 
+    def _resolve(self, X: Any, y: Any, params: Mapping[str, Any]) -> dict[str, Any]:
+        """Set the estimator, the space and the splits of the task; return the `fit` parameters.
+
+        It changes the parameters of the search, and so is called for a copy.
+        """
+        passed = dict(params)
+        has_weights = passed.get("sample_weight") is not None
+        n_groups = _count_groups(passed.get("groups"), self.cv)
+        is_routed = get_config()["enable_metadata_routing"]
+        resumes = "_update" in vars(self) or (self.warm_start and hasattr(self, "trials_"))
+        if not resumes or self._portfolio is None:
+            from sklearn_lepton._automl.columns import read_columns  # noqa: PLC0415 - loaded when used
+            from sklearn_lepton._automl.portfolio import make_portfolio, make_splits  # noqa: PLC0415 - loaded when used
+            from sklearn_lepton._automl.task import check_scored, read_task  # noqa: PLC0415 - loaded when used
+
+            columns = read_columns(X)
+            task = read_task(
+                self.estimator, columns, y, n_rows=count_rows(X), has_weights=has_weights
+            )
+            if self.scoring is None:
+                check_scored(task, y)
+            self._columns = columns
+            self._portfolio = make_portfolio(task, is_routed=is_routed)
+            self._splits = make_splits(task, n_groups=n_groups, max_time=self.max_time)
+        portfolio = self._portfolio
+        assert portfolio is not None  # noqa: S101 - for mypy
+        is_plain = self.refit is True and self.final_cv is None and not has_weights
+        self._averages = is_plain and self.max_time is not None and portfolio.is_single
+        self.estimator, self.param_distributions = portfolio.pipeline, portfolio.space
+        if isinstance(self.racing, str) and self.racing == "auto":
+            self.racing = True
+        if portfolio.space == [{}]:
+            self.n_iter = 1
+        if self.cv is None:
+            if n_groups == 1:
+                raise ValueError(
+                    "groups has one group only, but rows of a group stay together, so that a split "
+                    "needs two: leave groups out, or give cv."
+                )
+            self.cv = self._splits
+        if isinstance(self.initial_params, str) and self.initial_params == "default":
+            self.initial_params = portfolio.starts
+        if has_weights and not is_routed:
+            passed["model__sample_weight"] = passed.pop("sample_weight")
+        return passed
+
     def _make_aids(self, running: FitContext, space: Space, workers: Workers) -> list[FitAid]:
-        """Make what changes each fit: those of models that the user did not choose are quiet."""
+        """Return the aids of each fit; models that the user did not choose warn of nothing."""
         aids: list[FitAid] = super()._make_aids(running, space, workers)  # type: ignore[misc]
         return aids if self._portfolio is None else [*aids, QuietFits()]
 
     def _refine(self, X: Any, y: Any) -> None:
-        """Average the best models, where one of each is to be trusted about as much."""
+        """Average the best models, if one of each kind scores about equally well."""
         if self._portfolio is not None and self._averages:
             self._average(X, y)
 
-    def _must_end_in_time(self) -> bool:
-        """Say whether fits run in a process that can be ended: to start one costs seconds."""
-        search: Any = self
-        return search.max_time is not None and not (self._portfolio and self._portfolio.is_quick)
+    def _ends_fits_at_max_time(self) -> bool:
+        """Return whether fits run in processes that can be ended; starting one takes seconds."""
+        return self.max_time is not None and not (self._portfolio and self._portfolio.is_quick)
 
-    def _seconds_to_refit(self, study: Any) -> float:
-        """Return what of `max_time` is kept for the refit, and for a fit that cannot be ended."""
-        search: Any = self
-        if self._portfolio is None or search.max_time is None:
+    def _reserved_seconds(self, trials: Sequence[Trial]) -> float:
+        """Return the seconds of `max_time` for the refit, and for a fit that cannot be ended."""
+        if self._portfolio is None or self.max_time is None:
             return 0.0
-        seconds = float(_KEPT_SHARE * search.max_time)
-        trials = study.optimizer.trials
-        if search.refit:
-            seconds += _REFIT * sum(map(_mean_fit, self._members(trials)))
-        if not self._must_end_in_time():
+        seconds = float(_RESERVED_SHARE * self.max_time)
+        if self.refit:
+            seconds += _REFIT_RATIO * sum(map(_mean_fit, self._members(trials)))
+        if not self._ends_fits_at_max_time():
             fits = [_mean_fit(trial) for trial in trials if trial.split_results]
-            seconds += float(np.quantile(fits or [0.0], _SLOW))
+            seconds += float(np.quantile(fits or [0.0], _RESERVED_QUANTILE))
         return seconds
 
     def _members(self, trials: Sequence[Trial]) -> list[Trial]:
-        """Return the trials whose predictions are averaged: the best, and as good ones.
+        """Return the trials whose predictions are averaged, the best first.
 
-        That is the best one of each further model, within two standard errors of the best,
-        taken as if the scores were independent.
+        Of each further model that is the best trial, if it scores within two standard errors of
+        the best one. The standard error treats the split scores as independent.
         """
         ranked = candidates(trials)
         if not ranked or self._portfolio is None or not self._averages:
             return ranked[:1]
-        least = score_of(ranked[0]) - _CLOSE * plain_standard_error(ranked[0].split_scores)
+        threshold = score_of(ranked[0]) - _MAX_DEFICIT * plain_standard_error(
+            ranked[0].split_scores
+        )
         models: dict[type, Trial] = {}
         for trial in ranked:
-            if trial is not ranked[0] and not score_of(trial) >= least:
+            if trial is not ranked[0] and not score_of(trial) >= threshold:
                 break
             model = trial.params["model"]
             models.setdefault(type(getattr(model, "regressor", model)), trial)
         return list(models.values())[:_MAX_MEMBERS]
 
     def _average(self, X: Any, y: Any) -> None:
-        """Put the average of the best models in the place of the best one."""
+        """Replace the refitted estimator by the average of the best models."""
         from sklearn_lepton._automl.portfolio import average  # noqa: PLC0415 - loaded when used
 
-        search: Any = self
-        others = self._members(search.trials_)[1:]
-        if not others or not hasattr(search, "best_estimator_"):
+        others = self._members(self.trials_)[1:]
+        if not others or not hasattr(self, "best_estimator_"):
             return
         start = time.perf_counter()
-        fitted = [search.best_estimator_]
+        fitted = [self.best_estimator_]
         for trial in others:
             params = clone(thaw(trial.params), safe=False)
-            fitted.append(clone(search.estimator).set_params(**params).fit(X, y))
-        search.best_estimator_ = average(fitted, X, y)
-        search.refit_time_ += time.perf_counter() - start
+            fitted.append(clone(self.estimator).set_params(**params).fit(X, y))
+        self.best_estimator_ = average(fitted, X, y)
+        self.refit_time_ += time.perf_counter() - start
 
     def _describe_models(self) -> list[str]:
-        """Say what was made of the columns, and how the models did; nothing of one estimator."""
+        """Return sentences on the columns and the models; none if the estimator was given."""
         if self._portfolio is None or self._columns is None:
             return []
-        search: Any = self
-        models = describe_models(
-            search.trials_,
-            self._portfolio,
-            search.space_,
-            search._split_layout.ratio,  # noqa: SLF001
-        )
-        said = [self._columns.describe(), models]
-        if hasattr(getattr(search, "best_estimator_", None), "named_estimators_"):
-            n = len(search.best_estimator_.estimators_)
-            said.append(
+        ratio = self._split_layout.ratio
+        models = describe_models(self.trials_, self._portfolio, self.space_, ratio)
+        sentences = [self._columns.describe(), models]
+        if hasattr(getattr(self, "best_estimator_", None), "named_estimators_"):
+            n = len(self.best_estimator_.estimators_)
+            sentences.append(
                 f"The prediction is the mean of {n} models, the best one and each further one "
                 "within two standard errors of it."
             )
-        return said
+        return sentences
 
-    def _stand_in(self) -> Any:
-        """Return an estimator that is like those that a task leads to."""
+    def _typical_estimator(self) -> Any:
+        """Return the refitted estimator, or before `fit` a typical one of the task."""
         if hasattr(self, "best_estimator_"):
             return self.best_estimator_
         return _boosting("regressor" if self.estimator == "regressor" else "classifier")
 
     def __sklearn_tags__(self) -> Any:
-        """Say what scikit-learn is to know of the search.
+        """Return scikit-learn's tags of the search.
 
-        With ``estimator="auto"`` it is neither classifier nor regressor before `fit`.
+        With ``estimator="auto"`` it is neither a classifier nor a regressor before `fit`.
         """
         if not is_task(self.estimator):
             return super().__sklearn_tags__()  # type: ignore[misc]
         probe: Any = copy.copy(self)
-        probe.estimator = self._stand_in()
+        probe.estimator = self._typical_estimator()
         tags = probe.__sklearn_tags__()
         tags.target_tags.required = True
         tags.input_tags.sparse = tags.input_tags.allow_nan = True
@@ -252,7 +316,7 @@ class ModelsMixin:
         return tags
 
     def get_metadata_routing(self) -> Any:
-        """Say what is passed on to whom: ``sample_weight`` to the models, where they are chosen.
+        """Return the routing of metadata; models that the search chooses get ``sample_weight``.
 
         Returns
         -------
@@ -270,7 +334,7 @@ class ModelsMixin:
 
     @available_if(_has("predict"))  # type: ignore[untyped-decorator]
     def predict(self, X: Any) -> Any:
-        """Predict with the refitted best setting.
+        """Predict with the refitted best configuration.
 
         Parameters
         ----------
@@ -280,11 +344,11 @@ class ModelsMixin:
         -------
         y : ndarray of shape (n_samples,) or (n_samples, n_outputs)
         """
-        return self._ask("predict", X)
+        return self._delegate("predict", X)
 
     @available_if(_has("predict_proba"))  # type: ignore[untyped-decorator]
     def predict_proba(self, X: Any) -> Any:
-        """Predict the probability of each class with the refitted best setting.
+        """Predict the probability of each class with the refitted best configuration.
 
         Parameters
         ----------
@@ -295,9 +359,9 @@ class ModelsMixin:
         probabilities : ndarray of shape (n_samples, n_classes)
             In the order of ``classes_``.
         """
-        return self._ask("predict_proba", X)
+        return self._delegate("predict_proba", X)
 
-    def _ask(self, method: str, X: Any) -> Any:
+    def _delegate(self, method: str, X: Any) -> Any:
         if is_task(self.estimator) and not hasattr(self, "best_estimator_"):
             raise NotFittedError(
                 f"This {type(self).__name__} has no refitted estimator: call fit with refit=True "
@@ -307,7 +371,7 @@ class ModelsMixin:
 
 
 def _mean_fit(trial: Trial) -> float:
-    """Return the seconds that a fit of a trial took."""
+    """Return the mean seconds of a trial's fits."""
     return float(np.mean([result.fit_time for result in trial.split_results if result]))
 
 
@@ -326,56 +390,10 @@ def _count_groups(groups: Any, cv: Any) -> int | None:
     return len({None if is_missing(label) else label for label in labels})
 
 
-def _resolve(search: Any, X: Any, y: Any, params: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:
-    """Make a search of models out of one of a task; also say what its `fit` is passed."""
-    passed = dict(params)
-    has_weights = passed.get("sample_weight") is not None
-    n_groups = _count_groups(passed.get("groups"), search.cv)
-    is_routed = get_config()["enable_metadata_routing"]
-    inner = copy.copy(search)
-    resumes = "_update" in vars(search) or (search.warm_start and hasattr(search, "trials_"))
-    if not resumes or search._portfolio is None:  # noqa: SLF001
-        from sklearn_lepton._automl.columns import read_columns  # noqa: PLC0415 - loaded when used
-        from sklearn_lepton._automl.portfolio import make_portfolio, make_splits  # noqa: PLC0415 - loaded when used
-        from sklearn_lepton._automl.task import check_scored, read_task  # noqa: PLC0415 - loaded when used
-
-        columns = read_columns(X)
-        task = read_task(
-            search.estimator, columns, y, n_rows=count_rows(X), has_weights=has_weights
-        )
-        if search.scoring is None:
-            check_scored(task, y)
-        inner._columns = columns  # noqa: SLF001
-        inner._portfolio = make_portfolio(task, is_routed=is_routed)  # noqa: SLF001
-        inner._splits = make_splits(  # noqa: SLF001
-            task, n_groups=n_groups, max_time=search.max_time
-        )
-    portfolio = inner._portfolio  # noqa: SLF001
-    is_plain = search.refit is True and search.final_cv is None and not has_weights
-    inner._averages = is_plain and search.max_time is not None and portfolio.is_single  # noqa: SLF001
-    inner.estimator, inner.param_distributions = portfolio.pipeline, portfolio.space
-    if isinstance(search.racing, str) and search.racing == "auto":
-        inner.racing = True
-    if portfolio.space == [{}]:
-        inner.n_iter = 1
-    if inner.cv is None:
-        if n_groups == 1:
-            raise ValueError(
-                "groups are all the same, and a split needs two at least, since rows of a group "
-                "stay together: leave groups out, or give cv."
-            )
-        inner.cv = inner._splits  # noqa: SLF001
-    if isinstance(search.initial_params, str) and search.initial_params == "default":
-        inner.initial_params = portfolio.starts
-    if has_weights and not is_routed:
-        passed["model__sample_weight"] = passed.pop("sample_weight")
-    return inner, passed
-
-
 def describe_models(
     trials: Sequence[Trial], portfolio: "Portfolio", space: Space, ratio: float | None
 ) -> str:
-    """Say in words which models were tried, how often, and which was the best by how much.
+    """Return sentences on the number of trials and the best score of each model.
 
     Parameters
     ----------
@@ -388,7 +406,7 @@ def describe_models(
     Returns
     -------
     text : str
-        Several sentences, for each model its best score.
+        Ends with the lead of the best model over the second one.
     """
     names = portfolio.names
 
