@@ -58,67 +58,78 @@ def tune(
     previous_studies: Any = None,
     callbacks: Any = None,
 ) -> TuneResult:
-    """Find the parameters with which a function returns the greatest value, or the least.
+    """Maximize or minimize a function of parameters.
 
     Parameters
     ----------
     function : callable
-        Called with one dict, a value for each parameter; returns a number. In parallel it runs
-        in worker processes, to which lambdas and closures can be sent, too. A trial in which it
-        raises an error, or returns NaN or an infinite number, has failed; the search goes on.
+        Function to maximize. It gets a dict with a value for each parameter and returns a
+        number. In parallel it runs in worker processes; lambdas and closures can be sent
+        there, too. A call that raises an error, or returns NaN or an infinite number, fails its
+        trial, and the search continues.
     space : dict, list of dict or Space
-        What to search; see `Space`.
+        Search space; see `Space`.
     n_iter : int, default=50
-        Number of calls, at least 1.
+        Budget: the number of calls, at least 1.
     optimizer : {"auto", "bayes", "swarm", "genetic", "random", "grid"} or callable, default="auto"
-        What proposes the trials; see `sklearn_lepton.optimizers`. A callable makes one, given a
-        `Space` and, by name, ``seed``, ``previous_studies`` and ``resources``: a class of
-        optimizers, or a partial such as ``partial(GridOptimizer, n_levels=9)``. A grid is as
-        fine as ``n_iter`` allows.
+        Optimizer that proposes the trials; see `sklearn_lepton.optimizers`. A callable makes
+        one from a `Space` and the keywords ``seed``, ``previous_studies`` and ``resources``,
+        such as a class of optimizers or ``partial(GridOptimizer, n_levels=9)``. ``"grid"``
+        is as fine as ``n_iter`` allows.
     n_jobs : int or None, default=None
-        How many calls at once, as joblib understands it. The backend is that of
-        `joblib.parallel_config`.
+        Number of calls in parallel, as in joblib. `joblib.parallel_config` selects the
+        backend: processes, threads, dask or ray.
     random_state : int, RandomState instance or None, default=None
-        Where the optimizer's seed comes from.
+        Seed of the optimizer. The same seed and the same ``n_points`` give the same trials.
+        None draws a new seed from the system.
     minimize : bool, default=False
-        Whether small values are good. Only scores have their sign turned by it, so that greater
-        is always better; the function's values stay what they are.
+        Minimize the function. Scores are then the negated values, so that a greater score is
+        always better; values in the result are those of the function.
     error_score : nan or "raise", default=np.nan
-        What comes of an error in the function: a failed trial, or an end with that error.
+        Result of a call that raises an error: a failed trial, or the error itself.
     initial_params : dict, list of dict or None, default=None
-        What is tried first. Parameters that are left out are in the middle of their range.
+        Configurations to try first. Parameters that a dict leaves out get the middle of their
+        range.
     n_points : int or "auto", default="auto"
-        Number of trials proposed before any of them is known. Auto is the number of jobs; a
-        number makes the result the same for every ``n_jobs``.
+        Batch size: the number of trials that are evaluated at the same time. Auto is the
+        number of jobs. With a number, the result does not depend on ``n_jobs``.
     asynchronous : bool, default=False
-        Whether a trial is proposed as soon as a worker is free, instead of when all have finished.
+        Propose a trial as soon as a worker is free, instead of when the whole batch has
+        finished. No worker waits, but the trials then depend on the order in which calls
+        finish.
     fit_timeout : float, "auto" or None, default="auto"
-        Seconds that one call may take; then its process is ended, and the trial has failed. A
-        number takes worker processes, one even with ``n_jobs=1``. Auto ends calls in worker
-        processes after 100 times the median of the finished calls with as much of the
-        ``resource``, at least 5 minutes, once 5 have finished; where calls cannot be ended, a
-        warning names the parameters while they run. None is no limit.
+        Time limit of one call, in seconds. A call that exceeds it is ended together with its
+        process, and its trial fails. A number needs worker processes, so that one is started
+        even with ``n_jobs=1``. Auto sets the limit in worker processes once 5 calls with the
+        same amount of ``resource`` have finished: 100 times their median time, but at least 5
+        minutes. Where calls cannot be ended, a warning names the slow configuration instead.
+        None sets no limit.
     resource : tuple (least, most) or None, default=None
-        Of what there is more or less, such as epochs, as integers from 1: trials have little of
-        it first, and the best third goes on to more. The function is then called with a second
-        argument, how much this trial has. Only trials with all of it can be the best.
+        Smallest and largest amount of a resource such as epochs, as integers from 1. The
+        function gets the amount for its trial as a second argument. New configurations start
+        with little of it, and promising ones are promoted. Only trials with the largest amount
+        can be the best.
     cost_aware : bool or "auto", default="auto"
-        Whether the seconds that calls take count against settings; auto if there is a
-        ``max_time``.
+        Weigh the expected improvement of a configuration against the seconds that its call
+        will take. Auto is True with ``max_time``.
     max_time : float or None, default=None
-        Seconds after which all ends, calls that still run included.
+        Time limit in seconds. Calls that still run at the limit are ended.
     n_iter_no_change : int or None, default=None
-        Stop after so many trials in a row that brought no better value.
+        Stop after this number of consecutive trials without a better value.
     tol : float, default=0.0
-        By so much it has to be better to count, at least 0.
+        Gains up to ``tol`` do not count for ``n_iter_no_change``, at least 0.
     target_value : float or None, default=None
-        Stop once a trial has a value as good as this one.
+        Stop as soon as a trial reaches this value.
     journal : str, path-like or None, default=None
-        File of the trials. If there is one, of the same function and space, it is gone on with.
+        File that stores every trial. An existing journal of the same function and space is
+        resumed: finished calls are not repeated, and ``n_iter`` includes them. Several
+        processes may share one journal.
     previous_studies : object, default=None
-        Older results to learn from: journals, results, fitted searches, or lists of trials.
+        Older studies to learn from (transfer): journals, results, fitted searches or lists of
+        trials.
     callbacks : callable, list of callable or None, default=None
-        Called with the result so far and the trial after each trial; one that returns True stops.
+        Callables that get the result so far and the trial after each trial. Tuning stops when
+        one of them returns True.
 
     Returns
     -------
@@ -129,21 +140,21 @@ def tune(
     ValueError
         If a parameter is out of range, before the first call; or if all trials failed.
     TypeError
-        If the space is none, or the first result is no number.
+        If ``space`` is no search space, or the first returned value is no number.
     TimeoutError
         If no trial finished within ``max_time``.
     Exception
-        That of a callback, or of the function with ``error_score="raise"``. If trials have
-        finished, the result so far is its attribute ``tune_result``.
+        An error of a callback, or of the function with ``error_score="raise"``. If trials have
+        finished, the result so far is the attribute ``tune_result`` of the error.
     JournalMismatchError
-        If the journal is of another study, or damaged.
+        If the journal belongs to another study, or is damaged.
 
     Warns
     -----
     SpaceExhaustedWarning
-        If the space holds fewer than ``n_iter`` settings.
+        If the space holds fewer than ``n_iter`` configurations.
     SearchInterruptedWarning
-        If Ctrl-C ended it; what has finished is returned.
+        If Ctrl-C ended it; the finished trials are returned.
 
     Examples
     --------
