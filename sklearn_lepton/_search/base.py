@@ -252,7 +252,7 @@ class BaseOptimizerSearchCV(UpdateMixin, ComparisonMixin, ReportMixin, SearchPar
     def _older_studies(self, space: Space, update: Update | None) -> list[list[Trial]]:
         """Return what the search learns from beside its own trials."""
         if update is not None:
-            return older_studies(update.studies, self.estimator, space)
+            return older_studies(update.source_studies, self.estimator, space)
         if self.warm_start and getattr(self, "trials_", None):
             return self._studies
         return older_studies(self.previous_studies, self.estimator, space)
