@@ -16,7 +16,7 @@ from sklearn_lepton._trials.statistics import standard_error
 from sklearn_lepton._trials.trial import Trial
 from sklearn_lepton.optimizers._base import Optimizer
 from sklearn_lepton.optimizers._bayes import BayesOptimizer
-from sklearn_lepton.optimizers._surrogate_assisted import ModelOptimizer
+from sklearn_lepton.optimizers._surrogate_assisted import SurrogateOptimizer
 from sklearn_lepton.space._content import plain
 from sklearn_lepton.space._dimension import FloatArray
 from sklearn_lepton.space._frozen import thaw
@@ -95,13 +95,13 @@ class History:
                 f"with the full resource, got {n_scored} of {len(self.trials)}: run more."
             )
 
-    def surrogate_optimizer(self) -> ModelOptimizer:
+    def surrogate_optimizer(self) -> SurrogateOptimizer:
         """Return an optimizer whose model has been told the trials, and maybe older studies."""
-        if isinstance(self.optimizer, ModelOptimizer):
+        if isinstance(self.optimizer, SurrogateOptimizer):
             return self.optimizer
         return self.fresh_modeller()
 
-    def fresh_modeller(self, *, with_failed: bool = True) -> ModelOptimizer:
+    def fresh_modeller(self, *, with_failed: bool = True) -> SurrogateOptimizer:
         """Return an optimizer that knows these trials and nothing else.
 
         Parameters

@@ -21,7 +21,7 @@ from sklearn_lepton.optimizers._cost import full_seconds
 from sklearn_lepton.optimizers._genetic import GeneticOptimizer
 from sklearn_lepton.optimizers._grid import GridOptimizer
 from sklearn_lepton.optimizers._random import RandomOptimizer
-from sklearn_lepton.optimizers._surrogate_assisted import ModelOptimizer
+from sklearn_lepton.optimizers._surrogate_assisted import SurrogateOptimizer
 from sklearn_lepton.optimizers._swarm import SwarmOptimizer
 from sklearn_lepton.space._dimension import FloatArray
 
@@ -67,7 +67,7 @@ class AlgorithmChoice(NamedTuple):
         return self.optimizer + " without a model" * has_no_model
 
 
-class AutoOptimizer(ModelOptimizer):
+class AutoOptimizer(SurrogateOptimizer):
     """Propose by the optimizer that suits the space, the budget and the batch size.
 
     Each trial's ``proposal`` has the optimizer, ``"optimizer"``, and the reason,

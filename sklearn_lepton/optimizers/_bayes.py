@@ -13,13 +13,13 @@ from typing import Any
 import numpy as np
 
 from sklearn_lepton._surrogate.maximize import maximize
-from sklearn_lepton.optimizers._surrogate_assisted import ModelOptimizer
+from sklearn_lepton.optimizers._surrogate_assisted import SurrogateOptimizer
 from sklearn_lepton.space._dimension import FloatArray
 
 _N_BEST = 5
 
 
-class BayesOptimizer(ModelOptimizer):
+class BayesOptimizer(SurrogateOptimizer):
     """Propose where a Gaussian process and a forest expect the greatest improvement.
 
     Parameters
@@ -85,7 +85,7 @@ class BayesOptimizer(ModelOptimizer):
         space = self.space
         model, meta = self._fit(points, scores, rng)
         proposals = maximize(
-            self._cost_aware(model),
+            self._acquisition(model),
             model.incumbent,
             n_values=space.n_values,
             categorical=space.is_categorical,

@@ -42,7 +42,7 @@ from sklearn_lepton._trials.trial import Trial
 from sklearn_lepton._validation import check_count, check_flag, check_share
 from sklearn_lepton.optimizers._boundary import branch_exploration, reflect_and_dither
 from sklearn_lepton.optimizers._offspring import IntArray, Offspring
-from sklearn_lepton.optimizers._surrogate_assisted import N_ANYWHERE, ModelOptimizer
+from sklearn_lepton.optimizers._surrogate_assisted import N_UNIFORM, SurrogateOptimizer
 from sklearn_lepton.space._dimension import FloatArray
 
 _N_CHILDREN = 96  # that are screened
@@ -62,7 +62,7 @@ _SPREAD = 0.1  # of F and CR
 _F_RANGE = (0.1, 1.0)
 
 
-class GeneticOptimizer(ModelOptimizer):
+class GeneticOptimizer(SurrogateOptimizer):
     """Propose trials by a steady-state genetic algorithm with two operators.
 
     Parameters
@@ -198,12 +198,12 @@ class GeneticOptimizer(ModelOptimizer):
             family = _survivors(told, scores, rows, self._size(len(told)))
             litters.append(self._reproduce(points, family, n_children, learnt, rng))
         if self.surrogate:
-            litters.append(Offspring.of("random", rng.random((N_ANYWHERE, self.space.n_dims))))
+            litters.append(Offspring.of("random", rng.random((N_UNIFORM, self.space.n_dims))))
         litter = Offspring.of_all(litters)
         children = reflect_and_dither(self.space, litter.children, rng)
         row, model = 0, dict[str, Any]()
         if self.surrogate:
-            row, model = self._screen(children, points, scores, rng)
+            row, model = self._select(children, points, scores, rng)
         return children[row], litter.lineage(row, [t.number for t in told]) | model
 
     def _size(self, n_told: int) -> int:

@@ -1,12 +1,13 @@
-"""Rungs: which setting goes on to more of a resource, told by the trials alone.
+"""Asynchronous successive halving, and the scores of all fidelities on one scale.
 
-Where no model decides, settings start on the lowest rung, with the least resource. Of those
-told on a rung the best third goes on to the next, without waiting for the others: asynchronous
-successive halving.
-Once a finite space has no more settings, a third is rounded up, so that one arrives at the top.
+A rung is a level of fidelity. Without a surrogate, configurations start on the lowest rung. The
+best third of the finished trials of a rung is promoted to the next one, without waiting for the
+others. Once a finite space has no new configuration, the third is rounded up, so that one trial
+reaches full fidelity.
 
-Within a rung scores are compared as they are. Those of different rungs are brought to one scale
-by a line for each rung, from the settings that were scored on it and on a higher one.
+Within a rung, scores are compared as they are. To compare scores of different rungs, one linear
+regression per rung maps a score to the score expected at full fidelity. It is fitted to the
+configurations that were scored on the rung and on a higher one.
 
 References
 ----------
@@ -26,15 +27,15 @@ import numpy.typing as npt
 from sklearn_lepton._trials.trial import Trial
 from sklearn_lepton._validation import is_real
 
-REDUCTION_FACTOR = 3  # one in so many goes on
-_SAME = 1e-9  # of two shares
-_SLOPES = (0.05, 2.0)
-_PRIOR_PAIRS = 2.0
-_PRIOR_NOISE = 0.56  # of the variance of scores: 1 / r^2 - 1 of a correlation r of 0.8
+REDUCTION_FACTOR = 3  # one configuration in three is promoted; eta in the paper
+_MAX_SHARE_ERROR = 1e-9  # shares that differ by less are equal
+_MIN_SLOPE, _MAX_SLOPE = 0.05, 2.0
+_PRIOR_PAIRS = 2.0  # weight of the prior of slope and noise, in pairs of scores
+_PRIOR_NOISE = 0.56  # of the variance of scores: 1 / r^2 - 1 for a correlation r of 0.8
 
 
 def check_resources(resources: Any) -> tuple[float, ...]:
-    """Refuse what are no ascending shares up to all of a resource."""
+    """Return shares of a resource as a tuple; raise ValueError if they don't ascend to 1."""
     shares = tuple(resources) if isinstance(resources, Sequence) else ()
     are_shares = bool(shares) and all(is_real(share) and share > 0 for share in shares)
     if not (are_shares and shares[-1] == 1 and list(shares) == sorted(set(shares))):
@@ -48,227 +49,261 @@ def check_resources(resources: Any) -> tuple[float, ...]:
 
 @dataclass(frozen=True)
 class FidelityHistory:
-    """What is known of each setting on each rung.
+    """The trials of each configuration by rung.
 
     Attributes
     ----------
     n_rungs : int
-    settings : list of dict of int to Trial
-        Of each setting its trial on each rung where it has one, in the order in which the
-        settings were first asked for.
+    configurations : list of dict of int to Trial
+        For each configuration its trial on each rung, in the order of the first trials.
     """
 
     n_rungs: int
-    settings: list[dict[int, Trial]]
+    configurations: list[dict[int, Trial]]
 
     @classmethod
     def of(cls, trials: Iterable[Trial], resources: Sequence[float]) -> "FidelityHistory":
-        """Sort trials, given in the order of their numbers, by setting and rung."""
-        settings: dict[tuple[float, ...], dict[int, Trial]] = {}
+        """Return the history of trials, which are given in the order of their numbers."""
+        configurations: dict[tuple[float, ...], dict[int, Trial]] = {}
         for trial in trials:
             rung = len(resources) - 1
             if trial.fidelity is not None:
-                rung = max(bisect_right(resources, trial.fidelity + _SAME) - 1, 0)
-            known = settings.setdefault(trial.point, {})
-            if rung not in known or known[rung].score is None:
-                known[rung] = trial
-        return cls(len(resources), list(settings.values()))
+                # A journal may hold fidelities of an earlier choice of rungs: round down.
+                rung = max(bisect_right(resources, trial.fidelity + _MAX_SHARE_ERROR) - 1, 0)
+            by_rung = configurations.setdefault(trial.point, {})
+            if rung not in by_rung or by_rung[rung].score is None:
+                by_rung[rung] = trial
+        return cls(len(resources), list(configurations.values()))
 
     @property
     def max_rung(self) -> int:
-        """The rung of the full resource."""
+        """The rung of full fidelity."""
         return self.n_rungs - 1
 
     @property
     def has_full(self) -> bool:
-        """Whether a trial on the highest rung is under way or has a score."""
-        full = [known[self.max_rung] for known in self.settings if self.max_rung in known]
+        """Whether a trial at full fidelity is pending or complete."""
+        full = [by_rung[self.max_rung] for by_rung in self._on(self.max_rung)]
         return any(trial.status in {"pending", "complete"} for trial in full)
 
     def calibration_trial(self) -> Trial | None:
-        """Return a trial on the highest rung to repeat on the lowest, which is empty.
+        """Return a full trial to repeat on the lowest rung; None unless that rung is empty.
 
-        What it loses there tells how the scores of both compare.
+        The pair of scores calibrates the scores of the rung.
         """
-        if any(0 in known for known in self.settings):
+        if self._on(0):
             return None
-        full = (known[self.max_rung] for known in self.settings if self.max_rung in known)
+        full = (by_rung[self.max_rung] for by_rung in self._on(self.max_rung))
         return next(full, None)
 
     def promotion(self, *, is_last_call: bool) -> tuple[Trial, int] | None:
-        """Return the trial whose setting goes on, and to which rung; from the top downwards.
+        """Return the trial to promote and its next rung; higher rungs come first.
 
         Parameters
         ----------
         is_last_call : bool
-            Whether there are no new settings any more: once nothing is under way, a third
-            is rounded up.
+            Whether there is no new configuration. The number of promotions is then rounded up
+            once no trial is pending.
         """
-        pending = any(t.status == "pending" for known in self.settings for t in known.values())
+        has_pending = any(
+            trial.status == "pending"
+            for by_rung in self.configurations
+            for trial in by_rung.values()
+        )
         for rung in reversed(range(self.max_rung)):
-            here = [known for known in self.settings if rung in known]
-            told = [known for known in here if known[rung].status != "pending"]
-            n_best = len(told) // REDUCTION_FACTOR
-            if is_last_call and not pending:
-                n_best = -(-len(told) // REDUCTION_FACTOR)
-            for known in _best_first(told, rung)[:n_best]:
-                if max(known) == rung:
-                    return known[rung], rung + 1
+            finished = [by_rung for by_rung in self._on(rung) if by_rung[rung].status != "pending"]
+            n_promoted = len(finished) // REDUCTION_FACTOR
+            if is_last_call and not has_pending:
+                n_promoted = -(-len(finished) // REDUCTION_FACTOR)
+            for by_rung in _best_first(finished, rung)[:n_promoted]:
+                if max(by_rung) == rung:
+                    return by_rung[rung], rung + 1
         return None
 
-    def is_balanced(self, shares: Sequence[float]) -> bool:
-        """Whether no more of the resource has been spent below the highest rung than on it."""
-        spent = [
-            share * sum(rung in known for known in self.settings)
-            for rung, share in enumerate(shares)
-        ]
-        return sum(spent[:-1]) <= spent[-1]
+    def is_balanced(self, resources: Sequence[float]) -> bool:
+        """Return whether low fidelities have used at most as much resource as full trials."""
+        used = [share * len(self._on(rung)) for rung, share in enumerate(resources)]
+        return sum(used[:-1]) <= used[-1]
 
     def promotable(self) -> list[tuple[Trial, int]]:
-        """Return the highest trial of each setting that a model may let go on, and its rung.
+        """Return the trials that a surrogate may promote, one per configuration, with their rung.
 
-        What was pruned was not among the best of its rung, but may be more with more.
+        A pruned trial may be promoted: it was not among the best of its rung, but may be at a
+        higher fidelity.
         """
-        tops = [(known[max(known)], max(known)) for known in self.settings]
-        told = {"complete", "pruned"}
-        return [(t, rung) for t, rung in tops if rung < self.max_rung and t.status in told]
+        highest = [(by_rung[max(by_rung)], max(by_rung)) for by_rung in self.configurations]
+        return [
+            (trial, rung)
+            for trial, rung in highest
+            if rung < self.max_rung and trial.status in {"complete", "pruned"}
+        ]
 
     def scored(self) -> list[Trial]:
-        """Return, of each setting that has a score, its highest trial, its score shifted."""
+        """Return the highest-fidelity trial of each scored configuration.
+
+        Its score is mapped to full fidelity.
+        """
         return [
-            replace(known[self._highest(known)], score=trial.score)
-            for known, trial in zip(self.settings, self.merged(), strict=True)
+            replace(by_rung[_highest_scored(by_rung)], score=trial.score)
+            for by_rung, trial in zip(self.configurations, self.merged(), strict=True)
             if trial.score is not None
         ]
 
     @property
     def full_points(self) -> set[tuple[float, ...]]:
-        """The settings that have a trial on the highest rung."""
-        return {known[self.max_rung].point for known in self.settings if self.max_rung in known}
+        """The points that have a trial at full fidelity."""
+        return {by_rung[self.max_rung].point for by_rung in self._on(self.max_rung)}
 
     @cached_property
     def rung_regressions(self) -> list[tuple[float, float]]:
-        """Offset and slope, for each rung, that turn a score into what to expect at the top.
+        """Offset and slope per rung that map a score to the score expected at full fidelity.
 
-        A regression of the scores on higher rungs, so turned themselves, on those here, of the
-        settings that have both.
+        The regression of a rung has the scores of the rung as its input. Its output are the
+        scores of the same configurations on higher rungs, mapped themselves.
         """
-        lines = [(0.0, 1.0)] * self.n_rungs
+        regressions = [(0.0, 1.0)] * self.n_rungs
         for rung in reversed(range(self.max_rung)):
-            here = [known for known in self.settings if self._highest(known) >= rung]
-            here = [known for known in here if rung in known and known[rung].score is not None]
-            scores = np.array([known[rung].score for known in here], dtype=np.float64)
-            tops = [self._highest(known) for known in here]
-            rows = np.flatnonzero(np.greater(tops, rung))
-            pairs = [(tops[row], here[row][tops[row]].score or 0.0) for row in rows]
-            there = np.array([_on(lines[top], score) for top, score in pairs])
-            lines[rung] = _line(scores, rows, there) if len(rows) else lines[rung + 1]
-        return lines
+            scored = self._scored_on(rung)
+            scores = np.array([by_rung[rung].score for by_rung in scored], dtype=np.float64)
+            highest = [_highest_scored(by_rung) for by_rung in scored]
+            rows = np.flatnonzero(np.greater(highest, rung))
+            pairs = [(highest[row], scored[row][highest[row]].score or 0.0) for row in rows]
+            full_scores = np.array([_map(regressions[other], score) for other, score in pairs])
+            # Without pairs, the nearest rung above is the best guess.
+            regressions[rung] = (
+                _regress(scores, rows, full_scores) if len(rows) else regressions[rung + 1]
+            )
+        return regressions
 
     @cached_property
     def noise(self) -> list[float]:
-        """Variance, for each rung, of what stands at the top around what `lines` expects.
+        """Variance per rung of the score at full fidelity around the regression's prediction.
 
-        That of the residuals, and as of two settings more with the correlation that is expected.
+        It is the mean squared residual, with a prior that counts as much as two pairs.
         """
         noise = [0.0] * self.n_rungs
         for rung in reversed(range(self.max_rung)):
-            line = self.rung_regressions[rung]
-            here = [
-                known for known in self.settings if rung in known and known[rung].score is not None
-            ]
-            scores = np.array([known[rung].score for known in here], dtype=np.float64)
+            regression = self.rung_regressions[rung]
+            scored = self._scored_on(rung)
+            scores = np.array([by_rung[rung].score for by_rung in scored], dtype=np.float64)
             if not len(scores):
                 continue
-            expected = _PRIOR_NOISE * line[1] ** 2 * float(np.var(_without_hopeless(scores)))
-            total, weight = _PRIOR_PAIRS * expected, _PRIOR_PAIRS
-            for known in here:
-                top = self._highest(known)
-                if top > rung:
-                    gap = _on(self.rung_regressions[top], known[top].score or 0.0) - _on(
-                        line, known[rung].score or 0.0
-                    )
-                    total, weight = total + gap**2 + noise[top], weight + 1.0
+            variance = float(np.var(_clip_low_scores(scores)))
+            prior = _PRIOR_NOISE * regression[1] ** 2 * variance
+            total, weight = _PRIOR_PAIRS * prior, _PRIOR_PAIRS
+            for by_rung in scored:
+                highest = _highest_scored(by_rung)
+                if highest > rung:
+                    full_score = _map(self.rung_regressions[highest], by_rung[highest].score or 0.0)
+                    residual = full_score - _map(regression, by_rung[rung].score or 0.0)
+                    # The higher score is itself uncertain, by the noise of its rung.
+                    total, weight = total + residual**2 + noise[highest], weight + 1.0
             noise[rung] = total / weight
         return noise
 
     def merged(self) -> list[Trial]:
-        """Return one trial a setting: its first, with its score on its highest rung, shifted.
+        """Return one trial per configuration: its first, with its highest result.
 
-        What failed on a rung has failed.
+        The score is mapped to full fidelity. A configuration whose highest finished trial
+        failed has failed.
         """
         merged = []
-        for known in self.settings:
-            first = min(known.values(), key=lambda trial: trial.number)
-            told = [rung for rung, trial in known.items() if trial.status != "pending"]
-            if not told:
+        for by_rung in self.configurations:
+            first = min(by_rung.values(), key=lambda trial: trial.number)
+            finished = [rung for rung, trial in by_rung.items() if trial.status != "pending"]
+            if not finished:
                 merged.append(replace(first, fidelity=None))
                 continue
-            last = known[max(told)]
-            last = _shifted(last, self.rung_regressions[max(told)])
+            rung = max(finished)
+            last = _mapped(by_rung[rung], self.rung_regressions[rung])
             merged.append(replace(last, number=first.number, proposal=first.proposal))
         return merged
 
     def finished(self) -> tuple[list[Trial], list[float]]:
-        """Return all trials that are not pending, by number, their scores shifted, and the noise.
+        """Return all finished trials by number, and the variance of their scores.
 
-        The noise is the variance that a score has for being of a lower rung.
+        The scores are mapped to full fidelity; the variance is the noise of the rung.
         """
-        told = [
-            (_shifted(trial, self.rung_regressions[rung]), self.noise[rung])
-            for known in self.settings
-            for rung, trial in known.items()
+        finished = [
+            (_mapped(trial, self.rung_regressions[rung]), self.noise[rung])
+            for by_rung in self.configurations
+            for rung, trial in by_rung.items()
             if trial.status != "pending"
         ]
-        told.sort(key=lambda pair: pair[0].number)
-        return [trial for trial, _ in told], [noise for _, noise in told]
+        finished.sort(key=lambda pair: pair[0].number)
+        return [trial for trial, _ in finished], [noise for _, noise in finished]
 
-    @staticmethod
-    def _highest(known: dict[int, Trial]) -> int:
-        """Return the highest rung where a setting has a score, -1 for none."""
-        return max((rung for rung, trial in known.items() if trial.score is not None), default=-1)
+    def _on(self, rung: int) -> list[dict[int, Trial]]:
+        """Return the configurations that have a trial on a rung."""
+        return [by_rung for by_rung in self.configurations if rung in by_rung]
 
-
-def _best_first(told: list[dict[int, Trial]], rung: int) -> list[dict[int, Trial]]:
-    complete = [known for known in told if known[rung].status == "complete"]
-    return sorted(complete, key=lambda known: (-(known[rung].score or 0.0), known[rung].number))
+    def _scored_on(self, rung: int) -> list[dict[int, Trial]]:
+        """Return the configurations that have a score on a rung."""
+        return [by_rung for by_rung in self._on(rung) if by_rung[rung].score is not None]
 
 
-def _shifted(trial: Trial, line: tuple[float, float]) -> Trial:
-    """Return a trial with its score, or what is expected of it, on the scale of the top."""
+def _highest_scored(by_rung: dict[int, Trial]) -> int:
+    """Return the highest rung where a configuration has a score, -1 for none."""
+    return max((rung for rung, trial in by_rung.items() if trial.score is not None), default=-1)
+
+
+def _best_first(finished: list[dict[int, Trial]], rung: int) -> list[dict[int, Trial]]:
+    """Return the configurations that are complete on a rung, sorted by score, then number."""
+    complete = [by_rung for by_rung in finished if by_rung[rung].status == "complete"]
+    return sorted(
+        complete, key=lambda by_rung: (-(by_rung[rung].score or 0.0), by_rung[rung].number)
+    )
+
+
+def _mapped(trial: Trial, regression: tuple[float, float]) -> Trial:
+    """Return a trial with its score or its estimate mapped to full fidelity."""
     if trial.score is not None:
-        return replace(trial, score=_on(line, trial.score))
+        return replace(trial, score=_map(regression, trial.score))
     if trial.estimate is not None:
-        expected, std = trial.estimate
-        return replace(trial, estimate=(_on(line, expected), line[1] * std))
+        mean, std = trial.estimate
+        return replace(trial, estimate=(_map(regression, mean), regression[1] * std))
     return trial
 
 
-def _on(line: tuple[float, float], score: float) -> float:
-    offset, slope = line
+def _map(regression: tuple[float, float], score: float) -> float:
+    offset, slope = regression
     return offset + slope * score
 
 
-def _without_hopeless(scores: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    kept: npt.NDArray[np.float64] = np.maximum(scores, 2.0 * np.median(scores) - scores.max())
-    return kept
+def _clip_low_scores(scores: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Return scores, at least as far below the median as the best is above it."""
+    clipped: npt.NDArray[np.float64] = np.maximum(scores, 2.0 * np.median(scores) - scores.max())
+    return clipped
 
 
-def _line(
-    scores: npt.NDArray[np.float64], rows: npt.NDArray[np.intp], there: npt.NDArray[np.float64]
+def _regress(
+    scores: npt.NDArray[np.float64],
+    rows: npt.NDArray[np.intp],
+    full_scores: npt.NDArray[np.float64],
 ) -> tuple[float, float]:
-    """Regress the scores on higher rungs on those of some rows here: offset and slope.
+    """Return offset and slope of full scores as a function of some scores of a rung.
 
-    That these rows are the best biases no slope, but leaves it uncertain: it is drawn towards
-    1, as much as by two typical rows. A hopeless score has no leverage.
+    The rows are those of the best configurations. That does not bias the slope but leaves it
+    uncertain, so a prior of two typical pairs draws it towards 1. Clipping keeps a very low
+    score from having leverage.
+
+    Parameters
+    ----------
+    scores : ndarray of shape (n_scored,)
+        All scores of the rung.
+    rows : ndarray of shape (n_pairs,)
+        Rows of the configurations with a score on a higher rung.
+    full_scores : ndarray of shape (n_pairs,)
+        Their scores on the higher rung, mapped to full fidelity.
     """
-    unit = max(np.abs(scores).max(), np.abs(there).max(), np.finfo(np.float64).tiny)
-    scores, there = scores / unit, there / unit
-    scores = _without_hopeless(scores)
-    x, y = scores[rows], there
+    # Scores of any magnitude: without the unit, squares overflow or vanish.
+    unit = max(np.abs(scores).max(), np.abs(full_scores).max(), np.finfo(np.float64).tiny)
+    scores, y = _clip_low_scores(scores / unit), full_scores / unit
+    x = scores[rows]
     weight = _PRIOR_PAIRS * np.var(scores)
     spread, slope = np.sum((x - x.mean()) ** 2) + weight, 1.0
     if spread > 0:
         slope = (np.sum((x - x.mean()) * (y - y.mean())) + weight) / spread
-    slope = float(np.clip(slope, *_SLOPES))
+    slope = float(np.clip(slope, _MIN_SLOPE, _MAX_SLOPE))
+    # Medians: the offset is robust to a pair that is far off.
     return float(unit * (np.median(y) - slope * np.median(x))), slope

@@ -1,4 +1,4 @@
-"""What optimizers with a model share: fitting it, asking it, choosing by it."""
+"""Base class of the optimizers with a surrogate: fitting, predicting, selecting by it."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -26,33 +26,31 @@ from sklearn_lepton._surrogate.multi_task import (
 )
 from sklearn_lepton._trials.trial import Trial
 from sklearn_lepton.optimizers._base import Optimizer, expected_scores
-from sklearn_lepton.optimizers._cost import Costs
+from sklearn_lepton.optimizers._cost import CostModel
 from sklearn_lepton.optimizers._fidelity_policy import re_evaluate
 from sklearn_lepton.optimizers._transfer import are_apart
 from sklearn_lepton.space._dimension import FloatArray
 
-_TRIALS_PER_FIT = 100
-_ENOUGH_FULL = 6  # trials, for a judgement of what those with less of a resource tell
-_N_WEIGHED = 5  # settings: the others promise less
-N_ANYWHERE = 32  # points drawn at random that are screened beside an algorithm's own
+_TRIALS_PER_FIT = 100  # hyperparameters are fitted again after one trial in so many
+_MIN_FULL_TRIALS = 6  # for a judgement of the low fidelities
+N_UNIFORM = 32  # uniformly drawn points among the candidates of an algorithm
 
 
-class ModelOptimizer(Optimizer):
-    """An optimizer with a Gaussian process and a forest of what it has been told.
+class SurrogateOptimizer(Optimizer):
+    """An optimizer with a surrogate: a Gaussian process and a forest, fitted to the scores.
 
-    ``meta["theta"]`` holds the hyperparameters, from which the next fit starts, and
-    ``meta["n_fitted"]`` how many trials they were fitted to; that is all the state
-    there is. They are fitted anew with each trial up to 100, then whenever a
-    hundredth part has come in addition.
+    The ``proposal`` of a trial has ``"theta"``, the hyperparameters at which the next fit starts,
+    and ``"n_fitted"``, the number of scores they were fitted to. They are fitted again for each
+    trial up to 100, then whenever the number of trials has grown by one in a hundred.
 
-    Older studies (``previous_studies``) share the process while they explain what has been told
-    nearly as well as it does alone, or better.
+    Source studies (``previous_studies``) become tasks of a multi-task process as long as it
+    predicts the scores about as well as a process without them.
 
-    With ``cost_aware``, improvements are divided by a power of the seconds that they are
-    expected to take; see `Costs`. That model is fitted anew with each proposal.
+    With ``cost_aware``, expected improvement is divided by a power of the expected seconds; see
+    `CostModel`. The model of the seconds is fitted again for each proposal.
 
-    With `resources` the models have one more column, the resource, and are asked about the
-    full one.
+    With `resources` the fidelity is one more input of the process. Predictions are always made
+    at full fidelity.
     """
 
     def __init__(
@@ -91,25 +89,25 @@ class ModelOptimizer(Optimizer):
 
     @ignore_float_errors
     def predict(self, params: Any) -> tuple[Any, Any]:
-        """Predict the score of settings from the trials told.
+        """Predict the score of configurations.
 
         Parameters
         ----------
         params : dict or list of dict
-            Settings, each with a value for every parameter of its branch.
+            Configurations, each with a value for every parameter of its branch.
 
         Returns
         -------
-        mean : float or ndarray of shape (n_settings,)
-            Expected score; a float where one dict was given.
-        std : float or ndarray of shape (n_settings,)
-            Standard deviation, in units of the score, of what a trial there would score:
-            what the model does not know and the noise of the scores together.
+        mean : float or ndarray of shape (n_configurations,)
+            Expected score at full fidelity; a float for a single dict.
+        std : float or ndarray of shape (n_configurations,)
+            Standard deviation of the score of a trial there. It includes the uncertainty of
+            the surrogate and the noise of the scores.
 
         Raises
         ------
         ValueError
-            If no trial is complete, or a setting does not lie in the space.
+            If no trial is complete, or a configuration does not lie in the space.
 
         Examples
         --------
@@ -123,20 +121,20 @@ class ModelOptimizer(Optimizer):
         """
         if self.best is None:
             raise ValueError("There is no model yet: tell at least one trial that has a score.")
-        settings = [params] if isinstance(params, Mapping) else list(params)
-        points = np.array([self.space.to_point(setting) for setting in settings])
-        mean, std = self.predict_points(points.reshape(len(settings), self.space.n_dims))
+        configurations = [params] if isinstance(params, Mapping) else list(params)
+        points = np.array([self.space.to_point(each) for each in configurations])
+        mean, std = self.predict_points(points.reshape(len(configurations), self.space.n_dims))
         return (float(mean[0]), float(std[0])) if isinstance(params, Mapping) else (mean, std)
 
     @ignore_float_errors
     def model(self) -> SurrogateEnsemble:
-        """Return the model of all that has been told, hopeless scores as they are."""
+        """Return the surrogate of all finished trials, without clipping very low scores."""
         model, _ = self._fit(*self._observations(), np.random.default_rng(self.seed), clip=False)
         return model
 
     @ignore_float_errors
     def predict_points(self, points: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Predict the score at points of the cube, of shape (n_points, n_dims); see `predict`."""
+        """Predict the score at points, of shape (n_points, n_dims); see `predict`."""
         model = self.model()
         mean, std = model.predict(points)
         process = model.process
@@ -145,44 +143,57 @@ class ModelOptimizer(Optimizer):
     def _fit(
         self, points: FloatArray, scores: FloatArray, rng: np.random.Generator, *, clip: bool = True
     ) -> tuple[SurrogateEnsemble, dict[str, Any]]:
-        """Return the model, with what is to be remembered of it."""
-        process, meta = self._fit_process(points, scores, clip=clip)
+        """Return the surrogate, and its hyperparameters for the ``proposal`` of a trial.
+
+        Parameters
+        ----------
+        points : ndarray of shape (n_finished, n_dims)
+        scores : ndarray of shape (n_finished,)
+        rng : numpy.random.Generator
+            Generator of the forest.
+        clip : bool, default=True
+            Whether very low scores are clipped, which makes better proposals.
+        """
+        process, fitted = self._fit_process(points, scores, clip=clip)
         kind = FullFidelityEnsemble if self._fidelity.has_rungs else SurrogateEnsemble
         model = kind.of(process, rng, self._pending_points())
         if clip:
-            self._derived["model"] = model, meta
-        return model, meta
+            self._derived["model"] = model, fitted
+        return model, fitted
 
     def _fit_process(
         self, points: FloatArray, scores: FloatArray, *, clip: bool = True
     ) -> tuple[GaussianProcess, dict[str, Any]]:
-        """Return the process, once for the trials that there are."""
+        """Return the process and its hyperparameters, computed once per change of the trials."""
         key = f"process, clip={clip}"
         if key not in self._derived:
             self._derived[key] = self._new_process(points, scores, clip=clip)
-        process, meta = self._derived[key]
-        return process, meta
+        process, fitted = self._derived[key]
+        return process, fitted
 
     def _new_process(
         self, points: FloatArray, scores: FloatArray, *, clip: bool
     ) -> tuple[GaussianProcess, dict[str, Any]]:
+        """Fit the process: to one fidelity or several, with source tasks or without."""
         options: dict[str, Any] = {"categorical": self.space.is_categorical, "clip": clip}
         if not self._fidelity.has_rungs:
-            told, noise = self._finished(), [0.0]
+            finished, noise = self._finished(), [0.0]
         else:
-            told, noise = self._history().finished()
-            points, scores = self._points_with_fidelity(told), expected_scores(told)
+            finished, noise = self._history().finished()
+            points, scores = self._points_with_fidelity(finished), expected_scores(finished)
             options |= {
                 "categorical": np.append(self.space.is_categorical, False),
                 "has_resource": True,
             }
-        stds = [trial.estimate[1] if trial.estimate else 0.0 for trial in told]
+        # The score of a pruned trial is an estimate; its variance counts as noise.
+        stds = [trial.estimate[1] if trial.estimate else 0.0 for trial in finished]
         options["variance"] = np.square(stds) + noise
+        # Start at the hyperparameters of the latest trial: with source tasks and without.
         theta, n_fitted = self._last_theta(0)
-        related, n_related = self._last_theta(self._n_studies)
-        n_fitted, is_related = max(n_fitted, n_related), n_related >= n_fitted
+        task_theta, n_fitted_tasks = self._last_theta(self._n_tasks)
+        n_fitted, is_multi_task = max(n_fitted, n_fitted_tasks), n_fitted_tasks >= n_fitted
         is_due = len(points) - n_fitted >= len(points) / _TRIALS_PER_FIT
-        is_due |= theta is None and related is None
+        is_due |= theta is None and task_theta is None
         options["max_iter"] = MAX_STEPS if is_due or not clip else 0
         process: GaussianProcess
         if not self._sources.studies:
@@ -190,23 +201,23 @@ class ModelOptimizer(Optimizer):
             if self._fidelity.has_rungs:
                 process = self._without_low_fidelity(process, points, scores, options)
         else:
-            process = self._fit_all(
-                points, scores, (theta, related), options, is_related=is_related
+            process = self._fit_with_sources(
+                points, scores, (theta, task_theta), options, is_multi_task=is_multi_task
             )
-        meta = {"theta": np.round(process.theta, 4).tolist(), "n_fitted": len(points)}
-        return process, meta if is_due else {}
+        fitted = {"theta": np.round(process.theta, 4).tolist(), "n_fitted": len(points)}
+        return process, fitted if is_due else {}
 
     @staticmethod
     def _without_low_fidelity(
         process: GaussianProcess, points: FloatArray, scores: FloatArray, options: dict[str, Any]
     ) -> GaussianProcess:
-        """Return a process of the full trials alone, if what had less does not foretell them."""
-        full = points[:, -1] == 1.0
-        if full.sum() < _ENOUGH_FULL or full.all():
+        """Return the process, or one of the full trials alone if the others don't inform it."""
+        is_full = points[:, -1] == 1.0
+        if is_full.sum() < _MIN_FULL_TRIALS or is_full.all():
             return process
-        options = options | {"variance": options["variance"][full], "max_iter": MAX_STEPS}
-        own = fit(points[full], scores[full], **options)
-        return process if low_fidelity_is_informative(process, own) else own
+        options = options | {"variance": options["variance"][is_full], "max_iter": MAX_STEPS}
+        full_only = fit(points[is_full], scores[is_full], **options)
+        return process if low_fidelity_is_informative(process, full_only) else full_only
 
     def _assign_fidelity(self, trial: Trial) -> Trial:
         """Return a new trial with its fidelity, or the promotion that promises more per cost.
@@ -225,7 +236,7 @@ class ModelOptimizer(Optimizer):
         row, rung = policy.best_plan(
             model,
             points,
-            self._cost_aware(model).log_improvement(points, model.incumbent),
+            self._acquisition(model).log_improvement(points, model.incumbent),
             [rung for _, rung in candidates],
             history,
             resumes=self.run_settings.resumes,
@@ -236,12 +247,12 @@ class ModelOptimizer(Optimizer):
         return replace(promoted, proposal={**promoted.proposal, **fitted})
 
     def _points_with_fidelity(self, trials: Sequence[Trial]) -> FloatArray:
-        """Return the points of trials with their resource."""
+        """Return the points of trials with the column of their fidelity."""
         points = np.array([t.point for t in trials]).reshape(len(trials), self.space.n_dims)
         return append_fidelity(points, [t.fidelity or 1.0 for t in trials])
 
     def _pending_points(self) -> FloatArray:
-        """Return what the model calls the points of trials asked for and not yet told."""
+        """Return the points of the pending trials as the process takes them."""
         if not self._fidelity.has_rungs:
             return super()._pending_points()
         return self._points_with_fidelity(
@@ -249,84 +260,107 @@ class ModelOptimizer(Optimizer):
         )
 
     def _predicted_full_scores(self, trials: Sequence[Trial]) -> Iterable[float]:
-        """Say what the model expects of settings at full resource."""
+        """Return the predicted score of each trial's configuration at full fidelity."""
         if not trials or not self.uses_surrogate:
             return super()._predicted_full_scores(trials)
         process, _ = self._fit_process(*self._observations())
         mean, _ = process.predict(at_full_fidelity(np.array([trial.point for trial in trials])))
         return mean.tolist()  # type: ignore[no-any-return]
 
-    def _fit_all(
+    def _fit_with_sources(
         self,
         points: FloatArray,
         scores: FloatArray,
-        starts: tuple[FloatArray | None, FloatArray | None],
+        initial: tuple[FloatArray | None, FloatArray | None],
         options: dict[str, Any],
         *,
-        is_related: bool,
+        is_multi_task: bool,
     ) -> GaussianProcess:
-        """Fit a process to older studies as well, where these help."""
-        theta, related = starts
-        if not options["max_iter"] and not is_related:
-            return fit(points, scores, theta0=theta, **options)
-        process = fit_multi_task(points, scores, self._known_studies, theta0=related, **options)
-        if not options["max_iter"] or not len(points):
-            return process
-        own = fit(points, scores, theta0=theta, **options)
-        return process if transfer_helps(process, own) else own
+        """Return a multi-task process if the source studies help, a plain one otherwise.
 
-    def _cost_aware(self, model: SurrogateEnsemble) -> SurrogateEnsemble:
-        """Return the model with a price on its improvements, if costs count and are known."""
+        Parameters
+        ----------
+        points : ndarray of shape (n_finished, n_dims)
+        scores : ndarray of shape (n_finished,)
+        initial : tuple of ndarray or None
+            Hyperparameters to start at: of a plain process, of a multi-task one.
+        options : dict
+            Options of both fits.
+        is_multi_task : bool
+            Whether the latest process was a multi-task one. It decides if the hyperparameters
+            are not fitted again.
+        """
+        theta, task_theta = initial
+        is_due = options["max_iter"] > 0
+        if not is_due and not is_multi_task:
+            return fit(points, scores, theta0=theta, **options)
+        process = fit_multi_task(points, scores, self._source_tasks, theta0=task_theta, **options)
+        if not is_due or not len(points):
+            return process
+        single = fit(points, scores, theta0=theta, **options)
+        return process if transfer_helps(process, single) else single
+
+    def _acquisition(self, model: SurrogateEnsemble) -> SurrogateEnsemble:
+        """Return the model to maximise: cost-aware if costs count and could be modelled."""
         settings = self.run_settings
-        told = [t for t in self.trials if settings.cost_aware and t.status != "pending"]
+        finished = [t for t in self.trials if settings.cost_aware and t.status != "pending"]
         if "costs" not in self._derived:
-            self._derived["costs"] = Costs.of(told, self.space.is_categorical)
-        costs: Costs | None = self._derived["costs"]
+            self._derived["costs"] = CostModel.of(finished, self.space.is_categorical)
+        costs: CostModel | None = self._derived["costs"]
         if costs is None:
             return model
-        return costs.price(
+        return costs.acquisition(
             model,
-            spent=sum(trial.duration for trial in told),
+            spent=sum(trial.duration for trial in finished),
             max_seconds=settings.max_seconds,
-            n_pending=len(self._trials) - len(told),
+            n_pending=len(self._trials) - len(finished),
         )
 
     @property
-    def _known_studies(self) -> list[TaskData]:
-        """The older studies, with the column of the resource where the model has it."""
+    def _source_tasks(self) -> list[TaskData]:
+        """The source studies, with the column of the fidelity if the process has one."""
         if not self._fidelity.has_rungs:
             return self._sources.studies
         return [(at_full_fidelity(points), scores) for points, scores in self._sources.studies]
 
     @property
-    def _n_studies(self) -> int:
-        """Number of studies that the model knows, the current one included; 0 if only that."""
-        n_older = min(len(self._sources.studies), MAX_SOURCE_TASKS)
-        return n_older + 1 if n_older else 0
+    def _n_tasks(self) -> int:
+        """Number of tasks of a multi-task process, this one included; 0 without sources."""
+        n_sources = min(len(self._sources.studies), MAX_SOURCE_TASKS)
+        return n_sources + 1 if n_sources else 0
 
-    def _last_theta(self, n_studies: int) -> tuple[FloatArray | None, int]:
-        """Return the latest hyperparameters and the number of trials they were fitted to."""
+    def _last_theta(self, n_tasks: int) -> tuple[FloatArray | None, int]:
+        """Return the latest hyperparameters, and the number of scores they were fitted to.
+
+        Their number tells a multi-task process from a plain one.
+        """
+        n_hyperparameters = self.space.n_dims + self._fidelity.has_rungs + n_tasks + 2
         for trial in reversed(self.trials):
             theta = trial.proposal.get("theta", ())
-            if len(theta) == self.space.n_dims + self._fidelity.has_rungs + n_studies + 2:
+            if len(theta) == n_hyperparameters:
                 return np.array(theta, dtype=float), trial.proposal.get("n_fitted", 0)
         return None, 0
 
     def _n_designed(self) -> int:
-        """With older studies there is no design, unless they mislead: then it comes after all."""
-        is_led = self._sources.studies and self._is_design_auto and self.uses_surrogate
-        n_designed = self.n_initial_points + (len(self._sources.best_points) if is_led else 0)
-        told = self._finished()
-        if not is_led or self._n_configurations >= n_designed or (told and self.best is None):
+        """Return the number of configurations before the first proposal from scores.
+
+        With helpful source studies it is 0. Otherwise the initial design follows the best
+        configurations of the source studies.
+        """
+        has_sources = self._sources.studies and self._is_design_auto and self.uses_surrogate
+        n_tried = len(self._sources.best_points) if has_sources else 0
+        n_designed = self.n_initial_points + n_tried
+        is_over = self._n_configurations >= n_designed
+        if not has_sources or is_over or (self._finished() and self.best is None):
             return n_designed
         process, _ = self._fit_process(*self._observations())
         return 0 if isinstance(process, MultiTaskProcess) else n_designed
 
     def _is_apart(self, points: FloatArray) -> npt.NDArray[np.bool_]:
-        """Tell which points may be tried: with older studies the first ones lie apart.
+        """Return whether each point may be tried: with source studies the first ones lie apart.
 
-        A model that follows a misleading study would stay near one place and never see it
-        contradicted; what takes the place of the initial design has to spread like it.
+        A surrogate that follows a misleading study would stay in one place and never see it
+        contradicted. The first trials replace the initial design, so they spread like it.
         """
         n_apart = self.n_initial_points + len(self._sources.best_points)
         if not self._sources.studies or self._n_configurations >= n_apart:
@@ -334,31 +368,28 @@ class ModelOptimizer(Optimizer):
         tried = np.array([trial.point for trial in self.trials])
         return are_apart(points, tried, self.space)
 
-    def _screen(
+    def _select(
         self,
         candidates: FloatArray,
         points: FloatArray,
         scores: FloatArray,
         rng: np.random.Generator,
     ) -> tuple[int, dict[str, Any]]:
-        """Choose the candidate of which the model expects the greatest improvement.
+        """Return the candidate with the greatest expected improvement.
 
         Parameters
         ----------
         candidates : ndarray of shape (n_candidates, n_dims)
-            Points of the cube.
-        points : ndarray of shape (n_told, n_dims)
-            What has been tried.
-        scores : ndarray of shape (n_told,)
-            What it scored.
+        points : ndarray of shape (n_finished, n_dims)
+        scores : ndarray of shape (n_finished,)
         rng : numpy.random.Generator
 
         Returns
         -------
         row : int
-            That of the choice: a point not asked for yet, where there is one.
-        meta : dict
-            What is to be remembered of the model.
+            Row of the candidate; its point is a new one, if any candidate's is.
+        fitted : dict
+            Hyperparameters for the ``proposal`` of the trial.
 
         References
         ----------
@@ -367,15 +398,15 @@ class ModelOptimizer(Optimizer):
         https://doi.org/10.1016/j.jocs.2013.07.004
         """
         snapped = self.space.snap(candidates)
-        fresh = [
+        unseen = [
             row for row, point in enumerate(map(tuple, snapped.tolist())) if point not in self._seen
         ]
-        if not fresh:
+        if not unseen:
             return 0, {}
-        model, meta = self._fit(points, scores, rng)
-        model = self._cost_aware(model)
-        value = model.log_improvement(snapped[fresh], model.incumbent)
-        apart = self._is_apart(snapped[fresh])
-        if apart.any():
-            value = np.where(apart, value, -np.inf)
-        return fresh[int(np.argmax(value))], meta
+        model, fitted = self._fit(points, scores, rng)
+        model = self._acquisition(model)
+        value = model.log_improvement(snapped[unseen], model.incumbent)
+        is_apart = self._is_apart(snapped[unseen])
+        if is_apart.any():
+            value = np.where(is_apart, value, -np.inf)
+        return unseen[int(np.argmax(value))], fitted

@@ -37,7 +37,7 @@ import numpy.typing as npt
 from sklearn_lepton._trials.trial import Trial
 from sklearn_lepton._validation import check_count, check_flag, check_share
 from sklearn_lepton.optimizers._boundary import branch_exploration, reflect_and_dither
-from sklearn_lepton.optimizers._surrogate_assisted import N_ANYWHERE, ModelOptimizer
+from sklearn_lepton.optimizers._surrogate_assisted import N_UNIFORM, SurrogateOptimizer
 from sklearn_lepton.space._dimension import FloatArray
 
 _FIRST_INERTIA = 0.7
@@ -50,7 +50,7 @@ _AT_REST = 1e-3
 _N_MOVES = 96  # that are screened
 
 
-class SwarmOptimizer(ModelOptimizer):
+class SwarmOptimizer(SurrogateOptimizer):
     """Propose trials by global-best particle swarm optimization.
 
     Parameters
@@ -198,8 +198,8 @@ class SwarmOptimizer(ModelOptimizer):
             meta["reseeded"] = True
         row, model = 0, dict[str, Any]()
         if self.surrogate:
-            moves = np.vstack([moves, rng.random((N_ANYWHERE, self.space.n_dims))])
-            row, model = self._screen(moves, *observed, rng)
+            moves = np.vstack([moves, rng.random((N_UNIFORM, self.space.n_dims))])
+            row, model = self._select(moves, *observed, rng)
         return moves[row], meta | model
 
     def _tracks(self, trials: list[Trial], score: Mapping[int, float]) -> list[list[Trial]]:

@@ -1,4 +1,4 @@
-"""Trials that are priced by their seconds: what is cheap comes first, what is dear in time."""
+"""Cost-aware proposals: cheap trials come first, expensive ones in time."""
 
 import inspect
 import math
@@ -14,10 +14,10 @@ from sklearn_lepton._surrogate.mixture import SurrogateEnsemble
 from sklearn_lepton._trials.split_result import SplitResult
 from sklearn_lepton._trials.trial import Trial
 from sklearn_lepton.optimizers import BayesOptimizer
-from sklearn_lepton.optimizers._cost import Costs, full_seconds
-from sklearn_lepton.optimizers._surrogate_assisted import ModelOptimizer
+from sklearn_lepton.optimizers._cost import CostModel, full_seconds
+from sklearn_lepton.optimizers._surrogate_assisted import SurrogateOptimizer
 
-MODELLED = sorted(concrete(ModelOptimizer), key=lambda kind: kind.__name__)
+MODELLED = sorted(concrete(SurrogateOptimizer), key=lambda kind: kind.__name__)
 SCREENING = [kind for kind in MODELLED if "surrogate" in inspect.signature(kind).parameters]
 
 
@@ -26,8 +26,8 @@ def kind(request):
     return request.param
 
 
-def dear(params):
-    """Seconds that grow a thousandfold along x."""
+def seconds_of(params):
+    """Return seconds that grow a thousandfold along x."""
     return 10.0 ** (3.0 * params["x"] - 1.0)
 
 
@@ -45,47 +45,47 @@ def summary(trials):
 
 
 def two_hills(params):
-    """Two equally good regions, of which the left one is cheap."""
+    """Return a score with two equally good regions, of which the left one is cheap."""
     return (
         max(-((params["x"] - centre) ** 2) for centre in (0.15, 0.85))
         - 0.1 * (params["y"] - 0.4) ** 2
     )
 
 
-def dear_hill(params):
-    """A cheap hill, and a higher one where trials take long."""
+def expensive_hill(params):
+    """Return a score with a cheap hill, and a higher one where trials take long."""
     return max(1.0 - 8 * abs(params["x"] - 0.2), 2.0 - 8 * abs(params["x"] - 0.8))
 
 
 # ---------------------------------------------------------------------- proposals
 
 
-def test_the_cheaper_of_two_equally_good_regions_is_chosen(kind):
-    def n_dear(**options):
-        trials = spend(kind(NUMERIC, seed=0, **options), two_hills, dear, n_trials=24)
+def test_cost_aware_prefers_the_cheaper_of_two_equally_good_regions(kind):
+    def n_expensive(**options):
+        trials = spend(kind(NUMERIC, seed=0, **options), two_hills, seconds_of, n_trials=24)
         return sum(t.params["x"] > 0.5 for t in trials[10:])
 
-    aware, limited = n_dear(cost_aware=True), n_dear(cost_aware=True, max_seconds=1e4)
-    assert max(aware, limited) < n_dear()
+    aware, limited = n_expensive(cost_aware=True), n_expensive(cost_aware=True, max_seconds=1e4)
+    assert max(aware, limited) < n_expensive()
     assert max(aware, limited) <= 6
 
 
-def test_a_dear_optimum_is_found_while_there_is_time(kind):
-    budget = 25 * dear({"x": 0.8})
+def test_cost_aware_finds_an_expensive_optimum_in_time(kind):
+    budget = 25 * seconds_of({"x": 0.8})
     optimizer = kind(NUMERIC, seed=0, cost_aware=True, max_seconds=budget)
-    spend(optimizer, dear_hill, dear, n_trials=80, budget=budget)
+    spend(optimizer, expensive_hill, seconds_of, n_trials=80, budget=budget)
     assert optimizer.best.params["x"] == pytest.approx(0.8, abs=0.06)
 
 
-def test_what_does_not_come_in_time_is_not_begun():
+def test_cost_aware_avoids_trials_that_would_not_finish_in_time():
     optimizer = BayesOptimizer(NUMERIC, seed=0, cost_aware=True)
-    spent = sum(t.duration for t in spend(optimizer, dear_hill, dear, n_trials=25))
+    spent = sum(t.duration for t in spend(optimizer, expensive_hill, seconds_of, n_trials=25))
     optimizer.configure(max_seconds=spent + 2.0)
     [trial] = optimizer.ask()
-    assert dear(trial.params) < 4.0
+    assert seconds_of(trial.params) < 4.0
     optimizer = BayesOptimizer(NUMERIC, seed=0, cost_aware=True)
-    spend(optimizer, dear_hill, dear, n_trials=25)
-    optimizer.configure(max_seconds=spent / 2)  # what is spent for long forbids nothing
+    spend(optimizer, expensive_hill, seconds_of, n_trials=25)
+    optimizer.configure(max_seconds=spent / 2)  # overspent: every trial may be proposed
     [trial] = optimizer.ask()
     assert trial.params["x"] > 0.5
 
@@ -93,20 +93,20 @@ def test_what_does_not_come_in_time_is_not_begun():
 @pytest.mark.thorough
 @pytest.mark.parametrize("space", [NUMERIC, MIXED, BRANCHES])
 @pytest.mark.parametrize("options", [{}, {"cost_aware": False, "max_seconds": 7.0}])
-def test_by_default_seconds_change_nothing(kind, space, options):
+def test_seconds_change_nothing_without_cost_aware(kind, space, options):
     timed = spend(kind(space, seed=3, **options), score, lambda p: 1.0 + len(str(p)), n_trials=16)
     untimed = spend(kind(space, seed=3), score, lambda _: 0.0, n_trials=16)
     assert summary(timed) == summary(untimed)
 
 
 @pytest.mark.parametrize("max_seconds", [None, 60.0])
-def test_without_seconds_it_is_plain(kind, max_seconds):
+def test_cost_aware_changes_nothing_without_seconds(kind, max_seconds):
     aware = kind(MIXED, seed=3, cost_aware=True, max_seconds=max_seconds)
     plain = spend(kind(MIXED, seed=3), score, lambda _: 0.0, n_trials=16)
     assert summary(spend(aware, score, lambda _: 0.0, n_trials=16)) == summary(plain)
 
 
-def test_seconds_that_hardly_differ_change_nothing_either(kind):
+def test_cost_aware_changes_nothing_if_seconds_hardly_differ(kind):
     def seconds(params):
         return 2.0 + params["x"] + 0.5 * math.sin(1e4 * params["y"])
 
@@ -121,7 +121,7 @@ def test_tell_is_enough(kind, max_seconds):
         return kind(MIXED, seed=1, cost_aware=True, max_seconds=max_seconds)
 
     optimizer = make()
-    spend(optimizer, score, dear, n_trials=18)
+    spend(optimizer, score, seconds_of, n_trials=18)
     pending = optimizer.ask(2)
     other = make()
     other.tell(reversed(optimizer.trials))
@@ -129,8 +129,8 @@ def test_tell_is_enough(kind, max_seconds):
     assert len(pending) == 2
 
 
-def test_a_conditional_space_is_priced_too(kind):
-    """The branch that takes a hundred times as long is no better, and rarely tried."""
+def test_cost_aware_avoids_an_expensive_branch(kind):
+    """A branch that takes a hundred times as long and is no better is rarely tried."""
 
     def seconds(params):
         return 100.0 if params["kind"] == "tree" else 1.0
@@ -138,11 +138,11 @@ def test_a_conditional_space_is_priced_too(kind):
     def function(params):
         return -abs(params.get("share", 0.5) - 0.5) - abs(math.log10(params.get("C", 1.0))) / 10
 
-    def n_dear(**options):
+    def n_expensive(**options):
         trials = spend(kind(BRANCHES, seed=0, **options), function, seconds, n_trials=32)
         return sum(t.params["kind"] == "tree" for t in trials[12:])
 
-    assert n_dear(cost_aware=True) < n_dear()
+    assert n_expensive(cost_aware=True) < n_expensive()
 
 
 @pytest.mark.parametrize("value", [0, -1.0, math.nan, "long", True])
@@ -154,7 +154,7 @@ def test_seconds_are_positive(kind, value):
 
 
 @pytest.mark.parametrize("kind", SCREENING)
-def test_without_a_model_nothing_can_be_priced(kind):
+def test_cost_aware_needs_the_surrogate(kind):
     with pytest.raises(ValueError, match="surrogate=True"):
         kind(NUMERIC, cost_aware=True, surrogate=False)
 
@@ -164,10 +164,10 @@ def test_without_a_model_nothing_can_be_priced(kind):
 
 def timed_trials(n_trials=30):
     trials = BayesOptimizer(NUMERIC, seed=0, n_initial_points=n_trials).ask(n_trials)
-    return [t.complete(-t.params["y"], duration=dear(t.params)) for t in trials]
+    return [t.complete(-t.params["y"], duration=seconds_of(t.params)) for t in trials]
 
 
-def test_seconds_of_trials_that_were_not_run_to_the_end():
+def test_full_seconds_extrapolates_unfinished_trials():
     one = Trial(0, (0.5,), {})
     rows = [SplitResult(scores=1.0, fit_time=1.0)] * 5
     trials = [
@@ -182,51 +182,54 @@ def test_seconds_of_trials_that_were_not_run_to_the_end():
     assert full_seconds([]).shape == (0,)
 
 
-def test_the_model_knows_seconds_over_orders_of_magnitude():
-    costs = Costs.of(timed_trials(), np.zeros(2, dtype=bool))
+def test_cost_model_fits_seconds_over_orders_of_magnitude():
+    costs = CostModel.of(timed_trials(), np.zeros(2, dtype=bool))
     x = np.linspace(0.05, 0.95, 7)
     mean, std = costs.predict(np.column_stack([x, np.full(7, 0.3)]))
     assert_allclose(np.exp(mean), 10.0 ** (3.0 * x - 1.0), rtol=0.2)
     assert np.all(std > 0)
 
 
-def test_few_or_many_trials():
+def test_cost_model_needs_three_trials_and_keeps_a_hundred():
     trials = timed_trials(130)
-    assert Costs.of(trials[:2], np.zeros(2, dtype=bool)) is None
-    assert Costs.of([], np.zeros(2, dtype=bool)) is None
-    kept = Costs.of(trials, np.zeros(2, dtype=bool)).process.X
+    assert CostModel.of(trials[:2], np.zeros(2, dtype=bool)) is None
+    assert CostModel.of([], np.zeros(2, dtype=bool)) is None
+    kept = CostModel.of(trials, np.zeros(2, dtype=bool)).process.X
     assert_array_equal(kept, [t.point for t in trials[:50] + trials[-50:]])
 
 
-def test_gradient_of_the_priced_improvement():
+def test_gradient_of_the_cost_aware_acquisition():
     trials, rng = timed_trials(), np.random.default_rng(0)
     X, y = np.array([t.point for t in trials]), np.array([t.score for t in trials])
     model = SurrogateEnsemble(fit(X, y, categorical=np.zeros(2, dtype=bool)))
-    costs = Costs.of(trials, np.zeros(2, dtype=bool))
-    priced = costs.price(model, spent=0.0, max_seconds=1e3, n_pending=0)
-    priced = replace(priced, rest=math.inf)  # whose gradient is left out
+    costs = CostModel.of(trials, np.zeros(2, dtype=bool))
+    acquisition = costs.acquisition(model, spent=0.0, max_seconds=1e3, n_pending=0)
+    # The gradient leaves out the probability to finish in time.
+    acquisition = replace(acquisition, remaining_budget=math.inf)
     Xs, step = rng.random((5, 2)), 1e-6
-    value, gradient = priced.process_improvement_with_gradient(Xs, 0.5)
+    value, gradient = acquisition.process_improvement_with_gradient(Xs, 0.5)
     for column in range(2):
-        there = Xs.copy()
-        there[:, column] += step
-        slope = (priced.log_improvement(there, 0.5) - priced.log_improvement(Xs, 0.5)) / step
+        Xs_new = Xs.copy()
+        Xs_new[:, column] += step
+        change = acquisition.log_improvement(Xs_new, 0.5) - acquisition.log_improvement(Xs, 0.5)
+        slope = change / step
         assert_allclose(gradient[:, column], slope, rtol=5e-3, atol=1e-3)
-    assert_allclose(value, priced.log_improvement(Xs, 0.5), atol=1e-9)
+    assert_allclose(value, acquisition.log_improvement(Xs, 0.5), atol=1e-9)
 
 
-def test_the_price_falls_with_what_is_left():
+def test_cost_exponent_falls_with_the_remaining_seconds():
     trials = timed_trials()
     X, numeric = np.array([t.point for t in trials]), np.zeros(2, dtype=bool)
     model = SurrogateEnsemble(fit(X, np.arange(30.0), categorical=numeric))
-    costs = Costs.of(trials, numeric)
+    costs = CostModel.of(trials, numeric)
 
-    def price(**options):
-        priced = costs.price(model, **{"spent": 0.0, "max_seconds": 8.0, "n_pending": 0} | options)
-        return priced.exponent, priced.rest
+    def cooling(**options):
+        options = {"spent": 0.0, "max_seconds": 8.0, "n_pending": 0} | options
+        acquisition = costs.acquisition(model, **options)
+        return acquisition.exponent, acquisition.remaining_budget
 
-    assert price() == (1.0, 8.0)
-    assert price(spent=6.0) == (0.25, 2.0)
-    assert price(spent=6.0, n_pending=3) == (0.25, 0.5)
-    assert price(spent=9.0) == (0.0, math.inf)  # nothing comes in time, all may be proposed
-    assert price(max_seconds=None) == (0.5, math.inf)
+    assert cooling() == (1.0, 8.0)
+    assert cooling(spent=6.0) == (0.25, 2.0)
+    assert cooling(spent=6.0, n_pending=3) == (0.25, 0.5)
+    assert cooling(spent=9.0) == (0.0, math.inf)  # no trial is in time: all may be proposed
+    assert cooling(max_seconds=None) == (0.5, math.inf)

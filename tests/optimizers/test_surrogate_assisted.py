@@ -11,9 +11,9 @@ from numpy.testing import assert_allclose
 from subjects import BRANCHES, MIXED, NUMERIC, concrete, run, score
 
 from sklearn_lepton.optimizers import BayesOptimizer, Trial
-from sklearn_lepton.optimizers._surrogate_assisted import ModelOptimizer
+from sklearn_lepton.optimizers._surrogate_assisted import SurrogateOptimizer
 
-MODELLED = sorted(concrete(ModelOptimizer), key=lambda kind: kind.__name__)
+MODELLED = sorted(concrete(SurrogateOptimizer), key=lambda kind: kind.__name__)
 SCREENING = [kind for kind in MODELLED if "surrogate" in inspect.signature(kind).parameters]
 
 # ------------------------------------------------------------------------ the model
@@ -123,7 +123,7 @@ def test_of_many_candidates_the_most_promising_new_one_is_proposed(kind):
     space, rng = optimizer.space, np.random.default_rng(0)
     candidates = np.vstack([rng.random((40, 2)), [trial.point for trial in optimizer.trials]])
     observed = optimizer._observations()
-    row, meta = optimizer._screen(candidates, *observed, np.random.default_rng(1))
+    row, meta = optimizer._select(candidates, *observed, np.random.default_rng(1))
     model, same_meta = optimizer._fit(*observed, np.random.default_rng(1))
     gain = model.log_improvement(space.snap(candidates), float(model.process.fitted.max()))
     assert row == np.argmax(gain[:40])  # those that were tried are passed over
@@ -136,7 +136,7 @@ def test_where_all_candidates_are_taken_any_will_do(kind):
     optimizer = told(kind=kind)
     taken = np.array([trial.point for trial in optimizer.trials])
     observed = optimizer._observations()
-    assert optimizer._screen(taken, *observed, np.random.default_rng(0)) == (0, {})
+    assert optimizer._select(taken, *observed, np.random.default_rng(0)) == (0, {})
 
 
 @pytest.mark.parametrize("kind", SCREENING)
@@ -144,7 +144,7 @@ def test_where_all_candidates_are_taken_any_will_do(kind):
 def test_without_screening_there_is_no_model(kind, space, monkeypatch):
     with_model = told(space, kind=kind).trials
     assert any("theta" in trial.proposal for trial in with_model)
-    monkeypatch.setattr(ModelOptimizer, "_fit", None)
+    monkeypatch.setattr(SurrogateOptimizer, "_fit", None)
     optimizer = kind(space, seed=0, surrogate=False)
     assert not any("theta" in trial.proposal for trial in run(optimizer, 25))
 

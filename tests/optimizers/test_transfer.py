@@ -20,11 +20,11 @@ from sklearn_lepton._surrogate.multi_task import (
 )
 from sklearn_lepton._trials.trial import Trial
 from sklearn_lepton.optimizers import BayesOptimizer, RandomOptimizer
-from sklearn_lepton.optimizers._surrogate_assisted import ModelOptimizer
+from sklearn_lepton.optimizers._surrogate_assisted import SurrogateOptimizer
 from sklearn_lepton.optimizers._transfer import best_of, read_previous_studies
 from sklearn_lepton.space import Space
 
-MODELLED = sorted(concrete(ModelOptimizer), key=lambda kind: kind.__name__)
+MODELLED = sorted(concrete(SurrogateOptimizer), key=lambda kind: kind.__name__)
 CUBE = {f"x{k}": (0.0, 1.0, "uniform") for k in range(3)}
 
 
@@ -274,7 +274,7 @@ def test_without_screening_there_is_no_model(kind, monkeypatch):
     if "surrogate" not in inspect.signature(kind).parameters:
         pytest.skip("always has a model")
     older = old_bowl(15)
-    monkeypatch.setattr(ModelOptimizer, "_fit", None)
+    monkeypatch.setattr(SurrogateOptimizer, "_fit", None)
     run(kind(CUBE, surrogate=False, previous_studies=[older]), 12, bowl)
 
 
