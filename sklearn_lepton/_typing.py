@@ -2,15 +2,29 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from sklearn_lepton._trials.split_result import SplitResult
 from sklearn_lepton._trials.trial import Trial
 
 # The dict that scikit-learn returns for a fit; `SplitResult` is what a search keeps of it.
 Row = Mapping[str, Any]
-# One fit of one trial on one split, as `joblib.delayed` writes a call: function, args, kwargs.
-Fit = tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]
+
+
+class FitCall(NamedTuple):
+    """Fit of one trial on one split: a call, as `joblib.delayed` writes it.
+
+    Attributes
+    ----------
+    function : callable
+        Returns the row of the fit.
+    args : tuple
+    kwargs : dict
+    """
+
+    function: Callable[..., Any]
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
 
 
 class Evaluator(Protocol):
@@ -35,7 +49,7 @@ class Evaluator(Protocol):
 class FitAid(Protocol):
     """Changes the fits of a search and adds columns to its results."""
 
-    def prepare(self, fit: Fit) -> Fit:
+    def prepare(self, fit: FitCall) -> FitCall:
         """Return the call that replaces a fit."""
 
     def publish(self, results: dict[str, Any], trials: Sequence[Trial]) -> None:
@@ -78,7 +92,7 @@ class Workers(Protocol):
     def open(self, constants: Sequence[Any]) -> None:
         """Prepare the workers for fits that share these objects."""
 
-    def submit(self, fit: Fit) -> "Future[Any]":
+    def submit(self, fit: FitCall) -> "Future[Any]":
         """Start a fit. At most `n_slots` fits are in progress together."""
 
     def wait(self, futures: Iterable["Future[Any]"], timeout: float | None) -> None:

@@ -10,7 +10,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from sklearn_lepton._evaluation.sklearn import prepend_warning_filter
 from sklearn_lepton._trials.trial import Trial
-from sklearn_lepton._typing import Fit
+from sklearn_lepton._typing import FitCall
 
 _is_hidden = ContextVar("_is_hidden", default=False)  # another one in each thread
 
@@ -70,11 +70,10 @@ class QuietFit:
 class QuietFits:
     """Hide the convergence warnings of a search's fits."""
 
-    def prepare(self, fit: Fit) -> Fit:
+    def prepare(self, fit: FitCall) -> FitCall:
         """Return a fit that hides them."""
-        function, args, kwargs = fit
-        prepend_warning_filter(function, _FILTER)
-        return QuietFit(function), args, kwargs
+        prepend_warning_filter(fit.function, _FILTER)
+        return fit._replace(function=QuietFit(fit.function))
 
     def publish(self, results: dict[str, Any], trials: Sequence[Trial]) -> None:
         """Add nothing: the results are the same."""

@@ -12,7 +12,7 @@ from sklearn.utils.validation import has_fit_parameter
 
 from sklearn_lepton._evaluation.sklearn import FitContext, part_of
 from sklearn_lepton._trials.trial import Trial
-from sklearn_lepton._typing import Fit
+from sklearn_lepton._typing import FitCall
 from sklearn_lepton.space._dimension import Categorical
 from sklearn_lepton.space._frozen import thaw
 from sklearn_lepton.space._space import Space
@@ -249,10 +249,9 @@ class EarlyStopping:
                     "estimator, for instance early_stopping_round=50."
                 )
 
-    def prepare(self, fit: Fit) -> Fit:
+    def prepare(self, fit: FitCall) -> FitCall:
         """Return a fit that runs with an ``eval_set``."""
-        function, args, kwargs = fit
-        return FitWithEvalSet(function), args, kwargs
+        return fit._replace(function=FitWithEvalSet(fit.function))
 
     def publish(self, results: dict[str, Any], trials: Sequence[Trial]) -> None:
         """Add the rounds to ``cv_results_``, and make its params those of the refit.

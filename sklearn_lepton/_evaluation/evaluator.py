@@ -19,7 +19,7 @@ from sklearn_lepton._evaluation.results import finish_trial, score_of
 from sklearn_lepton._runtime.deferred_errors import DeferredErrors
 from sklearn_lepton._trials.split_result import SplitResult
 from sklearn_lepton._trials.trial import Trial
-from sklearn_lepton._typing import Fit, FitLog, WorkerDied, Workers
+from sklearn_lepton._typing import FitCall, FitLog, WorkerDied, Workers
 from sklearn_lepton.exceptions import WorkersDiedError
 
 # So many workers in a row that die before their fits begin are no accident.
@@ -75,7 +75,7 @@ class _Job:
 
     trial: Trial
     split: int
-    fit: Fit
+    fit: FitCall
     stage: int
     n_deaths: int = 0
     worker: int = 0

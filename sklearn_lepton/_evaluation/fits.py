@@ -1,4 +1,4 @@
-"""Fits: what scikit-learn would run for each trial, and what it makes of the rows."""
+"""Fits: the fits of each trial, as scikit-learn would run them, and ``cv_results_``."""
 
 import itertools
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -15,37 +15,34 @@ from sklearn_lepton._runtime.floating_point import ignore_float_errors
 from sklearn_lepton._runtime.output import without_broken_stderr
 from sklearn_lepton._trials.split_result import Scores, SplitResult
 from sklearn_lepton._trials.trial import Trial
-from sklearn_lepton._typing import Fit, FitAid, Row
+from sklearn_lepton._typing import FitAid, FitCall, Row
 from sklearn_lepton.space._frozen import thaw
 from sklearn_lepton.space._values import as_float, has_float
 
 _SCORER_ERROR = "The scorer raised an error; a warning 'Scoring failed' has its details."
 _NO_NUMBER = "The scorer returned no real number: "
 _ROW_KEYS = {"test_scores", "fit_error", "fit_time", "score_time"}
-_OF_ONE_FIT = {"parameters", "split_progress", "candidate_progress", "callback_ctx"}
+_NOT_SHARED = {"parameters", "split_progress", "candidate_progress", "callback_ctx"}
 
 
 class Fits:
-    """Make fits of trials, and results of their rows, through ``evaluate_candidates``.
+    """Factory of the fits of trials, through scikit-learn's ``evaluate_candidates``.
 
     Parameters
     ----------
-    search : BaseSearchCV
-        The search, in the middle of its ``fit``.
-    running : RunningFit
-        What was read of that fit.
+    context : FitContext
+        The running ``fit`` of the search.
     check_metrics : callable
-        Given the first scores where there are several metrics; raises if
-        ``refit`` does not name one.
+        Gets the first scores if there are several metrics; raises if ``refit`` does not
+        name one of them.
     task : object or None
-        The task that the fits are subtasks of, where scikit-learn has callbacks.
+        Parent task of the fits, if scikit-learn has callbacks.
     splits : FrozenSplits
     aids : sequence of FitAid, default=()
-        What changes each fit, and adds to the results.
+        Change each fit and extend the results.
     resource : Resource or None, default=None
-        What trials have little of first.
-    before : sequence of Trial, default=()
-        Those of before, of which each fit has to have the metrics.
+    earlier : sequence of Trial, default=()
+        Earlier trials, whose metrics each fit must return.
 
     Attributes
     ----------
@@ -53,40 +50,41 @@ class Fits:
     ratio : float
         The `split_ratio` of the splits.
     is_stopped : bool
-        Whether a callback of scikit-learn's asked to stop.
+        Whether one of scikit-learn's callbacks has asked to stop.
     """
 
     def __init__(
         self,
-        search: Any,
-        running: FitContext,
+        context: FitContext,
         *,
         check_metrics: Callable[[Mapping[str, Any]], None],
         task: Any,
         splits: "FrozenSplits",
         aids: Sequence[FitAid] = (),
         resource: Any = None,
-        before: Sequence[Trial] = (),
+        earlier: Sequence[Trial] = (),
     ) -> None:
-        self._search = search
-        results = (result for trial in before for result in trial.split_results if result)
+        self._caller, self._estimator = context.caller, context.estimator
+        self._error_score = context.stand_in.error_score
+        self._returns_train_score = bool(context.stand_in.return_train_score)
+        results = (result for trial in earlier for result in trial.split_results if result)
         known = (result.scores for result in results if result.error is None)
         self._known = [_metrics(scores) for scores in itertools.islice(known, 1)]
         self._aids = aids
-        self._evaluate = running.evaluate
-        self._recorder, self._stand_in = running.recorder, running.stand_in
+        self._evaluate = context.evaluate
+        self._recorder, self._stand_in = context.recorder, context.stand_in
         self._check_metrics = check_metrics
-        self.n_splits: int = search.n_splits_
+        self.n_splits: int = context.stand_in.n_splits_
         self.ratio = splits.layout.ratio
         self._splits = splits
         self._resource = resource
         self.is_stopped = False
         self._texts: dict[str, str] = {}
         self._is_checked = False
-        self._context: dict[str, Any] = {} if task is None else {"callback_ctx": task}
+        self._task: dict[str, Any] = {} if task is None else {"callback_ctx": task}
 
-    def make_fits(self, trials: Sequence[Trial]) -> list[list[Fit] | str]:
-        """Return the fits of trials, one a split.
+    def make_fits(self, trials: Sequence[Trial]) -> list[list[FitCall] | str]:
+        """Return the fits of trials, one per split.
 
         Parameters
         ----------
@@ -95,60 +93,60 @@ class Fits:
         Returns
         -------
         fits : list of length n_trials
-            In place of the fits of a trial, the reason why there are none.
+            A list of fits for each trial, or the reason why its parameters are invalid.
         """
-        refused = [self._refusal(self._setting(trial)) for trial in trials]
-        legal = [t for t, reason in zip(trials, refused, strict=True) if reason is None]
-        fits: list[Fit] = []
-        if legal:
+        reasons = [self._why_invalid(self._params(trial)) for trial in trials]
+        valid = [t for t, reason in zip(trials, reasons, strict=True) if reason is None]
+        fits: list[FitCall] = []
+        if valid:
             self._recorder.rows = None
             self._stand_in.n_splits_ = self.n_splits
             try:
-                settings = [self._setting(trial) for trial in legal]
-                self._evaluate(settings, cv=self._splits, **self._context)
+                candidates = [self._params(trial) for trial in valid]
+                self._evaluate(candidates, cv=self._splits, **self._task)
             except _Recorded as recorded:
                 fits = recorded.fits
             else:
                 raise unsupported("Parallel that all its fits are given to")
-            if len(fits) != len(legal) * self.n_splits:  # found by scikit-learn itself from 1.9 on
+            if len(fits) != len(valid) * self.n_splits:  # found by scikit-learn itself from 1.9 on
                 raise ValueError(
                     "cv.split and cv.get_n_splits return inconsistent results. Expected "
-                    f"{self.n_splits} splits, got {len(fits) // len(legal)}."
+                    f"{self.n_splits} splits, got {len(fits) // len(valid)}."
                 )
         for _, _, kwargs in fits:
-            kwargs["verbose"] = 0  # the search writes a line for each; here, a print could raise
+            kwargs["verbose"] = 0  # the search writes the lines; a print could raise
             if "caller" in kwargs:
-                kwargs["caller"] = self._search
-        of_all = iter(fits)
+                kwargs["caller"] = self._caller
+        remaining = iter(fits)
         return [
-            self._of_trial(trial, [next(of_all) for _ in range(self.n_splits)])
+            self._of_trial(trial, [next(remaining) for _ in range(self.n_splits)])
             if reason is None
             else reason
-            for trial, reason in zip(trials, refused, strict=True)
+            for trial, reason in zip(trials, reasons, strict=True)
         ]
 
-    def _of_trial(self, trial: Trial, fits: list[Fit]) -> list[Fit]:
+    def _of_trial(self, trial: Trial, fits: list[FitCall]) -> list[FitCall]:
         if self._resource is not None:
             fits = self._resource.apply(trial, fits)
         for aid in self._aids:
             fits = list(map(aid.prepare, fits))
         return fits
 
-    def _setting(self, trial: Trial) -> Mapping[str, Any]:
-        setting: Mapping[str, Any] = (
-            thaw(trial.params) if self._resource is None else self._resource.setting(trial)
+    def _params(self, trial: Trial) -> Mapping[str, Any]:
+        params: Mapping[str, Any] = (
+            thaw(trial.params) if self._resource is None else self._resource.params_of(trial)
         )
-        return setting
+        return params
 
-    def shared_objects(self, fits: Iterable[Fit]) -> list[Any]:
+    def shared_objects(self, fits: Iterable[FitCall]) -> list[Any]:
         """Return the objects that all fits share, given the fits of one trial."""
-        of_resource = [] if self._resource is None else self._resource.constants
+        of_resource = [] if self._resource is None else self._resource.shared_objects
         shared = [*shared_objects_of(fits), *of_resource]
         return list({id(value): value for value in shared}.values())
 
     @ignore_float_errors
     def publish(self, trials: Sequence[Trial]) -> dict[str, Any]:
-        """Have ``cv_results_`` made of the rows of all trials.
+        """Return ``cv_results_``, which scikit-learn builds from the results of all trials.
 
         Parameters
         ----------
@@ -166,7 +164,7 @@ class Fits:
         self._stand_in.trials_, self._stand_in.n_splits_ = trials, self.n_splits
         with without_broken_stderr():  # scikit-learn warns of failed fits
             results: dict[str, Any] = self._evaluate(
-                [self._setting(trial) for trial in trials],
+                [self._params(trial) for trial in trials],
                 cv=_NoSplits(self.n_splits),
                 **self._columns(trials),
             )
@@ -175,7 +173,7 @@ class Fits:
         return results
 
     def _columns(self, trials: Sequence[Trial]) -> dict[str, Any]:
-        """Return what stands in ``cv_results_`` besides."""
+        """Return additional columns of ``cv_results_``."""
         if self._resource is None:
             return {}
         amounts = [self._resource.amount(trial) for trial in trials]
@@ -242,19 +240,19 @@ class Fits:
                 row[kind] = {name: row[kind][name] for name in known}
             return None
         error = (
-            f"The scorer returned {_say_metrics(given[0])} where {_say_metrics(known)} was "
-            "expected: it must return the same metrics for all fits."
+            f"The scorer returned {_describe_metrics(given[0])} where {_describe_metrics(known)} "
+            "was expected: it must return the same metrics for all fits."
         )
-        if self._search.error_score == "raise":
+        if self._error_score == "raise":
             raise ValueError(error)
-        row.update(dict.fromkeys(kinds, as_float(self._search.error_score)))
+        row.update(dict.fromkeys(kinds, as_float(self._error_score)))
         return error
 
     def _as_float(self, value: Any) -> float:
         """Return a score or a time as a float; NaN for a complex score, which fails its trial."""
         if has_float(value):
             return as_float(value)
-        if self._search.error_score == "raise":
+        if self._error_score == "raise":
             raise ValueError(f"{_NO_NUMBER}{describe_value(value)}.")
         return float("nan")
 
@@ -275,50 +273,50 @@ class Fits:
         Raises
         ------
         RuntimeError
-            If the search is to raise errors.
+            With ``error_score="raise"``.
         """
-        if self._search.error_score == "raise":
+        if self._error_score == "raise":
             raise RuntimeError(error)
-        score = as_float(self._search.error_score)
+        score = as_float(self._error_score)
         row = {"test_scores": score, "fit_time": seconds, "score_time": 0.0, "fit_error": error}
-        if self._search.return_train_score:
+        if self._returns_train_score:
             row["train_scores"] = score
         return self.read_row(row)
 
-    def _refusal(self, params: Mapping[str, Any]) -> str | None:
-        """Say why the estimator does not take these parameters together, or None.
+    def _why_invalid(self, params: Mapping[str, Any]) -> str | None:
+        """Return the error of setting these parameters together, or None.
 
-        scikit-learn sets them outside of the guarded part of a fit, so that one
-        impossible combination, as ``step="passthrough"`` with ``step__param``,
-        would end the search. Only steps that are themselves replaced can do that.
+        scikit-learn sets parameters outside the guarded part of a fit. One invalid
+        combination, such as ``step="passthrough"`` with ``step__param``, would therefore end
+        the search. Only parameters of a replaced step can be invalid in this way.
         """
         nested = any(
             name.startswith(f"{other}__") for other in params for name in params if name != other
         )
-        if not nested or self._search.error_score == "raise":
+        if not nested or self._error_score == "raise":
             return None
         try:
-            clone(self._search.estimator).set_params(**clone(params, safe=False))
+            clone(self._estimator).set_params(**clone(params, safe=False))
         except (ValueError, AttributeError, TypeError) as error:
             return describe_error(error)
         return None
 
 
 def _metrics(scores: Any) -> tuple[str, ...] | None:
-    """Return the names of several scores; None for a single one."""
+    """Return the names of several metrics; None for a single score."""
     return tuple(scores) if isinstance(scores, dict) else None
 
 
-def _say_metrics(names: Sequence[str] | None) -> str:
+def _describe_metrics(names: Sequence[str] | None) -> str:
     return "one number" if names is None else f"a dict of {sorted(map(str, names))}"
 
 
 def _is_of_scorer(error: str | None) -> bool:
-    """Return whether it is the scorer that failed: to scikit-learn the fit did not."""
+    """Return whether the scorer failed; scikit-learn does not count this as a failed fit."""
     return error is not None and (error == _SCORER_ERROR or error.startswith(_NO_NUMBER))
 
 
-def shared_objects_of(fits: Iterable[Fit]) -> list[Any]:
+def shared_objects_of(fits: Iterable[FitCall]) -> list[Any]:
     """Return the objects that all fits share: data, splits, scorers, the search.
 
     Parameters
@@ -332,7 +330,7 @@ def shared_objects_of(fits: Iterable[Fit]) -> list[Any]:
     """
     shared: dict[int, Any] = {}
     for _, (_, *args), kwargs in fits:
-        for value in [*args, *(kwargs[name] for name in kwargs.keys() - _OF_ONE_FIT)]:
+        for value in [*args, *(kwargs[name] for name in kwargs.keys() - _NOT_SHARED)]:
             if not isinstance(value, str | int | float | None):
                 shared[id(value)] = value
     return list(shared.values())
@@ -370,7 +368,7 @@ def _row(result: SplitResult) -> dict[str, Any]:
 
 
 def _unify(rows: Sequence[Any]) -> None:
-    """Give failed rows a score for each metric that the other rows have."""
+    """Give each failed row a score for each metric of the other rows, in place."""
     names = next((r["test_scores"] for r in rows if isinstance(r["test_scores"], dict)), None)
     if names is None:
         return
@@ -381,7 +379,7 @@ def _unify(rows: Sequence[Any]) -> None:
 
 
 class _NoSplits:
-    """Stand in for the splits where nothing is fitted."""
+    """Splitter for a call of ``evaluate_candidates`` that fits nothing."""
 
     def __init__(self, n_splits: int) -> None:
         self._n_splits = n_splits

@@ -1,9 +1,9 @@
-"""Resource: what trials have little of first, samples or an integer parameter."""
+"""Resource: training samples or an integer parameter, of which a trial gets a share."""
 
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Container, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -15,61 +15,75 @@ from sklearn_lepton._evaluation.estimators import has_parameter
 from sklearn_lepton._evaluation.resume_fit import (
     FittedFolder,
     ResumedFit,
-    adds,
-    continues,
     is_equivalent_to_cold_start,
+    is_incremental,
+    supports_warm_start,
 )
 from sklearn_lepton._runtime.floating_point import ignore_float_errors
 from sklearn_lepton._trials.trial import Trial
-from sklearn_lepton._typing import Fit
+from sklearn_lepton._typing import FitCall
 from sklearn_lepton._validation import is_finite, is_whole, unknown_name
 from sklearn_lepton.optimizers._successive_halving import REDUCTION_FACTOR
 from sklearn_lepton.space._frozen import thaw
 from sklearn_lepton.space._space import Space
 
 N_SAMPLES = "n_samples"
-_AUTO_SHARE = 9  # the least is one in so many
+_AUTO_RATIO = 9  # of the highest level to the lowest one
 _MIN_SAMPLES, _MIN_OF_CLASS = 20, 2
 
 
+class ResourceBounds(NamedTuple):
+    """Bounds of a resource, as the search got them.
+
+    Attributes
+    ----------
+    min_resources, max_resources : int or "auto"
+    """
+
+    min_resources: Any
+    max_resources: Any
+
+
 class Resource(ABC):
-    """What the trials of a search have more or less of.
+    """Resource of which trials get a share, their fidelity.
 
     Parameters
     ----------
     name : str
-    least, most : int
-        How much there is on the lowest and on the highest level.
+    minimum, maximum : int
+        Amount on the lowest and on the highest level.
 
     Attributes
     ----------
     levels : tuple of int
-        From the least to the most, some three times as much each.
+        Amounts from `minimum` to `maximum`, each about three times the one before.
     shares : tuple of float
-        The same as shares of the most.
-    constants : list of object
-        What fits have in common beside what they share in any search.
-    goes_on : bool
-        Whether a trial with all of it goes on from the fits of the same setting with less.
+        Levels as shares of `maximum`.
+    shared_objects : list of object
+        Objects that all fits share because of the resource.
+    resumes : bool
+        Whether a trial at full fidelity resumes the fits of the same configuration at a
+        lower one.
     """
 
     resumes = False
 
-    def __init__(self, name: str, least: int, most: int) -> None:
+    def __init__(self, name: str, minimum: int, maximum: int) -> None:
         self.name = name
-        n_steps = max(1, round(math.log(most / least, REDUCTION_FACTOR))) if least < most else 0
-        steps = [least * (most / least) ** (k / n_steps) for k in range(n_steps)]
-        self.levels: tuple[int, ...] = tuple(sorted({*map(round, steps), most}))
-        self.shares = tuple(level / most for level in self.levels)
-        self.constants: list[Any] = []
+        n_steps = max(1, round(math.log(maximum / minimum, REDUCTION_FACTOR)))
+        n_steps = n_steps if minimum < maximum else 0
+        steps = [minimum * (maximum / minimum) ** (k / n_steps) for k in range(n_steps)]
+        self.levels: tuple[int, ...] = tuple(sorted({*map(round, steps), maximum}))
+        self.shares = tuple(level / maximum for level in self.levels)
+        self.shared_objects: list[Any] = []
 
     def amount(self, trial: Trial) -> int:
-        """Return how much of the resource a trial has."""
-        return max(1, round(self._share(trial) * self.most))
+        """Return the amount of the resource that a trial has."""
+        return max(1, round(self._share(trial) * self.maximum))
 
     @property
-    def most(self) -> int:
-        """How much a trial has at full resource."""
+    def maximum(self) -> int:
+        """Amount of a trial at full fidelity."""
         return self.levels[-1]
 
     @staticmethod
@@ -77,68 +91,69 @@ class Resource(ABC):
         return 1.0 if trial.fidelity is None else float(trial.fidelity)
 
     def describe(self) -> dict[str, Any]:
-        """Describe it in JSON types, for a journal."""
+        """Return name and levels in JSON types, for a journal."""
         return {"name": self.name, "levels": list(self.levels)}
 
-    def setting(self, trial: Trial) -> dict[str, Any]:
-        """Return the parameters of a trial as the estimator is to get them."""
-        setting: dict[str, Any] = thaw(trial.params)
-        return setting
+    def params_of(self, trial: Trial) -> dict[str, Any]:
+        """Return the parameters of a trial for ``set_params``."""
+        params: dict[str, Any] = thaw(trial.params)
+        return params
 
     @abstractmethod
-    def apply(self, trial: Trial, fits: Sequence[Fit]) -> list[Fit]:
-        """Return the fits of a trial, one a split, with its share of the resource."""
+    def apply(self, trial: Trial, fits: Sequence[FitCall]) -> list[FitCall]:
+        """Return the fits of a trial, one per split, with its share of the resource."""
 
     @abstractmethod
     def close(self) -> None:
-        """Leave nothing behind."""
+        """Remove temporary files."""
 
 
 class Parameter(Resource):
-    """An integer parameter of the estimator, such as the number of trees or of epochs.
+    """Integer parameter of the estimator, such as the number of trees or of epochs.
 
-    Where the estimator starts warm, a trial goes on from the fit of the same setting with less. One
-    with all of it does only if it would come out so from the start, as the refit does.
+    With a warm start, a promoted trial resumes the fits of the trial that it was promoted from.
+    A trial at full fidelity does so only if the result equals that of a cold start, since the
+    refit starts cold.
     """
 
     def __init__(
         self,
         name: str,
-        least: int,
-        most: int,
+        minimum: int,
+        maximum: int,
         estimator: Any,
         *,
         tuned: Container[str],
         n_samples: int,
     ) -> None:
-        super().__init__(name, least, most)
-        is_warm = continues(estimator, name, tuned)
-        is_same = is_warm and is_equivalent_to_cold_start(estimator, name, tuned, n_samples)
-        self.resumes = is_same and len(self.levels) > 1
-        self._adds = adds(estimator, name)
+        super().__init__(name, minimum, maximum)
+        is_warm = supports_warm_start(estimator, name, tuned)
+        is_exact = is_warm and is_equivalent_to_cold_start(estimator, name, tuned, n_samples)
+        self.resumes = is_exact and len(self.levels) > 1
+        self._is_incremental = is_incremental(estimator, name)
         self._warm_levels = self.levels if self.resumes else self.levels[:-1]
         self._folder = FittedFolder() if is_warm and len(self._warm_levels) > 1 else None
 
-    def setting(self, trial: Trial) -> dict[str, Any]:
-        """Return the parameters of a trial, the resource among them."""
+    def params_of(self, trial: Trial) -> dict[str, Any]:
+        """Return the parameters of a trial for ``set_params``, with the resource."""
         return {**thaw(trial.params), self.name: self.amount(trial)}
 
-    def apply(self, trial: Trial, fits: Sequence[Fit]) -> list[Fit]:
-        """Let fits go on from those of the trial that was promoted, where that can be."""
+    def apply(self, trial: Trial, fits: Sequence[FitCall]) -> list[FitCall]:
+        """Return fits that resume those of the trial that was promoted, where possible."""
         folder, amount = self._folder, self.amount(trial)
         if folder is None or amount not in self._warm_levels:
             return list(fits)
-        earlier, continued = trial.proposal.get("promoted"), list[Fit]()
-        for split, (function, args, kwargs) in enumerate(fits):
-            resumes = ResumedFit(
-                function,
+        earlier, resumed = trial.proposal.get("promoted"), list[FitCall]()
+        for split, fit in enumerate(fits):
+            function = ResumedFit(
+                fit.function,
                 self.name,
-                self._adds,
+                self._is_incremental,
                 source=folder.path(earlier, split) if isinstance(earlier, int) else None,
                 target=folder.path(trial.number, split) if amount < self._warm_levels[-1] else None,
             )
-            continued.append((resumes, args, kwargs))
-        return continued
+            resumed.append(fit._replace(function=function))
+        return resumed
 
     def close(self) -> None:
         """Remove the fitted estimators."""
@@ -147,70 +162,84 @@ class Parameter(Resource):
 
 
 class Samples(Resource):
-    """The samples that estimators are fitted on; validation parts are never cut.
+    """Training samples as the resource; validation parts are never cut.
 
-    Of each split the smaller training sets are parts of the larger ones.
+    The smaller training sets of a split are subsets of its larger ones.
     """
 
     def __init__(
-        self, least: int, most: int, trains: Sequence[Any], orders: Sequence[npt.NDArray[np.intp]]
+        self,
+        minimum: int,
+        maximum: int,
+        trains: Sequence[Any],
+        orders: Sequence[npt.NDArray[np.intp]],
     ) -> None:
-        super().__init__(N_SAMPLES, least, most)
+        super().__init__(N_SAMPLES, minimum, maximum)
         n_all = max(min(map(len, orders)), 1)
         self._parts: list[list[Any]] = []
         for level, share in zip(self.levels, self.shares, strict=True):
-            # Splits differ in size by a few samples: each gives the same share.
+            # Splits may differ in size by a few samples: each is cut to the same share.
             of_split = [
                 train
                 if level >= n_all
-                else np.sort(order[: max(1, round(share * most / n_all * len(order)))])
+                else np.sort(order[: max(1, round(share * maximum / n_all * len(order)))])
                 for train, order in zip(trains, orders, strict=True)
             ]
             self._parts.append(of_split)
-        self.constants = [part for parts in self._parts for part in parts]
+        self.shared_objects = [part for parts in self._parts for part in parts]
 
-    def apply(self, trial: Trial, fits: Sequence[Fit]) -> list[Fit]:
-        """Cut the training parts."""
+    def apply(self, trial: Trial, fits: Sequence[FitCall]) -> list[FitCall]:
+        """Return the fits with training parts cut to the trial's share."""
         share = self._share(trial)
         level = int(np.argmin(np.abs(np.subtract(self.shares, share))))
         parts = self._parts[level]
         return [
-            (function, args, {**kwargs, "train": part})
-            for (function, args, kwargs), part in zip(fits, parts, strict=True)
+            fit._replace(kwargs={**fit.kwargs, "train": part})
+            for fit, part in zip(fits, parts, strict=True)
         ]
 
     def close(self) -> None:
-        """Leave nothing behind, as nothing was made."""
+        """Do nothing: there are no temporary files."""
 
 
 @ignore_float_errors
 def make_resource(
-    search: Any, space: Space, running: Any, splits: Sequence[Any]
+    name: Any,
+    bounds: ResourceBounds,
+    estimator: Any,
+    *,
+    y: Any,
+    space: Space,
+    splits: Sequence[Any],
+    eval_set_from_split: bool = False,
 ) -> Resource | None:
-    """Make the resource of a search.
+    """Return the resource of a search.
 
     Parameters
     ----------
-    search : BaseSearchCV
-        Its ``resource``, ``min_resources``, ``max_resources`` and ``estimator`` are read.
+    name : str or None
+        ``"n_samples"`` or the name of an integer parameter.
+    bounds : ResourceBounds
+    estimator : estimator object
+    y : object
+        The target.
     space : Space
-    running : RunningFit
     splits : sequence of tuple
         Training and validation part of each split.
+    eval_set_from_split : bool, default=False
+        Whether boosters find their number of rounds by early stopping.
 
     Returns
     -------
     resource : Resource or None
-        None without ``resource``.
+        None if `name` is None.
 
     Raises
     ------
     ValueError
         If the resource cannot be used, or a bound is out of range.
     """
-    name = search.resource
-    for bound in ("min_resources", "max_resources"):
-        value = getattr(search, bound)
+    for bound, value in bounds._asdict().items():
         is_auto = isinstance(value, str) and value == "auto"
         if not is_auto and not (is_whole(value) and is_finite(value) and value >= 1):
             msg = f"{bound} must be 'auto' or an integer of at least 1, got {value!r}."
@@ -223,17 +252,19 @@ def make_resource(
             f"estimator, got {name!r}."
         )
     if name == N_SAMPLES:
-        return _samples(search, running, splits)
-    if search.eval_set_from_split:
+        return _make_samples(bounds, _labels(estimator, y), splits)
+    if eval_set_from_split:
         raise ValueError(
             f"With eval_set_from_split=True boosters find their number of rounds themselves, got "
             f"resource={name!r}: set it to 'n_samples' or None, or eval_set_from_split=False."
         )
-    return _parameter(search, space, max(len(_indices(train)) for train, _ in splits))
+    n_samples = max(len(_indices(train)) for train, _ in splits)
+    return _make_parameter(name, bounds, estimator, space, n_samples)
 
 
-def _parameter(search: Any, space: Space, n_samples: int) -> Parameter:
-    name, estimator = search.resource, search.estimator
+def _make_parameter(
+    name: str, bounds: ResourceBounds, estimator: Any, space: Space, n_samples: int
+) -> Parameter:
     params = estimator.get_params(deep=True)
     if not has_parameter(estimator, name):
         raise ValueError(f"resource: {unknown_name(name, [N_SAMPLES, *params])}")
@@ -243,59 +274,64 @@ def _parameter(search: Any, space: Space, n_samples: int) -> Parameter:
                 f"resource={name!r} must not be searched as well, but the space has {other!r}: "
                 "take it out of the space, or choose another resource."
             )
-    most, own = search.max_resources, params.get(name)
-    if isinstance(most, str):
-        most = own
-        if not (is_whole(most) and most >= 1):
+    maximum, own = bounds.max_resources, params.get(name)
+    if isinstance(maximum, str):
+        maximum = own
+        if not (is_whole(maximum) and maximum >= 1):
             raise ValueError(
                 f"max_resources='auto' is the estimator's own {name}, which must be an integer of "
-                f"at least 1, got {most!r}: give max_resources as an integer, or another resource."
+                f"at least 1, got {maximum!r}: give max_resources as an integer, or another "
+                "resource."
             )
     elif not (own is None or is_whole(own)):
         raise ValueError(
             f"resource must be 'n_samples' or an integer parameter, but {name} is {own!r}: give "
             "another resource."
         )
-    least = search.min_resources
-    least = -(-most // _AUTO_SHARE) if isinstance(least, str) else least
-    _check_order(search, least, most)
-    return Parameter(name, int(least), int(most), estimator, tuned=space.names, n_samples=n_samples)
+    minimum = bounds.min_resources
+    minimum = -(-maximum // _AUTO_RATIO) if isinstance(minimum, str) else minimum
+    _check_order(bounds, minimum, maximum)
+    return Parameter(
+        name, int(minimum), int(maximum), estimator, tuned=space.names, n_samples=n_samples
+    )
 
 
-def _samples(search: Any, running: Any, splits: Sequence[Any]) -> Samples:
-    labels = _labels(search.estimator, running.y)
+def _make_samples(
+    bounds: ResourceBounds, labels: npt.NDArray[np.intp] | None, splits: Sequence[Any]
+) -> Samples:
     trains = [_indices(train) for train, _ in splits]
-    # No seed of the search: journals and later fits have the same smaller training sets.
+    # Independent of the search's seed: a resumed search has the same smaller training sets.
     orders = [
         _order(train, labels, np.random.default_rng(split)) for split, train in enumerate(trains)
     ]
-    n_all, most, least = min(map(len, trains)), search.max_resources, search.min_resources
-    if isinstance(most, str):
-        most = n_all
-    elif most > n_all:
+    n_all, maximum, minimum = min(map(len, trains)), bounds.max_resources, bounds.min_resources
+    if isinstance(maximum, str):
+        maximum = n_all
+    elif maximum > n_all:
         raise ValueError(
             f"max_resources must be at most the {n_all} samples of the smallest training part, got "
-            f"{most}: give less, or 'auto' for all of them."
+            f"{maximum}: give less, or 'auto' for all of them."
         )
-    if isinstance(least, str):
+    if isinstance(minimum, str):
         n_classes = 0 if labels is None else len(np.unique(labels))
-        enough = max(_MIN_SAMPLES, _MIN_OF_CLASS * n_classes)
-        least = min(max(-(-most // _AUTO_SHARE), enough), most)
-    _check_order(search, least, most)
-    return Samples(int(least), int(most), [train for train, _ in splits], orders)
+        n_required = max(_MIN_SAMPLES, _MIN_OF_CLASS * n_classes)
+        minimum = min(max(-(-maximum // _AUTO_RATIO), n_required), maximum)
+    _check_order(bounds, minimum, maximum)
+    return Samples(int(minimum), int(maximum), [train for train, _ in splits], orders)
 
 
-def _check_order(search: Any, least: int, most: int) -> None:
-    if least > most:
+def _check_order(bounds: ResourceBounds, minimum: int, maximum: int) -> None:
+    """Raise `ValueError` if the minimum exceeds the maximum."""
+    if minimum > maximum:
         raise ValueError(
             "min_resources must be at most max_resources, got "
-            f"min_resources={search.min_resources!r} and "
-            f"max_resources={search.max_resources!r}, which is {most}."
+            f"min_resources={bounds.min_resources!r} and "
+            f"max_resources={bounds.max_resources!r}, which is {maximum}."
         )
 
 
 def _labels(estimator: Any, y: Any) -> npt.NDArray[np.intp] | None:
-    """Return the classes of all samples as numbers; None where there are none."""
+    """Return the class of each sample as a number; None if `y` has no classes."""
     if y is None or not is_classifier(estimator):
         return None
     if type_of_target(y) not in {"binary", "multiclass"}:
@@ -311,24 +347,24 @@ def _indices(train: Any) -> npt.NDArray[np.intp]:
 def _order(
     train: npt.NDArray[np.intp], labels: npt.NDArray[np.intp] | None, rng: np.random.Generator
 ) -> npt.NDArray[np.intp]:
-    """Shuffle a training part so that each beginning of it has the classes in proportion.
+    """Shuffle a training part so that each prefix of it has the classes in proportion.
 
-    The first samples are some of each class, however rare it is.
+    The first samples hold a few of each class, even of a rare one.
     """
     order: npt.NDArray[np.intp] = train[rng.permutation(len(train))]
     if labels is None:
         return order
-    place = rng.random(len(order))
-    kinds = labels[order]
-    for kind in np.unique(kinds):
-        rows = np.flatnonzero(kinds == kind)
-        place[rows] = (np.arange(len(rows)) + place[rows]) / len(rows)
-        place[rows[:_MIN_OF_CLASS]] -= 1.0
-    return order[np.argsort(place, kind="stable")]
+    keys = rng.random(len(order))
+    classes = labels[order]
+    for label in np.unique(classes):
+        rows = np.flatnonzero(classes == label)
+        keys[rows] = (np.arange(len(rows)) + keys[rows]) / len(rows)
+        keys[rows[:_MIN_OF_CLASS]] -= 1.0
+    return order[np.argsort(keys, kind="stable")]
 
 
 def without_resource(given: Any, name: str | None) -> Any:
-    """Take a resource out of settings, where it stands in the best ones of an earlier search."""
+    """Return configurations without the resource, which ``best_params_`` of a search contain."""
     if name is None:
         return given
     if isinstance(given, Mapping):

@@ -12,7 +12,7 @@ from sklearn.utils.metaestimators import _safe_split
 from sklearn.utils.parallel import Parallel
 
 from sklearn_lepton._evaluation.sklearn_versions import unsupported
-from sklearn_lepton._typing import Fit, Row
+from sklearn_lepton._typing import FitCall, Row
 from sklearn_lepton._validation import is_real
 from sklearn_lepton.space._values import as_float
 
@@ -20,64 +20,68 @@ __all__ = ["BaseSearchCV"]  # which scikit-learn exports under a private name on
 
 
 class ErrorScore(float):
-    """The ``error_score``, told apart from an equal score that was earned."""
+    """The ``error_score`` of a failed scorer, distinct from an equal score of a fitted model."""
 
 
 class _Recorded(Exception):  # noqa: N818 - the way out of a call, not an error
-    """The fits that scikit-learn was about to run."""
+    """Carries the fits that scikit-learn was about to run out of its call."""
 
-    def __init__(self, fits: list[Fit]) -> None:
+    def __init__(self, fits: list[FitCall]) -> None:
         super().__init__()
         self.fits = fits
 
 
 class _Listing(joblib.Parallel):  # type: ignore[misc]
-    def __call__(self, iterable: Iterable[Fit]) -> Any:
-        return list(iterable)
+    """Base of scikit-learn's `Parallel` that lists its calls instead of running them."""
+
+    def __call__(self, iterable: Iterable[FitCall]) -> Any:
+        return [FitCall(*fit) for fit in iterable]
 
 
 class ParallelInterceptor(Parallel, _Listing):  # type: ignore[misc]
-    """Take the place of the `Parallel` of a running `fit`.
+    """Replacement for the `Parallel` of a running `fit`, which runs nothing.
 
-    scikit-learn's own adds its configuration to each fit; then the fits are
-    handed out instead of run, or rows that are there already handed in.
+    A call adds scikit-learn's configuration to each fit, as its own `Parallel` does. Then it
+    raises the fits, or returns the rows that it holds.
 
     Attributes
     ----------
     rows : list of dict or None
-        What a call returns; None to raise the fits instead.
+        Result of a call; None raises the fits instead.
     """
 
     rows: list[Row] | None = None
 
-    def __call__(self, iterable: Iterable[Fit]) -> Any:
-        """Return the rows, or raise the fits."""
+    def __call__(self, iterable: Iterable[FitCall]) -> Any:
+        """Return the rows, or raise `_Recorded` with the fits."""
         if self.rows is not None:
             return self.rows
         raise _Recorded(super().__call__(iterable))
 
 
 class FitContext(NamedTuple):
-    """What a running `fit` has prepared.
+    """Objects that a running `fit` of a search has prepared.
 
     Attributes
     ----------
-    recorder : Recorder
-        In the place of its `Parallel`.
+    recorder : ParallelInterceptor
+        Replaces the `Parallel` of the `fit`.
     parallel : Parallel
-        Its own.
+        The original `Parallel`.
     evaluate : callable
-        Its ``evaluate_candidates``, which calls the recorder, and the stand-in's methods.
+        The ``evaluate_candidates`` of the `fit`, which calls `recorder` and the methods of
+        `stand_in`.
     estimator : estimator object
-        Its clone of the search's estimator, of which each fit and the refit get a clone.
+        Clone of the search's estimator; each fit and the refit clone it again.
     X, y : object
         The data.
     cv : splitter
     params : Bunch
-        What was passed to `fit` besides, by receiver: ``estimator``, ``splitter``,
-        ``scorer``.
+        Other arguments of `fit` by receiver: ``estimator``, ``splitter``, ``scorer``.
     stand_in : search
-        A copy of the search, to be changed as `evaluate` needs it.
+        Copy of the search that `evaluate` may change.
+    caller : search
+        The search itself, for scikit-learn's callbacks.
     """
 
     recorder: ParallelInterceptor
@@ -89,6 +93,7 @@ class FitContext(NamedTuple):
     cv: Any
     params: Any
     stand_in: Any
+    caller: Any
 
 
 try:
@@ -98,18 +103,18 @@ except ImportError:  # scikit-learn before 1.9 has no callbacks
 
 
 def part_of(estimator: Any, X: Any, y: Any, rows: Any, train: Any) -> tuple[Any, Any]:
-    """Return the part of the data that an estimator fitted on others is given.
+    """Return some rows of the data, as scikit-learn passes them to a fitted estimator.
 
     Parameters
     ----------
     estimator : estimator object
-        If it works on pairs of samples, the columns of `X` are those of `train`.
+        A pairwise estimator gets the columns of `X` that belong to `train`.
     X, y : object
         The data.
     rows : array of int
-        The rows of the part.
+        Rows to return.
     train : array of int
-        The rows that it is fitted on.
+        Rows of the training part.
 
     Returns
     -------
@@ -120,9 +125,9 @@ def part_of(estimator: Any, X: Any, y: Any, rows: Any, train: Any) -> tuple[Any,
 
 
 def prepend_warning_filter(function: Any, entry: tuple[Any, ...]) -> None:
-    """Put a warning filter before those that scikit-learn passes to a fit.
+    """Put a warning filter in front of the filters that scikit-learn passes to a fit.
 
-    Since 1.7 the function of a fit replaces all filters of its process by those passed.
+    Since scikit-learn 1.7, the function of a fit replaces all filters of its process by these.
     """
     passed = getattr(function, "warning_filters", None)
     if passed is not None:
@@ -130,7 +135,7 @@ def prepend_warning_filter(function: Any, entry: tuple[Any, ...]) -> None:
 
 
 class SearchTask:
-    """The search in scikit-learn 1.9's tree of callback tasks, with one leaf a trial and split."""
+    """Node of a search in scikit-learn 1.9's tree of callback tasks; its leaves are fits."""
 
     def __init__(self, root: Any, search: Any, n_leaves: int) -> None:
         self._search = search
@@ -140,9 +145,9 @@ class SearchTask:
         ).call_on_fit_task_begin(estimator=search)
 
     def subcontext(self, task_name: str, task_id: int) -> Any:
-        """Make the next leaf; ``evaluate_candidates`` counts from 0 in each batch."""
+        """Return a new leaf; ``evaluate_candidates`` numbers leaves from 0 in each batch."""
         if task_id == 0:
-            # The finished leaves would travel to the workers with every later one.
+            # Otherwise each leaf would take all finished ones to its worker.
             self._context._children_map.clear()  # noqa: SLF001
         leaf = self._context.subcontext(task_name=task_name, task_id=self._n_made)
         leaf.__class__ = _LeafContext
@@ -155,18 +160,18 @@ class SearchTask:
 
 
 class _LeafContext(CallbackContext):  # type: ignore[misc]
-    """A leaf that remembers where a callback returned True."""
+    """Leaf that remembers whether a callback returned True."""
 
     is_stopped = False
 
     def call_on_fit_task_end(self, **arguments: Any) -> bool:
-        """Call the callbacks and remember a stop."""
+        """Call the callbacks, and remember whether one asked to stop."""
         stop: bool = super().call_on_fit_task_end(**arguments)
         self.is_stopped |= stop
         return stop
 
 
-# The variables of scikit-learn's `fit` that its `evaluate_candidates` has and ours needs.
+# Variables of scikit-learn's `fit` that its function `evaluate_candidates` must close over.
 _LOCALS = {
     "self",
     "parallel",
@@ -179,11 +184,11 @@ _LOCALS = {
 
 
 def read_fit(search: Any, evaluate_candidates: Any) -> FitContext:
-    """Take the place of the running `fit`'s `Parallel`, and return what it has prepared.
+    """Replace the `Parallel` of a running `fit`, and return the objects it has prepared.
 
-    Also take what it tells no other way. Before scikit-learn 1.9 it sets the number of
-    splits only at its end, and keeps the splitter to itself. And a scorer that raises
-    leaves no trace but the ``error_score``, which is therefore marked for this one fit.
+    Also read values that scikit-learn does not expose. Before scikit-learn 1.9, `fit` sets the
+    number of splits only at its end and keeps its splitter in a local variable. A scorer that
+    raises is visible only by its ``error_score``, which is therefore marked for this `fit`.
     """
     missing = _LOCALS - set(
         getattr(getattr(evaluate_candidates, "__code__", None), "co_freevars", ())
@@ -200,9 +205,9 @@ def read_fit(search: Any, evaluate_candidates: Any) -> FitContext:
         zip(evaluate_candidates.__code__.co_freevars, evaluate_candidates.__closure__, strict=True)
     )
     cells["parallel"].cell_contents = recorder
-    # Nobody sees how it is changed: of the search itself no attribute is for the length of a call.
+    # A copy, so that the attributes of the search itself never change during a call.
     stand_in = copy.copy(search)
-    stand_in.verbose = 0  # "Fitting 5 folds for each of 1 candidates" would be written each time
+    stand_in.verbose = 0  # no "Fitting 5 folds for each of 1 candidates" for each trial
     cells["self"] = CellType(stand_in)
     evaluate = FunctionType(
         evaluate_candidates.__code__,
@@ -223,4 +228,5 @@ def read_fit(search: Any, evaluate_candidates: Any) -> FitContext:
         cv,
         names["routed_params"],
         stand_in,
+        search,
     )

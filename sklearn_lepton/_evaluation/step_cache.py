@@ -17,7 +17,7 @@ from sklearn.pipeline import Pipeline
 
 from sklearn_lepton._runtime.errors import logger
 from sklearn_lepton._trials.trial import Trial
-from sklearn_lepton._typing import Fit
+from sklearn_lepton._typing import FitCall
 from sklearn_lepton._validation import is_whole
 from sklearn_lepton._workers.temporary_folders import make_temporary_folder, remove_folder
 from sklearn_lepton.space._space import Space
@@ -307,9 +307,9 @@ class StepCache:
         self._hashes: dict[int, tuple[Any, str]] = {}
         self._has_processes = has_processes
 
-    def prepare(self, fit: Fit) -> Fit:
+    def prepare(self, fit: FitCall) -> FitCall:
         """Give the pipeline of a fit, which is a clone for it alone, a memory."""
-        function, (pipeline, *others), kwargs = fit
+        pipeline = fit.args[0]
         if self._can_keep and self._search not in _states:
             self._open()
         if not self._can_keep:
@@ -320,10 +320,10 @@ class StepCache:
             search=self._search,
             folder=folder,
             names=self._names,
-            rows=self._hash(kwargs["train"]),
+            rows=self._hash(fit.kwargs["train"]),
             owner=os.getpid(),
         )
-        return FitWithSteps(function), (pipeline, *others), kwargs
+        return fit._replace(function=FitWithSteps(fit.function))
 
     def _open(self) -> None:
         """Begin to keep results; for other processes, in a folder that is there from the start."""

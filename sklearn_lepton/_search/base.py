@@ -9,7 +9,12 @@ from sklearn_lepton._evaluation.convergence_warnings import QuietFits
 from sklearn_lepton._evaluation.early_stopping import EarlyStopping
 from sklearn_lepton._evaluation.fits import Fits
 from sklearn_lepton._evaluation.loop import Callbacks, make_callbacks
-from sklearn_lepton._evaluation.resource import Resource, make_resource, without_resource
+from sklearn_lepton._evaluation.resource import (
+    Resource,
+    ResourceBounds,
+    make_resource,
+    without_resource,
+)
 from sklearn_lepton._evaluation.results import explain_failures
 from sklearn_lepton._evaluation.sklearn import FitContext, SearchTask
 from sklearn_lepton._evaluation.splits import OTHER_SPLITS, FrozenSplits
@@ -153,14 +158,13 @@ class BaseOptimizerSearchCV(UpdateMixin, ComparisonMixin, ReportMixin, SearchPar
         if callback_ctx is not None:
             task = opened.keep(SearchTask(callback_ctx, self, study.n_trials * self.n_splits_))
         fits = Fits(
-            self,
             running,
             check_metrics=self._check_metrics,
             task=task,
             splits=splits,
             aids=aids,
             resource=resource,
-            before=study.finished(),
+            earlier=study.finished(),
         )
         run = SearchRun(
             options,
@@ -270,7 +274,15 @@ class BaseOptimizerSearchCV(UpdateMixin, ComparisonMixin, ReportMixin, SearchPar
         initial = without_resource(self.initial_params, self.resource)
         settings = initial_settings(initial, self.estimator, space)
         splits = FrozenSplits(running, fingerprint)
-        resource = make_resource(self, space, running, splits.split())
+        resource = make_resource(
+            self.resource,
+            ResourceBounds(self.min_resources, self.max_resources),
+            self.estimator,
+            y=running.y,
+            space=space,
+            splits=splits.split(),
+            eval_set_from_split=self.eval_set_from_split,
+        )
         if resource is not None:
             opened.keep(resource)
         if earlier and self._resource != (None if resource is None else resource.describe()):

@@ -25,7 +25,7 @@ from sklearn_lepton._study.study import Study
 from sklearn_lepton._trials.ranking import candidates, is_one_se, metric_of, within_one_se
 from sklearn_lepton._trials.split_result import SplitResult
 from sklearn_lepton._trials.trial import Trial
-from sklearn_lepton._typing import Fit, FitAid, Workers
+from sklearn_lepton._typing import FitAid, FitCall, Workers
 from sklearn_lepton._validation import is_whole
 from sklearn_lepton.exceptions import FinalChoiceWarning, SearchInterruptedWarning
 from sklearn_lepton.space._values import count_rows
@@ -139,7 +139,7 @@ class FinalChoice:
     def _run(self, finalists: list[Trial], workers: Workers) -> list[Trial]:
         search = self._search
         assert self._splits is not None  # noqa: S101 - for mypy
-        fits = _FinalFits(search, self._running, self._splits, self._aids, finalists)
+        fits = _FinalFits(self._running, self._splits, self._aids, finalists)
         evaluator = SplitEvaluator(
             fits,
             workers,
@@ -159,7 +159,7 @@ class FinalChoice:
         )
         try:
             if self._resource is not None:
-                finalists = [replace(t, params=self._resource.setting(t)) for t in finalists]
+                finalists = [replace(t, params=self._resource.params_of(t)) for t in finalists]
             evaluator.submit(finalists)
             return evaluator.collect(more=False)
         finally:
@@ -264,24 +264,22 @@ class _FinalFits(Fits):
 
     def __init__(
         self,
-        search: Any,
         running: FitContext,
         splits: FrozenSplits,
         aids: Sequence[FitAid],
         finalists: Sequence[Trial],
     ) -> None:
         super().__init__(
-            search,
             running,
             check_metrics=lambda _: None,
             task=None,
             splits=splits,
             aids=aids,
-            before=finalists,
+            earlier=finalists,
         )
         self.n_splits = len(splits.split())
 
-    def make_fits(self, trials: Sequence[Trial]) -> list[list[Fit] | str]:
+    def make_fits(self, trials: Sequence[Trial]) -> list[list[FitCall] | str]:
         """Return the fits of trials, one a split."""
         recorded = super().make_fits(trials)
         for fits in recorded:

@@ -11,7 +11,7 @@ from sklearn_lepton._evaluation.resource import Resource
 from sklearn_lepton._runtime.errors import abridge, describe_value
 from sklearn_lepton._trials.split_result import SplitResult
 from sklearn_lepton._trials.trial import Trial
-from sklearn_lepton._typing import Fit, Row
+from sklearn_lepton._typing import FitCall, Row
 from sklearn_lepton._validation import is_finite, is_whole
 from sklearn_lepton.space._frozen import thaw
 from sklearn_lepton.space._values import as_float
@@ -32,9 +32,9 @@ class Amount(Resource):
             )
         return cls("resource", *map(int, given))
 
-    def apply(self, trial: Trial, fits: Sequence[Fit]) -> list[Fit]:
+    def apply(self, trial: Trial, fits: Sequence[FitCall]) -> list[FitCall]:
         """Return calls with the amount as second argument."""
-        return [(f, (*args, self.amount(trial)), kwargs) for f, args, kwargs in fits]
+        return [fit._replace(args=(*fit.args, self.amount(trial))) for fit in fits]
 
     def close(self) -> None:
         """Leave nothing behind."""
@@ -81,16 +81,16 @@ class Calls:
         self._is_raised = error == "raise"
         self._has_result = has_result
 
-    def make_fits(self, trials: Sequence[Trial]) -> list[list[Fit]]:
+    def make_fits(self, trials: Sequence[Trial]) -> list[list[FitCall]]:
         """Return the calls of trials, one each."""
         return [self._of_trial(trial) for trial in trials]
 
-    def _of_trial(self, trial: Trial) -> list[Fit]:
+    def _of_trial(self, trial: Trial) -> list[FitCall]:
         how = {"minimize": self._minimize, "is_raised": self._is_raised}
-        calls: list[Fit] = [(call, (self._function, _own(thaw(trial.params))), how)]
+        calls: list[FitCall] = [FitCall(call, (self._function, _own(thaw(trial.params))), how)]
         return calls if self._amount is None else self._amount.apply(trial, calls)
 
-    def shared_objects(self, fits: Iterable[Fit]) -> list[Any]:
+    def shared_objects(self, fits: Iterable[FitCall]) -> list[Any]:
         """List what is the same object in all calls."""
         del fits
         return [self._function]

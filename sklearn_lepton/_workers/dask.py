@@ -10,7 +10,7 @@ from concurrent.futures import CancelledError, Future
 from contextlib import suppress
 from typing import Any
 
-from sklearn_lepton._typing import Fit, Row, WorkerDied
+from sklearn_lepton._typing import FitCall, Row, WorkerDied
 from sklearn_lepton._workers.base import FutureWorkers
 from sklearn_lepton._workers.joblib import nested_threads
 from sklearn_lepton._workers.serialization import SharedContext, deserialize_outcome, run_payload
@@ -72,7 +72,7 @@ class Dask(FutureWorkers):
             else:
                 return
 
-    def submit(self, fit: Fit) -> "Future[Any]":
+    def submit(self, fit: FitCall) -> "Future[Any]":
         """Start a fit on the cluster."""
         if self._shared is None or self._shared.status != "finished":  # lost with its workers
             self._share()

@@ -14,7 +14,7 @@ from sklearn.utils.parallel import delayed
 
 from sklearn_lepton._runtime.interrupts import uninterrupted
 from sklearn_lepton._runtime.output import with_flushable_streams
-from sklearn_lepton._typing import Fit, Row, WorkerDied, Workers
+from sklearn_lepton._typing import FitCall, Row, WorkerDied, Workers
 from sklearn_lepton._workers.base import FutureWorkers
 from sklearn_lepton._workers.dask import Dask
 from sklearn_lepton._workers.joblib import (
@@ -85,9 +85,9 @@ class Caller(FutureWorkers):
     is_here = True
 
     def __init__(self) -> None:
-        self._fits: dict[Future[Any], Fit] = {}
+        self._fits: dict[Future[Any], FitCall] = {}
 
-    def submit(self, fit: Fit) -> "Future[Any]":
+    def submit(self, fit: FitCall) -> "Future[Any]":
         """Store a fit for `wait`, which runs it."""
         future: Future[Any] = Future()
         self._fits[future] = fit
@@ -149,7 +149,7 @@ class Threads(FutureWorkers):
         self._nested = nested_backend(backend)
         self._pool = ThreadPoolExecutor(n_workers, thread_name_prefix="sklearn_lepton")
 
-    def submit(self, fit: Fit) -> "Future[Any]":
+    def submit(self, fit: FitCall) -> "Future[Any]":
         """Start a fit in a thread."""
         return self._pool.submit(run_fit, fit, self._nested)
 
@@ -216,7 +216,7 @@ class Processes(FutureWorkers):
         self._folder.open()
         self._env = worker_environment(self._backend, self.n_workers)
 
-    def submit(self, fit: Fit) -> "Future[Any]":
+    def submit(self, fit: FitCall) -> "Future[Any]":
         """Start a fit in an idle process, or in a new one."""
         payload = self._context.serialize(fit)
         while self._idle:

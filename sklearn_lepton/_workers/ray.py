@@ -6,7 +6,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any
 
-from sklearn_lepton._typing import Fit, Row, WorkerDied
+from sklearn_lepton._typing import FitCall, Row, WorkerDied
 from sklearn_lepton._workers.base import FutureWorkers
 from sklearn_lepton._workers.joblib import nested_threads
 from sklearn_lepton._workers.serialization import SharedContext, deserialize_outcome, run_payload
@@ -66,7 +66,7 @@ class Ray(FutureWorkers):
         self._context = SharedContext(shared_objects, nested_threads())
         self._shared = self._ray.put(self._context.content)
 
-    def submit(self, fit: Fit) -> "Future[Any]":
+    def submit(self, fit: FitCall) -> "Future[Any]":
         """Start a fit in an idle actor, or in a new one."""
         if self._idle:
             actor = self._idle.pop()

@@ -20,7 +20,7 @@ import numpy as np
 from joblib import parallel_config
 
 from sklearn_lepton._runtime.errors import abridge
-from sklearn_lepton._typing import Fit, WorkerDied
+from sklearn_lepton._typing import FitCall, WorkerDied
 from sklearn_lepton._workers.joblib import Backend, pickler_class
 from sklearn_lepton._workers.temporary_folders import make_temporary_folder, remove_folder
 
@@ -52,7 +52,7 @@ class SharedContext:
         self.content = (sent, nested)
         self._indices = {id(value): index for index, value in enumerate(shared_objects)}
 
-    def serialize(self, fit: Fit) -> bytes:
+    def serialize(self, fit: FitCall) -> bytes:
         """Serialize one fit, with references in place of the shared objects.
 
         Parameters
@@ -225,7 +225,7 @@ def run_payload(
     """
     shared_objects, nested = content
     try:
-        fit: Fit = _loads(payload, shared_objects.__getitem__)
+        fit: FitCall = _loads(payload, shared_objects.__getitem__)
         if begin is not None:
             begin()
         return _dumps((run_fit(fit, nested), None))
@@ -247,7 +247,7 @@ def deserialize_outcome(outcome: bytes) -> Mapping[str, Any]:
     return row  # type: ignore[no-any-return]
 
 
-def run_fit(fit: Fit, nested: Backend | None = None) -> Mapping[str, Any]:
+def run_fit(fit: FitCall, nested: Backend | None = None) -> Mapping[str, Any]:
     """Run a fit, and add its start time and scikit-learn's stop signal to the split result.
 
     Parameters

@@ -25,7 +25,11 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
 from sklearn_lepton import BayesSearchCV, SwarmSearchCV, load_trials
-from sklearn_lepton._evaluation.resume_fit import adds, continues, is_equivalent_to_cold_start
+from sklearn_lepton._evaluation.resume_fit import (
+    is_equivalent_to_cold_start,
+    is_incremental,
+    supports_warm_start,
+)
 from sklearn_lepton.exceptions import JournalMismatchError, SpaceExhaustedWarning
 
 N_ROWS = 600
@@ -428,20 +432,20 @@ def test_whatever_happens_to_the_kept_fits_no_trial_fails(
 
 def test_only_what_is_fitted_in_place_goes_on():
     warm = Learner(warm_start=True)
-    assert not continues(OneVsRestClassifier(warm), "estimator__epochs", ())
-    assert continues(warm, "epochs", ())
-    assert not continues(warm, "epochs", ("warm_start",))
-    assert not continues(Learner(), "epochs", ())
+    assert not supports_warm_start(OneVsRestClassifier(warm), "estimator__epochs", ())
+    assert supports_warm_start(warm, "epochs", ())
+    assert not supports_warm_start(warm, "epochs", ("warm_start",))
+    assert not supports_warm_start(Learner(), "epochs", ())
     pipe = make_pipeline(StandardScaler(), warm)
-    assert continues(pipe, "learner__epochs", ())
-    assert not continues(make_pipeline(warm, StandardScaler()), "learner__epochs", ())
-    assert adds(pipe, "learner__epochs")
+    assert supports_warm_start(pipe, "learner__epochs", ())
+    assert not supports_warm_start(make_pipeline(warm, StandardScaler()), "learner__epochs", ())
+    assert is_incremental(pipe, "learner__epochs")
     assert not is_equivalent_to_cold_start(pipe, "learner__epochs", (), 300)
     for ensemble, name in (
         (GradientBoostingClassifier(), "n_estimators"),
         (HistGradientBoostingClassifier(), "max_iter"),
     ):
-        assert not adds(ensemble, name)
+        assert not is_incremental(ensemble, name)
         assert is_equivalent_to_cold_start(ensemble, name, (), 300)
     stops = make_pipeline(HistGradientBoostingClassifier())
     name = "histgradientboostingclassifier__max_iter"

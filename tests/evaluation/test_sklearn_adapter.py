@@ -247,7 +247,7 @@ def test_what_a_recorded_fit_holds(probe, numbered):
     search = Stock(probe, converse).fit(*numbered)
     assert {tuple(fit[2]["parameters"].items()) for fit in fits} == {(("x", 0.1),), (("x", 0.7),)}
     assert [fit[2]["split_progress"][0] for fit in fits] == [0, 1, 2] * 2
-    assert all(fit[2].keys() >= fits_module._OF_ONE_FIT - {"callback_ctx"} for fit in fits)
+    assert all(fit[2].keys() >= fits_module._NOT_SHARED - {"callback_ctx"} for fit in fits)
     assert all(type(fit[1][0]) is type(probe) for fit in fits)
     shared = fits_module.shared_objects_of(fits[:3])
     for _, (_, *args), kwargs in fits[3:]:

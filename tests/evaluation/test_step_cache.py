@@ -23,6 +23,7 @@ from slow_steps import Slow, n_fits
 from sklearn_lepton import BayesSearchCV
 from sklearn_lepton._evaluation import step_cache as step_cache_module
 from sklearn_lepton._search.selection import mean_seconds
+from sklearn_lepton._typing import FitCall
 from sklearn_lepton._workers import temporary_folders as temporary_folders_module
 from sklearn_lepton._workers.temporary_folders import make_temporary_folder, remove_folder
 from sklearn_lepton.space import Space
@@ -400,7 +401,7 @@ def test_without_a_place_for_a_folder_steps_are_fitted_each_time(blobs, monkeypa
     monkeypatch.setattr(tempfile, "mkdtemp", full)
     caplog.set_level(logging.DEBUG, logger="sklearn_lepton")
     steps = step_cache_module.StepCache(("slow",), has_processes=True)
-    fit = (len, (pipeline("."),), {"train": np.arange(3)})
+    fit = FitCall(len, (pipeline("."),), {"train": np.arange(3)})
     assert steps.prepare(fit) is fit
     assert steps.prepare(fit) is fit
     steps.close()
