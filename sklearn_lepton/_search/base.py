@@ -21,7 +21,7 @@ from sklearn_lepton._evaluation.splits import OTHER_SPLITS, FrozenSplits
 from sklearn_lepton._evaluation.step_cache import StepCache, reusable_steps
 from sklearn_lepton._runtime.output import warn
 from sklearn_lepton._search.final_choice import FinalChoice
-from sklearn_lepton._search.inputs import initial_settings, make_space, older_studies
+from sklearn_lepton._search.inputs import initial_configurations, make_space, read_studies
 from sklearn_lepton._search.nested import ComparisonMixin
 from sklearn_lepton._search.parameters import SearchParameters
 from sklearn_lepton._search.reporting import ReportMixin
@@ -145,7 +145,7 @@ class BaseOptimizerSearchCV(UpdateMixin, ComparisonMixin, ReportMixin, SearchPar
             cv=self.cv,
         )
         aids = [opened.keep(aid) for aid in self._make_aids(running, space, workers)]
-        studies = self._older_studies(space, update)
+        studies = self._source_studies(space, update)
         study, splits, resource = self._prepare(running, space, studies, opened)
         options.configure(study.optimizer, workers.n_workers, self.n_splits_)
         choice = FinalChoice(
@@ -253,13 +253,13 @@ class BaseOptimizerSearchCV(UpdateMixin, ComparisonMixin, ReportMixin, SearchPar
             return self.space_
         return make_space(given, self.estimator, running.X, running.y, without=self.resource)
 
-    def _older_studies(self, space: Space, update: Update | None) -> list[list[Trial]]:
+    def _source_studies(self, space: Space, update: Update | None) -> list[list[Trial]]:
         """Return what the search learns from beside its own trials."""
         if update is not None:
-            return older_studies(update.source_studies, self.estimator, space)
+            return read_studies(update.source_studies, self.estimator, space)
         if self.warm_start and getattr(self, "trials_", None):
             return self._studies
-        return older_studies(self.previous_studies, self.estimator, space)
+        return read_studies(self.previous_studies, self.estimator, space)
 
     def _prepare(
         self,
@@ -272,7 +272,7 @@ class BaseOptimizerSearchCV(UpdateMixin, ComparisonMixin, ReportMixin, SearchPar
         check_names(space, self.estimator)
         seed, earlier, fingerprint = self._earlier_search(space)
         initial = without_resource(self.initial_params, self.resource)
-        settings = initial_settings(initial, self.estimator, space)
+        settings = initial_configurations(initial, self.estimator, space)
         splits = FrozenSplits(running, fingerprint)
         resource = make_resource(
             self.resource,

@@ -1,4 +1,4 @@
-"""Calls of a function in the place of fits: each trial has one, and a row of it."""
+"""Calls of a function, which replace the fits of a search in `tune`; each trial has one."""
 
 import time
 import traceback
@@ -18,11 +18,11 @@ from sklearn_lepton.space._values import as_float
 
 
 class Amount(Resource):
-    """What a function has more or less of, given as its second argument."""
+    """The resource of a function, which gets the amount as its second argument."""
 
     @classmethod
     def of(cls, given: Any) -> "Amount":
-        """Read ``resource``, a pair (least, most)."""
+        """Return the resource of ``tune(resource=(least, most))``."""
         is_pair = isinstance(given, tuple | list) and len(given) == 2 and all(map(is_whole, given))
         is_pair = is_pair and all(map(is_finite, given))
         if not is_pair or not 1 <= given[0] <= given[1]:
@@ -33,27 +33,27 @@ class Amount(Resource):
         return cls("resource", *map(int, given))
 
     def apply(self, trial: Trial, fits: Sequence[FitCall]) -> list[FitCall]:
-        """Return calls with the amount as second argument."""
+        """Return the calls with the amount as their second argument."""
         return [fit._replace(args=(*fit.args, self.amount(trial))) for fit in fits]
 
     def close(self) -> None:
-        """Leave nothing behind."""
+        """Do nothing, since nothing is open."""
 
 
 class Calls:
-    """Make calls of trials, as `Fits` makes fits: each trial is one split.
+    """Factory of the calls of trials, as `Fits` is one of fits; each trial has one split.
 
     Parameters
     ----------
     function : callable
     minimize : bool
-        Whether the score is the value with its sign turned.
+        Whether the score is the negated value.
     error : object
-        "raise" where errors are to end the search.
+        "raise" ends the run with the first error of the function.
     has_result : bool
-        Whether a trial of before has one: then the function returns numbers.
-    of : Amount or None
-        What trials have little of first.
+        Whether an earlier trial is complete, so that the function is known to return numbers.
+    amount : Amount or None
+        The resource that trials have a share of.
 
     Attributes
     ----------
@@ -74,10 +74,10 @@ class Calls:
         *,
         minimize: bool,
         error: Any,
-        of: Amount | None,
+        amount: Amount | None,
         has_result: bool,
     ) -> None:
-        self._function, self._minimize, self._amount = function, minimize, of
+        self._function, self._minimize, self._amount = function, minimize, amount
         self._is_raised = error == "raise"
         self._has_result = has_result
 
@@ -86,12 +86,13 @@ class Calls:
         return [self._of_trial(trial) for trial in trials]
 
     def _of_trial(self, trial: Trial) -> list[FitCall]:
-        how = {"minimize": self._minimize, "is_raised": self._is_raised}
-        calls: list[FitCall] = [FitCall(call, (self._function, _own(thaw(trial.params))), how)]
+        options = {"minimize": self._minimize, "is_raised": self._is_raised}
+        arguments = (self._function, _copied(thaw(trial.params)))
+        calls = [FitCall(call, arguments, options)]
         return calls if self._amount is None else self._amount.apply(trial, calls)
 
     def shared_objects(self, fits: Iterable[FitCall]) -> list[Any]:
-        """List what is the same object in all calls."""
+        """Return the objects that all calls share: the function."""
         del fits
         return [self._function]
 
@@ -124,16 +125,16 @@ class Calls:
 def call(
     function: Callable[..., Any], *args: Any, minimize: bool, is_raised: bool
 ) -> dict[str, Any]:
-    """Call the function, and return the row of its result.
+    """Call the function and return its result.
 
     Parameters
     ----------
     function : callable
     *args : object
-        What it is called with.
+        The arguments.
     minimize : bool
     is_raised : bool
-        Whether an error is raised instead of taken down.
+        Whether an error is raised instead of recorded.
 
     Returns
     -------
@@ -158,22 +159,22 @@ def call(
     return _row(0.0 - number if minimize else number, seconds, None) | {"is_number": True}
 
 
-def _own(value: Any) -> Any:
-    """Copy what a function may change in place: containers and arrays, whatever is in them."""
+def _copied(value: Any) -> Any:
+    """Return a copy of containers and arrays, which the function may change in place."""
     if isinstance(value, Mapping):
-        return {key: _own(each) for key, each in value.items()}
+        return {key: _copied(each) for key, each in value.items()}
     if type(value) in {list, tuple, set}:
-        return type(value)(map(_own, value))
+        return type(value)(map(_copied, value))
     return value.copy() if isinstance(value, np.ndarray) else value
 
 
 def _number(value: Any) -> float | None:
-    """Return a result as a float; None if it is no single number."""
+    """Return a result as a float; None if it is not a single number."""
     if isinstance(value, bool | np.bool_):
         return None
     try:
         return as_float(value)
-    except (TypeError, ValueError):  # of a class of the user's
+    except (TypeError, ValueError):  # raised by a class of the user
         return None
 
 

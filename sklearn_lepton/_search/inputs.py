@@ -1,4 +1,4 @@
-"""Arguments of a search as objects: space, first configurations, older studies."""
+"""Readers of parameters: the space, the first configurations and the source studies."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -17,12 +17,12 @@ def make_space(given: Any, estimator: Any, X: Any, y: Any, *, without: str | Non
     Parameters
     ----------
     given : dict, list of dict, Space or str
-        Its ``param_distributions``; of strings only ``"auto"`` is allowed.
+        ``param_distributions``; the only string allowed is ``"auto"``.
     estimator : estimator object
     X, y : object
         The data.
     without : str or None, default=None
-        A parameter that the search sets itself.
+        The resource, a parameter that the search sets itself.
 
     Returns
     -------
@@ -47,60 +47,58 @@ def make_space(given: Any, estimator: Any, X: Any, y: Any, *, without: str | Non
     return Space([{n: v for n, v in branch.items() if n != without} for branch in branches])
 
 
-def initial_settings(given: Any, estimator: Any, space: Space) -> list[dict[str, Any]]:
-    """Complete ``initial_params`` by the estimator's own parameters."""
+def initial_configurations(given: Any, estimator: Any, space: Space) -> list[dict[str, Any]]:
+    """Return ``initial_params`` completed with the parameters of the estimator."""
     if given is None:
         return []
-    defaults = _own_values(estimator)
+    defaults = _default_params(estimator)
     if isinstance(given, str) and given == "default":
         return [space.complete({}, defaults)]
-    settings_given = [given] if isinstance(given, Mapping) else given
-    if not isinstance(settings_given, Sequence) or not all(
-        isinstance(s, Mapping) for s in settings_given
-    ):
+    listed = [given] if isinstance(given, Mapping) else given
+    if not isinstance(listed, Sequence) or not all(isinstance(each, Mapping) for each in listed):
         msg = (
             "initial_params must be 'default', None, a dict of parameters or a list of "
             f"dicts, got {given!r}."
         )
         raise ValueError(msg)
-    settings = []
-    for number, params in enumerate(settings_given):
+    configurations = []
+    for number, params in enumerate(listed):
         try:
-            settings.append(space.complete(params, defaults))
+            configurations.append(space.complete(params, defaults))
         except ValueError as error:
             msg = f"initial_params[{number}] does not lie in the space. {error}"
             raise ValueError(msg) from error
-    return settings
+    return configurations
 
 
-def older_studies(previous_studies: Any, estimator: Any, space: Space) -> list[list[Trial]]:
-    """Read ``previous_studies``, and bring its trials to the space.
+def read_studies(previous_studies: Any, estimator: Any, space: Space) -> list[list[Trial]]:
+    """Return the source studies in ``previous_studies``, with their trials in the space.
 
     Parameters
     ----------
     previous_studies : object
-        A study or a sequence of studies: the path of a journal, a fitted search, of
-        scikit-learn also, or a sequence of trials.
+        A study or a sequence of studies: the path of a journal, a fitted search of this
+        package or of scikit-learn, or a sequence of trials.
     estimator : estimator object or None
-        Its own parameters stand for those that a trial lacks, or else the middle does.
+        Its parameters complete those of a trial; None takes the middle of each dimension.
     space : Space
 
     Returns
     -------
     studies : list of list of Trial
-        Only complete trials; studies without any are left out.
+        The complete trials of each study that has any.
 
     Raises
     ------
     ValueError
-        If it is none of these, or a search that has not been fitted.
+        If a study has another type, or is a search that has not been fitted.
     """
     if previous_studies is None:
         return []
     is_many = isinstance(previous_studies, list | tuple) and not all(
         isinstance(t, Trial) for t in previous_studies
     )
-    defaults = _own_values(estimator)
+    defaults = _default_params(estimator)
     studies = [
         [translate(trial, space, defaults) for trial in _trials_of(study)]
         for study in (previous_studies if is_many else [previous_studies])
@@ -109,7 +107,7 @@ def older_studies(previous_studies: Any, estimator: Any, space: Space) -> list[l
     return [study for study in kept if study]
 
 
-def _own_values(estimator: Any) -> dict[str, Any]:
+def _default_params(estimator: Any) -> dict[str, Any]:
     return {} if estimator is None else estimator.get_params(deep=True)
 
 
@@ -121,7 +119,7 @@ def _trials_of(study: Any) -> Sequence[Trial]:
     if hasattr(study, "trials_"):
         return study.trials_  # type: ignore[no-any-return]
     if hasattr(study, "cv_results_"):
-        # What our searches optimise: the metric that refit names, or else the first.
+        # Searches optimise the metric that refit names, or else the first one.
         means = [name for name in study.cv_results_ if name.startswith("mean_test_")]
         named = f"mean_test_{study.refit}"
         scores = study.cv_results_[named if named in means else means[0]]

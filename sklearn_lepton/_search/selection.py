@@ -1,4 +1,4 @@
-"""The choice of the best among finished trials."""
+"""Selection of the best trial: by its score, its complexity or its score on final splits."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -19,19 +19,20 @@ from sklearn_lepton.space._frozen import thaw
 from sklearn_lepton.space._space import Space
 from sklearn_lepton.space._values import as_float, is_number
 
-_AS_CHEAP = 1.5  # by so much the times of two equal fits may differ
+# The times of two equal fits may differ by this factor.
+_TIME_TOLERANCE = 1.5
 Cost = Callable[[Trial], float]
 
 
 class Choice(NamedTuple):
-    """What was chosen where it is not simply the best mean score of the search.
+    """The chosen trial, if it is not simply the one with the best mean score.
 
     Attributes
     ----------
     row : int
-        That in ``cv_results_``.
+        Row of the trial in ``cv_results_``.
     score : float or None
-        Mean score on the final splits; None if it was not scored there.
+        Mean score on the final splits; None if the trial was not scored on them.
     """
 
     row: int
@@ -69,13 +70,13 @@ def check_choice(
         )
     if refit is False and isinstance(scoring, list | tuple | set | Mapping):
         raise ValueError(
-            "With refit=False none is chosen by several metrics, so that final_cv has nothing "
+            "With refit=False and several metrics no trial is chosen, so that final_cv has nothing "
             "to decide: set refit to the name of a metric, or final_cv=None."
         )
     if is_count and isinstance(cv, TimeSeriesSplit):
         raise ValueError(
-            f"final_cv={final_cv} shuffles, which cv={cv!r} does not allow: give it a "
-            "TimeSeriesSplit with other splits."
+            f"final_cv={final_cv} makes shuffled folds, but cv={cv!r} keeps the order of time: "
+            "give final_cv a TimeSeriesSplit with other splits."
         )
 
 
@@ -92,34 +93,37 @@ def _check_complexity(complexity: Any, refit: Any, space: Space) -> None:
         )
     if isinstance(complexity, str) and complexity not in set(space.names) - {""}:
         names = [name for name in space.names if name]
-        raise ValueError(f"complexity names none of the space: {unknown_name(complexity, names)}")
+        raise ValueError(
+            f"complexity is no parameter of the space: {unknown_name(complexity, names)}"
+        )
     if callable(complexity):
         _number(complexity, space.from_point([0.5] * space.n_dims))
 
 
 def simplest_of(close: Sequence[Trial], cost: Cost, *, tolerance: float = 1.0) -> Trial:
-    """Return the simplest of trials, of equally simple ones the best, then the earliest.
+    """Return the simplest trial; ties go to the best score, then to the lowest number.
 
     Parameters
     ----------
     close : sequence of Trial
+        Trials within one standard error of the best.
     cost : callable
-        Small for simple trials.
+        Complexity of a trial.
     tolerance : float, default=1.0
-        Costs up to so many times the least are as good as that.
+        Costs up to this multiple of the smallest one count as equal to it.
 
     Returns
     -------
     trial : Trial
     """
     costs = [cost(trial) for trial in close]
-    least = min(costs)
-    simple = [t for t, c in zip(close, costs, strict=True) if c <= tolerance * least]
+    threshold = tolerance * min(costs)
+    simple = [t for t, c in zip(close, costs, strict=True) if c <= threshold]
     return min(simple, key=lambda t: (-score_of(t), t.number))
 
 
 def cost_of(complexity: Any, space: Space) -> Cost:
-    """Return what makes a trial simple: its time, one of its parameters, or a callable's word.
+    """Return the measure of complexity: time, one of the parameters, or a callable's value.
 
     Parameters
     ----------
@@ -129,9 +133,8 @@ def cost_of(complexity: Any, space: Space) -> Cost:
     Returns
     -------
     cost : callable
-        Takes a trial, returns a number, small for simple ones. A parameter that is a number
-        counts by its value, another one by its place among the choices; trials without it
-        come last.
+        Maps a trial to a number, which is small for a simple trial. A numeric parameter
+        counts by its value, a categorical one by its index. Trials without it come last.
     """
     if complexity is None:
         return mean_seconds
@@ -158,7 +161,7 @@ def cost_of(complexity: Any, space: Space) -> Cost:
 
 @ignore_float_errors
 def mean_seconds(trial: Trial) -> float:
-    """Return the mean time of a trial's fits with their scoring, had nothing been saved."""
+    """Return the mean time to fit and score one split, without savings by cached steps."""
     return float(np.mean([result.duration_from_scratch for result in trial.split_results]))
 
 
@@ -167,12 +170,12 @@ def _number(complexity: Callable[..., Any], params: Mapping[str, Any]) -> float:
         value = complexity(thaw(params))
     except Exception as error:
         raise ValueError(
-            "complexity must return a number for each setting, and raised "
+            "complexity must return a number for each configuration, and raised "
             f"{describe_error(error)} for {params!r}."
         ) from error
     if not is_number(value):
         raise ValueError(
-            f"complexity must return a number for each setting, got {value!r} for {params!r}."
+            f"complexity must return a number for each configuration, got {value!r} for {params!r}."
         )
     return as_float(value)
 
@@ -184,21 +187,21 @@ def choose(
     *,
     ratio: float | None = None,
 ) -> Trial:
-    """Choose among complete trials.
+    """Choose one of several complete trials.
 
-    The best of the search stays the best unless another leader overtakes it on the final
-    splits by more than the `standard_error` of the differences: the greatest of a few means is
-    mostly the luckiest one, and scores that decided nothing are honest ones.
+    The best trial of the search stays the best unless another finalist is significantly better
+    on the final splits. The difference must exceed its `standard_error`, since the greatest of a
+    few means is often only the luckiest one.
 
     Parameters
     ----------
     ranked : sequence of Trial
         The best first.
     finals : mapping of int to Trial or None, default=None
-        Some of them, by number, with their scores on the final splits instead.
+        The finalists by number, with their scores on the final splits.
     cost : callable or None, default=None
-        What makes a trial simple, where the simplest within one standard error of the best
-        is chosen. Only trials in `finals`, if there are any, by their scores there.
+        Complexity of a trial; the simplest trial within one standard error of the best is
+        chosen, among the finalists if there are any. None chooses the best.
     ratio : float or None, default=None
         The `split_ratio` of the final splits; None is that of one k-fold cross-validation.
 
@@ -207,23 +210,23 @@ def choose(
     trial : Trial
     """
     finalists = [trial for trial in ranked if trial.number in (finals or {})]
-    again = [(finals or {})[trial.number] for trial in finalists]
+    rescored = [(finals or {})[trial.number] for trial in finalists]
     if not finalists:
-        finalists = again = list(ranked)
-    elif len(again) > 1:
-        first, *others = again
-        better = [trial for trial in others if _overtakes(trial, first, ratio)]
+        finalists = rescored = list(ranked)
+    elif len(rescored) > 1:
+        first, *others = rescored
+        better = [trial for trial in others if _is_significantly_better(trial, first, ratio)]
         if better:
             first = max(better, key=score_of)
-        again = [first, *[trial for trial in again if trial is not first]]
-    numbers = {trial.number for trial in (within_one_se(again) if cost else again[:1])}
+        rescored = [first, *[trial for trial in rescored if trial is not first]]
+    numbers = {trial.number for trial in (within_one_se(rescored) if cost else rescored[:1])}
     close = [trial for trial in finalists if trial.number in numbers]
     if cost is None:
         return close[0]
-    return simplest_of(close, cost, tolerance=_AS_CHEAP if cost is mean_seconds else 1.0)
+    return simplest_of(close, cost, tolerance=_TIME_TOLERANCE if cost is mean_seconds else 1.0)
 
 
 @ignore_float_errors
-def _overtakes(trial: Trial, best: Trial, ratio: float | None) -> bool:
+def _is_significantly_better(trial: Trial, best: Trial, ratio: float | None) -> bool:
     gains = np.subtract(trial.split_scores, best.split_scores)
     return bool(gains.mean() > standard_error(gains.tolist(), ratio))

@@ -1,8 +1,8 @@
-"""scikit-learn's base class of searches, with the hooks that the searches need.
+"""Adapter of the searches to scikit-learn's base class.
 
-`BaseSearchCV.fit` stays as it is, and is entered at `_run_search`. What it would run is
-taken from it by a `ParallelInterceptor` in place of its `Parallel`, run by our own workers, and the
-rows are handed back once, at the end.
+`BaseSearchCV.fit` is unchanged and calls `_run_search`. A `ParallelInterceptor` replaces its
+`Parallel` and takes its fits, which run on the workers of this package. The results are returned
+to it once, at the end.
 """
 
 import copy
@@ -23,7 +23,7 @@ from sklearn_lepton._search.selection import Choice
 from sklearn_lepton._trials.ranking import ONE_SE, is_one_se
 from sklearn_lepton.space._frozen import thaw
 
-# What a search sets.
+# The attributes that a search sets.
 LEFT_BY_FIT = (
     "trials_",
     "space_",
@@ -37,7 +37,7 @@ LEFT_BY_FIT = (
     "_data_shape",
     "_split_layout",
 )
-# What `fit` sets of the chosen trial, beside the refit.
+# The attributes of the chosen trial that `fit` sets, apart from the refitted estimator.
 OF_CHOICE = frozenset(
     {"cv_results_", "best_index_", "best_params_", "best_score_", "multimetric_", "scorer_"}
 )
@@ -49,7 +49,7 @@ def has_new_trials(attributes: Mapping[str, Any], earlier: Mapping[str, Any]) ->
 
 
 def _inner_has(name: str) -> Callable[[Any], bool]:
-    """Make a check that the tuned estimator has a method; AttributeError if not."""
+    """Return a check that raises AttributeError if the tuned estimator lacks a method."""
 
     def check(search: Any) -> bool:
         getattr(getattr(search, "best_estimator_", search.estimator), name)
@@ -59,16 +59,16 @@ def _inner_has(name: str) -> Callable[[Any], bool]:
 
 
 class SklearnSearchAdapter(BaseSearchCV):  # type: ignore[misc]
-    """scikit-learn's base class of searches, open where ours take over."""
+    """scikit-learn's base class of searches, with hooks for the engine and the choice."""
 
     previous_studies: Any
     best_params_: dict[str, Any]
     _errors: DeferredErrors
-    # What clones a search fits each clone to data of its own, as `cross_val_score` does.
+    # `cross_val_score` and the like fit each clone to other data.
     _is_clone = False
 
     def __sklearn_clone__(self) -> Any:
-        """Clone all but `previous_studies`, since a clone of a fitted search has no trials."""
+        """Clone all but `previous_studies`, since clones of fitted searches have no trials."""
         bare = copy.copy(self)
         bare.previous_studies = None
         cloned = super(SklearnSearchAdapter, bare).__sklearn_clone__()
@@ -109,7 +109,7 @@ class SklearnSearchAdapter(BaseSearchCV):  # type: ignore[misc]
             self.__dict__.pop("_errors", None)
             best = vars(self).get("best_params_")
             if best is not None and best is not before.get("best_params_"):
-                # scikit-learn sets the very dict of `cv_results_`.
+                # scikit-learn sets the dict of `cv_results_` itself; a change would alter both.
                 self.best_params_ = thaw(best)
         if not self.refit:
             self._drop_refit(before)
@@ -117,20 +117,20 @@ class SklearnSearchAdapter(BaseSearchCV):  # type: ignore[misc]
         return self
 
     def _drop_refit(self, before: Mapping[str, Any]) -> None:
-        """Remove what an earlier refit left."""
+        """Remove the attributes of an earlier refit."""
         for name in ("best_estimator_", "refit_time_", "feature_names_in_"):
             if name in before and vars(self).get(name) is before[name]:
                 del self.__dict__[name]
 
     def _refine(self, X: Any, y: Any) -> None:
-        """Change the refitted estimator; part of each `fit`."""
+        """Change the refitted estimator; `fit` calls it at its end."""
 
     @abstractmethod
     def _search(self, running: FitContext, callback_ctx: Any) -> None:
-        """Search; called once in each `fit`, with everything else prepared."""
+        """Run the search; `fit` calls it once, with everything else prepared."""
 
     def _check_metrics(self, scores: Mapping[str, Any]) -> None:
-        """Refuse a ``refit`` that names none of several metrics."""
+        """Raise ValueError if ``refit`` names none of several metrics."""
         self._check_refit_for_multimetric(scores)
 
     def _check_refit_for_multimetric(self, scores: Mapping[str, Any]) -> None:
@@ -141,17 +141,18 @@ class SklearnSearchAdapter(BaseSearchCV):  # type: ignore[misc]
             )
         super()._check_refit_for_multimetric(scores)
 
-    _choice: Choice | None = None  # between the search and what `fit` makes of it
+    # The search sets it, and `fit` reads it when it selects the best trial.
+    _choice: Choice | None = None
 
     def _select_best_index(self, refit: Any, refit_metric: str, results: Mapping[str, Any]) -> int:
-        """Return the row that was chosen, where that is not simply the best one."""
+        """Return the chosen row, or the best one if no choice was made."""
         if self._choice is not None:
             return self._choice.row
         index: int = super()._select_best_index(refit, refit_metric, results)
         return index
 
     def _chosen_row(self) -> int | None:
-        """Return the row of ``cv_results_`` that `fit` is about to choose; None if none."""
+        """Return the row of ``cv_results_`` that `fit` will select; None if it selects none."""
         results: dict[str, Any] = self.cv_results_
         names = [n.removeprefix("rank_test_") for n in results if n.startswith("rank_test_")]
         if len(names) > 1 and self.refit is False:
@@ -159,12 +160,12 @@ class SklearnSearchAdapter(BaseSearchCV):  # type: ignore[misc]
         metric = self.refit if self.refit in names else names[0]
         try:
             return int(self._select_best_index(self.refit, metric, results))
-        except Exception:  # noqa: BLE001 - a callable of the user, of which `fit` raises the error
+        except Exception:  # noqa: BLE001 - `fit` calls the user's callable again and raises
             return None
 
     @property
     def best_score_(self) -> float:
-        """Mean score of the best trial: over the final splits, if it was scored on these."""
+        """Mean score of the best trial, over the final splits if it was scored on them."""
         try:
             return self.__dict__["best_score_"]  # type: ignore[no-any-return]
         except KeyError:
@@ -173,7 +174,7 @@ class SklearnSearchAdapter(BaseSearchCV):  # type: ignore[misc]
 
     @best_score_.setter
     def best_score_(self, score: float) -> None:
-        # `fit` sets the mean over cv's splits of the row that it was given.
+        # `fit` sets the mean over the splits of cv.
         choice = self.__dict__.pop("_choice", None)
         has_final = choice is not None and choice.score is not None
         self.__dict__["best_score_"] = choice.score if has_final else score
@@ -185,10 +186,10 @@ class SklearnSearchAdapter(BaseSearchCV):  # type: ignore[misc]
     def _format_results(
         self, candidate_params: Any, n_splits: int, out: list[Any], more_results: Any = None
     ) -> dict[str, Any]:
-        """Format the rows of all trials as ``cv_results_``.
+        """Return ``cv_results_``, with ranks that respect fidelity and status.
 
-        Complete trials are ranked first, those with the most resource before others; then
-        those that were ended early, and failed ones last.
+        Complete trials rank first, those of higher fidelity before others. Pruned trials come
+        next, and failed trials last.
         """
         results: dict[str, Any] = super()._format_results(
             candidate_params, n_splits, out, more_results
@@ -224,12 +225,12 @@ class SklearnSearchAdapter(BaseSearchCV):  # type: ignore[misc]
 
     @available_if(_inner_has("set_output"))  # type: ignore[untyped-decorator]
     def set_output(self, *, transform: str | None = None) -> "SklearnSearchAdapter":
-        """Choose the container that `transform` returns.
+        """Set the container that `transform` returns.
 
         Parameters
         ----------
         transform : {"default", "pandas", "polars"} or None, default=None
-            As for the tuned estimator; None changes nothing.
+            Container of the tuned estimator; None changes nothing.
 
         Returns
         -------
@@ -265,7 +266,7 @@ class SklearnSearchAdapter(BaseSearchCV):  # type: ignore[misc]
 
 
 def _blank(results: dict[str, Any], has_run: Any) -> None:
-    """Take the scores of splits that were not run out of a table, and what rests on them."""
+    """Replace the scores of splits that were not run, and their means, by NaN."""
     whole = has_run.all(axis=1)
     for name, column in results.items():
         kind, _, rest = name.partition("_")

@@ -1,4 +1,4 @@
-"""Splitters for the final scores of a search."""
+"""Splitters of the final splits and of nested validation."""
 
 from typing import Any
 
@@ -12,12 +12,12 @@ from sklearn.model_selection import (
 
 
 def shuffled_splitter(estimator: Any, y: Any, n_splits: int, *, has_groups: bool, seed: int) -> Any:
-    """Return shuffled folds of the kind that scikit-learn takes for a number.
+    """Return shuffled folds of the kind that scikit-learn makes for a number.
 
     Parameters
     ----------
     estimator : estimator object
-        Of a classifier the classes are stratified.
+        A classifier gets stratified folds.
     y : array-like or None
     n_splits : int
     has_groups : bool

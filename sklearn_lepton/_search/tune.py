@@ -15,7 +15,7 @@ from sklearn_lepton._runtime.deferred_errors import DeferredErrors
 from sklearn_lepton._runtime.interrupts import Interrupts
 from sklearn_lepton._runtime.output import warn
 from sklearn_lepton._search.function_calls import Amount, Calls
-from sklearn_lepton._search.inputs import initial_settings, older_studies
+from sklearn_lepton._search.inputs import initial_configurations, read_studies
 from sklearn_lepton._search.run import OpenResources, RunOptions, SearchRun, draw_seed
 from sklearn_lepton._search.tune_result import TuneResult, flipped
 from sklearn_lepton._search.validation import check_parameters
@@ -274,7 +274,7 @@ class _Tuning:
             self.function,
             minimize=bool(self.minimize),
             error=self.error_score,
-            of=amount,
+            amount=amount,
             has_result=any(trial.status == "complete" for trial in study.finished()),
         )
 
@@ -336,8 +336,8 @@ class _Tuning:
     def _open_study(self, amount: Amount | None, opened: OpenResources) -> Study:
         """Return the study to start from, in memory or in a journal."""
         space, seed = Space(self.space), draw_seed(self.random_state)
-        configurations = initial_settings(self.initial_params, None, space)
-        source_studies = older_studies(self.previous_studies, None, space)
+        configurations = initial_configurations(self.initial_params, None, space)
+        source_studies = read_studies(self.previous_studies, None, space)
         resources = (1.0,) if amount is None else amount.shares
 
         def make(seed: int) -> Optimizer:

@@ -1,4 +1,4 @@
-"""The result of `tune`: its trials, and the best of them."""
+"""The result of `tune`: its trials and the best one."""
 
 from typing import Any
 
@@ -13,17 +13,17 @@ from sklearn_lepton.space._space import Space
 
 
 class TuneResult(ReportMixin):
-    """What `tune` has found; callbacks see it grow.
+    """The result of `tune`, which callbacks see while it grows.
 
-    The attributes that a fitted search has, too, have the same names, so that whatever reads a
-    search reads a result.
+    Attributes have the same names as those of a fitted search, so that displays, the report and
+    `parameter_importance` take a result as well.
 
     Parameters
     ----------
     optimizer : Optimizer
-        What proposes the trials, and knows them.
+        The optimizer that proposes the trials, and holds them.
     minimize : bool
-        Whether small values are good.
+        Whether small values are better.
 
     Attributes
     ----------
@@ -31,22 +31,23 @@ class TuneResult(ReportMixin):
         The finished trials, in the order of their numbers. Their ``score`` is greater-is-better:
         with ``minimize=True`` the function's value times -1.
     best_index_ : int or None
-        Place in ``trials_`` of the best one, the earliest of equals; this and the next three are
-        None as long as no trial has succeeded.
+        Index of the best trial in ``trials_``, the earliest of equal ones. This and the next
+        three attributes are None until a trial is complete.
     best_params_ : dict or None
-        Its parameters.
+        Parameters of the best trial.
     best_score_ : float or None
-        Its score.
+        Score of the best trial.
     best_value_ : float or None
-        What the function returned there.
+        Value of the function in the best trial.
     space_ : Space
+        The search space.
     optimizer_ : Optimizer
-        What proposed the trials.
+        The optimizer that proposed the trials.
     stop_reason_ : str or None
-        Why it ended: "n_iter", "exhausted", "max_time", "n_iter_no_change", "target_value",
-        "callback" or "interrupted"; None as long as it runs.
+        Why the run ended: "n_iter", "exhausted", "max_time", "n_iter_no_change",
+        "target_value", "callback" or "interrupted"; None while it runs.
     random_state : int, RandomState or None
-        As it was given to `tune`.
+        The parameter of `tune`.
 
     Examples
     --------
@@ -67,7 +68,7 @@ class TuneResult(ReportMixin):
 
     @property
     def space_(self) -> Space:
-        """The space."""
+        """The search space."""
         return self.optimizer_.space
 
     @property
@@ -77,7 +78,7 @@ class TuneResult(ReportMixin):
 
     @property
     def best_index_(self) -> int | None:
-        """Place of the best trial."""
+        """Index of the best trial."""
         best = self.optimizer_.best
         return None if best is None else self.trials_.index(best)
 
@@ -95,7 +96,7 @@ class TuneResult(ReportMixin):
 
     @property
     def best_value_(self) -> float | None:
-        """What the function returned in the best trial."""
+        """Value of the function in the best trial."""
         score = self.best_score_
         return None if score is None else flipped(score, self.minimize)
 
@@ -105,10 +106,9 @@ class TuneResult(ReportMixin):
         Returns
         -------
         frame : DataFrame
-            A row a trial, indexed by its number: ``status``, ``score``, ``value``, which is what
-            the function returned, ``duration``, ``fidelity`` where trials had less than all,
-            ``param_<name>`` for each parameter, and ``error``, the traceback of a trial that
-            failed.
+            One row per trial, indexed by its number: ``status``, ``score``, ``value`` of the
+            function, ``duration``, ``fidelity`` if there is a resource, ``param_<name>`` for
+            each parameter, and ``error``, the traceback of a failed trial.
 
         Raises
         ------
@@ -122,7 +122,7 @@ class TuneResult(ReportMixin):
         return frame.assign(error=[t.split_results[0].error for t in trials])
 
     def __repr__(self) -> str:
-        """Show the best and why it ended."""
+        """Return the best trial and the stop reason as text."""
         return (
             f"TuneResult(best_value_={self.best_value_!r}, best_params_={self.best_params_!r}, "
             f"n_trials={len(self.trials_)}, stop_reason_={self.stop_reason_!r})"
@@ -130,5 +130,5 @@ class TuneResult(ReportMixin):
 
 
 def flipped(number: float, flip: bool) -> float:
-    """Turn a value into a score or back, without a negative zero."""
+    """Return a value as a score or a score as a value, without a negative zero."""
     return 0.0 - number if flip else number
