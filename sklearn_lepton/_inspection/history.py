@@ -17,11 +17,11 @@ from sklearn_lepton._trials.trial import Trial
 from sklearn_lepton.optimizers._base import Optimizer
 from sklearn_lepton.optimizers._bayes import BayesOptimizer
 from sklearn_lepton.optimizers._surrogate_assisted import SurrogateOptimizer
-from sklearn_lepton.space._content import plain
+from sklearn_lepton.space._content import python_scalar
 from sklearn_lepton.space._dimension import FloatArray
 from sklearn_lepton.space._frozen import thaw
 from sklearn_lepton.space._space import Space
-from sklearn_lepton.space._values import alike, is_unlimited, same
+from sklearn_lepton.space._values import is_equivalent, is_identical, is_unlimited
 
 _LONGEST_GAP = 60.0  # seconds without a fit; a longer one lies between two sessions
 
@@ -204,7 +204,11 @@ def _untuned(search: Any, trials: Sequence[Trial]) -> int | None:
     own, first = search.estimator.get_params(), trials[0]
     is_own = all(
         name in own
-        and (alike(own[name], value) or same(own[name], value) or is_unlimited(name, own[name]))
+        and (
+            is_equivalent(own[name], value)
+            or is_identical(own[name], value)
+            or is_unlimited(name, own[name])
+        )
         for name, value in thaw(first.params).items()
     )
     return first.number if is_own else None
@@ -329,7 +333,7 @@ def fit_spans(trial: Trial) -> list[tuple[float, float, int]]:
     """Return begin and end, in seconds since the epoch, and worker of each fit of a trial."""
     spans = []
     for result in trial.split_results:
-        begin = plain(result.start_time)
+        begin = python_scalar(result.start_time)
         if not begin:
             continue
         lasted = result.duration if np.isfinite(result.duration) else 0.0

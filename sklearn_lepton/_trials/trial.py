@@ -7,7 +7,7 @@ from typing import Any
 
 from sklearn_lepton._trials.split_result import SplitResult
 from sklearn_lepton._validation import is_finite
-from sklearn_lepton.space._frozen import FrozenDict, freeze, has_estimator, own, thaw
+from sklearn_lepton.space._frozen import FrozenDict, deep_thaw, freeze, has_estimator, thaw
 from sklearn_lepton.space._space import Space
 from sklearn_lepton.space._values import as_float, value_from_json, value_to_json
 
@@ -95,7 +95,7 @@ class Trial:
 
     def for_callback(self) -> "Trial":
         """Return this trial, with copies of the estimators in its parameters."""
-        return replace(self, params=own(self.params)) if has_estimator(self.params) else self
+        return replace(self, params=deep_thaw(self.params)) if has_estimator(self.params) else self
 
     @property
     def is_full(self) -> bool:

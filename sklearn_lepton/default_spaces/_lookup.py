@@ -17,7 +17,7 @@ from sklearn_lepton.default_spaces import _linear, _meta_estimators, _others, _t
 from sklearn_lepton.default_spaces._column_selection import after, of_columns
 from sklearn_lepton.default_spaces._data_profile import Branch, Data, Entry
 from sklearn_lepton.space._dimension import Categorical, Dimension, Integer, Real
-from sklearn_lepton.space._values import is_unlimited, same
+from sklearn_lepton.space._values import is_identical, is_unlimited
 
 _TABLE: dict[str, Entry] = {
     **{name: {} for name in _meta_estimators.NOTHING},
@@ -240,7 +240,7 @@ def _include(branches: list[Branch], data: Data) -> list[Branch]:
     limits = {n: b[n] for b in entries for n in open_ended & b.keys()}
     names -= open_ended
     current = {name: data.params[name] for name in names}
-    if all(same(current[name], data.defaults.get(name, current[name])) for name in names):
+    if all(is_identical(current[name], data.defaults.get(name, current[name])) for name in names):
         return entries  # the tables hold the defaults
     lacks = [_lacks(branch, current) for branch in entries]
     if not all(lacks):

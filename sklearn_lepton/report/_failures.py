@@ -11,7 +11,7 @@ from scipy.special import gammaln
 from sklearn_lepton._inspection.html import code, say
 from sklearn_lepton._trials.trial import Trial
 from sklearn_lepton._validation import is_real
-from sklearn_lepton.space._content import plain
+from sklearn_lepton.space._content import python_scalar
 from sklearn_lepton.space._space import Space
 from sklearn_lepton.space._values import as_float
 
@@ -171,7 +171,9 @@ def _conditions(
     has = np.array([name in trial.params for trial in trials])
     if not has[failed].all():
         return []
-    values = [plain(trial.params[name]) if name in trial.params else None for trial in trials]
+    values = [
+        python_scalar(trial.params[name]) if name in trial.params else None for trial in trials
+    ]
     are_numbers = name not in choices and all(
         is_real(value) for value, is_there in zip(values, has, strict=True) if is_there
     )

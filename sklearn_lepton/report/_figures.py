@@ -21,7 +21,7 @@ from sklearn_lepton.plotting._slice import SliceDisplay
 from sklearn_lepton.plotting._timeline import TimelineDisplay
 from sklearn_lepton.report._failures import failure_of, last_line
 from sklearn_lepton.report._findings import ReportData
-from sklearn_lepton.space._content import plain
+from sklearn_lepton.space._content import python_scalar
 from sklearn_lepton.space._values import as_float
 
 _LONGEST_REASON = 4000  # characters of a traceback
@@ -130,7 +130,9 @@ def _columns(trials: list[Trial]) -> list[dict[str, Any]]:
     names = dict.fromkeys(name for trial in trials for name in trial.params)
     columns = []
     for name in names:
-        values = [plain(trial.params[name]) if name in trial.params else None for trial in trials]
+        values = [
+            python_scalar(trial.params[name]) if name in trial.params else None for trial in trials
+        ]
         has = [name in trial.params for trial in trials]
         if all(is_real(value) for value, is_there in zip(values, has, strict=True) if is_there):
             held = [

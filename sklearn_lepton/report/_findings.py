@@ -17,7 +17,7 @@ from sklearn_lepton._trials.trial import Trial
 from sklearn_lepton.importance import parameter_importance
 from sklearn_lepton.plotting._scale import Scale, scales_of
 from sklearn_lepton.report._failures import Pattern, failure_pattern
-from sklearn_lepton.space._content import plain
+from sklearn_lepton.space._content import python_scalar
 from sklearn_lepton.space._values import Opaque
 
 _MAX_SCALES = 20
@@ -185,7 +185,7 @@ def to_code(params: Mapping[str, Any], call: str | None) -> str:
 
 
 def _literal(value: Any) -> str:
-    value = plain(value)
+    value = python_scalar(value)
     if isinstance(value, float) and not math.isfinite(value):
         return f'float("{value!r}"),'
     text = text_of(value, repr)

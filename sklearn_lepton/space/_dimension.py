@@ -1,4 +1,4 @@
-"""Dimensions: the values of one parameter and their map to the unit interval."""
+"""Dimensions: the values of a parameter and their map to the unit interval."""
 
 import math
 import operator
@@ -11,14 +11,14 @@ import numpy as np
 import numpy.typing as npt
 
 from sklearn_lepton._validation import is_finite, is_real, is_whole
-from sklearn_lepton.space._content import have_same_content, plain
+from sklearn_lepton.space._content import have_same_content, python_scalar
 from sklearn_lepton.space._frozen import thaw
 from sklearn_lepton.space._values import (
     Opaque,
-    alike,
-    distinct,
+    drop_duplicates,
+    is_equivalent,
+    is_identical,
     is_monotone,
-    same,
     shorten,
     text_of,
     value_to_json,
@@ -26,33 +26,35 @@ from sklearn_lepton.space._values import (
 
 FloatArray = npt.NDArray[np.float64]
 
-# Cells of a log-integer this far out are still wider than the rounding of a double.
+# Up to this integer a cell on a log scale is wider than the rounding error of a double.
 _LARGEST_INTEGER = 10**13
 
 
 def _check_bound(kind: str, name: str, bound: Any) -> None:
+    """Raise unless a bound is a finite number."""
     if not is_finite(bound):
         msg = f"{kind} needs finite numbers as bounds, got {name}={bound!r}."
         raise ValueError(msg)
 
 
-def _check_order(kind: str, low: float, high: float, *, log: bool, least: float) -> None:
+def _check_order(kind: str, low: float, high: float, *, log: bool, minimum: float) -> None:
+    """Raise unless bounds are in order and, on a log scale, positive."""
     if low > high:
         msg = f"{kind} needs low <= high, got low={low!r} and high={high!r}: swap them."
         raise ValueError(msg)
-    if log and low < least:
-        allowed = "low >= 1" if least == 1 else "low > 0"
+    if log and low < minimum:
+        allowed = "low >= 1" if minimum == 1 else "low > 0"
         msg = f"{kind} with log=True needs {allowed}, got low={low!r}: raise it or use log=False."
         raise ValueError(msg)
 
 
 class Dimension(ABC):
-    """The values that one parameter may take, mapped onto the unit interval.
+    """The values of a parameter, mapped onto the unit interval.
 
     Attributes
     ----------
     n_values : float
-        Number of different values; infinite where they are continuous.
+        Number of different values; infinite for continuous ones.
     is_categorical : bool
         Whether the values are choices without an order.
 
@@ -60,7 +62,7 @@ class Dimension(ABC):
     --------
     >>> from sklearn_lepton.space import Dimension, Real
     >>> dimension: Dimension = Real(0.0, 4.0)
-    >>> dimension.from_unit(0.25), dimension.to_unit(1.0), dimension.holds(5.0)
+    >>> dimension.from_unit(0.25), dimension.to_unit(1.0), dimension.contains(5.0)
     (1.0, 0.25, False)
     """
 
@@ -69,27 +71,27 @@ class Dimension(ABC):
     @property
     @abstractmethod
     def n_values(self) -> float:
-        """Number of different values; infinite where they are continuous."""
+        """Number of different values; infinite for continuous ones."""
 
     @abstractmethod
     def to_unit(self, value: Any) -> float:
-        """Map a legal value to its place in [0, 1]; ValueError if it is not legal."""
+        """Return the position of a value in [0, 1]; raise ValueError if it is not allowed."""
 
     @abstractmethod
     def from_unit(self, unit: float) -> Any:
-        """Map a place in [0, 1] to the value that is evaluated there."""
+        """Return the value at a position in [0, 1]."""
 
     @abstractmethod
     def snap(self, units: FloatArray) -> FloatArray:
-        """Move places in [0, 1], of any shape, to those of the values they stand for."""
+        """Return positions in [0, 1], of any shape, moved to those of their values."""
 
-    def legal(self, value: Any) -> Any:
-        """Return the value as the search hands it out; ValueError if it is not legal."""
+    def validate(self, value: Any) -> Any:
+        """Return the value in the type that trials have; raise ValueError if it is not allowed."""
         self.to_unit(value)
         return float(value)
 
-    def holds(self, value: Any) -> bool:
-        """Say whether a value is legal."""
+    def contains(self, value: Any) -> bool:
+        """Return whether a value is allowed."""
         try:
             self.to_unit(value)
         except ValueError:
@@ -98,25 +100,25 @@ class Dimension(ABC):
 
     @abstractmethod
     def to_json(self) -> dict[str, Any]:
-        """Encode the dimension in JSON types."""
+        """Return the dimension in JSON types."""
 
 
 @dataclass(frozen=True)
 class Real(Dimension):
-    """Real numbers between two bounds, both included.
+    """Real numbers between two bounds, which are included.
 
     Parameters
     ----------
     low, high : float
-        Bounds, finite, ``low <= high``.
+        Finite bounds with ``low <= high``.
     log : bool, default=False
-        Whether the logarithm is uniform; needs ``low > 0``.
+        Whether the logarithm is uniform, which requires ``low > 0``.
 
     Raises
     ------
     ValueError
-        If a bound is not a finite number, low is above high, or a log scale
-        reaches zero.
+        If a bound is not a finite number, low is greater than high, or a bound of a log scale is
+        not positive.
 
     Examples
     --------
@@ -133,16 +135,16 @@ class Real(Dimension):
         for name in ("low", "high"):
             _check_bound("Real", name, getattr(self, name))
             object.__setattr__(self, name, float(getattr(self, name)))
-        _check_order("Real", self.low, self.high, log=self.log, least=5e-324)
+        _check_order("Real", self.low, self.high, log=self.log, minimum=5e-324)
 
     @property
     def n_values(self) -> float:
-        """1 where both bounds are equal, else infinite."""
+        """1 if both bounds are equal, otherwise infinite."""
         return 1.0 if self.low == self.high else math.inf
 
     def to_unit(self, value: Any) -> float:
-        """Map a number to [0, 1]."""
-        value = plain(value)
+        """Return the position of a number in [0, 1]."""
+        value = python_scalar(value)
         if not is_real(value):
             msg = f"{value!r} is not a number; allowed is {self!r}."
             raise ValueError(msg)
@@ -156,12 +158,12 @@ class Real(Dimension):
         if self.log:
             span = math.log(self.high) - math.log(self.low)
             unit = (math.log(value) - math.log(self.low)) / span
-        else:  # halves, because high - low may overflow
+        else:  # of halves, because high - low may overflow
             unit = (value / 2 - self.low / 2) / (self.high / 2 - self.low / 2)
         return min(max(unit, 0.0), 1.0)
 
     def from_unit(self, unit: float) -> float:
-        """Map [0, 1] to a number."""
+        """Return the number at a position in [0, 1]."""
         if unit in (0.0, 1.0):
             return self.high if unit else self.low
         if self.log:
@@ -171,30 +173,30 @@ class Real(Dimension):
         return min(max(value, self.low), self.high)
 
     def snap(self, units: FloatArray) -> FloatArray:
-        """Return the places as they are: every one is a value of its own."""
+        """Return positions unchanged: each is a different value."""
         return units if self.low < self.high else np.full_like(units, 0.5)
 
     def to_json(self) -> dict[str, Any]:
-        """Encode the dimension in JSON types."""
+        """Return the dimension in JSON types."""
         return {"real": [self.low, self.high], "log": self.log}
 
 
 @dataclass(frozen=True)
 class Integer(Dimension):
-    """Integers between two bounds, both included.
+    """Integers between two bounds, which are included.
 
     Parameters
     ----------
     low, high : int
-        Bounds, ``low <= high``, at most 1e13 in size.
+        Bounds with ``low <= high`` and absolute values of at most 1e13.
     log : bool, default=False
-        Whether the logarithm is uniform; needs ``low >= 1``.
+        Whether the logarithm is uniform, which requires ``low >= 1``.
 
     Raises
     ------
     ValueError
-        If a bound is not an integer or too large, low is above high, or a log
-        scale reaches zero.
+        If a bound is not an integer or too large, low is greater than high, or a bound of a log
+        scale is not positive.
 
     Examples
     --------
@@ -216,7 +218,7 @@ class Integer(Dimension):
                 msg = f"Integer needs whole numbers up to 1e13 as bounds, got {name}={bound!r}."
                 raise ValueError(msg)
             object.__setattr__(self, name, int(bound))
-        _check_order("Integer", self.low, self.high, log=self.log, least=1)
+        _check_order("Integer", self.low, self.high, log=self.log, minimum=1)
 
     @property
     def n_values(self) -> float:
@@ -224,11 +226,12 @@ class Integer(Dimension):
         return float(self.high - self.low + 1)
 
     def _log_bounds(self) -> tuple[float, float]:
+        """Return the ends of the first and the last cell on a log scale."""
         return math.log(self.low - 0.5), math.log(self.high + 0.5)
 
     def to_unit(self, value: Any) -> float:
-        """Map an integer to the centre of its cell of [0, 1]."""
-        value = plain(value)
+        """Return the centre of an integer's cell in [0, 1]."""
+        value = python_scalar(value)
         if not is_whole(value):
             msg = f"{value!r} is not an integer; allowed is {self!r}."
             raise ValueError(msg)
@@ -239,13 +242,13 @@ class Integer(Dimension):
             return 0.5
         return float(self._centre(np.asarray(value - self.low, dtype=float)))
 
-    def legal(self, value: Any) -> int:
-        """Return the integer as a plain int; ValueError if it is not legal."""
+    def validate(self, value: Any) -> int:
+        """Return the integer as an int; raise ValueError if it is not allowed."""
         self.to_unit(value)
         return int(value)
 
     def _index(self, units: FloatArray) -> FloatArray:
-        """Count from low; cells of equal width, in the logarithm where log is set."""
+        """Return the numbers of the cells, counted from low."""
         if self.log:
             bottom, top = self._log_bounds()
             steps = np.rint(np.exp(bottom + units * (top - bottom))) - self.low
@@ -254,6 +257,7 @@ class Integer(Dimension):
         return np.asarray(np.clip(steps, 0, self.high - self.low))
 
     def _centre(self, steps: FloatArray) -> FloatArray:
+        """Return the centres of cells, given their numbers."""
         if not self.log:
             return np.asarray((steps + 0.5) / self.n_values)
         bottom, top = self._log_bounds()
@@ -261,30 +265,29 @@ class Integer(Dimension):
         return np.asarray((middle - bottom) / (top - bottom))
 
     def from_unit(self, unit: float) -> int:
-        """Map [0, 1] to an integer."""
+        """Return the integer at a position in [0, 1]."""
         return self.low + int(self._index(np.asarray(unit, dtype=float)))
 
     def snap(self, units: FloatArray) -> FloatArray:
-        """Move each place to the centre of its cell."""
+        """Return positions moved to the centres of their cells."""
         if self.low == self.high:
             return np.full_like(units, 0.5)
         return self._centre(self._index(units))
 
     def to_json(self) -> dict[str, Any]:
-        """Encode the dimension in JSON types."""
+        """Return the dimension in JSON types."""
         return {"integer": [self.low, self.high], "log": self.log}
 
 
 class Categorical(Dimension):
-    """Choices: any objects at all, handed back as they were given.
+    """Choices: objects of any type, which trials get unchanged.
 
     Parameters
     ----------
     categories : sequence
-        The choices, at least one. Repeated ones count once; numpy scalars
-        become the plain Python values that they hold.
+        At least one choice. Repeated choices count once; numpy scalars become Python values.
     ordered : bool or None, default=None
-        Whether neighbours are alike. None: only where all are numbers in
+        Whether neighboring choices are similar. None means True if all choices are numbers in
         ascending or descending order.
 
     Raises
@@ -301,11 +304,11 @@ class Categorical(Dimension):
 
     def __init__(self, categories: Iterable[Any], *, ordered: bool | None = None) -> None:
         self.categories: Sequence[Any]
-        if isinstance(categories, range):  # which may be long, and tells by itself what it holds
+        if isinstance(categories, range):  # it may be long, and has no duplicates
             self.categories = categories
             ordered = True if ordered is None else ordered
         else:
-            self.categories = distinct([plain(value) for value in categories])
+            self.categories = drop_duplicates([python_scalar(value) for value in categories])
         if not self.categories:
             msg = "an empty sequence of values: give at least one."
             raise ValueError(msg)
@@ -321,55 +324,59 @@ class Categorical(Dimension):
         """Whether the choices have no order."""
         return not self.ordered
 
-    def _find(self, value: Any, *ways: Callable[[Any, Any], bool]) -> int | None:
-        given, value = value, plain(thaw(value))  # that of a trial is frozen
+    def _find(self, value: Any, *comparisons: Callable[[Any, Any], bool]) -> int | None:
+        """Return the index of a choice, by the first comparison that finds one."""
+        given, value = value, python_scalar(thaw(value))  # values of a trial are frozen
         if isinstance(self.categories, range):
-            is_one = is_finite(value) and (type(value) is int or (alike in ways and value % 1 == 0))
-            held = is_one and int(value) in self.categories
-            return self.categories.index(int(value)) if held else None
-        for is_match in ways:
+            is_one = is_finite(value) and (
+                type(value) is int or (is_equivalent in comparisons and value % 1 == 0)
+            )
+            is_found = is_one and int(value) in self.categories
+            return self.categories.index(int(value)) if is_found else None
+        for is_match in comparisons:
             for position, category in enumerate(self.categories):
                 if is_match(category, given if is_match is operator.is_ else value):
                     return position
         return None
 
-    def holds(self, value: Any) -> bool:
-        """Say whether a value is one of the choices, the very object or an equal number or text."""
-        # No message is made, and no text of an estimator, which takes milliseconds.
-        return self._find(value, operator.is_, same) is not None
+    def contains(self, value: Any) -> bool:
+        """Return whether a value is a choice: the same object or an identical value."""
+        # Without an error message: the text of an estimator takes milliseconds.
+        return self._find(value, operator.is_, is_identical) is not None
 
     def _position(self, value: Any) -> int:
-        position = self._find(value, operator.is_, same, alike)
+        """Return the index of a choice; raise ValueError if the value is not a choice."""
+        position = self._find(value, operator.is_, is_identical, is_equivalent)
         if position is not None:
             return position
         msg = f"{text_of(value)} is not among the choices {shorten(self.categories)}."
         raise ValueError(msg)
 
     def to_unit(self, value: Any) -> float:
-        """Map a choice to the centre of its cell of [0, 1]."""
+        """Return the centre of a choice's cell in [0, 1]."""
         return (self._position(value) + 0.5) / self.n_values
 
-    def legal(self, value: Any) -> Any:
-        """Return the choice as it was given; ValueError if it is none."""
+    def validate(self, value: Any) -> Any:
+        """Return the choice; raise ValueError if the value is not a choice."""
         return self.categories[self._position(value)]
 
     def from_unit(self, unit: float) -> Any:
-        """Map [0, 1] to a choice."""
+        """Return the choice at a position in [0, 1]."""
         return self.categories[min(int(unit * self.n_values), len(self.categories) - 1)]
 
     def snap(self, units: FloatArray) -> FloatArray:
-        """Move each place to the centre of its cell."""
+        """Return positions moved to the centres of their cells."""
         cells = np.clip(np.floor(units * self.n_values), 0, self.n_values - 1)
         return np.asarray((cells + 0.5) / self.n_values)
 
     def to_json(self) -> dict[str, Any]:
-        """Encode the dimension in JSON types; see `value_to_json`."""
+        """Return the dimension in JSON types."""
         is_range = isinstance(self.categories, range)
         values = list(self.categories if is_range else map(value_to_json, self.categories))
         return {"categorical": values, "ordered": self.ordered}
 
     def __eq__(self, other: object) -> bool:
-        """Compare the choices, their order and whether it counts."""
+        """Compare the choices, their order and the attribute ``ordered``."""
         if not isinstance(other, Categorical):
             return False
         if len(self.categories) != len(other.categories):
@@ -385,28 +392,30 @@ class Categorical(Dimension):
         others = [pair for pair in pairs if Opaque not in {type(pair[0]), type(pair[1])}]
         return (
             self.ordered == other.ordered
-            and all(alike(*pair) or alike(*pair[::-1]) for pair in stand_ins)
-            # At once, since thousands of numbers or texts are quick only so.
+            and all(is_equivalent(*pair) or is_equivalent(*pair[::-1]) for pair in stand_ins)
+            # In two lists, because one hash of thousands of scalars is fast.
             and have_same_content([left for left, _ in others], [right for _, right in others])
         )
 
     __hash__ = None  # type: ignore[assignment]
 
     def __repr__(self) -> str:
-        """Show the choices, shortened where there are many."""
+        """Return a text with the choices, or the first ones of many."""
         return f"Categorical({shorten(self.categories)}, ordered={self.ordered})"
 
 
-def interchangeable(left: Dimension, right: Dimension) -> bool:
-    """Return whether two branches can share a dimension and still get the very values they gave."""
+def can_share_dimension(left: Dimension, right: Dimension) -> bool:
+    """Return whether one dimension can replace two, with identical values for both branches."""
     if isinstance(left, Categorical) and isinstance(right, Categorical):
-        is_range = isinstance(left.categories, range)  # else `==` may take texts of estimators
-        return (is_range or all(map(same, left.categories, right.categories))) and left == right
+        is_range = isinstance(left.categories, range)  # the fast case, without texts of estimators
+        return (
+            is_range or all(map(is_identical, left.categories, right.categories))
+        ) and left == right
     return left == right
 
 
 def has_equal_cells(dimension: Dimension) -> bool:
-    """Return whether the values of a dimension share the unit interval equally."""
+    """Return whether the cells of all values have the same width."""
     return isinstance(dimension, Categorical) or (
         isinstance(dimension, Integer) and not dimension.log
     )

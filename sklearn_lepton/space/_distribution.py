@@ -1,4 +1,4 @@
-"""Dimensions whose values come from a distribution."""
+"""Dimensions with the values of a distribution, and dimensions from JSON."""
 
 import math
 from collections.abc import Mapping
@@ -9,7 +9,13 @@ import numpy.typing as npt
 import scipy.stats
 
 from sklearn_lepton._validation import is_real
-from sklearn_lepton.space._content import FAMILIES, content_of, distribution_parts, own_state, plain
+from sklearn_lepton.space._content import (
+    FAMILIES,
+    content_of,
+    distribution_parts,
+    own_state,
+    python_scalar,
+)
 from sklearn_lepton.space._dimension import Categorical, Dimension, FloatArray, Integer, Real
 from sklearn_lepton.space._values import (
     opaque_to_json,
@@ -19,25 +25,25 @@ from sklearn_lepton.space._values import (
     value_to_json,
 )
 
-# Quantiles beyond these are cut off where a distribution has no bound of its own.
+# Probability that is cut off at each unbounded end of a distribution.
 _TAIL = 1e-6
-_MAX_TABLE = 2**16
-# A table of the lowest values that has less of the probability than this is none.
+_MAX_TABLE = 2**16  # values of a discrete distribution
+# Probability that a table of the lowest values must have; otherwise it spans the quantiles.
 _MIN_TABLE = 0.5
-_N_DRAWS = 1024
+_N_DRAWS = 1024  # from an object without a quantile function
 _MAX_CHARACTERS = 200  # of a description
 
 
 class Distribution(Dimension):
-    """Values of a `scipy.stats` distribution, mapped through its quantile function.
+    """Values of a `scipy.stats` distribution, mapped by its quantile function.
 
-    The unit interval is the probability, so that equal steps in it are equally
-    probable. An unbounded tail is cut at a probability of 1e-6.
+    The position in the unit interval is the cumulative probability. An unbounded tail is cut off
+    at a probability of 1e-6.
 
     Parameters
     ----------
     dist : frozen distribution
-        Any object with ``rvs`` and ``ppf``, best also ``cdf``.
+        An object with the methods ``rvs``, ``ppf`` and, preferably, ``cdf``.
 
     Raises
     ------
@@ -67,20 +73,21 @@ class Distribution(Dimension):
         if hasattr(dist, "pmf"):
             self._tabulate()
         else:
-            # Quantile functions are not always exact at their ends, nor quite ascending.
+            # Quantile functions may be inexact at their ends and not quite monotone.
             self._low, self._high = self._quantiles([self._from, self._to]).tolist()
 
     def _quantiles(self, probabilities: npt.ArrayLike) -> FloatArray:
+        """Return quantiles of the distribution."""
         return np.asarray(self.dist.ppf(probabilities), dtype=float)
 
     def _tabulate(self) -> None:
-        """List the values of a discrete distribution with the cells of their probabilities."""
+        """Set the values of a discrete distribution and the edges of their cells."""
         low, high = map(float, self.dist.support())
         values = getattr(getattr(self.dist, "dist", self.dist), "xk", None)
         if values is None and np.isfinite(low):
             values = low + np.arange(int(min(high - low + 1, _MAX_TABLE)))
         if values is None or np.sum(self.dist.pmf(values)) < _MIN_TABLE:
-            # Only where needed: the quantiles of a long tail can take scipy for ever.
+            # Only if necessary: quantiles of a long tail can take scipy very long.
             low, high = self._quantiles([_TAIL, 1 - _TAIL])
             values = np.rint(np.linspace(low, high, int(min(high - low + 1, _MAX_TABLE))))
         weights = np.asarray(self.dist.pmf(values), dtype=float)
@@ -91,12 +98,12 @@ class Distribution(Dimension):
 
     @property
     def n_values(self) -> float:
-        """Number of values of a discrete distribution, else infinite."""
+        """Number of values of a discrete distribution, otherwise infinite."""
         return math.inf if self.values is None else float(len(self.values))
 
     def to_unit(self, value: Any) -> float:
-        """Map a value to its probability."""
-        value = plain(value)
+        """Return the cumulative probability of a value."""
+        value = python_scalar(value)
         if not is_real(value):
             msg = f"{value!r} is not a number; allowed is {self!r}."
             raise ValueError(msg)
@@ -113,10 +120,11 @@ class Distribution(Dimension):
         return float(min(max(unit, 0.0), 1.0))
 
     def _probability(self, value: float) -> float:
+        """Return the cumulative probability, by bisection if there is no ``cdf``."""
         if hasattr(self.dist, "cdf"):
             return float(self.dist.cdf(value))
         low, high = self._from, self._to
-        for _ in range(60):  # bisection, down to the last bit
+        for _ in range(60):  # to the last bit
             middle = (low + high) / 2
             if self._quantiles(middle) < value:
                 low = middle
@@ -124,25 +132,26 @@ class Distribution(Dimension):
                 high = middle
         return (low + high) / 2
 
-    def legal(self, value: Any) -> Any:
-        """Return the value as a plain number; ValueError if it is not legal."""
+    def validate(self, value: Any) -> Any:
+        """Return the value as a Python number; raise ValueError if it is not allowed."""
         self.to_unit(value)
-        return float(value) if self.values is None else plain(value)
+        return float(value) if self.values is None else python_scalar(value)
 
     def from_unit(self, unit: float) -> Any:
-        """Map a probability to the value at that quantile."""
+        """Return the quantile of a probability."""
         if self.values is not None:
             return self.values[int(self._index(np.asarray(unit, dtype=float)))]
-        if min(unit, 1 - unit) < 1e-9:  # where scipy's root finders give up with a warning
+        if min(unit, 1 - unit) < 1e-9:  # scipy's root finders fail here, with a warning
             return self._low if unit < 0.5 else self._high
         value = float(self._quantiles((1 - unit) * self._from + unit * self._to))
         return min(max(value, self._low), self._high)
 
     def _index(self, units: FloatArray) -> npt.NDArray[np.intp]:
+        """Return the cells of positions."""
         return np.searchsorted(self._edges[1:-1], units, side="right")
 
     def snap(self, units: FloatArray) -> FloatArray:
-        """Move each place of a discrete distribution to the centre of its cell."""
+        """Return positions; those of a discrete distribution move to the centres of their cells."""
         if self.values is None:
             return units
         position = self._index(units)
@@ -150,7 +159,7 @@ class Distribution(Dimension):
         return centres
 
     def to_json(self) -> dict[str, Any]:
-        """Encode name and arguments; only `scipy.stats` distributions can be decoded."""
+        """Return name and arguments in JSON types; only `scipy.stats` names can be decoded."""
         family, args, kwds = distribution_parts(self.dist)
         name = _name_in_scipy(family)
         if name is None:
@@ -165,7 +174,7 @@ class Distribution(Dimension):
         }
 
     def __eq__(self, other: object) -> bool:
-        """Compare by name and arguments, distributions of one's own by what they hold."""
+        """Compare the contents of the distributions."""
         if not isinstance(other, Distribution):
             return False
         content = content_of(self.dist)
@@ -175,35 +184,35 @@ class Distribution(Dimension):
     __hash__ = None  # type: ignore[assignment]
 
     def __repr__(self) -> str:
-        """Show the distribution with its arguments."""
+        """Return the text of the distribution with its arguments."""
         return f"Distribution({_describe_distribution(self.dist)})"
 
 
 def from_distribution(dist: Any) -> Dimension:
-    """Make a dimension of any object with ``rvs``; the plain cases become plain dimensions."""
+    """Return the dimension of an object with ``rvs``, as `Real` or `Integer` if possible."""
     if not hasattr(dist, "ppf"):
-        # Nothing but draws to go by: search the values that were drawn.
+        # Only samples are available: the choices are the values of a sample.
         rng = np.random.RandomState(0)
-        drawn = [plain(dist.rvs(random_state=rng)) for _ in range(_N_DRAWS)]
+        drawn = [python_scalar(dist.rvs(random_state=rng)) for _ in range(_N_DRAWS)]
         try:
             return Categorical(sorted(drawn))
         except TypeError:
             return Categorical(drawn)
     family = _name_in_scipy(distribution_parts(dist)[0])
     if family in {"uniform", "loguniform", "reciprocal", "randint"}:
-        low, high = (plain(bound) for bound in dist.support())
+        low, high = (python_scalar(bound) for bound in dist.support())
         if family == "randint" and low <= high:
             return Integer(low, high)
         if family == "uniform" and low < high:
             return Real(low, high)
-        # A shifted log-uniform is none any more: its median tells.
+        # With ``loc`` a log-uniform distribution is shifted, which its median reveals.
         if 0 < low < high and math.isclose(dist.ppf(0.5), math.sqrt(low) * math.sqrt(high)):
             return Real(low, high, log=True)
     return Distribution(dist)
 
 
 def dimension_from_json(name: str, data: Mapping[str, Any]) -> Dimension:
-    """Decode what a dimension's ``to_json`` encoded."""
+    """Return the dimension that ``to_json`` of a dimension encoded."""
     if "real" in data:
         return Real(*data["real"], log=data["log"])
     if "integer" in data:
@@ -220,14 +229,14 @@ def dimension_from_json(name: str, data: Mapping[str, Any]) -> Dimension:
 
 
 def _name_in_scipy(family: Any) -> str | None:
-    """Return the name that `scipy.stats` has for it; others may have the same name, or none."""
+    """Return the name of a family in `scipy.stats`; None if it is not defined there."""
     name = getattr(family, "name", None)
     known = getattr(scipy.stats, name, None) if isinstance(name, str) else None
     return name if isinstance(family, FAMILIES) and type(known) is type(family) else None
 
 
 def _describe_distribution(dist: Any) -> str:
-    """Write a distribution for people to read; others may have the same text."""
+    """Return a readable description of a distribution, which may not be unique."""
     family, args, kwds = distribution_parts(dist)
     if not isinstance(family, FAMILIES):
         return shorten_text(text_of(family), _MAX_CHARACTERS)

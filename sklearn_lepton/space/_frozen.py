@@ -1,7 +1,7 @@
 """Frozen containers: dicts, lists, sets and arrays that cannot be changed in place.
 
-They equal the plain ones, read like them and are subclasses of them where Python has no
-immutable type, so that JSON, pandas and ``**`` take them.
+They compare equal to plain containers and have the same ``repr``. Where Python has no immutable
+type they are subclasses of the plain type, so that JSON, pandas and ``**`` accept them.
 """
 
 import copy
@@ -12,52 +12,52 @@ import numpy as np
 
 
 class FrozenDict(dict[Any, Any]):
-    """A dict that cannot be changed; ``dict(frozen)`` and ``frozen | other`` are plain dicts."""
+    """Immutable dict; ``dict(frozen)`` and ``frozen | other`` are plain dicts."""
 
     __slots__ = ()
 
-    def _refuse(self, *_: Any, **__: Any) -> NoReturn:
+    def _raise(self, *_: Any, **__: Any) -> NoReturn:
         raise TypeError("a trial cannot be changed: change a copy, such as dict(trial.params).")
 
-    __setitem__ = __delitem__ = __ior__ = _refuse
-    clear = pop = popitem = setdefault = update = _refuse
+    __setitem__ = __delitem__ = __ior__ = _raise
+    clear = pop = popitem = setdefault = update = _raise
 
     def __hash__(self) -> int:  # type: ignore[override]
-        """Hash the keys: the values may be of any type."""
+        """Return the hash of the keys: values may be unhashable."""
         return hash(frozenset(self))
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Rebuild it at once: pickle and `copy` would fill an empty one."""
+        """Return the call that rebuilds the object: pickle would fill an empty one."""
         return freeze, (dict(self),)
 
 
 class FrozenList(list[Any]):
-    """A list that cannot be changed; ``list(frozen)`` and ``frozen + other`` are plain lists."""
+    """Immutable list; ``list(frozen)`` and ``frozen + other`` are plain lists."""
 
     __slots__ = ()
 
-    def _refuse(self, *_: Any, **__: Any) -> NoReturn:
+    def _raise(self, *_: Any, **__: Any) -> NoReturn:
         raise TypeError("a trial cannot be changed: change a copy, such as list(value).")
 
-    __setitem__ = __delitem__ = __iadd__ = __imul__ = _refuse
-    append = clear = extend = insert = pop = remove = reverse = sort = _refuse
+    __setitem__ = __delitem__ = __iadd__ = __imul__ = _raise
+    append = clear = extend = insert = pop = remove = reverse = sort = _raise
 
     def __hash__(self) -> int:  # type: ignore[override]
-        """Hash the length: the items may be of any type."""
+        """Return the hash of the length: items may be unhashable."""
         return hash((FrozenList, len(self)))
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Rebuild it at once: pickle and `copy` would fill an empty one."""
+        """Return the call that rebuilds the object: pickle would fill an empty one."""
         return freeze, (list(self),)
 
 
 class FrozenSet(frozenset[Any]):
-    """A frozenset that stands for a set, and reads like one."""
+    """Immutable set, with the ``repr`` of a set."""
 
     __slots__ = ()
 
     def __repr__(self) -> str:
-        """Show it as the set it stands for."""
+        """Return the text of the plain set."""
         return repr(set(self))
 
 
@@ -67,13 +67,13 @@ def freeze(value: Any) -> Any:
     Parameters
     ----------
     value : object
-        Dicts, lists, tuples, sets and arrays are frozen, an array as a read-only view. Any other
-        object, such as an estimator, is returned as it is.
+        Dicts, lists, tuples, sets and arrays are frozen; an array becomes a read-only view. Any
+        other object, such as an estimator, is returned unchanged.
 
     Returns
     -------
     frozen : object
-        The value itself where nothing in it can be changed.
+        A frozen copy, or the value itself if nothing in it can be changed.
     """
     kind = type(value)
     if kind is dict:
@@ -99,24 +99,23 @@ def thaw(value: Any) -> Any:
     Parameters
     ----------
     value : object
-        What `freeze` returned, or anything else.
+        Result of `freeze`, or any other object.
 
     Returns
     -------
     plain : object
-        Its containers are new ones; what they hold is shared. Arrays stay read-only, since a copy
-        for each use may be large.
+        New containers with shared items. Arrays remain read-only, because copies may be large.
     """
     return _rebuild(value, lambda item: item)
 
 
-def own(value: Any) -> Any:
-    """Return a copy as `thaw` does, in which estimators are copies as well."""
+def deep_thaw(value: Any) -> Any:
+    """Return a copy in plain containers, in which estimators are copies as well."""
     return _rebuild(value, _copy_estimator)
 
 
 def has_estimator(value: Any) -> bool:
-    """Return whether a value is an estimator or a container that holds one."""
+    """Return whether a value is an estimator or a container with an estimator."""
     if isinstance(value, dict):
         return any(map(has_estimator, value.values()))
     if isinstance(value, list | tuple | set | frozenset):
@@ -125,6 +124,7 @@ def has_estimator(value: Any) -> bool:
 
 
 def _rebuild(value: Any, leaf: Callable[[Any], Any]) -> Any:
+    """Return a copy in plain containers whose leaves are converted by a function."""
     kind = type(value)
     if kind in {FrozenDict, dict}:
         return {key: _rebuild(item, leaf) for key, item in value.items()}
@@ -140,9 +140,10 @@ def _rebuild(value: Any, leaf: Callable[[Any], Any]) -> Any:
 
 
 def _copy_estimator(value: Any) -> Any:
+    """Return a copy of an estimator if it can be copied, any other value unchanged."""
     if not has_estimator(value):
         return value
     try:
         return copy.deepcopy(value)
-    except Exception:  # noqa: BLE001 - an estimator may hold what cannot be copied
+    except Exception:  # noqa: BLE001 - an estimator may contain objects that cannot be copied
         return value

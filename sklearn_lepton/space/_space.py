@@ -1,4 +1,4 @@
-"""The search space: parameter values to points of the unit cube and back."""
+"""The search space: parameters and their map to points of the unit cube."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -13,97 +13,24 @@ from sklearn_lepton.space._dimension import (
     Categorical,
     Dimension,
     FloatArray,
-    Integer,
-    Real,
+    can_share_dimension,
     has_equal_cells,
-    interchangeable,
 )
-from sklearn_lepton.space._distribution import dimension_from_json, from_distribution
-
-_PRIORS = ("uniform", "log-uniform", "int", "log-int")
-_TRIPLE = 3
-
-
-def _as_dimension(name: str, values: Any) -> Dimension:
-    """Read one entry of ``param_distributions``.
-
-    Parameters
-    ----------
-    name : str
-        The parameter's name, for the message of an error.
-    values : object
-        A dimension, a sequence of choices, a distribution or a triple that
-        names its prior.
-
-    Returns
-    -------
-    dimension : Dimension
-
-    Raises
-    ------
-    TypeError
-        If it is none of these, as a bare number or a string.
-    ValueError
-        If it is one, but holds no legal value.
-    """
-    try:
-        if isinstance(values, Dimension):
-            return values
-        if hasattr(values, "rvs"):
-            return from_distribution(values)
-        if isinstance(values, tuple) and len(values) == _TRIPLE and isinstance(values[2], str):
-            triple = _from_triple(*values)
-            if triple is not None:
-                return triple
-        return Categorical(_as_choices(values))
-    except ValueError as error:
-        msg = f"Parameter {name!r}: {error}"
-        raise ValueError(msg) from error
-    except TypeError as error:
-        msg = f"Parameter {name!r}: {error}"
-        raise TypeError(msg) from error
-
-
-def _from_triple(low: Any, high: Any, prior: str) -> Dimension | None:
-    if not all(np.isscalar(x) and not isinstance(x, str | bool) for x in (low, high)):
-        return None
-    if prior not in _PRIORS:
-        letters = "".join(filter(str.isalpha, prior.lower())).replace("integer", "int")
-        meant = [known for known in _PRIORS if known.replace("-", "") == letters]
-        if meant:
-            msg = f"{(low, high, prior)!r} is no range: write the prior as {meant[0]!r}."
-            raise ValueError(msg)
-        return None
-    kind = Integer if prior.endswith("int") else Real
-    return kind(low, high, log=prior.startswith("log"))
-
-
-def _as_choices(values: Any) -> Sequence[Any]:
-    sized = hasattr(values, "__len__") and hasattr(values, "__getitem__")
-    if not sized or isinstance(values, str | bytes | Mapping) or hasattr(values, "get_params"):
-        msg = (
-            f"{values!r} (of type {type(values).__name__}) is not a set of values. Give a list "
-            f"of choices such as [{values!r}], a scipy.stats distribution, Real, Integer, "
-            "Categorical or a triple such as (1e-3, 1.0, 'log-uniform')."
-        )
-        raise TypeError(msg)
-    if getattr(values, "ndim", 1) != 1:
-        msg = f"an array of {values.ndim} dimensions was given: choices need exactly one."
-        raise ValueError(msg)
-    return values if isinstance(values, range) else list(values)
+from sklearn_lepton.space._distribution import dimension_from_json
+from sklearn_lepton.space._entries import as_dimension
 
 
 class Space:
-    """Map parameter settings to points of the unit cube and back.
+    """A search space: configurations, mapped to points of the unit cube and back.
 
     Parameters
     ----------
     param_distributions : dict, list of dict or Space
-        As for `RandomizedSearchCV`: parameter names with lists of choices or
-        distributions; also `Real`, `Integer`, `Categorical` and triples such
-        as ``(1e-4, 0.1, "log-uniform")``. A list of dicts is one conditional
-        space, whose first, hidden dimension is the branch; a parameter with
-        the same values in several branches is one dimension.
+        Parameter names with lists of choices or distributions, as for `RandomizedSearchCV`. Values
+        can also be `Real`, `Integer`, `Categorical` or triples such as
+        ``(1e-4, 0.1, "log-uniform")``. A list of dicts is a conditional space with a branch for
+        each dict. Its first dimension is the branch. A parameter with the same values in several
+        branches is one dimension.
 
     Attributes
     ----------
@@ -112,23 +39,23 @@ class Space:
     dimensions : tuple of Dimension of length n_dims
         The dimensions, in the order of a point's columns.
     branches : tuple of dict
-        For each branch the column of each of its parameters.
+        Names of each branch's parameters, with their columns.
     n_dims : int
         Number of columns of a point.
     n_values : ndarray of shape (n_dims,)
-        Number of values of each dimension, infinite where continuous.
+        Number of values of each dimension; infinite for continuous ones.
     is_categorical : ndarray of shape (n_dims,)
-        Mask of the dimensions whose values have no order.
+        Whether the values of each dimension have no order.
     size : float
-        Number of different settings, infinite where any is continuous.
+        Number of different configurations; infinite if a dimension is continuous.
 
     Raises
     ------
     TypeError
-        If it is not a dict or list of dicts, a name is not a string, or what a
-        parameter is given is no set of values.
+        If `param_distributions` is not a dict or list of dicts, a name is not a string, or the
+        values of a parameter have an unknown type.
     ValueError
-        If a parameter has no legal value.
+        If a parameter has no value.
 
     Examples
     --------
@@ -172,9 +99,9 @@ class Space:
                 if not isinstance(name, str):
                     msg = f"Parameter names must be strings, got {name!r}."
                     raise TypeError(msg)
-                dimension = _as_dimension(name, values)
+                dimension = as_dimension(name, values)
                 same_name = columns.setdefault(name, [])
-                shared = [k for k in same_name if interchangeable(dimensions[k], dimension)]
+                shared = [k for k in same_name if can_share_dimension(dimensions[k], dimension)]
                 branch[name] = shared[0] if shared else len(dimensions)
                 if not shared:
                     same_name.append(len(dimensions))
@@ -189,6 +116,7 @@ class Space:
         self._set_masks()
 
     def _set_masks(self) -> None:
+        """Set the attributes that follow from dimensions and branches."""
         self.n_dims = len(self.dimensions)
         self.n_values = np.array([dimension.n_values for dimension in self.dimensions])
         self.is_categorical = np.array([d.is_categorical for d in self.dimensions], dtype=bool)
@@ -199,17 +127,18 @@ class Space:
             self._is_active[row, list(branch.values())] = True
         counts = [[self.dimensions[c].n_values for c in b.values()] for b in self.branches]
         self.size = float(sum(map(math.prod, counts)))
-        # One numpy expression for all dimensions with cells of equal width.
+        # `snap` needs one numpy expression for all dimensions with cells of equal width.
         self._equal = np.array([has_equal_cells(d) for d in self.dimensions], dtype=bool)
         self._equal_values = self.n_values[self._equal]
         self._snapped = np.flatnonzero(~self._equal & np.isfinite(self.n_values)).tolist()
 
     def is_active(self, points: npt.ArrayLike) -> npt.NDArray[np.bool_]:
-        """Tell which columns exist in the branch of each point.
+        """Return whether each column is active, that is, belongs to the branch of the point.
 
         Parameters
         ----------
         points : array-like of shape (n_points, n_dims)
+            Points of the unit cube.
 
         Returns
         -------
@@ -225,10 +154,9 @@ class Space:
 
     @ignore_float_errors
     def snap(self, points: npt.ArrayLike) -> FloatArray:
-        """Move points to the one place that stands for each setting.
+        """Return points in canonical form, in which equal configurations have equal points.
 
-        Discrete columns go to the centre of their cell, columns of other
-        branches to 0.5, so that equal settings have equal points.
+        Discrete columns move to the centres of their cells, inactive columns to 0.5.
 
         Parameters
         ----------
@@ -252,7 +180,7 @@ class Space:
 
     @ignore_float_errors
     def from_point(self, point: Sequence[float]) -> dict[str, Any]:
-        """Return the parameters at a point.
+        """Return the configuration at a point.
 
         Parameters
         ----------
@@ -262,7 +190,7 @@ class Space:
         Returns
         -------
         params : dict
-            For the estimator's ``set_params``.
+            Values of the active parameters, for ``set_params`` of the estimator.
         """
         branch = self.branches[0]
         if len(self.branches) > 1:
@@ -274,7 +202,7 @@ class Space:
 
     @ignore_float_errors
     def to_point(self, params: Mapping[str, Any]) -> tuple[float, ...]:
-        """Return the point of a setting.
+        """Return the point of a configuration.
 
         Parameters
         ----------
@@ -301,40 +229,41 @@ class Space:
     def complete(
         self, params: Mapping[str, Any], defaults: Mapping[str, Any] | None = None
     ) -> dict[str, Any]:
-        """Fill in what a setting leaves open.
+        """Return a configuration with values for all parameters of its branch.
 
         Parameters
         ----------
         params : dict
             Values of some or all parameters of one branch.
         defaults : dict or None, default=None
-            Values for the others, used where they lie in the space; where not,
-            the middle of the dimension is.
+            Values of the other parameters. The middle of the dimension replaces a default that is
+            missing or outside the space.
 
         Returns
         -------
         params : dict
-            A value for each parameter of the branch, as the search hands it out.
+            A value for each parameter of the branch, in the type that trials have.
 
         Raises
         ------
         ValueError
-            If a parameter is unknown or its value lies outside the space.
+            If a parameter is unknown or its value is outside the space.
         """
         branch = self.branches[self._branch_of(params, defaults)]
         complete = {}
         for name, column in branch.items():
             dimension = self.dimensions[column]
             if name in params:
-                complete[name] = dimension.legal(params[name])
+                complete[name] = dimension.validate(params[name])
                 continue
             try:
-                complete[name] = dimension.legal((defaults or {})[name])
+                complete[name] = dimension.validate((defaults or {})[name])
             except (KeyError, ValueError):
                 complete[name] = dimension.from_unit(0.5)
         return complete
 
     def _point(self, params: Mapping[str, Any], branch: int) -> tuple[float, ...]:
+        """Return the point of a complete configuration of a branch."""
         point = np.full(self.n_dims, 0.5)
         if len(self.branches) > 1:
             point[0] = self.dimensions[0].to_unit(branch)
@@ -345,40 +274,45 @@ class Space:
     def _branch_of(
         self, params: Mapping[str, Any], defaults: Mapping[str, Any] | None = None
     ) -> int:
-        """Choose the branch that allows all params and then the most of the defaults."""
+        """Return the branch that contains all `params` and, of several, most of the defaults."""
         exact = [k for k, branch in enumerate(self.branches) if self._is_exact(params, branch)]
         if len(exact) == 1:
             return exact[0]
-        best, most, errors = -1, -1.0, []
+        best, best_share, errors = -1, -1.0, []
         for number, branch in enumerate(self.branches):
             try:
-                self._check_legal(params, branch)
+                self._check_params(params, branch)
             except ValueError as error:
-                n_held = sum(self._holds(branch, name, params) for name in params)
-                errors.append((-n_held, number, error))
+                # The error of the branch that contains most of the params is the clearest one.
+                n_contained = sum(self._contains(branch, name, params) for name in params)
+                errors.append((-n_contained, number, error))
                 continue
-            held = [self._holds(branch, name, defaults or {}) for name in branch]
-            share = 1.0 if not held else sum(held) / len(held)
+            contained = [self._contains(branch, name, defaults or {}) for name in branch]
+            share = 1.0 if not contained else sum(contained) / len(contained)
+            # A branch without further parameters precedes all others.
             if not set(branch) - set(params):
                 share += 1.0
-            if share > most:
-                best, most = number, share
+            if share > best_share:
+                best, best_share = number, share
         if best < 0:
             raise min(errors)[2]
         return best
 
     def _is_exact(self, params: Mapping[str, Any], branch: Mapping[str, int]) -> bool:
+        """Return whether a branch contains all params with identical values."""
         names = branch.keys() >= params.keys()
-        return names and all(self.dimensions[branch[k]].holds(v) for k, v in params.items())
+        return names and all(self.dimensions[branch[k]].contains(v) for k, v in params.items())
 
-    def _holds(self, branch: Mapping[str, int], name: str, defaults: Mapping[str, Any]) -> bool:
+    def _contains(self, branch: Mapping[str, int], name: str, params: Mapping[str, Any]) -> bool:
+        """Return whether a branch contains the value of a parameter."""
         try:
-            self.dimensions[branch[name]].to_unit(defaults[name])
+            self.dimensions[branch[name]].to_unit(params[name])
         except (KeyError, ValueError):
             return False
         return True
 
-    def _check_legal(self, params: Mapping[str, Any], branch: Mapping[str, int]) -> None:
+    def _check_params(self, params: Mapping[str, Any], branch: Mapping[str, int]) -> None:
+        """Raise unless a branch contains all params."""
         for name, value in params.items():
             if name not in branch:
                 raise ValueError(unknown_name(name, list(branch)))
@@ -389,13 +323,13 @@ class Space:
                 raise ValueError(msg) from error
 
     def to_json(self) -> dict[str, Any]:
-        """Encode the space in JSON types.
+        """Return the space in JSON types.
 
         Returns
         -------
         data : dict
-            Values that JSON cannot hold, as estimators, are described in words
-            and come back as a stand-in of that text.
+            Values that JSON cannot represent, such as estimators, are texts. `from_json` replaces
+            them by stand-ins with these texts.
         """
         dimensions = self.dimensions
         branches = [
@@ -406,11 +340,12 @@ class Space:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> "Space":
-        """Decode what `to_json` encoded.
+        """Return the space that `to_json` encoded.
 
         Parameters
         ----------
         data : dict
+            Result of `to_json`.
 
         Returns
         -------
@@ -439,7 +374,7 @@ class Space:
     __hash__ = None  # type: ignore[assignment]
 
     def __repr__(self) -> str:
-        """Show each branch with its dimensions."""
+        """Return the text of each branch with its dimensions."""
         branches = [
             {name: self.dimensions[column] for name, column in branch.items()}
             for branch in self.branches

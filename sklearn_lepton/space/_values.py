@@ -1,4 +1,4 @@
-"""Parameter values: when two are the same, and how JSON holds them."""
+"""Parameter values: their equality, and their encoding in JSON."""
 
 import math
 import re
@@ -14,42 +14,44 @@ from sklearn_lepton.space._content import (
     content_of,
     full_name,
     have_same_content,
-    plain,
-    plain_type,
+    python_scalar,
     qualified_name,
+    unfrozen_type,
 )
 
-# It is another with each process.
+# Memory addresses in a ``repr`` differ between processes.
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
-_HOLDERS = (list, tuple, dict, set, frozenset)  # in which == takes 1 for True
-_COMPARED = (bool, int, float, complex, str, bytes, tuple, frozenset)
-_MAX_CHARACTERS = 1000  # of a text that describes an object
-_MAX_BITS = 10_000  # of an integer; Python writes and reads up to 14,000
+# Containers whose == does not distinguish 1 from True.
+_CONTAINERS = (list, tuple, dict, set, frozenset)
+# Types whose == compares the whole content, unlike that which a subclass may inherit from them.
+_FULLY_COMPARED = (bool, int, float, complex, str, bytes, tuple, frozenset)
+_MAX_CHARACTERS = 1000  # of the description of an object
+_MAX_BITS = 10_000  # of an integer in JSON; Python reads and writes up to 14,000
 
 
 @dataclass(frozen=True, eq=False)
 class Opaque:
-    """Stand-in for a value that JSON cannot hold.
+    """Stand-in for a value that JSON cannot represent.
 
-    Two are equal if their hashes are; without hashes, if their texts are.
+    Two stand-ins are equal if their hashes are; without hashes, if their texts are.
 
     Parameters
     ----------
     text : str
-        Describes the value in words.
+        Description of the value.
     hash : str or None, default=None
-        Hash of its content. None where a name says all, or nothing is known of the content.
+        Hash of its content. None if the text is a qualified name, or the content is unknown.
     """
 
     text: str
     hash: str | None = field(default=None, repr=False)
 
     def __eq__(self, other: object) -> bool:
-        """Compare hashes, or else texts."""
+        """Compare the hashes, or the texts if there are none."""
         return isinstance(other, Opaque) and self._key == other._key
 
     def __hash__(self) -> int:
-        """Hash what is compared."""
+        """Return the hash of the compared part."""
         return hash(self._key)
 
     @property
@@ -58,15 +60,15 @@ class Opaque:
 
 
 def value_to_json(value: Any) -> Any:
-    """Encode a parameter value in JSON types.
+    """Return a parameter value in JSON types.
 
-    What JSON cannot hold becomes a text and, unless the text is a name that says all, a hash
-    of its content. An object of which only the type is known has no hash.
+    A value that JSON cannot represent becomes a text and a hash of its content. There is no hash if
+    the text is a qualified name, or if the content is unknown.
     """
-    value = plain(value)
-    if value is None or _is_written(value):
+    value = python_scalar(value)
+    if value is None or _is_json_scalar(value):
         return value
-    kind = plain_type(value)  # a subclass may hold more
+    kind = unfrozen_type(value)  # a subclass may have additional content
     if kind is float:
         return {"float": repr(value)}
     if kind is list:
@@ -83,20 +85,20 @@ def value_to_json(value: Any) -> Any:
     return opaque_to_json(text_of(value), content.hash if content.is_certain else None)
 
 
-def _is_written(value: Any) -> bool:
-    """Return whether JSON holds a number or string as it is."""
+def _is_json_scalar(value: Any) -> bool:
+    """Return whether JSON represents a number or string exactly."""
     if type(value) is int:
         return value.bit_length() <= _MAX_BITS
     return type(value) in {bool, str} or (type(value) is float and math.isfinite(value))
 
 
 def opaque_to_json(text: str, content: str | None) -> dict[str, str]:
-    """Encode an object as a text and, where it is known, a hash of its content."""
+    """Return an object as a text and, if known, a hash of its content."""
     return {"opaque": text} if content is None else {"opaque": text, "hash": content}
 
 
 def text_of(value: Any) -> str:
-    """Write an object for people to read; others may have the same text."""
+    """Return a readable description of an object, which may not be unique."""
     if callable(value) and isinstance(getattr(value, "__qualname__", None), str):
         return full_name(value)
     try:
@@ -106,9 +108,9 @@ def text_of(value: Any) -> str:
     return shorten_text(text, _MAX_CHARACTERS)
 
 
-def shorten_text(text: str, n_most: int) -> str:
-    """Cut a text that has more characters."""
-    return text if len(text) <= n_most else f"{text[: n_most - 3]}..."
+def shorten_text(text: str, max_characters: int) -> str:
+    """Return a text, truncated to a number of characters."""
+    return text if len(text) <= max_characters else f"{text[: max_characters - 3]}..."
 
 
 def count_rows(X: Any) -> int:
@@ -117,12 +119,12 @@ def count_rows(X: Any) -> int:
 
 
 def without_address(text: str) -> str:
-    """Take out what the text of an object says of its place in memory."""
+    """Return the text of an object without memory addresses."""
     return _ADDRESS.sub("", text)
 
 
 def value_from_json(data: Any) -> Any:
-    """Decode what `value_to_json` encoded; opaque values come back as `Opaque`."""
+    """Return the value that `value_to_json` encoded; opaque values become `Opaque`."""
     if isinstance(data, list):
         return [value_from_json(item) for item in data]
     if not isinstance(data, dict):
@@ -140,12 +142,12 @@ def value_from_json(data: Any) -> Any:
 
 
 def is_number(value: Any) -> bool:
-    """Return whether a value is a real number and not NaN; infinite numbers are."""
+    """Return whether a value is a real number, finite or infinite, and not NaN."""
     return is_real(value) and bool(value == value)  # noqa: PLR0124 - NaN is not
 
 
 def as_float(value: Any) -> float:
-    """Return a single real number as a float: an infinite one if no float holds it.
+    """Return a single real number as a float, infinite if it is out of range.
 
     Parameters
     ----------
@@ -158,9 +160,9 @@ def as_float(value: Any) -> float:
     Raises
     ------
     TypeError
-        If it is no real number, or more than one.
+        If the value is not a single real number.
     """
-    # Of these `float` makes a number, or drops the imaginary part.
+    # `float` would convert text and dates, and drop an imaginary part.
     is_other = isinstance(value, str | bytes | bytearray | complex | np.complexfloating)
     kind = getattr(getattr(value, "dtype", None), "kind", "f")
     if value is None or is_other or kind in "cmMSUV" or np.ndim(value) > 0:
@@ -174,7 +176,7 @@ def as_float(value: Any) -> float:
 
 
 def has_float(value: Any) -> bool:
-    """Return whether `as_float` takes a value."""
+    """Return whether `as_float` accepts a value."""
     try:
         as_float(value)
     except TypeError:
@@ -182,10 +184,11 @@ def has_float(value: Any) -> bool:
     return True
 
 
-def same(left: Any, right: Any) -> bool:
-    """Return whether one value can stand for the other; 1, 1.0 and True are three values.
+def is_identical(left: Any, right: Any) -> bool:
+    """Return whether two values are identical; 1, 1.0 and True are three values.
 
-    Estimators are compared by `alike` only, since that takes longer.
+    Estimators are identical only if they are one object: `is_equivalent` compares their content,
+    which takes longer.
     """
     if left is right:
         return True
@@ -200,74 +203,74 @@ def same(left: Any, right: Any) -> bool:
     try:
         is_equal = bool(left == right)
     except Exception:  # noqa: BLE001 - a user's class may do anything in __eq__
-        is_equal = isinstance(left, _HOLDERS)  # of arrays, say
-    may_differ = isinstance(left, _HOLDERS) or _may_hold_more(left)
+        is_equal = isinstance(left, _CONTAINERS)  # such as a list of arrays
+    may_differ = isinstance(left, _CONTAINERS) or _may_have_more_content(left)
     return is_equal and (not may_differ or have_same_content(left, right))
 
 
-def alike(left: Any, right: Any) -> bool:
-    """Return whether two values mean the same setting.
+def is_equivalent(left: Any, right: Any) -> bool:
+    """Return whether two values configure an estimator in the same way.
 
-    They do if they are equal numbers, hold the same, or are an object and the stand-in that
-    came back from JSON for it.
+    They do if they are equal numbers, if their contents are equal, or if one is an object and the
+    other its stand-in from JSON.
     """
     if isinstance(right, Opaque):
-        if right.hash is None:  # a name, or too little to go by
+        if right.hash is None:  # a qualified name, or unknown content
             return qualified_name(left) == right.text and content_of(left).is_certain
-        return not _is_written(left) and content_of(left) == (right.hash, True)
-    may_hold_more = _may_hold_more(left) or _may_hold_more(right)
-    if is_real(left) and is_real(right) and not may_hold_more:
+        return not _is_json_scalar(left) and content_of(left) == (right.hash, True)
+    may_have_more = _may_have_more_content(left) or _may_have_more_content(right)
+    if is_real(left) and is_real(right) and not may_have_more:
         return bool(left == right)
     if type(left) is type(right) is np.ndarray:
         are_numbers = left.dtype.kind in "iuf" and right.dtype.kind in "iuf"
         if are_numbers and np.array_equal(left, right):
             return True
-    is_text = isinstance(left, str) and not may_hold_more
+    is_text = isinstance(left, str) and not may_have_more
     return not is_text and have_same_content(left, right)
 
 
-def _may_hold_more(value: Any) -> bool:
-    """Return whether a value is of a subclass whose inherited == may not look at all it holds."""
-    is_subclass = isinstance(value, _COMPARED) and type(value) not in _COMPARED
+def _may_have_more_content(value: Any) -> bool:
+    """Return whether an inherited == may ignore part of a value, which has a subclass."""
+    is_subclass = isinstance(value, _FULLY_COMPARED) and type(value) not in _FULLY_COMPARED
     return is_subclass and not isinstance(value, np.generic)
 
 
 def is_unlimited(name: str, value: Any) -> bool:
-    """Return whether a parameter leaves the number of iterations open, as `max_iter` of `SVC`.
+    """Return whether a parameter sets no limit of iterations, such as ``max_iter=-1`` of `SVC`.
 
-    A built-in space may set a limit in its place.
+    A built-in space may replace such a value by a limit.
     """
-    return name.rpartition("__")[2] == "max_iter" and same(value, -1)
+    return name.rpartition("__")[2] == "max_iter" and is_identical(value, -1)
 
 
-def distinct(values: Iterable[Any]) -> list[Any]:
-    """Drop repeated values, keeping the first of each; unhashable ones only where identical."""
+def drop_duplicates(values: Iterable[Any]) -> list[Any]:
+    """Return the values without repetitions; of unhashable values only the same object counts."""
     kept: list[Any] = []
     seen: set[Any] = set()
-    places: set[int] = set()  # of the kept values in memory
+    ids: set[int] = set()  # of the kept values
     for value in values:
         try:
             key = _key_of(value)
             known = key in seen and not isinstance(value, Opaque)
             seen.add(key)
         except TypeError:
-            known = id(value) in places
+            known = id(value) in ids
         if not known:
             kept.append(value)
-            places.add(id(value))
+            ids.add(id(value))
     return kept
 
 
 def _key_of(value: Any) -> Any:
-    """Return what is equal for repeated values only: in tuples also 1 and True are two."""
+    """Return a key that is equal for identical values only, also for 1 and True in tuples."""
     kind = type(value)
     if kind in {tuple, frozenset}:
         return kind, kind(map(_key_of, value))
-    return kind, value, content_of(value).hash if _may_hold_more(value) else None
+    return kind, value, content_of(value).hash if _may_have_more_content(value) else None
 
 
 def is_monotone(values: Sequence[Any]) -> bool:
-    """Say whether all values are finite numbers in ascending or descending order."""
+    """Return whether all values are finite numbers in ascending or descending order."""
     if not all(map(is_finite, values)):
         return False
     steps = [after > before for before, after in pairwise(values)]
@@ -275,7 +278,7 @@ def is_monotone(values: Sequence[Any]) -> bool:
 
 
 def shorten(values: Sequence[Any], n_shown: int = 10) -> str:
-    """Write a list, leaving out all but the first values where there are many."""
+    """Return the text of a list, with only the first values of a long one."""
     shown = ", ".join(map(text_of, values[:n_shown]))
     more = f", ... ({len(values)} in all)" if len(values) > n_shown else ""
     return f"[{shown}{more}]"

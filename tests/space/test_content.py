@@ -24,7 +24,13 @@ from sklearn.svm import SVC
 from sklearn_lepton._study.fingerprint import _own_params
 from sklearn_lepton.space import Categorical, Distribution, Space
 from sklearn_lepton.space._content import content_hash, content_of, have_same_content
-from sklearn_lepton.space._values import Opaque, alike, same, value_from_json, value_to_json
+from sklearn_lepton.space._values import (
+    Opaque,
+    is_equivalent,
+    is_identical,
+    value_from_json,
+    value_to_json,
+)
 
 LONG = np.zeros(2000)
 OTHER = np.where(np.arange(2000) == 1000, 1.0, 0.0)
@@ -147,11 +153,11 @@ def test_content_is_all_that_an_object_holds(make):
     assert content_hash(one) == content_hash(equal) != content_hash(other)
     assert value_to_json(one) == value_to_json(equal) != value_to_json(other)
     back = value_from_json(json.loads(json.dumps(value_to_json(one))))
-    assert alike(one, equal)
-    assert not alike(one, other)
+    assert is_equivalent(one, equal)
+    assert not is_equivalent(one, other)
     if isinstance(back, Opaque):
-        assert alike(equal, back)
-        assert not alike(other, back)
+        assert is_equivalent(equal, back)
+        assert not is_equivalent(other, back)
 
 
 @pytest.mark.parametrize("make", HOLDERS.values(), ids=HOLDERS)
@@ -226,12 +232,12 @@ def test_unknown_content_is_never_taken_for_the_same():
     left, right = (Held(threading.Lock()) for _ in range(2))
     assert not content_of(left).is_certain
     assert not have_same_content(left, right)
-    assert not alike(left, right)
+    assert not is_equivalent(left, right)
     assert Categorical([left]) != Categorical([right])
     assert Categorical([left]) == Categorical([left])
     # From one process to the next the type is all there is to go by.
     assert value_to_json(left) == value_to_json(right)
-    assert not alike(left, value_from_json(value_to_json(left)))
+    assert not is_equivalent(left, value_from_json(value_to_json(left)))
 
 
 def test_a_text_that_cannot_be_written_is_the_type():
@@ -246,10 +252,10 @@ def test_a_text_that_cannot_be_written_is_the_type():
 def test_choices_equal_but_for_types_within_are_several():
     only = Categorical([(1,), (True,), (1.0,), ((1,),), ((True,),), (1,)])
     assert only.n_values == 5
-    assert not same((1,), (True,))
+    assert not is_identical((1,), (True,))
     for choice in only.categories:
         assert only.from_unit(only.to_unit(choice)) is choice
-    assert [type(v[0]) for v in map(only.legal, [(1,), (True,), (1.0,)])] == [int, bool, float]
+    assert [type(v[0]) for v in map(only.validate, [(1,), (True,), (1.0,)])] == [int, bool, float]
 
 
 def test_distributions_are_compared_by_content():

@@ -214,7 +214,7 @@ def test_objects_come_back_as_the_very_objects():
         assert space.from_point((unit,))["x"] is given
         assert space.to_point({"x": given}) == (pytest.approx(unit, abs=1e-12),)
         assert space.complete({"x": given})["x"] is given
-        assert only.legal(given) is given
+        assert only.validate(given) is given
 
 
 @pytest.mark.parametrize("given", OBJECTS, ids=[f"{k}" for k in range(len(OBJECTS))])
@@ -250,7 +250,7 @@ def test_true_one_and_one_point_zero_are_three_choices():
     only = dimension([True, 1, 1.0])
     assert [type(value) for value in only.categories] == [bool, int, float]
     for given in (True, 1, float("1")):
-        assert type(only.legal(given)) is type(given)
+        assert type(only.validate(given)) is type(given)
         assert type(only.from_unit(only.to_unit(given))) is type(given)
 
 
@@ -678,7 +678,7 @@ def test_a_range_is_the_list_of_its_numbers_however_long():
         assert (repr(only), only.ordered) == (repr(listed), True)
         assert grid(only, 50) == grid(listed, 50)
         for value in [*range(-5, 10), 5.0, 5.5, np.int64(5), True, "5", None, math.nan, 10**400]:
-            assert only.holds(value) == listed.holds(value), value
+            assert only.contains(value) == listed.contains(value), value
             where = [_place(each, value) for each in (only, listed)]
             assert where[0] == where[1], value
     assert not Categorical(range(3), ordered=False).ordered
@@ -693,7 +693,7 @@ def test_a_range_is_the_list_of_its_numbers_however_long():
 
 def _place(only, value):
     try:
-        return only.to_unit(value), only.legal(value)
+        return only.to_unit(value), only.validate(value)
     except ValueError as error:
         return str(error)
 

@@ -73,7 +73,7 @@ def test_a_place_comes_back_from_its_value(data, dimension):
 @given(st.data(), strategies.dimensions())
 def test_every_place_holds_a_legal_value(data, dimension):
     value = dimension.from_unit(data.draw(strategies.units))
-    legal = dimension.legal(value)
+    legal = dimension.validate(value)
     assert legal is value or legal == value
     assert type(legal) is type(value)
 
