@@ -143,7 +143,7 @@ def write_journal(path, records):
     """Write records, whatever they hold, with the right check sums."""
     Path(path).write_bytes(b"")
     journal = Journal(path)
-    with journal.turn():
+    with journal.lock():
         journal.read()
         journal.append(records)
 

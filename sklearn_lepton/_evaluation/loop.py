@@ -37,7 +37,7 @@ def run_trials(
     try:
         while True:
             check_interrupts()
-            yield from study.news()
+            yield from study.external_results()
             room = 0 if is_stopped() else evaluator.free()
             asked = study.ask(room) if room > 0 else []
             if asked:

@@ -301,7 +301,7 @@ class BaseOptimizerSearchCV(UpdateMixin, ComparisonMixin, ReportMixin, SearchPar
 
         n_trials = self.n_iter + len(earlier)
         study = Study(make(seed), n_trials)
-        if study.is_cut:
+        if study.is_truncated:
             what = "settings" if resource is None else "trials"
             each = "of them" if resource is None else "setting with each amount of the resource"
             msg = (

@@ -275,7 +275,9 @@ class SearchRun:
             return "max_time"
         if self.update is not None and self.update.holds:
             return "held"
-        return "exhausted" if study.is_cut or (is_short and optimizer.is_exhausted) else "n_iter"
+        return (
+            "exhausted" if study.is_truncated or (is_short and optimizer.is_exhausted) else "n_iter"
+        )
 
 
 def draw_seed(random_state: Any) -> int:

@@ -346,7 +346,7 @@ class _Tuning:
             return made
 
         study = Study(make(seed), self.n_iter)
-        if study.is_cut and not isinstance(study.optimizer, GridOptimizer):
+        if study.is_truncated and not isinstance(study.optimizer, GridOptimizer):
             msg = (
                 f"The space holds {study.n_trials} settings, fewer than n_iter={self.n_iter}: each "
                 "is tried once."

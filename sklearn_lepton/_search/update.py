@@ -92,7 +92,7 @@ class Update:
             return
         self.holds, self.reason = compare(self._earlier, first, (self._earlier_ratio, ratio))
         if not self.holds:
-            study.extend(self._n_more)
+            study.extend_budget(self._n_more)
 
     def report(self, trials: Sequence[Trial], best: Trial, ratio: float | None) -> dict[str, Any]:
         """Return the decision and its cost.

@@ -1,4 +1,4 @@
-"""Fingerprint: what a study is of, in JSON types, equal where trials can stand for each other."""
+"""Fingerprint: a description of a study, equal for studies whose trials are interchangeable."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -10,16 +10,16 @@ from sklearn_lepton.space._values import value_to_json
 
 
 class Scoring(NamedTuple):
-    """How a search scores its trials.
+    """The scoring of a search's trials.
 
     Attributes
     ----------
     scoring : object
         As for `GridSearchCV`.
     metric : str or None
-        The metric to optimise, if there are several; None is the first.
+        The metric to optimize if there are several; None selects the first.
     return_train_score : bool
-        Whether training parts are scored as well.
+        Whether the training parts are scored as well.
     """
 
     scoring: Any
@@ -47,7 +47,7 @@ def describe_study(
     eval_set_from_split: bool,
     resource: Any = None,
 ) -> dict[str, Any]:
-    """Return the header of a journal, which is equal for interchangeable studies.
+    """Return the description of a study for the header of its journal.
 
     Parameters
     ----------
@@ -58,20 +58,20 @@ def describe_study(
     running : FitContext
     splits : FrozenSplits
     source_studies : sequence of sequence of Trial
-        Older studies to learn from.
+        Source studies.
     error_score : object
         As for `GridSearchCV`.
     eval_set_from_split : bool
-        Whether boosters stop early by the test part of each split.
+        Whether early stopping of boosters uses the test part of each split.
     resource : Resource or None, default=None
-        The resource that trials have a share of.
+        The resource of the fidelities.
 
     Returns
     -------
     header : dict
         In JSON types.
     """
-    passed = {
+    fit_params = {
         f"{receiver}.{method}.{name}": value
         for receiver, methods in running.params.items()
         for method, values in methods.items()
@@ -80,9 +80,9 @@ def describe_study(
     }
     tuned = set(space.names) | (set() if resource is None else {resource.name})
     # Journals of searches without early stopping have no such key.
-    of_boosters = {"eval_set_from_split": True} if eval_set_from_split else {}
+    early_stopping = {"eval_set_from_split": True} if eval_set_from_split else {}
     study = {
-        **of_boosters,
+        **early_stopping,
         "space": space.to_json(),
         "estimator": {
             "class": full_name(type(estimator)),
@@ -94,7 +94,7 @@ def describe_study(
         "data": {
             "X": _describe_data(running.X),
             "y": _describe_data(running.y),
-            "fit_params": content_hash(passed),
+            "fit_params": content_hash(fit_params),
         },
         "splits": {"n": len(splits.split()), "hash": splits.fingerprint},
         "previous_studies": [
@@ -114,17 +114,17 @@ def _describe_scoring(scoring: Any) -> Any:
 
 
 def check_scores(scoring: Scoring, earlier: tuple[Mapping[str, Any], Any]) -> None:
-    """Raise ValueError if the scores of earlier trials cannot be compared with new ones.
+    """Raise ValueError if the scores of earlier and new trials are not comparable.
 
     Parameters
     ----------
     scoring : Scoring
     earlier : tuple (description, scoring)
-        The description of the earlier `Scoring`, and the object that it describes.
+        Description of the earlier `Scoring`, and its scorer.
     """
     description, scorer = earlier
     now = scoring.describe()
-    if callable(scorer) and scorer is scoring.scoring:  # its state may change when it is called
+    if callable(scorer) and scorer is scoring.scoring:  # calls may change its state
         now["scoring"] = description["scoring"]
     changes = [
         f"{name} was {description[name]!r}, is {now[name]!r}"
@@ -133,19 +133,19 @@ def check_scores(scoring: Scoring, earlier: tuple[Mapping[str, Any], Any]) -> No
     ]
     if changes:
         raise ValueError(
-            "With warm_start=True scoring, the metric that refit names and return_train_score must "
-            f"be those of the fit before, but {'; '.join(changes)}: give the same ones, or set "
+            "With warm_start=True, scoring, the metric in refit and return_train_score must be "
+            f"those of the previous fit, but {'; '.join(changes)}: give the same ones, or set "
             "warm_start=False to start over."
         )
 
 
 def _kept_by_clones(estimator: Any) -> dict[str, str]:
-    """Describe what a clone keeps beside parameters, as that of a frozen estimator does."""
+    """Return the hash of an estimator whose clones keep more than parameters, if it is one."""
     return {"content": content_hash(estimator)} if is_cloned_whole(estimator) else {}
 
 
 def _own_params(estimator: Any, tuned: set[str]) -> dict[str, Any]:
-    """Describe the parameters that no trial sets, of steps that no trial replaces."""
+    """Return descriptions of the fixed parameters, without those of replaced steps."""
     params = estimator.get_params(deep=True)
     own, listed = {}, list(params.values())
     for name, value in params.items():
@@ -157,7 +157,7 @@ def _own_params(estimator: Any, tuned: set[str]) -> dict[str, Any]:
 
 
 def _without_steps(value: Any, owner: str, tuned: set[str]) -> Any:
-    """Take those steps out of a list of named steps that trials replace."""
+    """Return a list of named steps with None in place of the steps that trials replace."""
     if not isinstance(value, list):
         return value
     prefix = f"{owner}__" if owner else ""
@@ -170,26 +170,26 @@ def _without_steps(value: Any, owner: str, tuned: set[str]) -> Any:
 
 
 def _is_listed(value: Any) -> bool:
-    """Return whether an estimator is described by its class and parameters."""
+    """Return whether a value is an estimator that its class and parameters describe."""
     is_one = hasattr(value, "get_params") and not isinstance(value, type)
     return is_one and not is_cloned_whole(value)
 
 
 def _describe(value: Any, listed: Sequence[Any] = ()) -> Any:
-    """Describe a parameter.
+    """Return the description of a parameter's value.
 
     Parameters
     ----------
     value : object
     listed : sequence of estimator
-        Those of which the parameters stand elsewhere: their class is enough.
+        Estimators whose parameters are described elsewhere; only their class is described.
 
     Returns
     -------
     description : object
         In JSON types.
     """
-    shape = getattr(value, "shape", None)  # which numpy's types have too, but not as a tuple
+    shape = getattr(value, "shape", None)  # not a tuple for numpy's types
     if isinstance(shape, tuple) and shape:
         return _describe_data(value)
     if _is_listed(value) and any(value is each for each in listed):

@@ -1,8 +1,8 @@
-"""Journal: the append-only file that keeps a study, one JSON object a line.
+"""Journal: the append-only file of a study, with one JSON object per line.
 
-Each line ends in a check sum of all that stands above it and of itself (CRC-32, which
-takes the sum before as its start). A line that was changed, repeated, moved or left
-out is found, whatever it says; a file cut off at the end of a line is a shorter study.
+Each line ends with a checksum of itself and of all lines above: a CRC-32 that starts from the
+checksum of the line above. It reveals lines that were changed, repeated, moved or deleted. A file
+that was truncated at the end of a line is a valid, shorter study.
 """
 
 import errno
@@ -24,15 +24,15 @@ from sklearn_lepton._runtime.output import warn
 from sklearn_lepton._study.schema import brief
 from sklearn_lepton.exceptions import JournalMismatchError, JournalWarning
 
-FORMAT = 2  # 1 knew objects by their texts, and can be read only
+FORMAT = 2  # version 1 identified objects by their texts; it can only be read
 _KIND = "sklearn-lepton"
 _START = f'{{"journal": "{_KIND}"'.encode()
 _CHECKED = re.compile(rb'(.*), "check": "([0-9a-f]{8})"\}', re.DOTALL)
 _OPEN_FLAGS: int = getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0)
 _BLOCK = 1 << 20  # bytes
-_MAX_LINE = 1 << 28  # bytes; a sparse file of a few bytes may have a line that fills the memory
-_SIGN_OF_LIFE = 60.0  # seconds after which a writer dates its lock file anew
-_MAX_SILENCE = 3600.0  # seconds without a sign of life; only where a lock cannot be looked at
+_MAX_LINE = 1 << 28  # bytes; a line of a sparse file could fill the memory
+_HEARTBEAT = 60.0  # seconds between two updates of a lock file's modification time
+_MAX_SILENCE = 3600.0  # seconds without a heartbeat; only used where a lock cannot be read
 Record = Mapping[str, Any]
 
 
@@ -46,54 +46,54 @@ class Journal:
     Attributes
     ----------
     path : Path
-    owner : str
-        Names the one who writes, in eight hexadecimal digits. The lock on a file of that
-        name is held until `close`, and given up by the system when the process dies.
+    writer : str
+        The id of this writer: eight hexadecimal digits. Its liveness lock is a lock file with
+        the id in its name, locked until `close`; the system unlocks it if the process dies.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        self.path = Path(path).absolute()  # whatever folder a fit changes to
-        self.owner = secrets.token_hex(4)
+        self.path = Path(path).absolute()  # a fit may change the working directory
+        self.writer = secrets.token_hex(4)
         self._end = 0
         self._sum = 0
         self._n_lines = 0
         self._identity: tuple[int, int] | None = None
         self._fd = -1
-        self._real_path = self.path  # which every process finds, whatever links it follows
-        self._presence: int | None = None
-        self._sign_time = time.monotonic()
-        self._unknown: set[str] = set()
+        self._real_path = self.path  # without symbolic links: the same for every process
+        self._liveness_fd: int | None = None
+        self._heartbeat_time = time.monotonic()
+        self._warned: set[str] = set()
         _journals.add(self)
 
     def create(self) -> None:
-        """Make the file, unless there is one, and say that this writer is at work.
+        """Create the file if it does not exist, and the liveness lock of this writer.
 
-        The traces of writers that have died are removed.
+        Remove the lock files of dead writers.
 
         Raises
         ------
         OSError
             If the file or its folder cannot be written.
         JournalMismatchError
-            If it is no regular file, or has several names.
+            If the path is not a regular file, or has several names.
         """
         os.close(_open_regular(self.path, os.O_RDWR | os.O_CREAT))
         self._real_path = Path(os.path.realpath(self.path))
-        with self.turn():  # lest another one takes this writer for dead before it has its lock
+        with self.lock():  # so that no other writer removes the lock file before it is locked
             self._check_single_name()
-            lock_file = self._presence_of(self.owner)
+            lock_file = self._lock_file_of(self.writer)
             try:
                 fd = os.open(lock_file, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
             except OSError as error:
                 reason = f"No lock file can be made next to the journal ({error.strerror})"
                 raise OSError(error.errno, reason, str(lock_file)) from error
-            self._presence = fd
-            self._open_to_readers(fd)
+            self._liveness_fd = fd
+            self._copy_permissions(fd)
             lock(fd, lock_file, wait=True)
-            self._sweep()
+            self._remove_stale_locks()
 
     def _check_single_name(self) -> None:
-        """Raise if the file has hard links, by which processes would not find each other."""
+        """Raise an error if the file has hard links: their processes would not find each other."""
         n_names = os.fstat(self._fd).st_nlink
         if n_names > 1:
             raise JournalMismatchError(
@@ -102,160 +102,159 @@ class Journal:
                 "copy the file and give the copy as journal; symbolic links are fine."
             )
 
-    def _open_to_readers(self, fd: int) -> None:
-        """Let whoever may read the journal read this lock file, too; only in a `turn`.
+    def _copy_permissions(self, fd: int) -> None:
+        """Give a lock file the permissions of the journal; needs `lock`.
 
-        Another user's process could not tell otherwise whether this one is alive.
+        Otherwise, another user's process could not check whether this one is alive.
         """
         journal = os.fstat(self._fd)
-        with suppress(OSError, AttributeError):  # Windows has neither
+        with suppress(OSError, AttributeError):  # Windows has neither function
             os.fchmod(fd, stat.S_IMODE(journal.st_mode) & 0o666)
             os.fchown(fd, -1, journal.st_gid)
 
-    def _sweep(self) -> None:
-        """Remove the traces of writers that have died; only in a `turn`."""
-        traces = re.compile(re.escape(self._real_path.name) + r"\.([0-9a-f]{8})\.lock")
+    def _remove_stale_locks(self) -> None:
+        """Remove the lock files of dead writers; needs `lock`."""
+        names = re.compile(re.escape(self._real_path.name) + r"\.([0-9a-f]{8})\.lock")
         with suppress(OSError):
-            for trace in self._real_path.parent.iterdir():
-                if traces.fullmatch(trace.name):
+            for path in self._real_path.parent.iterdir():
+                if names.fullmatch(path.name):
                     with suppress(OSError):
-                        self._is_held(trace)
+                        self._is_held(path)
 
     def close(self) -> None:
-        """Say that this writer is no longer at work."""
-        if self._presence is not None:
-            fd, self._presence = self._presence, None
+        """Release the liveness lock and remove its file."""
+        if self._liveness_fd is not None:
+            fd, self._liveness_fd = self._liveness_fd, None
             with suppress(OSError):
                 os.close(fd)
             with suppress(OSError):
-                self._presence_of(self.owner).unlink()  # Windows removes no open file
-            # Whatever is there now, closing must not lose the results of a search.
-            with suppress(OSError, JournalMismatchError), self.turn():
+                self._lock_file_of(self.writer).unlink()  # Windows does not remove open files
+            # An error here must not lose the results of the search.
+            with suppress(OSError, JournalMismatchError), self.lock():
                 os.fsync(self._fd)
-                self._sweep()
+                self._remove_stale_locks()
 
-    def is_alive(self, owner: str) -> bool:
-        """Return whether a writer is alive; of one that is not, remove the traces.
+    def is_alive(self, writer: str) -> bool:
+        """Return whether a writer is alive; remove the lock file of a dead one.
 
         Warns
         -----
         JournalWarning
-            If this cannot be known, as of another user's process whose lock file cannot be
-            read. It is then taken for dead an hour after its last sign of life: at worst,
-            trials run twice.
+            If the lock file cannot be read, as that of another user. The writer then counts as
+            dead an hour after its last heartbeat; at worst, some trials run twice.
         """
-        if owner == self.owner:
-            return self._presence is not None
-        presence = self._presence_of(owner)
+        if writer == self.writer:
+            return self._liveness_fd is not None
+        lock_file = self._lock_file_of(writer)
         try:
-            return self._is_held(presence)
+            return self._is_held(lock_file)
         except OSError as error:
             reason = error.strerror or error
         try:
-            silence = time.time() - presence.stat().st_mtime
+            silence = time.time() - lock_file.stat().st_mtime
         except FileNotFoundError:
             return False
         except OSError:
             silence = 0.0
         is_alive = silence < _MAX_SILENCE
-        if owner not in self._unknown:
-            self._unknown.add(owner)
-            way_on = (
-                f"it is waited for until {_MAX_SILENCE / 60:.0f} minutes after its last sign of "
-                "life. If it is gone, remove that file."
+        if writer not in self._warned:
+            self._warned.add(writer)
+            consequence = (
+                f"this search waits for it until {_MAX_SILENCE / 60:.0f} minutes after its last "
+                "heartbeat. If it has ended, remove that file."
                 if is_alive
-                else f"its last sign of life is {silence / 60:.0f} minutes old, so that its trials "
-                "are run here."
+                else f"its last heartbeat was {silence / 60:.0f} minutes ago, so this search runs "
+                "its trials."
             )
             msg = (
-                f"Another process has trials of the journal {str(self.path)!r}, and whether it is "
-                f"alive cannot be known from its lock file {presence.name!r} ({reason}): {way_on}"
+                f"Another process runs trials of the journal {str(self.path)!r}, but its lock file "
+                f"{lock_file.name!r} cannot be read ({reason}): {consequence}"
             )
             warn(msg, JournalWarning, stacklevel=2)
         return is_alive
 
-    def _is_held(self, presence: Path) -> bool:
-        """Return whether a lock file is that of a writer alive; remove it if not.
+    def _is_held(self, lock_file: Path) -> bool:
+        """Return whether a living writer holds a lock file; remove the file if not.
 
         Raises
         ------
         OSError
-            If this cannot be known.
+            If the lock file cannot be read.
         """
         try:
-            if is_locked(presence):
+            if is_locked(lock_file):
                 return True
         except FileNotFoundError:
             return False
         with suppress(OSError):
-            presence.unlink()
+            lock_file.unlink()
         return False
 
-    def _presence_of(self, owner: str) -> Path:
-        return self._real_path.with_name(f"{self._real_path.name}.{owner}.lock")
+    def _lock_file_of(self, writer: str) -> Path:
+        return self._real_path.with_name(f"{self._real_path.name}.{writer}.lock")
 
     @contextmanager
-    def turn(self) -> Iterator[None]:
-        """Hold the lock of the file, in which it can be read and written.
+    def lock(self) -> Iterator[None]:
+        """Lock the file for reading and writing.
 
-        The file is opened anew each time, since only so a network file system shows what
-        other machines have written.
+        The file is opened again each time: only then does a network file system show the records
+        of other machines.
         """
         self._fd = _open_regular(self.path, os.O_RDWR)
         try:
             lock(self._fd, self.path, wait=True)
-            self._give_sign()
+            self._send_heartbeat()
             yield
         finally:
             fd, self._fd = self._fd, -1
-            if fd >= 0:  # not in a child forked here
+            if fd >= 0:  # a forked child has closed it already
                 with suppress(OSError):
                     unlock(fd)
                 os.close(fd)
 
-    def _give_sign(self) -> None:
-        """Date this writer's lock file, for those who may not read it."""
+    def _send_heartbeat(self) -> None:
+        """Update the time of this writer's lock file, for processes that cannot read its lock."""
         now = time.monotonic()
-        if self._presence is not None and now - self._sign_time > _SIGN_OF_LIFE:
-            self._sign_time = now
+        if self._liveness_fd is not None and now - self._heartbeat_time > _HEARTBEAT:
+            self._heartbeat_time = now
             with suppress(OSError):
-                os.utime(self._presence_of(self.owner))
+                os.utime(self._lock_file_of(self.writer))
 
     def close_after_fork(self) -> None:
-        """Close what a forked child has of its parent, whose locks it would keep alive."""
-        fds, self._fd, self._presence = (self._fd, self._presence), -1, None
+        """Close the files in a forked child, which would keep its parent's locks alive."""
+        fds, self._fd, self._liveness_fd = (self._fd, self._liveness_fd), -1, None
         for fd in fds:
             if fd is not None and fd >= 0:
                 os.close(fd)
 
     def read(self) -> list[Record]:
-        """Return what has been written since the last call; only in a `turn`.
+        """Return the records that were written since the last call; needs `lock`.
 
-        A line cut short, as by a process that was killed while it wrote, is removed with
-        a warning.
+        An incomplete last line, as of a process that was killed while it wrote, is removed with a
+        warning.
 
         Raises
         ------
         JournalMismatchError
-            If a line is damaged, or the file is no journal or another one than before.
+            If a line is damaged, or the file is not a journal, or it was replaced.
         """
         status = os.fstat(self._fd)
         identity = (status.st_dev, status.st_ino)
-        # The sum of all that was read or written before stands there, unless it was overwritten.
+        # The bytes before the end position are the last checksum, unless the file was overwritten.
         known = f'"{self._sum:08x}"}}\n'.encode() if self._n_lines else b""
         os.lseek(self._fd, self._end - len(known), os.SEEK_SET)
         if self._identity not in {None, identity} or os.read(self._fd, len(known)) != known:
             raise JournalMismatchError(
-                f"The journal {str(self.path)!r} was replaced or cut while it was in use."
+                f"The journal {str(self.path)!r} was replaced or truncated while it was in use."
             )
         self._identity = identity
-        records, torn = self._take_lines(_blocks(self._fd))
-        if torn:
+        records, is_incomplete = self._parse_lines(_blocks(self._fd))
+        if is_incomplete:
             os.ftruncate(self._fd, self._end)
         return records
 
-    def _take_lines(self, blocks: Iterable[bytes]) -> tuple[list[Record], bool]:
-        """Return the records of whole lines, and whether there is more than these."""
+    def _parse_lines(self, blocks: Iterable[bytes]) -> tuple[list[Record], bool]:
+        """Return the records of the complete lines, and whether an incomplete line follows."""
         records: list[Record] = []
         rest: list[bytes] = []
         n_rest = 0
@@ -263,8 +262,8 @@ class Journal:
             first, *others = block.split(b"\n")
             rest.append(first)
             n_rest += len(first)
-            if not records and self._n_lines == 0 and not _may_start(b"".join(rest)):
-                self._decode(b"".join(rest))  # raises, before the rest of a foreign file is read
+            if not records and self._n_lines == 0 and not _may_be_journal(b"".join(rest)):
+                self._decode(b"".join(rest))  # raises an error before all of a foreign file is read
             for line in others:
                 records.append(self._decode(b"".join(rest)))
                 self._end += n_rest + 1
@@ -273,13 +272,13 @@ class Journal:
             if n_rest > _MAX_LINE:
                 raise JournalMismatchError(
                     f"Line {self._n_lines + 1} of the journal {str(self.path)!r} is longer than "
-                    f"{_MAX_LINE} bytes: no search has written it. The file has been left as it is."
+                    f"{_MAX_LINE} bytes: no search wrote it. The file was not changed."
                 )
         if n_rest:
             msg = (
-                f"The last line of the journal {str(self.path)!r} was cut short, as when a process "
-                f"is killed while it writes: its {n_rest} bytes were ignored, and the affected "
-                "fits will be repeated."
+                f"The last line of the journal {str(self.path)!r} is incomplete, as after a "
+                f"process was killed while it wrote: its {n_rest} bytes were ignored, and the "
+                "affected fits will be repeated."
             )
             warn(msg, JournalWarning, stacklevel=2)
         return records, n_rest > 0
@@ -288,53 +287,53 @@ class Journal:
         name, number = str(self.path), self._n_lines + 1
         if number == 1 and not line.startswith(_START):
             raise JournalMismatchError(
-                f"{name!r} is no journal of a search: its first line is {line[:60]!r}. It has been "
-                "left as it is; give another path as journal."
+                f"{name!r} is not a journal of a search: its first line is {line[:60]!r}. The file "
+                "was not changed; give another path as journal."
             )
         match = _CHECKED.fullmatch(line)
         body = b"" if match is None else match[1] + b"}"
         if match is None or zlib.crc32(body, self._sum) != int(match[2], 16):
-            way_on = (
+            remedy = (
                 "give another path as journal."
                 if number == 1
-                else "to go on with the trials above, copy the first "
-                f"{number - 1} lines to a new file and give that."
+                else f"to continue with the trials above, copy the first {number - 1} lines to a "
+                "new file and give its path as journal."
             )
             raise JournalMismatchError(
-                f"Line {number} of the journal {name!r} is damaged: its check sum does not match "
-                f"what stands there and above. The file has been left as it is; {way_on}"
+                f"Line {number} of the journal {name!r} is damaged: its checksum does not match "
+                f"the lines up to here. The file was not changed; {remedy}"
             )
         self._sum = zlib.crc32(body, self._sum)
         try:
             record: Record = _DECODER.decode(body.decode())
         except (ValueError, RecursionError) as error:
             raise JournalMismatchError(
-                f"Line {number} of the journal {name!r} is not valid JSON: {error}. The file has "
-                "been left as it is; give another path as journal."
+                f"Line {number} of the journal {name!r} is not valid JSON: {error}. The file was "
+                "not changed; give another path as journal."
             ) from error
         if number == 1 and record.get("version") not in range(1, FORMAT + 1):
             version = brief(record.get("version"))
             raise JournalMismatchError(
-                f"The journal {name!r} has version {version}, and this release of sklearn-lepton "
-                f"reads up to version {FORMAT}: it needs a newer one."
+                f"The journal {name!r} has version {version}, but this release of sklearn-lepton "
+                f"reads versions up to {FORMAT}: install a newer release, or give another path."
             )
         return record
 
     def append(self, records: Sequence[Record], *, sync: bool = True) -> None:
-        """Write records, all or none; only in a `turn`, after `read`.
+        """Write all records or none; needs `lock`, and `read` before it.
 
         Parameters
         ----------
         records : sequence of dict
-            In JSON types.
+            Records of JSON types.
         sync : bool, default=True
-            Whether to wait until they are on the disk, where they survive a loss of power.
-            The end of the process they survive anyway.
+            Whether to wait until the records are on the disk, where they survive a power loss.
+            They survive the end of the process in either case.
 
         Raises
         ------
         OSError
-            If they cannot be written.
+            If the records cannot be written.
         """
         lines, total = [], self._sum
         for record in records:
@@ -357,15 +356,19 @@ class Journal:
                 os.ftruncate(self._fd, self._end)
             raise OSError(error.errno, error.strerror, str(self.path)) from error
         end, n_lines = self._end + len(data), self._n_lines + len(lines)
-        self._sum, self._end, self._n_lines = total, end, n_lines  # as one, for Ctrl-C
+        self._sum, self._end, self._n_lines = (
+            total,
+            end,
+            n_lines,
+        )  # one statement, which Ctrl-C cannot interrupt halfway
 
     def load(self) -> list[Record]:
-        """Return all records of a file that is only looked at."""
+        """Return all records without changing the file."""
         fd = _open_regular(self.path, os.O_RDONLY)
         try:
-            with suppress(OSError):  # no lock where it is read only, by some file systems
+            with suppress(OSError):  # some file systems have no locks for read-only files
                 lock(fd, self.path, wait=True, shared=True)
-            records, _ = self._take_lines(_blocks(fd))
+            records, _ = self._parse_lines(_blocks(fd))
         finally:
             os.close(fd)
         return records
@@ -384,31 +387,33 @@ if hasattr(os, "register_at_fork"):
 
 
 def header(content: Record) -> Record:
-    """Return the first line of a journal."""
+    """Return the first record of a journal."""
     return {"journal": _KIND, "version": FORMAT, **content}
 
 
-def differences(there: Any, here: Any, place: str = "") -> list[str]:
-    """List in words where two JSON values differ."""
-    if isinstance(there, dict) and isinstance(here, dict):
-        if {"opaque", "hash"} <= there.keys() & here.keys() and there["hash"] == here["hash"]:
-            return []  # the texts of a set, say, may differ
+def differences(recorded: Any, current: Any, place: str = "") -> list[str]:
+    """Return a sentence for each difference of two JSON values: of a journal and of a search."""
+    if isinstance(recorded, dict) and isinstance(current, dict):
+        if {"opaque", "hash"} <= recorded.keys() & current.keys() and recorded["hash"] == current[
+            "hash"
+        ]:
+            return []  # equal contents may have different texts, such as those of a set
         return [
             text
-            for name in [*there, *(here.keys() - there.keys())]
+            for name in [*recorded, *(current.keys() - recorded.keys())]
             for text in differences(
-                there.get(name), here.get(name), f"{place}.{name}" if place else name
+                recorded.get(name), current.get(name), f"{place}.{name}" if place else name
             )
         ]
-    if isinstance(there, list) and isinstance(here, list) and len(there) == len(here):
-        pairs = enumerate(zip(there, here, strict=True))
+    if isinstance(recorded, list) and isinstance(current, list) and len(recorded) == len(current):
+        pairs = enumerate(zip(recorded, current, strict=True))
         return [text for k, (t, h) in pairs for text in differences(t, h, f"{place}[{k}]")]
-    same = type(there) is type(here) and there == here
-    return [] if same else [f"{place} is {brief(there)} in the journal, {brief(here)} here"]
+    same = type(recorded) is type(current) and recorded == current
+    return [] if same else [f"{place} is {brief(recorded)} in the journal, {brief(current)} here"]
 
 
 def _open_regular(path: Path, flags: int) -> int:
-    """Open a file; raise, instead of waiting or reading without end, if it is a pipe or device."""
+    """Open a regular file; raise an error for a pipe or a device, which could block."""
     fd = os.open(path, flags | _OPEN_FLAGS, 0o666)
     mode = os.fstat(fd).st_mode
     if stat.S_ISREG(mode):
@@ -417,18 +422,18 @@ def _open_regular(path: Path, flags: int) -> int:
     if stat.S_ISDIR(mode):
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
     raise JournalMismatchError(
-        f"{str(path)!r} is a pipe, device or socket: give the path of a file as journal."
+        f"{str(path)!r} is a pipe, device or socket: give the path of a regular file as journal."
     )
 
 
 def _blocks(fd: int) -> Iterator[bytes]:
-    """Read an open file from its position to its end."""
+    """Yield the blocks of an open file from its position to its end."""
     while block := os.read(fd, _BLOCK):
         yield block
 
 
-def _may_start(start: bytes) -> bool:
-    """Return whether a file that starts so may be a journal."""
+def _may_be_journal(start: bytes) -> bool:
+    """Return whether the first bytes of a file can be those of a journal."""
     return start[: len(_START)] == _START[: len(start)]
 
 

@@ -1,4 +1,4 @@
-"""Opening the journal of a study, or making one."""
+"""Opening and creation of the journal of a study."""
 
 import json
 import os
@@ -10,7 +10,7 @@ from sklearn_lepton.exceptions import JournalMismatchError
 from sklearn_lepton.space._content import content_hash
 from sklearn_lepton.space._space import Space
 
-_MAX_TOLD = 5  # differences of two studies
+_MAX_LISTED = 5  # differences of two studies in a message
 
 
 def open_journal(
@@ -24,99 +24,106 @@ def open_journal(
     is_clone: bool = False,
     is_new: bool = True,
 ) -> Replay:
-    """Open the journal of a study, or make one.
+    """Open the journal of a study, or create it.
 
     Parameters
     ----------
     path : str or path-like
     study : dict
-        What makes the study, in JSON types.
+        Description of the study, in JSON types.
     seed : int
-        Seed of its optimizer.
+        Seed of the study's optimizer.
     is_seed_given : bool
-        Whether a journal with another seed is another study; if not, its seed is taken.
+        Whether the journal must have the same seed. If not, the journal's seed is used.
     space : Space
     layout : dict or None, default=None
-        The layout of the splits, which a new journal keeps.
+        Layout of the splits, which is stored in a new journal.
     is_clone : bool, default=False
-        Whether the search is a clone, as each outer split of `cross_val_score` makes one. If
-        the journal is of other data, its study has a journal next to it, ``study.<hash>.jsonl``
-        with a hash of its data.
+        Whether the search is a clone, as in each outer split of `cross_val_score`. If the
+        journal has other data, a clone uses a second journal in the same folder,
+        ``study.<hash>.jsonl`` with the hash of its data.
     is_new : bool, default=True
-        Whether the search has no trials yet, and may make such a journal.
+        Whether the search has no trials yet. Only then may it create a second journal.
 
     Returns
     -------
     replay : Replay
-        What has been read.
+        The state of the journal.
 
     Raises
     ------
     JournalMismatchError
-        If the journal is of another study, damaged, or no journal.
+        If the file belongs to another study, is damaged, or is not a journal.
     OSError
-        If it cannot be written.
+        If the file cannot be written.
     """
-    own = _path_for_data(Path(path), study) if is_clone else None
-    if own is not None and own.exists():
-        path, own = own, None
+    own_path = _path_for_data(Path(path), study) if is_clone else None
+    if own_path is not None and own_path.exists():
+        path, own_path = own_path, None
     journal = Journal(path)
     replay = Replay(journal, space)
-    here = json.loads(json.dumps({"seed": seed, "study": study}))
+    current = json.loads(json.dumps({"seed": seed, "study": study}))
     try:
         journal.create()
-        with journal.turn():
+        with journal.lock():
             records = journal.read()
             if not records:
-                records = [header(here | (layout or {}))]
+                records = [header(current | (layout or {}))]
                 journal.append(records)
             if records[0]["version"] != FORMAT:
                 raise _old_version(journal.path)  # noqa: TRY301
-            there = {name: records[0].get(name) for name in here}
+            recorded = {name: records[0].get(name) for name in current}
             if not is_seed_given:
-                here["seed"] = there["seed"]
+                current["seed"] = recorded["seed"]
             try:
-                found = differences(there, here)
+                found = differences(recorded, current)
             except RecursionError:
                 found = ["it is nested too deeply"]
-            is_other = bool(found) and own is not None and is_new and _are_other_data(there, here)
+            is_other = (
+                bool(found)
+                and own_path is not None
+                and is_new
+                and _are_other_data(recorded, current)
+            )
             if found and not is_other:
-                raise _other_study(journal.path, found)  # noqa: TRY301 - after the file is closed
+                raise _other_study(journal.path, found)  # noqa: TRY301 - the file is closed first
             for record in [] if is_other else records:
                 replay.apply(record)
     except BaseException:
         journal.close()
         raise
-    if own is None or not is_other:
+    if own_path is None or not is_other:
         return replay
     journal.close()
     return open_journal(
-        own, study, seed=seed, is_seed_given=is_seed_given, space=space, layout=layout
+        own_path, study, seed=seed, is_seed_given=is_seed_given, space=space, layout=layout
     )
 
 
 def _path_for_data(path: Path, study: Record) -> Path:
-    """Return where the study of a clone is kept if the journal is of other data."""
+    """Return the path of the journal for a clone whose data differ from the journal's."""
     return path.with_name(f"{path.stem}.{content_hash(study['data'])[:8]}{path.suffix}")
 
 
-def _are_other_data(there: Record, here: Record) -> bool:
-    study = there["study"]
-    return isinstance(study, dict) and study.get("data", {}) not in ({}, here["study"]["data"])
+def _are_other_data(recorded: Record, current: Record) -> bool:
+    study = recorded["study"]
+    return isinstance(study, dict) and study.get("data", {}) not in ({}, current["study"]["data"])
 
 
 def _old_version(path: Path) -> JournalMismatchError:
     return JournalMismatchError(
         f"The journal {str(path)!r} was written by an older version of sklearn-lepton, which "
-        "identified data in another way: it can be read, but no search can continue it. Give "
-        "another path as journal, and this one as prior to learn from its trials."
+        "identified data differently: it can be read, but not continued. Give another path as "
+        "journal, and this one as previous_studies to learn from its trials."
     )
 
 
 def _other_study(path: Path, found: list[str]) -> JournalMismatchError:
-    more = f"; and {len(found) - _MAX_TOLD} more" if len(found) > _MAX_TOLD else ""
+    listed = "; ".join(found[:_MAX_LISTED])
+    if len(found) > _MAX_LISTED:
+        listed += f"; and {len(found) - _MAX_LISTED} more"
     return JournalMismatchError(
-        f"The journal {str(path)!r} is of another study: {'; '.join(found[:_MAX_TOLD])}{more}. It "
-        "has been left as it is: give the same space, data, estimator, scoring and splits to go on "
-        "with it, or another path as journal to start a new one."
+        f"The journal {str(path)!r} belongs to another study: {listed}. "
+        "The file was not changed: give the same space, data, estimator, scoring and splits to "
+        "continue it, or another path as journal to start a new study."
     )

@@ -1,4 +1,4 @@
-"""Records: the rules for each line of a journal, and for the study in its first line."""
+"""Records: the rules for the lines of a journal and for the study in its first line."""
 
 import re
 from collections.abc import Mapping
@@ -31,13 +31,13 @@ from sklearn_lepton._study.schema import (
 from sklearn_lepton.exceptions import JournalMismatchError
 from sklearn_lepton.space._space import Space
 
-_MAX_SECONDS = 1e11  # 3000 years; sums, differences and dates of times below it stay finite
-_MAX_THETA = 100.0  # of a hyperparameter's logarithm, whose exponential is taken
+_MAX_SECONDS = 1e11  # 3000 years; sums, differences and dates of such times are finite
+_MAX_THETA = 100.0  # of the logarithm of a kernel's hyperparameter
 _MAX_WORKER = 2**31
 _MAX_TABLES = 64  # discrete distributions of a space
 _FAMILIES: Any = (scipy.stats.rv_continuous, scipy.stats.rv_discrete)
 _MAX_SHAPE = 10**6  # a shape parameter of a distribution
-# Some of their quantiles take scipy minutes, or gigabytes, for parameters of any size.
+# scipy needs minutes or gigabytes for some of their quantiles, even with small parameters.
 _COSTLY = frozenset(
     {"betabinom", "betanbinom", "dpareto_lognorm", "levy_stable", "studentized_range"}
 )
@@ -71,7 +71,7 @@ WORKER = scalar(
     "the number of a worker", lambda value: is_integer(value) and -1 <= value < _MAX_WORKER
 )
 SEED = scalar("a non-negative integer", lambda value: is_integer(value) and value >= 0)
-# It becomes part of a path.
+# It becomes a part of a path, hence the strict rule.
 WRITER = scalar(
     "a writer id of eight hexadecimal digits",
     lambda value: isinstance(value, str) and _WRITER.fullmatch(value) is not None,
@@ -89,7 +89,7 @@ RATIO = scalar(
     lambda value: is_finite_number(value) and 0 <= value <= _MAX_SECONDS,
 )
 
-# What optimizers read of their own proposals; whatever else is there must be JSON.
+# The keys that optimizers read of their own proposals; other keys can have any JSON value.
 _META = fields(
     {},
     {
@@ -203,7 +203,7 @@ _STUDY = fields(
 
 
 def kind_of(record: Mapping[str, Any]) -> str:
-    """Return the kind of a record that is not the first of a journal.
+    """Return the kind of a record after the first.
 
     Parameters
     ----------
@@ -216,7 +216,7 @@ def kind_of(record: Mapping[str, Any]) -> str:
     Raises
     ------
     SchemaError
-        If it is of no kind.
+        If the kind is unknown.
     """
     for kind in _KINDS:
         if kind in record:
@@ -225,20 +225,20 @@ def kind_of(record: Mapping[str, Any]) -> str:
 
 
 def check_record(record: Mapping[str, Any]) -> None:
-    """Raise `SchemaError` if a record that is not the first does not follow its rule."""
+    """Raise SchemaError if a record after the first does not follow its rule."""
     _KINDS[kind_of(record)](record)
 
 
 def check_header(record: Mapping[str, Any]) -> None:
-    """Raise `SchemaError` if the first record lacks what the others are read by."""
+    """Raise SchemaError if the first record does not follow its rule."""
     _HEADER(record)
 
 
 def _check_size(space: Mapping[str, Any]) -> None:
-    """Raise `SchemaError` if a valid space is too large to be made from a file.
+    """Raise SchemaError if a valid space would need too much memory or time.
 
-    A few bytes of a file describe a table of 65,536 values, a column of a mask, or a
-    distribution for which scipy makes an array as long as its parameter says.
+    A few bytes of a file can describe a table of 65,536 values, many branches, or a distribution
+    for which scipy allocates an array as long as its parameter.
     """
     dimensions = [entry for branch in space["branches"] for entry in branch.values()]
     if len(space["branches"]) * len(dimensions) > _MAX_CELLS:
@@ -253,21 +253,21 @@ def _check_size(space: Mapping[str, Any]) -> None:
         shapes += [x for name, x in entry["kwds"].items() if name not in {"loc", "scale"}]
         is_large = any(is_finite_number(x) and abs(x) > _MAX_SHAPE for x in shapes)
         if is_large or entry["distribution"] in _COSTLY:
-            raise SchemaError(f"has a costly distribution, {entry['distribution']}")
+            raise SchemaError(f"has an expensive distribution, {entry['distribution']}")
     if n_tables > _MAX_TABLES:
         raise SchemaError("has too many discrete distributions")
 
 
 def invalid(path: Path, record: Mapping[str, Any], reason: object) -> JournalMismatchError:
-    """Return the error for a record that no search has written."""
+    """Return the error for an invalid record."""
     return JournalMismatchError(
-        f"The journal {str(path)!r} has an invalid record, {brief(record)}: {reason}. It has been "
-        "left as it is; give another path as journal."
+        f"The journal {str(path)!r} has an invalid record, {brief(record)}: {reason}. The file was "
+        "not changed; give another path as journal."
     )
 
 
 def read_study(path: Path, record: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return the study that the first line of a journal describes, for those without a search.
+    """Return the checked description of the study in the first record of a journal.
 
     Raises
     ------
@@ -284,14 +284,14 @@ def read_study(path: Path, record: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def read_space(path: Path, study: Mapping[str, Any]) -> Space:
-    """Make the space that a journal describes.
+    """Return the search space that a journal describes.
 
     Parameters
     ----------
     path : Path
-        That of the journal.
+        Path of the journal.
     study : dict
-        Of its first line.
+        Description of the study.
 
     Returns
     -------
@@ -300,12 +300,12 @@ def read_space(path: Path, study: Mapping[str, Any]) -> Space:
     Raises
     ------
     ValueError
-        If it describes none, or one with distributions that are not of scipy.
+        If the journal has no space, or one with distributions from outside of scipy.
     JournalMismatchError
-        If the description is not valid, or is of a space too large to draw.
+        If the space is invalid or too large.
     """
     if "space" not in study:
-        raise ValueError(f"The journal {str(path)!r} holds no space: give it.")
+        raise ValueError(f"The journal {str(path)!r} has no space: give the space.")
     space = study["space"]
     try:
         _SPACE(space)
@@ -320,12 +320,12 @@ def read_space(path: Path, study: Mapping[str, Any]) -> Space:
         _check_size(space)
     except ValueError as error:
         raise JournalMismatchError(
-            f"The space of the journal {str(path)!r} is too large to be made from the file: "
+            f"The space of the journal {str(path)!r} is too large to be read from the file: "
             f"{error}. Give the space."
         ) from error
     try:
         return Space.from_json(space)
-    # What scipy raises for parameters that are none depends on the distribution.
+    # scipy's errors for invalid parameters depend on the distribution.
     except (
         ValueError,
         TypeError,

@@ -1,4 +1,4 @@
-"""What the journal of a study says: who asked for what, and what became of it."""
+"""Replay of a journal: the state of a study after each record."""
 
 import os
 from collections.abc import Sequence
@@ -16,34 +16,34 @@ from sklearn_lepton.space._values import value_from_json
 
 
 class Replay:
-    """What the records of a journal say, up to where it has been read.
+    """The state of a study after the records that were read so far.
 
     Parameters
     ----------
     journal : Journal
     space : Space or None, default=None
-        Where to look up values that JSON cannot hold; without it they become stand-ins.
+        Provides the values that JSON cannot represent. Without it, stand-ins describe them.
 
     Attributes
     ----------
     header : dict or None
-        The first line.
+        The first record.
     seed : int
-        That of the study's optimizer.
+        Seed of the study's optimizer.
     ratio : float or None
-        The `split_ratio` of its splits; None in a journal that does not hold it.
+        The `split_ratio` of the splits; None if the journal does not contain it.
     n_disjoint : int or None
-        How many consecutive splits have disjoint test parts; None likewise.
+        Number of consecutive splits with disjoint test parts; None likewise.
     trials : dict of int to Trial
-        Every trial asked for, by its number.
+        All trials by their numbers, including pending ones.
     split_results : dict of int to dict of int to SplitResult
-        Results of each trial, by split.
-    finals : dict of (str, int) to dict of int to SplitResult
-        The same of final splits, by their fingerprint and the trial.
+        Split results of each trial, by split.
+    final_results : dict of (str, int) to dict of int to SplitResult
+        Results on final splits, by the fingerprint of the splits and the trial number.
     batches : list of list of int
-        The numbers of the trials that were asked for together.
-    owner : dict of int to str
-        Who evaluates each trial.
+        Trial numbers of each batch.
+    writers : dict of int to str
+        The id of the writer that evaluates each trial.
     """
 
     def __init__(self, journal: Journal, space: Space | None = None) -> None:
@@ -52,21 +52,21 @@ class Replay:
         self.header: Record | None = None
         self.trials: dict[int, Trial] = {}
         self.split_results: dict[int, dict[int, SplitResult]] = {}
-        self.finals: dict[tuple[str, int], dict[int, SplitResult]] = {}
+        self.final_results: dict[tuple[str, int], dict[int, SplitResult]] = {}
         self.batches: list[list[int]] = []
-        self.owner: dict[int, str] = {}
+        self.writers: dict[int, str] = {}
         self._study: Record = {}
         self._n_splits = 0
         self._metrics: set[tuple[str, ...] | None] = set()
 
     @property
     def ratio(self) -> float | None:
-        """The `split_ratio` of the splits; None in a journal that does not hold it."""
+        """The `split_ratio` of the splits; None if the journal does not contain it."""
         return None if self.header is None else self.header.get("ratio")
 
     @property
     def n_disjoint(self) -> int | None:
-        """How many consecutive splits have disjoint test parts; None if unknown."""
+        """The number of consecutive splits with disjoint test parts; None if unknown."""
         return None if self.header is None else self.header.get("n_disjoint")
 
     @property
@@ -76,12 +76,12 @@ class Replay:
         return int(self.header["seed"])
 
     def apply(self, record: Record) -> None:
-        """Follow one record.
+        """Apply one record.
 
         Raises
         ------
         JournalMismatchError
-            If it is not valid, or cannot follow those before it.
+            If the record is invalid, or contradicts the records before it.
         """
         try:
             if self.header is None:
@@ -95,7 +95,7 @@ class Replay:
             raise invalid(self.journal.path, record, error) from error
 
     def check(self, record: Record) -> None:
-        """Raise `JournalMismatchError` if a record must not be written, as nobody could read it."""
+        """Raise JournalMismatchError if a record does not follow its rule, before it is written."""
         try:
             check_record(record)
         except ValueError as error:
@@ -107,66 +107,66 @@ class Replay:
         trials = [_trial(data, self.space) for data in record["asked"]]
         numbers = [trial.number for trial in trials]
         if len(set(numbers)) < len(numbers) or not self.trials.keys().isdisjoint(numbers):
-            raise ValueError("a trial was asked for twice")
+            raise ValueError("a trial number is used twice")
         self.trials.update(zip(numbers, trials, strict=True))
         self.split_results.update((number, {}) for number in numbers)
         self.batches.append(numbers)
-        self._own(numbers, record["by"])
+        self._assign(numbers, record["by"])
 
     def _apply_taken(self, record: Record) -> None:
-        self._own(record["taken"], record["by"])
+        self._assign(record["taken"], record["by"])
 
     def _apply_final(self, record: Record) -> None:
-        number = self._known(record["final"])
-        rows = self.finals.setdefault((record["splits"], number), {})
-        rows.setdefault(record["split"], self._result(record))
+        number = self._check_number(record["final"])
+        results = self.final_results.setdefault((record["splits"], number), {})
+        results.setdefault(record["split"], self._result(record))
 
     def _apply_split(self, record: Record) -> None:
-        number, split = self._known(record["trial"]), record["split"]
+        number, split = self._check_number(record["trial"]), record["split"]
         if split >= self._n_splits:
             raise ValueError(f"there are {self._n_splits} splits")
         self.split_results[number].setdefault(split, self._result(record))
 
     def _apply_told(self, record: Record) -> None:
-        number = self._known(record["told"])
-        rows, trial, score = self.split_results[number], self.trials[number], record["score"]
+        number = self._check_number(record["told"])
+        known, trial, score = self.split_results[number], self.trials[number], record["score"]
         split_scores = list(map(value_from_json, record["split_scores"]))
-        if len(split_scores) != self._n_splits:  # which bounds all that is made for each split
-            raise ValueError(f"a finished trial has {self._n_splits} split_scores")
+        if len(split_scores) != self._n_splits:  # also bounds the memory for each split
+            raise ValueError(f"expected {self._n_splits} split_scores")
         estimate, run = record.get("estimate"), self._run_splits(record)
-        if not run <= rows.keys():
-            raise ValueError("a finished trial has a row for each of its splits")
+        if not run <= known.keys():
+            raise ValueError("the trial has splits without a row")
         results: dict[str, Any] = {
             "split_scores": split_scores,
             "split_results": [
-                rows[k] if k in run else SplitResult() for k in range(self._n_splits)
+                known[k] if k in run else SplitResult() for k in range(self._n_splits)
             ],
             "duration": record["seconds"],
         }
         if estimate is None:
             score = float("nan") if score is None else value_from_json(score)
-            told = trial.complete(score, **results)
+            finished = trial.complete(score, **results)
         else:
             expected, std = estimate
-            told = trial.prune((expected, std), **results)
-        if told.status != record["status"]:
-            raise ValueError(f"a trial with that score cannot be {record['status']}")
-        if trial.status == "pending":  # else this is not news
-            self.trials[number] = told
+            finished = trial.prune((expected, std), **results)
+        if finished.status != record["status"]:
+            raise ValueError(f"a trial with this score cannot have status {record['status']}")
+        if trial.status == "pending":  # not written by two processes
+            self.trials[number] = finished
 
     def _run_splits(self, record: Record) -> set[int]:
-        """Return the splits that a finished trial was run on: all, unless it says otherwise."""
+        """Return the splits of a finished trial: those that its record lists, or all."""
         run = set(record.get("splits", range(self._n_splits)))
         if "splits" in record and not 0 < len(run) == len(record["splits"]) < self._n_splits:
-            raise ValueError("a trial that was ended early has some of the splits")
+            raise ValueError("splits must list some, but not all, of the splits")
         if "splits" not in record and record.get("estimate") is not None:
-            raise ValueError("a trial with all splits needs no estimate")
+            raise ValueError("a trial with all splits must not have an estimate")
         if record["score"] is not None and len(run) < self._n_splits:
-            raise ValueError("a score takes all splits")
+            raise ValueError("a trial without all splits must not have a score")
         return run
 
     def _result(self, record: Record) -> SplitResult:
-        """Decode a result; raise if it does not fit the study or the results before it."""
+        """Return a decoded split result; raise ValueError if it contradicts the study."""
         result = SplitResult.from_json(record["row"])
         of_kind = {"test_scores": result.scores, "train_scores": result.train_scores}
         metric, scoring = self._study["metric"], self._study["scoring"]
@@ -175,39 +175,43 @@ class Replay:
             if scores is None:
                 raise ValueError(f"row.{kind} is missing")
             names = tuple(sorted(scores)) if isinstance(scores, dict) else None
-            if names is not None or result.error is None:  # else one error score for all
+            if (
+                names is not None or result.error is None
+            ):  # a failed fit may have one error score for all metrics
                 self._metrics.add(names)
             if names is not None and not (names and metric in {None, *names}):
-                raise ValueError(f"row.{kind} lacks the score by which trials are compared")
+                raise ValueError(f"row.{kind} lacks the metric of the study, {metric!r}")
         known = self._metrics
-        # A callable, which is opaque, may return one score or several.
+        # An opaque callable may return one score or several.
         if isinstance(scoring, list | dict) and "opaque" not in scoring:
             known = known | {tuple(sorted(map(str, scoring)))}
         if len(known) > 1:
-            raise ValueError("row has other metrics than the study or other rows")
+            raise ValueError("row has other metrics than the study or earlier rows")
         return result
 
-    def _known(self, number: int) -> int:
+    def _check_number(self, number: int) -> int:
         if number not in self.trials:
-            raise ValueError(f"trial {number} was not asked for")
+            raise ValueError(f"there is no trial {number}")
         return number
 
-    def _own(self, numbers: Sequence[int], owner: str) -> None:
+    def _assign(self, numbers: Sequence[int], writer: str) -> None:
         for number in numbers:
-            self.owner[self._known(number)] = owner
+            self.writers[self._check_number(number)] = writer
 
 
 def _trial(data: Record, space: Space | None) -> Trial:
-    """Decode what was asked for."""
+    """Return the decoded trial of a proposal."""
     resource = data.get("resource")
     if space is not None:
         setting = {name: data[name] for name in ("number", "params", "point")}
         setting |= {"proposal": dict(data["meta"]), "split_scores": (), "split_results": ()}
         setting["fidelity"] = resource
         if len(data["point"]) != space.n_dims:
-            raise ValueError("a point does not lie in the space")
+            raise ValueError(
+                f"a point has {len(data['point'])} coordinates, expected {space.n_dims}"
+            )
         trial = Trial.from_json(setting, space)
-        space.to_point(trial.params)  # raises if a number does not lie in the space
+        space.to_point(trial.params)  # raises ValueError if a number is outside of its range
         return trial
     params = {name: value_from_json(value) for name, value in data["params"].items()}
     meta = dict(data["meta"])
@@ -220,27 +224,27 @@ def load_trials(path: str | os.PathLike[str], *, as_frame: bool = False) -> Any:
     Parameters
     ----------
     path : str or path-like
-        The journal. It is not changed, and may be in use.
+        The journal. It is only read, and a search may be writing it.
     as_frame : bool, default=False
         Whether to return a DataFrame; needs pandas.
 
     Returns
     -------
     trials : list of Trial or DataFrame
-        In the order of their numbers, those that are pending included. Parameter values
-        that JSON cannot hold, such as estimators, are stand-ins that describe them. The
-        DataFrame has a row a trial, indexed by its number: ``status``, ``score``,
-        ``seconds``, ``resource`` where trials had less than all, ``param_<name>`` for
-        each parameter and ``split<k>_score``.
+        In the order of their numbers, including pending ones. Parameter values that JSON
+        cannot represent, such as estimators, are replaced by stand-ins that describe them. The
+        DataFrame has one row for each trial, with its number as index, and the columns
+        ``status``, ``score``, ``duration``, ``fidelity`` if it is below 1 in some trials,
+        ``param_<name>`` for each parameter and ``split<k>_score``.
 
     Raises
     ------
     FileNotFoundError
-        If there is no such file.
+        If the file does not exist.
     JournalMismatchError
-        If it is no journal, or damaged.
+        If the file is damaged or is not a journal.
     ImportError
-        If a DataFrame is asked for and pandas is not installed.
+        If ``as_frame=True`` and pandas is not installed.
 
     Examples
     --------
@@ -265,12 +269,12 @@ def load_trials(path: str | os.PathLike[str], *, as_frame: bool = False) -> Any:
 
 
 def trials_as_frame(trials: Sequence[Trial]) -> Any:
-    """Return trials as a DataFrame; see `load_trials`."""
+    """Return trials as a DataFrame with the columns of `load_trials`."""
     try:
         import pandas as pd  # noqa: PLC0415 - an extra
     except ImportError as error:
         raise ImportError(
-            "A DataFrame needs pandas: pip install 'sklearn-lepton[pandas]'"
+            "as_frame=True needs pandas: pip install 'sklearn-lepton[pandas]'"
         ) from error
     are_full = all(trial.is_full for trial in trials)
     rows = [

@@ -1,7 +1,7 @@
-"""Schema: rules for JSON data of a file, which anybody may have written.
+"""Schema: rules for the JSON data of a file, which may come from an untrusted source.
 
 A rule is a function that takes a value and raises `SchemaError` unless the value is allowed.
-Rules for lists and objects are made of the rules for their parts.
+Rules for lists and objects consist of rules for their parts.
 """
 
 import json
@@ -11,37 +11,37 @@ from typing import Any, Self
 
 Rule = Callable[[Any], None]
 
-MAX_COUNT = 2**53  # the largest integer that every reader of JSON holds exactly
+MAX_COUNT = 2**53  # the largest integer that every JSON reader represents exactly
 _MAX_BITS = 13_000  # of an integer; Python neither reads nor writes more than 4300 digits
 _MAX_DEPTH = 100  # of nested lists and objects
 _NOT_FINITE = ("nan", "inf", "-inf")
 
 
 class SchemaError(ValueError):
-    """Raise when a value does not follow its rule.
+    """A value that violates its rule.
 
     Parameters
     ----------
     problem : str
-        What is wrong, without the value's place.
+        The violation, without the location of the value.
     """
 
     def __init__(self, problem: str) -> None:
         super().__init__(problem)
-        self._place = ""
+        self._location = ""
 
     def under(self, part: str) -> Self:
-        """Return this error with one more part, the outermost, of the value's place."""
-        self._place = f"{part}{self._place}"
+        """Return this error with one more outer part of the value's location."""
+        self._location = f"{part}{self._location}"
         return self
 
     def __str__(self) -> str:
-        place = self._place.removeprefix(".")
-        return f"{place} {self.args[0]}" if place else f"it {self.args[0]}"
+        location = self._location.removeprefix(".")
+        return f"{location} {self.args[0]}" if location else f"it {self.args[0]}"
 
 
 def brief(value: Any) -> str:
-    """Return the JSON text of a value, cut to 80 characters."""
+    """Return the JSON text of a value, truncated to 80 characters."""
     try:
         text = json.dumps(value)
     except RecursionError:
@@ -52,7 +52,7 @@ def brief(value: Any) -> str:
 
 
 def scalar(expected: str, is_allowed: Callable[[Any], bool]) -> Rule:
-    """Return a rule for values of which `is_allowed` is true."""
+    """Return a rule for the values for which `is_allowed` returns True."""
 
     def check(value: Any) -> None:
         if not is_allowed(value):
@@ -89,7 +89,7 @@ def array_of(rule: Rule, *, min_length: int = 0, max_length: float = math.inf) -
 
 
 def mapping_of(rule: Rule) -> Rule:
-    """Return a rule for objects that have any names."""
+    """Return a rule for objects with arbitrary names."""
 
     def check(value: Any) -> None:
         if not (isinstance(value, Mapping) and all(isinstance(name, str) for name in value)):
@@ -104,7 +104,7 @@ def mapping_of(rule: Rule) -> Rule:
 
 
 def fields(required: Mapping[str, Rule], optional: Mapping[str, Rule] | None = None) -> Rule:
-    """Return a rule for objects of certain names; other names are allowed and not looked at."""
+    """Return a rule for objects with the given names; other names are allowed and not checked."""
     rules = {**required, **(optional or {})}
 
     def check(value: Any) -> None:
@@ -123,19 +123,19 @@ def fields(required: Mapping[str, Rule], optional: Mapping[str, Rule] | None = N
 
 
 def brief_name(name: str) -> str:
-    """Return a name, cut to 80 characters."""
+    """Return a name, truncated to 80 characters."""
     return name if len(name) <= 80 else f"{name[:77]}..."
 
 
 def is_integer(value: Any) -> bool:
-    """Return whether a value is an integer that JSON can hold; True and False are none."""
+    """Return whether a value is an integer that JSON can represent, and not a Boolean."""
     return (
         isinstance(value, int) and not isinstance(value, bool) and value.bit_length() <= _MAX_BITS
     )
 
 
 def is_finite_number(value: Any) -> bool:
-    """Return whether a value is a number that a float can hold; True and False are none."""
+    """Return whether a value is a number that a float can represent, and not a Boolean."""
     try:
         is_number = isinstance(value, int | float) and not isinstance(value, bool)
         return is_number and math.isfinite(value)
@@ -159,7 +159,7 @@ def is_encoded_number(value: Any) -> bool:
 
 
 def is_value(value: Any) -> bool:
-    """Return whether a value is one that `value_to_json` may return."""
+    """Return whether a value is a possible result of `value_to_json`."""
     try:
         _check_value(value)
     except SchemaError:
@@ -168,7 +168,7 @@ def is_value(value: Any) -> bool:
 
 
 def _check_json(value: Any, depth: int = _MAX_DEPTH) -> None:
-    """Raise unless a value consists of JSON types, with finite numbers and bounded nesting."""
+    """Raise SchemaError unless a value has JSON types, finite numbers and bounded nesting."""
     if value is None or isinstance(value, str | bool):
         return
     if isinstance(value, list | tuple | dict):
@@ -177,7 +177,7 @@ def _check_json(value: Any, depth: int = _MAX_DEPTH) -> None:
         items = value
         if isinstance(value, dict):
             if not all(isinstance(name, str) for name in value):
-                raise SchemaError("has names that are no text")
+                raise SchemaError("has names that are not text")
             items = value.values()  # type: ignore[assignment]
         for item in items:
             _check_json(item, depth - 1)
@@ -186,7 +186,7 @@ def _check_json(value: Any, depth: int = _MAX_DEPTH) -> None:
 
 
 def _check_value(value: Any) -> None:
-    """Raise unless `is_value`."""
+    """Raise SchemaError unless a value is a possible result of `value_to_json`."""
     _check_json(value)
     _check_encoded(value)
 

@@ -1,4 +1,4 @@
-"""Study: the trials of a search, in memory or shared with other processes in a journal."""
+"""Study: the trials of a search, in memory or shared between processes through a journal."""
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -13,48 +13,48 @@ from sklearn_lepton.optimizers._base import Optimizer
 from sklearn_lepton.space._frozen import thaw
 from sklearn_lepton.space._values import value_to_json
 
-_POLL = 0.1  # seconds between looks at what others do
-_WORTH_SYNC = 0.1  # seconds; the row of a shorter fit may be lost with the power
+_POLL = 0.1  # seconds between two reads of the journal
+_MIN_SYNC = 0.1  # seconds; the result of a shorter fit may be lost in a power failure
 
 
 class Study:
-    """The trials of a search, no more than its budget.
+    """The trials of a search, limited by its budget.
 
     Parameters
     ----------
     optimizer : Optimizer
     n_trials : int
-        How many trials there may be, with those that the optimizer knows already. A finite
-        space may hold fewer.
+        The budget: the number of trials, including those that the optimizer knows already. A
+        finite space may hold fewer.
 
     Attributes
     ----------
-    is_cut : bool
-        Whether it does.
+    is_truncated : bool
+        Whether the space holds fewer configurations than `n_trials`.
     has_more : bool
-        Whether there may be more to ask for.
+        Whether `ask` may return more trials.
     """
 
     def __init__(self, optimizer: Optimizer, n_trials: int) -> None:
         self.optimizer = optimizer
         self.n_trials = int(min(n_trials, optimizer.capacity))
         optimizer.configure(budget=self.n_trials)
-        self.is_cut = self.n_trials < n_trials
+        self.is_truncated = self.n_trials < n_trials
         self.has_more = True
 
-    def extend(self, n_more: int) -> None:
-        """Allow for more trials."""
+    def extend_budget(self, n_more: int) -> None:
+        """Add trials to the budget."""
         n_wanted = self.n_trials + n_more
         self.n_trials = int(min(n_wanted, self.optimizer.capacity))
-        self.is_cut |= self.n_trials < n_wanted
+        self.is_truncated |= self.n_trials < n_wanted
         self.optimizer.configure(budget=self.n_trials)
 
-    def news(self) -> list[Trial]:
-        """Return the finished trials that were evaluated elsewhere, each once."""
+    def external_results(self) -> list[Trial]:
+        """Return trials that other processes have finished since the last call."""
         return []
 
     def ask(self, n_trials: int) -> list[Trial]:
-        """Return trials to evaluate, as many where the budget allows it."""
+        """Return up to `n_trials` trials to evaluate, within the budget."""
         n_left = self.n_trials - len(self.optimizer.trials)
         n_wanted = min(n_trials, n_left)
         trials = self.optimizer.ask(n_wanted) if n_wanted > 0 else []
@@ -80,34 +80,34 @@ class Study:
         """Record the result of a finalist on a final split."""
 
     def tell(self, trials: Sequence[Trial]) -> None:
-        """Take down trials that have finished."""
+        """Record finished trials."""
         self.optimizer.tell(trials)
 
     def wait(self) -> bool:
-        """Say whether others are at work on trials, and wait a moment for them."""
+        """Wait a moment if other processes evaluate trials; return whether they do."""
         return False
 
 
 class SharedStudy(Study):
-    """A study in a journal, which outlives this process and may be worked on by others.
+    """A study in a journal, which survives this process and can be shared with other processes.
 
-    Trials of a process that has died are taken over, those asked for together also
-    together, so that a search in batches proposes what it would have proposed. If the
-    journal cannot be written any more, the search goes on in memory.
+    This study takes over the trials of dead processes, a batch at a time, so that a search in
+    batches makes the same proposals as without the death. If the journal can no longer be
+    written, the search continues in memory.
 
     Parameters
     ----------
     optimizer : Optimizer
-        The trials that it knows and the journal lacks are added there.
+        Its trials are written to the journal if they are missing there.
     n_trials : int
-        How many trials there may be, those in the journal included.
+        The budget: the number of trials, including those in the journal.
     replay : Replay
-        What has been read of the journal.
+        The state of the journal.
 
     Raises
     ------
     JournalMismatchError
-        If the optimizer knows a trial that is another one in the journal.
+        If a trial of the optimizer and one of the journal have the same number but differ.
     """
 
     def __init__(self, optimizer: Optimizer, n_trials: int, replay: Replay) -> None:
@@ -115,41 +115,43 @@ class SharedStudy(Study):
         self._replay = replay
         self._journal: Journal | None = replay.journal
         known = self.finished()
-        self._mine = {trial.number for trial in known}  # whatever the callbacks here have seen
-        self._n_settled = 0
+        self._own_numbers = {
+            trial.number for trial in known
+        }  # all that this search's callbacks have seen
+        self._n_seen_batches = 0
         try:
-            self._learn(replay.trials)
-            optimizer.tell(trial for trial in known if not self._is_told(trial.number))
-            self._write(lambda: self._records_of(known))
+            self._tell_optimizer(replay.trials)
+            optimizer.tell(trial for trial in known if not self._is_finished(trial.number))
+            self._write(lambda: self._missing_records(known))
         except BaseException:
             self.close()
             raise
 
-    def news(self) -> list[Trial]:
-        """Return the finished trials that were evaluated elsewhere, each once."""
+    def external_results(self) -> list[Trial]:
+        """Return trials that other processes have finished since the last call."""
         self._write(list)
-        fresh: list[int] = []
-        for others in self._batches():
-            told = [number for number in others if self._is_told(number)]
-            # What a dead process has left unfinished is taken over as a whole.
-            if told and (len(told) == len(others) or not self._is_left(others)):
-                fresh += told
-        self._mine.update(fresh)
-        return [self._replay.trials[number] for number in fresh]
+        finished_elsewhere: list[int] = []
+        for batch in self._unseen_batches():
+            finished = [number for number in batch if self._is_finished(number)]
+            # An abandoned batch is taken over as a whole, by `ask`.
+            if finished and (len(finished) == len(batch) or not self._is_abandoned(batch)):
+                finished_elsewhere += finished
+        self._own_numbers.update(finished_elsewhere)
+        return [self._replay.trials[number] for number in finished_elsewhere]
 
     def ask(self, n_trials: int) -> list[Trial]:
-        """Return trials to evaluate: first those that a process left when it died."""
+        """Return trials to evaluate: first those that a dead process has abandoned."""
         asked: list[Trial] = []
 
         def propose() -> list[Record]:
-            batch = self._left_batch()
+            batch = self._abandoned_batch()
             if batch:
                 asked.extend(self._replay.trials[number] for number in batch)
-                self._mine.update(batch)
-                return [{"taken": batch, "by": self._replay.journal.owner}]
+                self._own_numbers.update(batch)
+                return [{"taken": batch, "by": self._replay.journal.writer}]
             asked.extend(super(SharedStudy, self).ask(n_trials))
-            self._mine.update(trial.number for trial in asked)
-            return [self._asked(asked)] if asked else []
+            self._own_numbers.update(trial.number for trial in asked)
+            return [self._proposal_record(asked)] if asked else []
 
         self._write(propose)
         return asked
@@ -161,92 +163,99 @@ class SharedStudy(Study):
     def record_split(self, number: int, split: int, result: SplitResult) -> None:
         """Record the result of a fit."""
         record = _split_record(number, split, result)
-        self._write(lambda: [record], sync=result.fit_time >= _WORTH_SYNC)
+        self._write(lambda: [record], sync=result.fit_time >= _MIN_SYNC)
 
     def final_results(self, splits: str, number: int) -> Mapping[int, SplitResult]:
         """Return the known results of a finalist on final splits of this fingerprint."""
-        self._write(list)  # others may have scored it by now
-        return self._replay.finals.get((splits, number), {})
+        self._write(list)  # other processes may have scored it
+        return self._replay.final_results.get((splits, number), {})
 
     def record_final(self, splits: str, number: int, split: int, result: SplitResult) -> None:
         """Record the result of a finalist on a final split."""
         record = {"final": number, "splits": splits, "split": split, "row": result.to_json()}
-        self._write(lambda: [record], sync=result.fit_time >= _WORTH_SYNC)
+        self._write(lambda: [record], sync=result.fit_time >= _MIN_SYNC)
 
     def tell(self, trials: Sequence[Trial]) -> None:
-        """Take down trials that have finished."""
+        """Record finished trials."""
         super().tell(trials)
-        # What is asked for next is waited for on its way to the disk, and this with it.
+        # The next `ask` writes with `sync`, which also covers these records.
         self._write(
-            lambda: [_told(t) for t in trials if not self._is_told(t.number)],
+            lambda: [_finish_record(t) for t in trials if not self._is_finished(t.number)],
             sync=not self.has_more,
         )
 
     def wait(self) -> bool:
-        """Say whether others are at work on trials, and wait a moment for them."""
-        pending = self._replay.trials.keys() - self._mine
+        """Wait a moment if other processes evaluate trials; return whether they do."""
+        pending = self._replay.trials.keys() - self._own_numbers
         if self._journal is None or not pending:
             return False
         time.sleep(_POLL)
         return True
 
     def close(self) -> None:
-        """Say that nothing more will come from here."""
+        """Close the journal, so that other processes take over the pending trials."""
         self._replay.journal.close()
 
-    def _batches(self) -> list[list[int]]:
-        """Return the numbers asked for together of which the callbacks here have not seen all."""
+    def _unseen_batches(self) -> list[list[int]]:
+        """Return the trial numbers of each batch that this search's callbacks have not seen."""
         batches = self._replay.batches
-        while self._n_settled < len(batches) and self._mine.issuperset(batches[self._n_settled]):
-            self._n_settled += 1
-        others = [[n for n in batch if n not in self._mine] for batch in batches[self._n_settled :]]
-        return [batch for batch in others if batch]
+        while self._n_seen_batches < len(batches) and self._own_numbers.issuperset(
+            batches[self._n_seen_batches]
+        ):
+            self._n_seen_batches += 1
+        unseen = [
+            [number for number in batch if number not in self._own_numbers]
+            for batch in batches[self._n_seen_batches :]
+        ]
+        return [batch for batch in unseen if batch]
 
-    def _is_told(self, number: int) -> bool:
+    def _is_finished(self, number: int) -> bool:
         trial = self._replay.trials.get(number)
         return trial is not None and trial.status != "pending"
 
-    def _is_left(self, numbers: Sequence[int]) -> bool:
-        """Say whether some of these trials are pending, and nobody is at work on them."""
+    def _is_abandoned(self, numbers: Sequence[int]) -> bool:
+        """Return whether some of these trials are pending and their writers are dead."""
         return any(
-            not self._is_told(number)
-            and not self._replay.journal.is_alive(self._replay.owner[number])
+            not self._is_finished(number)
+            and not self._replay.journal.is_alive(self._replay.writers[number])
             for number in numbers
         )
 
-    def _left_batch(self) -> list[int]:
-        """Return the numbers of trials that were asked for together and left unfinished."""
-        for others in self._batches():
-            if self._is_left(others):
-                return others
+    def _abandoned_batch(self) -> list[int]:
+        """Return the trial numbers of the first abandoned batch, or an empty list."""
+        for batch in self._unseen_batches():
+            if self._is_abandoned(batch):
+                return batch
         return []
 
-    def _asked(self, trials: Sequence[Trial]) -> Record:
-        return {"asked": list(map(_setting, trials)), "by": self._replay.journal.owner}
+    def _proposal_record(self, trials: Sequence[Trial]) -> Record:
+        return {"asked": list(map(_encode_proposal, trials)), "by": self._replay.journal.writer}
 
-    def _records_of(self, trials: Sequence[Trial]) -> list[Record]:
-        """Return what tells of finished trials of before that the journal lacks."""
-        lacking = [trial for trial in trials if trial.number not in self._replay.trials]
-        records: list[Record] = [self._asked(lacking)] if lacking else []
+    def _missing_records(self, trials: Sequence[Trial]) -> list[Record]:
+        """Return the records of earlier finished trials that the journal lacks."""
+        missing = [trial for trial in trials if trial.number not in self._replay.trials]
+        records: list[Record] = [self._proposal_record(missing)] if missing else []
         for trial in trials:
-            if not self._is_told(trial.number):
+            if not self._is_finished(trial.number):
                 results = enumerate(trial.split_results)
                 records += [
                     _split_record(trial.number, k, result) for k, result in results if result
                 ]
-                records.append(_told(trial))
+                records.append(_finish_record(trial))
         return records
 
     def _write(self, act: Callable[[], list[Record]], *, sync: bool = True) -> None:
-        """Read what is new and write what `act` then returns, while nobody else can."""
+        """Lock the journal, read new records, call `act` and write the records that it returns."""
         journal, has_acted = self._journal, False
         try:
             if journal is not None:
-                with journal.turn():
-                    self._follow(journal.read())
+                with journal.lock():
+                    self._apply_external(journal.read())
                     records, has_acted = act(), True
                     for record in records:
-                        self._replay.check(record)  # what nobody could read must not be written
+                        self._replay.check(
+                            record
+                        )  # an invalid record would make the file unreadable
                     if records:
                         journal.append(records, sync=sync)
                         for record in records:
@@ -254,48 +263,50 @@ class SharedStudy(Study):
         except (OSError, JournalMismatchError) as error:
             self._journal = None
             msg = (
-                f"The journal {str(self._replay.journal.path)!r} cannot be used any more: {error} "
-                "The search goes on in memory and its result stands, but what comes from now on is "
-                "not in the journal."
+                f"The journal {str(self._replay.journal.path)!r} can no longer be used: {error} "
+                "The search continues in memory and keeps all results, but the journal gets no "
+                "more of them."
             )
             warn(msg, JournalWarning, stacklevel=2)
         if not has_acted:
             act()
 
-    def _follow(self, records: Sequence[Record]) -> None:
-        """Learn from what others have written."""
+    def _apply_external(self, records: Sequence[Record]) -> None:
+        """Apply the records of other processes, and tell their trials to the optimizer."""
         for record in records:
             self._replay.apply(record)
         numbers = [data["number"] for record in records for data in record.get("asked", ())]
         numbers += [record["told"] for record in records if "told" in record]
-        self._learn([number for number in dict.fromkeys(numbers) if number not in self._mine])
+        self._tell_optimizer(
+            [number for number in dict.fromkeys(numbers) if number not in self._own_numbers]
+        )
 
-    def _learn(self, numbers: Iterable[int]) -> None:
+    def _tell_optimizer(self, numbers: Iterable[int]) -> None:
         try:
             self.optimizer.tell([self._replay.trials[number] for number in numbers])
         except ValueError as error:
             raise JournalMismatchError(
-                f"The journal {str(self._replay.journal.path)!r} has other trials of the same "
-                f"numbers than this search. {error} Give another path as journal."
+                f"The journal {str(self._replay.journal.path)!r} has other trials with the same "
+                f"numbers as this search. {error} Give another path as journal."
             ) from error
 
 
-def _setting(trial: Trial) -> Record:
-    """Encode what is asked for."""
+def _encode_proposal(trial: Trial) -> Record:
+    """Return the JSON data of a proposed trial."""
     params = {name: value_to_json(value) for name, value in thaw(trial.params).items()}
     point, meta = list(trial.point), thaw(trial.proposal)
     record = {"number": trial.number, "params": params, "point": point, "meta": meta}
-    # Journals of searches without a resource stay as they are.
+    # Journals of searches without a resource have no such key.
     return record if trial.fidelity is None else record | {"resource": trial.fidelity}
 
 
 def _split_record(number: int, split: int, result: SplitResult) -> Record:
-    """Return the record of a result."""
+    """Return the record of a split result."""
     return {"trial": number, "split": split, "row": result.to_json()}
 
 
-def _told(trial: Trial) -> Record:
-    """Encode what became of a trial; its rows have been written."""
+def _finish_record(trial: Trial) -> Record:
+    """Return the record of a finished trial, which follows the records of its splits."""
     told = {
         "told": trial.number,
         "status": trial.status,

@@ -212,7 +212,7 @@ def test_after_an_error_of_a_callback_nothing_is_left(folder, temporary, blobs):
 
 
 def test_an_error_before_the_first_fit_leaves_nothing(folder, blobs, tmp_path):
-    (tmp_path / "journal").write_text("this is no journal\n")
+    (tmp_path / "journal").write_text("this is not a journal\n")
     with pytest.raises(ValueError, match="journal"):
         make(pipeline(folder), journal=tmp_path / "journal", n_jobs=2).fit(*blobs)
 

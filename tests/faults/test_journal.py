@@ -124,7 +124,7 @@ def test_who_dies_with_the_lock_blocks_nobody(tmp_path, moment, nth):
     check_together(found)
     assert found["codes"] == [-9, 0]
     assert found["again"] <= 1
-    assert [("cut short" in warning) for warning in found["warnings"]] == [True] * (
+    assert [("is incomplete" in warning) for warning in found["warnings"]] == [True] * (
         moment == "middle"
     )
 

@@ -229,20 +229,20 @@ def test_journal_is_read_and_written_on_each_system(system, path):
     write_journal(path, [HEADER, *trial_records(0)])
     assert [trial.status for trial in load_trials(path)] == ["complete"]
     with closing(make_journal(path)) as left, closing(make_journal(path)) as right:
-        with left.turn():
+        with left.lock():
             n_records = len(left.read())
             left.append([{"n": 1}])
-        with right.turn():
+        with right.lock():
             assert len(right.read()) == n_records + 1
-        assert left.is_alive(right.owner)
+        assert left.is_alive(right.writer)
         right.close()
-        assert not left.is_alive(right.owner)
+        assert not left.is_alive(right.writer)
     assert not lock_files(path)
 
 
 def test_traces_of_a_dead_writer_are_removed_on_each_system(system, path):
     dead = make_journal(path)
-    fd, dead._presence = dead._presence, None
+    fd, dead._liveness_fd = dead._liveness_fd, None
     os.close(fd)  # as the system does
     assert len(lock_files(path)) == 1
     make_journal(path).close()
@@ -254,10 +254,10 @@ def test_turns_exclude_each_other_on_each_system(system, path):
     with closing(make_journal(path)) as left, closing(make_journal(path)) as right:
 
         def other():
-            with right.turn():
+            with right.lock():
                 order.append("right")
 
-        with left.turn():
+        with left.lock():
             thread = threading.Thread(target=other)
             thread.start()
             time.sleep(0.05)
@@ -275,7 +275,7 @@ def test_study_takes_over_trials_of_a_dead_process_on_each_system(system, path):
     dead = open_study(path)
     [trial] = dead.ask(1)
     journal = dead._journal
-    fd, journal._presence = journal._presence, None
+    fd, journal._liveness_fd = journal._liveness_fd, None
     os.close(fd)
     with closing(open_study(path)) as study:
         assert [taken.params for taken in study.ask(1)] == [trial.params]
@@ -299,5 +299,5 @@ def test_journal_without_locks_can_be_looked_at(monkeypatch, path):
 def test_study_goes_on_in_memory_when_locks_fail_on_the_way(monkeypatch, path):
     with closing(open_study(path)) as study, monkeypatch.context() as patch:
         use_without_locks(patch)
-        with pytest.warns(JournalWarning, match=r"cannot be locked.*goes on in memory"):
+        with pytest.warns(JournalWarning, match=r"cannot be locked.*continues in memory"):
             assert len(study.ask(1)) == 1

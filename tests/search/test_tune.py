@@ -451,7 +451,7 @@ def test_the_journal_of_something_else(tmp_path):
         (value, SPACE, {"minimize": True}),
         (value, SPACE, {"resource": (1, 9)}),
     ]:
-        with pytest.raises(JournalMismatchError, match="is of another study"):
+        with pytest.raises(JournalMismatchError, match="belongs to another study"):
             tune(function, space, n_iter=2, journal=path, **options)
     assert len(tune(value, SPACE, n_iter=4, journal=path).trials_) == 4
 

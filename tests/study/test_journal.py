@@ -46,12 +46,12 @@ def make_journal(path):
 
 
 def read(journal):
-    with journal.turn():
+    with journal.lock():
         return journal.read()
 
 
 def add(journal, *records):
-    with journal.turn():
+    with journal.lock():
         new = journal.read()
         journal.append(records)
     return new
@@ -87,10 +87,10 @@ def test_whoever_has_the_turn_is_alone(make_journal):
     order = []
 
     def other():
-        with right.turn():
+        with right.lock():
             order.append("right")
 
-    with left.turn():
+    with left.lock():
         thread = threading.Thread(target=other)
         thread.start()
         time.sleep(0.1)
@@ -101,7 +101,7 @@ def test_whoever_has_the_turn_is_alone(make_journal):
 
 def test_a_turn_that_raises_ends(make_journal):
     left, right = make_journal(), make_journal()
-    with pytest.raises(ZeroDivisionError), left.turn():
+    with pytest.raises(ZeroDivisionError), left.lock():
         raise ZeroDivisionError
     assert read(right) == []
 
@@ -139,7 +139,7 @@ def test_a_torn_line_is_removed_with_a_warning(path, make_journal):
     write_journal(path, [HEADER, {"n": 1}])
     whole = path.read_bytes()
     path.write_bytes(whole + b'{"n": 2, "che')
-    with pytest.warns(JournalWarning, match="cut short.*its 13 bytes"):
+    with pytest.warns(JournalWarning, match="is incomplete.*its 13 bytes"):
         assert Journal(path).load() == [HEADER, {"n": 1}]
     assert path.read_bytes() == whole + b'{"n": 2, "che'  # it was only looked at
     journal = make_journal()
@@ -177,7 +177,7 @@ def test_a_foreign_file_is_refused_and_left(path, content):
 
 def test_a_newer_version_is_refused_as_such(path):
     write_journal(path, [{**HEADER, "version": 3}])
-    with pytest.raises(JournalMismatchError, match="version 3.*up to version 2.*needs a newer"):
+    with pytest.raises(JournalMismatchError, match="version 3.*reads versions up to 2.*newer"):
         load_trials(path)
 
 
@@ -244,12 +244,12 @@ def test_differences_are_told_in_words(there, here, found):
 def test_a_writer_is_at_work_until_it_closes(path, make_journal):
     left, right = make_journal(), make_journal()
     assert len(lock_files(path)) == 2
-    assert left.is_alive(left.owner)
-    assert left.is_alive(right.owner)
+    assert left.is_alive(left.writer)
+    assert left.is_alive(right.writer)
     right.close()
     right.close()
-    assert not left.is_alive(right.owner)
-    assert not right.is_alive(right.owner)
+    assert not left.is_alive(right.writer)
+    assert not right.is_alive(right.writer)
     assert not left.is_alive(OTHER)
 
 
@@ -272,9 +272,9 @@ def test_writers_find_each_other_by_whatever_name_they_open_the_journal(
     with closing(Journal(other)) as right:
         right.create()
         assert len(lock_files(path)) == 2
-        assert left.is_alive(right.owner)
-        assert right.is_alive(left.owner)
-    assert not left.is_alive(right.owner)
+        assert left.is_alive(right.writer)
+        assert right.is_alive(left.writer)
+    assert not left.is_alive(right.writer)
     assert not list(place.glob("*.lock"))
 
 
@@ -308,12 +308,12 @@ from sklearn_lepton._study.journal import Journal
 
 journal = Journal(sys.argv[1])
 journal.create()
-print(journal.owner, flush=True)
+print(journal.writer, flush=True)
 if sys.argv[2] == "fork" and not os.fork():
     input()  # outlives its parent, as a worker of a pool may
     os._exit(0)
 if sys.argv[2] == "in its turn":
-    turn = journal.turn()
+    turn = journal.lock()
     turn.__enter__()
 os.kill(os.getpid(), 9)
 """
@@ -329,7 +329,7 @@ def test_a_writer_that_was_killed_is_not_at_work_and_leaves_no_trace(path, make_
         assert process.wait() == -9
         assert [owner in lock.name for lock in lock_files(path)] == [True]
         journal = make_journal()
-        assert [journal.owner in lock.name for lock in lock_files(path)] == [True]
+        assert [journal.writer in lock.name for lock in lock_files(path)] == [True]
         assert not journal.is_alive(owner)
         assert read(journal) == []
 
@@ -353,7 +353,9 @@ def other_user(path, monkeypatch):
 
 def test_process_that_cannot_be_looked_at_is_waited_for_with_a_warning(other_user, path):
     with closing(Journal(path)) as journal:
-        with pytest.warns(JournalWarning, match=rf"{OTHER}\.lock' \(Permission.*until 60 minutes"):
+        with pytest.warns(
+            JournalWarning, match=rf"{OTHER}\.lock' cannot be read \(Permission.*until 60 minutes"
+        ):
             assert journal.is_alive(OTHER)
         assert journal.is_alive(OTHER)  # says so once
         os.utime(other_user, (0, time.time() - 3700))
@@ -365,7 +367,7 @@ def test_process_that_cannot_be_looked_at_is_dead_after_an_hour_of_silence(other
     os.utime(other_user, (0, time.time() - 7210))
     with (
         closing(Journal(path)) as journal,
-        pytest.warns(JournalWarning, match="120 minutes old, so that"),
+        pytest.warns(JournalWarning, match="120 minutes ago, so this search"),
     ):
         assert not journal.is_alive(OTHER)
 
@@ -376,7 +378,7 @@ def test_writer_dates_its_lock_file_while_it_works(path, make_journal, monkeypat
     os.utime(lock_file, (0, 0))
     read(journal)
     assert lock_file.stat().st_mtime == 0
-    monkeypatch.setattr(journal_module, "_SIGN_OF_LIFE", 0.0)
+    monkeypatch.setattr(journal_module, "_HEARTBEAT", 0.0)
     read(journal)
     assert lock_file.stat().st_mtime > time.time() - 60
 
@@ -392,9 +394,9 @@ def test_lock_files_of_others_need_no_permission_to_write(make_journal, monkeypa
 
     with monkeypatch.context() as patch:
         patch.setattr(os, "open", refuse)
-        assert left.is_alive(right.owner)
+        assert left.is_alive(right.writer)
         right.close()
-        assert not left.is_alive(right.owner)
+        assert not left.is_alive(right.writer)
 
 
 def test_who_may_read_the_journal_may_read_its_lock_files(path):

@@ -289,7 +289,7 @@ def test_a_full_disk_costs_the_journal_only(
             break
         assert [warning.category for warning in caught] == [JournalWarning]
         assert "No space left on device" in str(caught[0].message)
-        assert "goes on in memory" in str(caught[0].message)
+        assert "continues in memory" in str(caught[0].message)
         assert not lock_files(path)
         # What is there is a journal, with which the same search goes on.
         load_trials(path)
@@ -338,14 +338,14 @@ MISHAPS = {
 
 def add(path, record):
     journal = Journal(path)
-    with journal.turn():
+    with journal.lock():
         journal.read()
         journal.append([record])
 
 
 @pytest.mark.parametrize("mishap", MISHAPS.values(), ids=MISHAPS)
 def test_whatever_happens_to_the_file_the_search_ends(make, numbered, log, path, expected, mishap):
-    with pytest.warns(JournalWarning, match="study.jsonl' cannot be used any more") as caught:
+    with pytest.warns(JournalWarning, match="study.jsonl' can no longer be used") as caught:
         search = make(callbacks=at_trial(0, lambda: mishap(path))).fit(*numbered)
     assert len(caught) == 1
     assert outline(search) == expected
@@ -354,7 +354,7 @@ def test_whatever_happens_to_the_file_the_search_ends(make, numbered, log, path,
 
 
 def test_a_file_that_took_the_place_of_the_journal_is_not_written_to(make, numbered, path):
-    with pytest.warns(JournalWarning, match="replaced or cut"):
+    with pytest.warns(JournalWarning, match="replaced or truncated"):
         make(callbacks=at_trial(0, lambda: path.write_bytes(b"x" * 10_000))).fit(*numbered)
     assert path.read_bytes() == b"x" * 10_000
 

@@ -211,7 +211,7 @@ def test_space_too_large_to_be_made_from_a_file_is_asked_for(records, path, spac
         (asked(-1), r"asked\[0\]\.number is -1, expected a non-negative integer"),
         (asked(0, point=[2.0]), r"asked\[0\]\.point\[0\] is 2\.0, expected a number from 0 to 1"),
         ({"asked": 3, "by": subject.ME}, "asked is 3, expected a list"),
-        ({"taken": [0], "by": subject.ME}, "trial 0 was not asked for"),
+        ({"taken": [0], "by": subject.ME}, "there is no trial 0"),
         ({"trial": 0, "split": 0}, "row is missing"),
         (fitted(0, 0, row=row(worker=None)), r"row\.worker is null, expected the number of a"),
         ({"resumed": 1}, "it is of no known kind"),
@@ -241,14 +241,14 @@ def test_choices_that_cannot_be_hashed_are_read_in_linear_time(path, records):
 
 def test_record_that_could_not_be_read_again_is_not_written(genetic, path, monkeypatch):
     expected = subject.outline(genetic(journal=None).fit(*subject.make_data()))
-    make = study_module._setting
+    make = study_module._encode_proposal
 
     def odd(trial):
         record = make(trial)
         return record if trial.number < 3 else record | {"meta": {"parents": [object()]}}
 
-    monkeypatch.setattr(study_module, "_setting", odd)
-    with pytest.warns(JournalWarning, match="cannot be used any more: A record cannot be written"):
+    monkeypatch.setattr(study_module, "_encode_proposal", odd)
+    with pytest.warns(JournalWarning, match="can no longer be used: A record cannot be written"):
         search = genetic().fit(*subject.make_data())
     monkeypatch.undo()
     assert subject.outline(search) == expected
@@ -273,7 +273,7 @@ def test_file_that_is_not_regular_is_refused_at_once(genetic, path, kind):
 def test_large_foreign_file_is_refused_without_reading_all_of_it(path, start):
     path.write_bytes(start)
     os.truncate(path, 10**12)  # a sparse file, of which the disk holds a block at most
-    with pytest.raises(JournalMismatchError, match="is no journal"):
+    with pytest.raises(JournalMismatchError, match="is not a journal"):
         load_trials(path)
 
 
@@ -289,7 +289,7 @@ def test_record_longer_than_any_line_may_be_is_not_written(path, monkeypatch):
     monkeypatch.setattr("sklearn_lepton._study.journal._MAX_LINE", 1000)
     subject.write_journal(path, [HEADER])
     before, journal = path.read_bytes(), Journal(path)
-    with journal.turn():
+    with journal.lock():
         journal.read()
         with pytest.raises(OSError, match="more than 1000 bytes"):
             journal.append([{"told": "x" * 1000}])

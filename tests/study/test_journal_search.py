@@ -151,7 +151,7 @@ def test_a_journal_that_knows_objects_by_their_texts_is_not_continued(name, path
     content = (subject.ASSETS / f"{name}.jsonl").read_bytes()
     path.write_bytes(content)
     search = subject.asset_search(name, path)
-    with pytest.raises(JournalMismatchError, match="older version.*as prior to learn"):
+    with pytest.raises(JournalMismatchError, match="older version.*as previous_studies to learn"):
         search.fit(*subject.make_data())
     assert path.read_bytes() == content
     assert not lock_files(path)
@@ -402,7 +402,7 @@ def test_what_is_written_is_synced_once_it_matters(make, numbered, path, monkeyp
     # What is told goes to the disk with what is asked for next, or else at once.
     must = [n for n, record in enumerate(lines, 1) if {"journal", "asked"} & set(record)]
     assert synced == [*must, n_lines, n_lines]
-    monkeypatch.setattr("sklearn_lepton._study.study._WORTH_SYNC", 0.0)
+    monkeypatch.setattr("sklearn_lepton._study.study._MIN_SYNC", 0.0)
     path.unlink()
     synced.clear()
     make().fit(*numbered)

@@ -265,11 +265,11 @@ def test_trials_of_the_living_come_one_by_one_and_once(make_study):
     left, right = make_study(), make_study()
     first, second = left.ask(2)
     finish(left, second)
-    assert numbers(right.news()) == [1]
-    assert right.news() == []
+    assert numbers(right.external_results()) == [1]
+    assert right.external_results() == []
     finish(left, first)
-    assert numbers(right.news()) == [0]
-    assert left.news() == []
+    assert numbers(right.external_results()) == [0]
+    assert left.external_results() == []
 
 
 def test_the_unfinished_batch_of_the_dead_is_taken_over_as_a_whole(make_study):
@@ -278,14 +278,14 @@ def test_the_unfinished_batch_of_the_dead_is_taken_over_as_a_whole(make_study):
     finish(left, second)
     left.record_split(first.number, 1, SplitResult.from_json(row(7.0)))
     left.close()
-    assert right.news() == []  # held back
+    assert right.external_results() == []  # held back
     assert numbers(right.ask(1)) == [0, 1, 2]
     assert set(right.split_results(0)) == {1}
     assert right.split_results(0)[1].scores == 7.0
     assert set(right.split_results(1)) == {0, 1}
     assert right.split_results(2) == {}
     assert numbers(right.ask(1)) == [3]
-    assert numbers(make_study().news()) == [1]  # since they are of a living one now
+    assert numbers(make_study().external_results()) == [1]  # since they are of a living one now
 
 
 def test_the_finished_batch_of_the_dead_is_news(make_study):
@@ -294,7 +294,7 @@ def test_the_finished_batch_of_the_dead_is_news(make_study):
         finish(left, trial)
     left.close()
     right = make_study()
-    assert numbers(right.news()) == [0, 1]
+    assert numbers(right.external_results()) == [0, 1]
     assert numbers(right.ask(1)) == [2]
 
 
@@ -308,7 +308,7 @@ def test_waiting_is_for_trials_of_the_living_only(make_study):
     assert right.wait()
     assert time.monotonic() - start < 1.0
     finish(left, trial)
-    assert numbers(right.news()) == [0]
+    assert numbers(right.external_results()) == [0]
     assert not right.wait()
 
 
@@ -320,7 +320,7 @@ def test_trials_of_before_are_added(path, make_study):
     known = study.optimizer.trials
     path.unlink()
     again = make_study(known=known)
-    assert again.news() == []  # the callbacks have seen them
+    assert again.external_results() == []  # the callbacks have seen them
     assert [(t.number, t.params, t.score) for t in load_trials(path)] == [
         (t.number, t.params, t.score) for t in known
     ]
@@ -361,7 +361,7 @@ def test_a_study_goes_on_without_a_journal_that_cannot_be_written(path, make_stu
 
     with monkeypatch.context() as patch:
         patch.setattr(os, "write", refuse)
-        with pytest.warns(JournalWarning, match="No space left.*goes on in memory") as caught:
+        with pytest.warns(JournalWarning, match="No space left.*continues in memory") as caught:
             [trial] = study.ask(1)
         assert len(caught) == 1
     finish(study, trial)
