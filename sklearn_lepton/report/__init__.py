@@ -1,4 +1,4 @@
-"""One page about a search: what was asked, what was found, and what to try next."""
+"""The HTML report of a search: results, suggestions, figures, settings and trials."""
 
 from sklearn_lepton.report._write import write_report
 

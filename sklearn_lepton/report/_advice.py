@@ -1,4 +1,4 @@
-"""What to make of a search: warnings about its result, and what to try next."""
+"""Messages of a report: warnings about the result, and suggestions for the next search."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -10,114 +10,121 @@ from sklearn_lepton._trials.ranking import score_of
 from sklearn_lepton._trials.trial import Trial
 from sklearn_lepton.plotting._scale import Scale
 from sklearn_lepton.report._failures import failure_of, last_line, parameters_of_failure
-from sklearn_lepton.report._findings import ReportData, shares_of
+from sklearn_lepton.report._report_data import ReportData, shares_of
 from sklearn_lepton.space._dimension import Categorical, Integer, Real
 
-_EDGE = 0.02  # of a range
-_LITTLE = 0.05  # share of the variance that a parameter without effect may have at most
-_MIN_TRIALS = 10  # fewer say little about how a search went
-_MANY_FAILED = 0.1
-_LATE = 0.1  # of the trials: a best score found so late may not be the last
-_LONG = 0.5  # of the trials without anything better
+_BOUND_WIDTH = 0.02  # of a range: values this close to a bound count as at the bound
+_MAX_SHARE = 0.05  # of the variance, for a parameter without effect
+_MIN_TRIALS = 10  # for suggestions about the course of a search
+_MANY_FAILED = 0.1  # share of the trials
+_LATE = 0.1  # share of the trials: the score may still improve after so late a best trial
+_LONG = 0.5  # share of the trials without an improvement
 _MAX_NAMED = 12
 
 
 @dataclass(frozen=True)
-class Note:
-    """A sentence of the page.
+class Message:
+    """A message of the report.
 
     Attributes
     ----------
-    kind : {"warning", "idea", "fine"}
+    kind : {"warning", "suggestion", "ok"}
     html : str
+        Text of the message, as HTML.
     """
 
     kind: str
     html: str
 
 
-def doubts(findings: ReportData) -> list[Note]:
-    """Return what speaks against taking the best score at its word.
+def result_warnings(report: ReportData) -> list[Message]:
+    """Return messages on the reliability of the best score.
 
     Parameters
     ----------
-    findings : Findings
+    report : ReportData
 
     Returns
     -------
-    notes : list of Note
+    messages : list of Message
     """
-    if findings.best is None or not findings.ranked:
-        text = "No trial has a score with all of the resource: there is no result."
-        return [Note("warning", text)]
-    if findings.n_splits < 2:
-        text = "A single score a trial has no error: how lucky the best one is cannot be told."
-        return [Note("warning", text)] if findings.n_splits == 1 else []
-    return [*_beside_untuned(findings), *_beside_others(findings)]
+    if report.best is None or not report.ranked:
+        text = "No trial has a score at full fidelity: there is no result."
+        return [Message("warning", text)]
+    if report.n_splits < 2:
+        text = "With one score per trial, the selection bias of the best score cannot be estimated."
+        return [Message("warning", text)] if report.n_splits == 1 else []
+    return [*_against_untuned(report), *_against_others(report)]
 
 
-def _beside_untuned(findings: ReportData) -> list[Note]:
-    default_trial, first = findings.default_trial, findings.ranked[0]
+def _against_untuned(report: ReportData) -> list[Message]:
+    """Return whether the best trial is better than the estimator's own parameters."""
+    default_trial, first = report.default_trial, report.ranked[0]
     if default_trial is None:
         return []
     if default_trial is first:
-        return [Note("warning", "No trial was better than the untuned estimator.")]
+        return [Message("warning", "No trial was better than the untuned estimator.")]
     gain = score_of(first) - score_of(default_trial)
-    if any(trial is default_trial for trial in findings.close):
+    if any(trial is default_trial for trial in report.close):
         text = (
-            f"The splits cannot tell the best trial from the untuned estimator: the gain of "
-            f"{gain:.3g} may be chance. <code>compare_to_default</code> tests it on fresh splits."
+            f"The gain of {gain:.3g} over the untuned estimator is not significant. "
+            "<code>compare_to_default</code> tests it on fresh splits."
         )
-        return [Note("warning", text)]
-    text = f"The best trial is better than the untuned estimator, by {gain:.3g} on these splits."
-    return [Note("fine", text)]
+        return [Message("warning", text)]
+    text = (
+        "The best trial is significantly better than the untuned estimator, by "
+        f"{gain:.3g} on these splits."
+    )
+    return [Message("ok", text)]
 
 
-def _beside_others(findings: ReportData) -> list[Note]:
-    close, n_others = findings.close, len(findings.ranked) - 1
+def _against_others(report: ReportData) -> list[Message]:
+    """Return which trials are not significantly worse than the best one."""
+    close, n_others = report.close, len(report.ranked) - 1
     if n_others == 0:
         return []
     if len(close) == 1:
-        return [Note("fine", "The splits tell the best trial from all others.")]
+        return [Message("ok", "All other trials are significantly worse than the best one.")]
     numbers = [str(trial.number) for trial in close[1 : _MAX_NAMED + 1]]
     more = len(close) - 1 - len(numbers)
     text = (
-        f"These splits cannot tell {len(close) - 1} of {n_others} other trials from the best one: "
-        f"{', '.join(numbers)}{f' and {more} more' if more else ''}. Take the simplest or fastest "
-        "of them, or score them on more splits."
+        f"{len(close) - 1} of {n_others} other trials are not significantly worse than the best "
+        f"one: {', '.join(numbers)}{f' and {more} more' if more else ''}. Choose the simplest or "
+        "fastest of them, or score them on more splits."
     )
-    return [Note("warning", text)]
+    return [Message("warning", text)]
 
 
-def ideas(findings: ReportData) -> list[Note]:
-    """Return what to try next.
+def suggestions(report: ReportData) -> list[Message]:
+    """Return suggestions for the next search.
 
     Parameters
     ----------
-    findings : Findings
+    report : ReportData
 
     Returns
     -------
-    notes : list of Note
+    messages : list of Message
     """
-    notes = [*_of_failures(findings)]
-    if findings.best is None or not findings.ranked:
-        return notes
-    idle = without_effect(findings)
-    notes += _of_edges(findings, {name for name, _ in idle})
-    notes += _of_idle(idle)
-    notes += _of_course(findings)
-    if findings.n_splits > 1 and len(findings.close) > max(5, len(findings.ranked) // 4):
+    messages = _failure_messages(report)
+    if report.best is None or not report.ranked:
+        return messages
+    inert = without_effect(report)
+    messages += _bound_suggestions(report, {name for name, _ in inert})
+    messages += _inert_suggestions(inert)
+    messages += _budget_suggestions(report)
+    if report.n_splits > 1 and len(report.close) > max(5, len(report.ranked) // 4):
         text = (
-            "Many trials cannot be told apart: more splits, such as repeated ones, would tell more "
-            "than more trials."
+            "Many trials do not differ significantly: more splits, for example repeated ones, "
+            "would help more than more trials."
         )
-        notes.append(Note("idea", text))
-    return notes
+        messages.append(Message("suggestion", text))
+    return messages
 
 
-def _of_failures(findings: ReportData) -> list[Note]:
-    trials = findings.trials
+def _failure_messages(report: ReportData) -> list[Message]:
+    """Return a message on failed trials, with their most frequent error."""
+    trials = report.trials
     failed = [trial for trial in trials if trial.status == "failed"]
     if not failed:
         return []
@@ -129,46 +136,49 @@ def _of_failures(findings: ReportData) -> list[Note]:
     many = len(failed) >= _MANY_FAILED * len(trials)
     text = (
         f"{len(failed)} of {len(trials)} trials failed"
-        f"{': leave out of the space what cannot work' * many}. "
-        f"{_shared_by_failures(findings, len(failed))}The most frequent error, "
+        f"{': exclude configurations that cannot work from the space' * many}. "
+        f"{_shared_by_failures(report, len(failed))}The most frequent error, "
         f"{count} time{'s' * (count > 1)}: {code(line[:300])}"
     )
-    return [Note("warning" if many else "idea", text)]
+    return [Message("warning" if many else "suggestion", text)]
 
 
-def _shared_by_failures(findings: ReportData, n_failed: int) -> str:
-    """Say what failed trials share; nothing where they share nothing."""
-    pattern = findings.failure_pattern
+def _shared_by_failures(report: ReportData, n_failed: int) -> str:
+    """Return a sentence on the conditions that failed trials share; "" if there are none."""
+    pattern = report.failure_pattern
     if pattern is None:
         return ""
-    who = "All of them" if pattern.n_failed == n_failed else f"{pattern.n_failed} of them"
+    subject = "All of them" if pattern.n_failed == n_failed else f"{pattern.n_failed} of them"
     conditions = " and ".join(condition.html for condition in pattern.conditions)
     n_other = pattern.n_alike - pattern.n_failed
-    rest = f", as have {n_other} that did not fail so" if n_other else ", and no other trial has"
-    return f"{who} have {conditions}{rest}. "
+    rest = ", and no other trial has"
+    if n_other:
+        rest = f", as do {n_other} trials without this failure"
+    return f"{subject} have {conditions}{rest}. "
 
 
-def _of_edges(findings: ReportData, idle: set[str]) -> list[Note]:
-    best = findings.source.best
-    if best is None or len(findings.ranked) < _MIN_TRIALS:
+def _bound_suggestions(report: ReportData, inert: set[str]) -> list[Message]:
+    """Return suggestions to widen the ranges whose bound the best trial is at."""
+    best = report.source.best
+    if best is None or len(report.ranked) < _MIN_TRIALS:
         return []
-    notes = []
-    for scale in findings.scales_of_best():
-        end = edge_of(scale, best)
-        if end is None or scale.label in idle or scale.name in idle:
+    messages = []
+    for scale in report.scales_of_best():
+        bound = bound_of(scale, best)
+        if bound is None or scale.label in inert or scale.name in inert:
             continue
-        way, bound = ("below", 0.0) if end == "low" else ("above", 1.0)
+        side, beyond, unit = ("lower", "below", 0.0) if bound == "low" else ("upper", "above", 1.0)
         text = (
-            f"{code(scale.label)} is {code(say(best.params[scale.name]))} in the best trial, at an "
-            f"end of its range: let it go {way} {code(say(scale.dimension.from_unit(bound)))}, if "
-            "the estimator allows."
+            f"{code(scale.label)} is {code(say(best.params[scale.name]))} in the best trial, at "
+            f"the {side} end of its range: extend the range {beyond} "
+            f"{code(say(scale.dimension.from_unit(unit)))} if the estimator allows it."
         )
-        notes.append(Note("idea", text))
-    return notes
+        messages.append(Message("suggestion", text))
+    return messages
 
 
-def edge_of(scale: Scale, trial: Trial) -> str | None:
-    """Say whether a trial has a value at an end of a range.
+def bound_of(scale: Scale, trial: Trial) -> str | None:
+    """Return the bound of a range that a trial's value is at.
 
     Parameters
     ----------
@@ -177,105 +187,109 @@ def edge_of(scale: Scale, trial: Trial) -> str | None:
 
     Returns
     -------
-    end : {"low", "high"} or None
-        None also where there is no order, too few values to speak of an end, or a bound that
-        most parameters cannot pass: 0 and 1 of fractions, the least of counts.
+    bound : {"low", "high"} or None
+        None also for unordered choices, for very few values, and for natural bounds: 0 and 1
+        of fractions, and the minimum of counts.
     """
     dimension = scale.dimension
     if not scale.name or dimension.is_categorical or dimension.n_values < 4:
         return None
     if not (hasattr(dimension, "low") or isinstance(dimension, Categorical)):
-        return None  # a distribution says how probable its ends are
-    unit, width = trial.point[scale.column], _EDGE
+        return None  # a distribution has no bound to extend
+    unit, width = trial.point[scale.column], _BOUND_WIDTH
     if isinstance(dimension, Integer | Categorical):
         ends = dimension.snap(np.array([0.0, 1.0]))
-        width = max(_EDGE, float(ends[0]), float(1.0 - ends[1]))
-    end = "low" if unit <= width else "high" if unit >= 1.0 - width else None
-    return None if end is None or _is_natural(dimension, end) else end
+        width = max(_BOUND_WIDTH, float(ends[0]), float(1.0 - ends[1]))
+    bound = "low" if unit <= width else "high" if unit >= 1.0 - width else None
+    return None if bound is None or _is_natural(dimension, bound) else bound
 
 
-def _is_natural(dimension: Any, end: str) -> bool:
-    """Say whether a bound is one that most parameters of the kind cannot pass."""
+def _is_natural(dimension: Any, bound: str) -> bool:
+    """Return whether most parameters of this kind cannot pass the bound."""
     if isinstance(dimension, Integer):
-        return end == "low" and dimension.low in {0, 1}
+        return bound == "low" and dimension.low in {0, 1}
     if isinstance(dimension, Real) and not dimension.log:
-        return (dimension.low == 0.0) if end == "low" else (dimension.high == 1.0)
+        return (dimension.low == 0.0) if bound == "low" else (dimension.high == 1.0)
     return False
 
 
-def without_effect(findings: ReportData) -> list[tuple[str, float]]:
-    """Return the parameters of no effect on the score, with the share that they may have at most.
+def without_effect(report: ReportData) -> list[tuple[str, float]]:
+    """Return the parameters without an effect on the score, with an upper bound of their share.
+
+    A parameter has no effect if its share of the variance, interactions included, is consistent
+    with 0. This must hold over the whole space and among the better half of the scores.
+    Parameters that failures depend on are excluded.
 
     Parameters
     ----------
-    findings : Findings
+    report : ReportData
 
     Returns
     -------
-    found : list of (name, most)
-        Those whose share of the variance, interactions included, is consistent with 0, over the
-        whole space and with the worse half of the scores taken for equal. Parameters on which
-        failures depend are none of them.
+    found : list of (name, max_share)
     """
-    if findings.importance is None or len(findings.ranked) < _MIN_TRIALS:
+    if report.importance is None or len(report.ranked) < _MIN_TRIALS:
         return []
-    most: dict[str, float] = {}
-    # Over the whole space and among its better half: what makes the best ones differ may not
-    # show beside what makes the worst ones fail.
-    for found in (findings.importance, findings.importance_of_better):
-        shares, errors = shares_of(found)
+    max_share: dict[str, float] = {}
+    # A few very poor scores may hide a parameter that makes the best trials differ.
+    for importance in (report.importance, report.importance_of_better):
+        shares, errors = shares_of(importance)
         if not np.any(shares > 0):
             return []
-        for name, share, error in zip(found.names, shares, errors, strict=True):
-            is_none = share <= 2 * error + 0.005 and share + 2 * error < _LITTLE
-            most[name] = max(most.get(name, 0.0), share + 2 * error if is_none else 1.0)
-    varied = {scale.name for scale in findings.scales}
-    # Importance is that of scores, which failed trials do not have.
-    varied -= parameters_of_failure(findings.trials, findings.source.space)
-    return [(name, share) for name, share in most.items() if name in varied and share < _LITTLE]
+        for name, share, error in zip(importance.names, shares, errors, strict=True):
+            is_none = share <= 2 * error + 0.005 and share + 2 * error < _MAX_SHARE
+            max_share[name] = max(max_share.get(name, 0.0), share + 2 * error if is_none else 1.0)
+    varied = {scale.name for scale in report.scales}
+    # Failed trials have no score, so importance does not see what they depend on.
+    varied -= parameters_of_failure(report.trials, report.source.space)
+    return [(n, share) for n, share in max_share.items() if n in varied and share < _MAX_SHARE]
 
 
-def _of_idle(idle: list[tuple[str, float]]) -> list[Note]:
-    if not idle:
+def _inert_suggestions(inert: list[tuple[str, float]]) -> list[Message]:
+    """Return a suggestion to fix the parameters without an effect."""
+    if not inert:
         return []
-    names = ", ".join(code(name) for name, _ in idle)
-    most = f"{100 * max(share for _, share in idle):.1f} %"
-    each, them = ("each explains", "them") if len(idle) > 1 else ("it explains", "it")
+    names = ", ".join(code(name) for name, _ in inert)
+    percent = f"{100 * max(share for _, share in inert):.1f} %"
+    each, them = ("each explains", "them") if len(inert) > 1 else ("it explains", "it")
     text = (
-        f"No effect of {names} is seen: {each} at most {most} of the score's variance, also "
-        f"among the better half. Fix {them}, and the search has fewer parameters to learn about."
+        f"No effect of {names} was found: {each} at most {percent} of the score's variance, also "
+        f"among the better half of the trials. Fix {them} to reduce the number of parameters."
     )
-    return [Note("idea", text)]
+    return [Message("suggestion", text)]
 
 
-def _of_course(findings: ReportData) -> list[Note]:
-    """Say whether more trials or fewer would have done."""
-    n_trials = len(findings.trials)
+def _budget_suggestions(report: ReportData) -> list[Message]:
+    """Return whether more trials are likely to help, or fewer would have been enough."""
+    n_trials = len(report.trials)
     if n_trials < _MIN_TRIALS:
         return []
-    finalists = records(findings)
-    since = n_trials - 1 - finalists[-1][0]
-    if since < _LATE * n_trials and len(finalists) > 1:
-        before = [score for row, score in finalists if row < (1 - 2 * _LATE) * n_trials]
-        gain = finalists[-1][1] - (before[-1] if before else finalists[0][1])
-        is_noise = gain < findings.error / 2
+    improved = improvements(report)
+    since = n_trials - 1 - improved[-1][0]
+    if since < _LATE * n_trials and len(improved) > 1:
+        before = [score for row, score in improved if row < (1 - 2 * _LATE) * n_trials]
+        gain = improved[-1][1] - (before[-1] if before else improved[0][1])
+        is_noise = gain < report.error / 2
         text = (
-            f"It still became better at the end, by {gain:.3g} in the last fifth"
-            f"{', less than half the standard error: more trials promise little.' * is_noise}"
+            f"The best score still improved by {gain:.3g} in the last fifth of the trials"
+            f"{', less than half its standard error: more trials promise little.' * is_noise}"
             f"{': more trials are likely to help.' * (not is_noise)}"
         )
-        return [Note("idea", text)]
+        return [Message("suggestion", text)]
     if since >= _LONG * n_trials and n_trials >= 2 * _MIN_TRIALS:
         rule = code(f"n_iter_no_change={max(_MIN_TRIALS, round(since / 2))}")
-        text = f"The last {since} trials found nothing better: {rule} would have ended it earlier."
-        return [Note("idea", text)]
+        text = (
+            f"The last {since} trials did not improve the best score: {rule} would have stopped "
+            "the search earlier."
+        )
+        return [Message("suggestion", text)]
     return []
 
 
-def records(findings: ReportData) -> list[tuple[int, float]]:
-    """Return the rows of the trials that were the best so far, with their scores."""
+def improvements(report: ReportData) -> list[tuple[int, float]]:
+    """Return row and score of each trial that improved the best score."""
     found: list[tuple[int, float]] = []
-    for row, trial in enumerate(findings.trials):
+    for row, trial in enumerate(report.trials):
         if trial.status != "complete" or not trial.is_full:
             continue
         if not found or score_of(trial) > found[-1][1]:
@@ -283,23 +297,23 @@ def records(findings: ReportData) -> list[tuple[int, float]]:
     return found
 
 
-def budget(findings: ReportData) -> list[dict[str, Any]]:
-    """Say where the trials and their seconds went.
+def budget(report: ReportData) -> list[dict[str, Any]]:
+    """Return the shares of trials and fit time, by the outcome of the trials.
 
     Parameters
     ----------
-    findings : Findings
+    report : ReportData
 
     Returns
     -------
     parts : list of dict
-        With "name", "label", "trials" and "seconds", in the order of the drawing.
+        Entries with "name", "label", "trials" and "seconds", in drawing order.
     """
-    close = {trial.number for trial in findings.close}
+    close = {trial.number for trial in report.close}
     labels = {
-        "close": "not told from the best",
-        "other": "worse" if close else "complete",
-        "part": "less of the resource",
+        "close": "not significantly worse than the best",
+        "other": "significantly worse" if close else "complete",
+        "part": "lower fidelity",
         "pruned": "pruned",
         "failed": "failed",
     }
@@ -307,11 +321,11 @@ def budget(findings: ReportData) -> list[dict[str, Any]]:
         name: {"name": name, "label": label, "trials": 0, "seconds": 0.0}
         for name, label in labels.items()
     }
-    for trial in findings.trials:
+    for trial in report.trials:
         name = trial.status
         if name == "complete":
             name = "close" if trial.number in close else "other" if trial.is_full else "part"
-        held: dict[str, Any] = parts[name]
-        held["trials"] += 1
-        held["seconds"] += trial.duration
+        part: dict[str, Any] = parts[name]
+        part["trials"] += 1
+        part["seconds"] += trial.duration
     return [part for part in parts.values() if part["trials"]]

@@ -1,4 +1,4 @@
-"""What failed trials have in common: conditions on parameters that all of them meet."""
+"""Failure patterns: conditions on parameters that all failed trials meet."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -15,10 +15,10 @@ from sklearn_lepton.space._content import python_scalar
 from sklearn_lepton.space._space import Space
 from sklearn_lepton.space._values import as_float
 
-_LEVEL = 0.05  # how probable a condition that is named may be by chance
-_DOUBT = 1.0  # the same of one that speaks against advice to fix its parameter
-_MAX_SHARED = 3  # conditions that are named
-_MAX_VALUES = 4  # that a condition lists
+_MAX_CHANCE = 0.05  # probability under random failures of a condition that is reported
+_MAX_CHANCE_RELATED = 1.0  # the same for a condition whose parameter should not be fixed
+_MAX_CONDITIONS = 3  # in a report
+_MAX_VALUES = 4  # in a condition
 _MIN_FAILED = 3
 
 BoolArray = npt.NDArray[np.bool_]
@@ -31,11 +31,11 @@ class Condition:
     Attributes
     ----------
     name : str
-        The parameter.
+        Name of the parameter.
     html : str
-        The condition in words.
+        Text of the condition, as HTML.
     is_met : ndarray of bool of shape (n_trials,)
-        Which trials meet it.
+        Whether each trial meets the condition.
     """
 
     name: str
@@ -45,16 +45,16 @@ class Condition:
 
 @dataclass(frozen=True)
 class Pattern:
-    """What failed trials share.
+    """Conditions that a group of failed trials shares.
 
     Attributes
     ----------
     n_failed : int
-        Number of these trials.
+        Number of failed trials in the group.
     n_alike : int
         Number of all trials that meet the conditions.
     conditions : list of Condition
-        Those that tell them from the others, the one that tells most first.
+        Conditions that distinguish the group, the most distinctive one first.
     """
 
     n_failed: int
@@ -63,13 +63,13 @@ class Pattern:
 
 
 def last_line(text: str) -> str:
-    """Return the last line of a traceback that says something."""
+    """Return the last line of a traceback that is not empty."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     return lines[-1] if lines else "no reason was given"
 
 
 def failure_of(trial: Trial) -> str:
-    """Return the traceback of a trial that failed, or what is known instead."""
+    """Return the traceback of a failed trial, or another reason; "" for other trials."""
     for row in trial.split_results:
         if row.error:
             return row.error
@@ -79,7 +79,7 @@ def failure_of(trial: Trial) -> str:
 
 
 def failure_pattern(trials: Sequence[Trial], space: Space) -> Pattern | None:
-    """Return what all failed trials share, or else those with the most frequent error.
+    """Return the conditions of all failed trials, or else of those with the most frequent error.
 
     Parameters
     ----------
@@ -89,19 +89,19 @@ def failure_pattern(trials: Sequence[Trial], space: Space) -> Pattern | None:
     Returns
     -------
     pattern : Pattern or None
-        None where nothing is shared that chance would not explain.
+        None if chance explains all shared conditions.
     """
     for failed, shared in _groups(trials, space):
-        clear = [condition for condition, chance in shared if chance <= _LEVEL]
-        if clear:
-            named = clear[:_MAX_SHARED]
-            alike = np.all([condition.is_met for condition in named], axis=0)
-            return Pattern(int(failed.sum()), int(alike.sum()), named)
+        unlikely = [condition for condition, chance in shared if chance <= _MAX_CHANCE]
+        if unlikely:
+            reported = unlikely[:_MAX_CONDITIONS]
+            alike = np.all([condition.is_met for condition in reported], axis=0)
+            return Pattern(int(failed.sum()), int(alike.sum()), reported)
     return None
 
 
 def parameters_of_failure(trials: Sequence[Trial], space: Space) -> set[str]:
-    """Return the parameters on which failures may depend, though it need not be shown.
+    """Return the parameters that failures may depend on, with weaker evidence than a pattern.
 
     Parameters
     ----------
@@ -116,21 +116,21 @@ def parameters_of_failure(trials: Sequence[Trial], space: Space) -> set[str]:
         condition.name
         for _, shared in _groups(trials, space)
         for condition, chance in shared
-        if chance <= _DOUBT
+        if chance <= _MAX_CHANCE_RELATED
     }
 
 
 def _groups(
     trials: Sequence[Trial], space: Space
 ) -> Iterator[tuple[BoolArray, list[tuple[Condition, float]]]]:
-    """Yield all failed trials, then those with the most frequent error, with what they share."""
+    """Yield all failed trials, then those with the most frequent error, with shared conditions."""
     errors = [last_line(failure_of(t)) if t.status == "failed" else None for t in trials]
     counts = {error: errors.count(error) for error in errors if error is not None}
     if not counts:
         return
-    most = max(counts, key=lambda error: counts[error])
+    frequent = max(counts, key=lambda error: counts[error])
     choices = {space.names[column] for column in np.flatnonzero(space.is_categorical)}
-    for group in ([e is not None for e in errors], [e == most for e in errors]):
+    for group in ([e is not None for e in errors], [e == frequent for e in errors]):
         failed = np.array(group)
         yield failed, _shared(trials, failed, choices)
 
@@ -138,25 +138,25 @@ def _groups(
 def _shared(
     trials: Sequence[Trial], failed: BoolArray, choices: set[str]
 ) -> list[tuple[Condition, float]]:
-    """Return the conditions that all failed trials meet, each with its chance.
+    """Return the conditions that all failed trials meet, each with its probability by chance.
 
-    One a parameter, the one that fewest trials meet first. The chance is that of as rare a
-    condition among all that were looked at.
+    There is one condition per parameter, the rarest one first. The probability has a Bonferroni
+    correction for the number of candidate conditions.
     """
     if failed.sum() < _MIN_FAILED or failed.all():
         return []
     names = dict.fromkeys(name for trial in trials for name in trial.params)
-    known = [c for name in names for c in _conditions(trials, failed, name, choices)]
-    known.sort(key=lambda condition: int(condition.is_met.sum()))
+    tested = [c for name in names for c in _conditions(trials, failed, name, choices)]
+    tested.sort(key=lambda condition: int(condition.is_met.sum()))
     found: dict[str, tuple[Condition, float]] = {}
-    for condition in known:
+    for condition in tested:
         chance = _chance(len(trials), int(condition.is_met.sum()), int(failed.sum()))
-        found.setdefault(condition.name, (condition, chance * len(known)))
+        found.setdefault(condition.name, (condition, chance * len(tested)))
     return list(found.values())
 
 
 def _chance(n_trials: int, n_alike: int, n_failed: int) -> float:
-    """Return the chance that failures, dealt out at random, all fall on those that are alike."""
+    """Return the probability that random failures all fall on trials that meet a condition."""
 
     def log_ways(n: int) -> float:
         return float(gammaln(n + 1) - gammaln(n - n_failed + 1))
@@ -167,7 +167,7 @@ def _chance(n_trials: int, n_alike: int, n_failed: int) -> float:
 def _conditions(
     trials: Sequence[Trial], failed: BoolArray, name: str, choices: set[str]
 ) -> list[Condition]:
-    """Return the conditions on a parameter that all failed trials meet, and not all others."""
+    """Return conditions on a parameter that all failed trials meet, but not all trials."""
     has = np.array([name in trial.params for trial in trials])
     if not has[failed].all():
         return []
@@ -177,9 +177,9 @@ def _conditions(
     are_numbers = name not in choices and all(
         is_real(value) for value, is_there in zip(values, has, strict=True) if is_there
     )
-    made = _bounds(values, has, failed) if are_numbers else _sets(values, has, failed)
+    candidates = _bounds(values, has, failed) if are_numbers else _sets(values, has, failed)
     shown = code(name)
-    found = [Condition(name, f"{shown} {text}", is_met) for text, is_met in made]
+    found = [Condition(name, f"{shown} {text}", is_met) for text, is_met in candidates]
     found.append(Condition(name, f"{shown} is set", has))
     return [condition for condition in found if not condition.is_met.all()]
 
@@ -187,7 +187,7 @@ def _conditions(
 def _bounds(
     values: Sequence[Any], has: BoolArray, failed: BoolArray
 ) -> list[tuple[str, BoolArray]]:
-    """Return the least and the greatest value of failed trials as bounds."""
+    """Return the minimum and the maximum of the failed trials' values as conditions."""
     numbers = np.array([as_float(v) if h else np.nan for v, h in zip(values, has, strict=True)])
     low, high = float(numbers[failed].min()), float(numbers[failed].max())
     with np.errstate(invalid="ignore"):
@@ -198,7 +198,7 @@ def _bounds(
 
 
 def _sets(values: Sequence[Any], has: BoolArray, failed: BoolArray) -> list[tuple[str, BoolArray]]:
-    """Return the choices of failed trials, or those that none of them has."""
+    """Return the choices of the failed trials as a condition, in its shorter form."""
     texts = [say(value) if is_there else None for value, is_there in zip(values, has, strict=True)]
     of_failed = {text for text, is_failed in zip(texts, failed, strict=True) if is_failed}
     is_met = np.array([text in of_failed for text in texts]) & has

@@ -1,4 +1,4 @@
-"""The arrays behind the pictures of a report, in JSON types; the displays compute them."""
+"""Data of a report's figures and table, in JSON types; the displays compute the arrays."""
 
 import math
 from collections.abc import Callable
@@ -20,73 +20,73 @@ from sklearn_lepton.plotting._scale import Scale
 from sklearn_lepton.plotting._slice import SliceDisplay
 from sklearn_lepton.plotting._timeline import TimelineDisplay
 from sklearn_lepton.report._failures import failure_of, last_line
-from sklearn_lepton.report._findings import ReportData
+from sklearn_lepton.report._report_data import ReportData
 from sklearn_lepton.space._content import python_scalar
 from sklearn_lepton.space._values import as_float
 
-_LONGEST_REASON = 4000  # characters of a traceback
-_MAX_REASONS = 100  # tracebacks that are kept whole
-_MAX_FITS = 8000  # more are drawn trial by trial
-_MIN_PAIR = 0.01
+_MAX_REASON_LENGTH = 4000  # characters of a traceback
+_MAX_REASONS = 100  # full tracebacks; further ones keep their last line
+_MAX_FITS = 8000  # more fits are merged to one bar per trial and worker
+_MIN_INTERACTION = 0.01
 _MAX_BARS = 24
 
 
-def page_data(findings: ReportData) -> dict[str, Any]:
-    """Return all that the page draws and lists.
+def page_data(report: ReportData) -> dict[str, Any]:
+    """Return the data that the page's scripts draw and list.
 
     Parameters
     ----------
-    findings : Findings
+    report : ReportData
 
     Returns
     -------
     data : dict
-        In JSON types, numbers with six digits, None for NaN.
+        JSON types; numbers have six digits, and NaN is None.
     """
-    trials = findings.trials
+    trials = report.trials
     row_of = {trial.number: row for row, trial in enumerate(trials)}
-    best, default_trial = findings.best, findings.default_trial
+    best, default_trial = report.best, report.default_trial
     reasons, why = _reasons(trials)
     scores = [expected_score(trial) for trial in trials]
     data: dict[str, Any] = {
-        "scoreName": findings.source.score_name,
+        "scoreName": report.source.score_name,
         "limits": numbers(score_limits(scores)),
-        "minimized": findings.is_minimized,
+        "minimized": report.is_minimized,
         "best": None if best is None else row_of.get(best.number),
         "untuned": None if default_trial is None else row_of[default_trial.number],
-        "close": [row_of[trial.number] for trial in findings.close],
+        "close": [row_of[trial.number] for trial in report.close],
         "trials": {
             "number": [trial.number for trial in trials],
             "status": [trial.status for trial in trials],
             "score": numbers(scores),
-            "error": numbers(score_error(trial, findings.source.ratio) for trial in trials),
+            "error": numbers(score_error(trial, report.source.ratio) for trial in trials),
             "seconds": numbers(trial.duration for trial in trials),
-            "resource": _resources(trials),
+            "fidelity": _fidelities(trials),
             "why": why,
         },
         "reasons": reasons,
         "columns": _columns(trials),
-        "pictures": {},
+        "figures": {},
         "missing": {},
     }
     makers: dict[str, Callable[[ReportData], Any]] = {
         "convergence": _convergence,
-        "parameters": _parameters,
+        "slices": _slices,
         "importance": _importance,
-        "map": _map,
+        "contour": _contour,
         "coordinates": _coordinates,
         "timeline": _timeline,
     }
     for name, make in makers.items():
         try:
-            data["pictures"][name] = make(findings)
-        except ValueError as error:  # what a display has too little for
+            data["figures"][name] = make(report)
+        except ValueError as error:  # too few trials or parameters for the display
             data["missing"][name] = str(error)
     return data
 
 
 def number(value: Any) -> float | int | None:
-    """Return a number as JSON holds it, in six digits; None if it is not finite."""
+    """Return a number with six digits for JSON; None if it is not finite."""
     value = as_float(value)
     if not math.isfinite(value):
         return None
@@ -95,18 +95,19 @@ def number(value: Any) -> float | int | None:
 
 
 def numbers(values: Any) -> list[float | int | None]:
-    """Return numbers as JSON holds them."""
+    """Return numbers with six digits for JSON; None for those that are not finite."""
     return [number(value) for value in values]
 
 
-def _resources(trials: list[Trial]) -> list[float | int | None] | None:
+def _fidelities(trials: list[Trial]) -> list[float | int | None] | None:
+    """Return the fidelity of each trial; None if all trials ran at full fidelity."""
     if all(trial.is_full for trial in trials):
         return None
     return numbers(1.0 if trial.fidelity is None else trial.fidelity for trial in trials)
 
 
 def _reasons(trials: list[Trial]) -> tuple[list[list[str]], list[int | None]]:
-    """Return the different tracebacks, each with its last line, and which one each trial has."""
+    """Return the distinct tracebacks with their last lines, and the index of each trial's."""
     places: dict[str, int] = {}
     reasons: list[list[str]] = []
     why: list[int | None] = []
@@ -115,7 +116,7 @@ def _reasons(trials: list[Trial]) -> tuple[list[list[str]], list[int | None]]:
         if not text:
             why.append(None)
             continue
-        kept = abridge(text, _LONGEST_REASON)
+        kept = abridge(text, _MAX_REASON_LENGTH)
         last = last_line(text)[-300:]
         kept = kept if len(reasons) < _MAX_REASONS else last
         if kept not in places:
@@ -126,7 +127,7 @@ def _reasons(trials: list[Trial]) -> tuple[list[list[str]], list[int | None]]:
 
 
 def _columns(trials: list[Trial]) -> list[dict[str, Any]]:
-    """Return a column for each parameter: numbers, or texts and which one each trial has."""
+    """Return a column for each parameter: numbers, or texts and the index of each trial's."""
     names = dict.fromkeys(name for trial in trials for name in trial.params)
     columns = []
     for name in names:
@@ -135,10 +136,10 @@ def _columns(trials: list[Trial]) -> list[dict[str, Any]]:
         ]
         has = [name in trial.params for trial in trials]
         if all(is_real(value) for value, is_there in zip(values, has, strict=True) if is_there):
-            held = [
+            shown = [
                 number(v) if is_there else None for v, is_there in zip(values, has, strict=True)
             ]
-            columns.append({"name": name, "values": held})
+            columns.append({"name": name, "values": shown})
             continue
         texts: dict[str, int] = {}
         places = [
@@ -159,10 +160,10 @@ def _axis(scale: Scale) -> dict[str, Any]:
     }
 
 
-def _convergence(findings: ReportData) -> Any:
-    display = ConvergenceDisplay.from_search(findings.source)
-    if not findings.ranked:
-        raise ValueError("No trial has a score with all of the resource: there is no best one yet.")
+def _convergence(report: ReportData) -> Any:
+    display = ConvergenceDisplay.from_search(report.source)
+    if not report.ranked:
+        raise ValueError("No trial has a score at full fidelity: there is no best one yet.")
     curves = {}
     for kind in ("trial", "seconds"):
         places, best, errors = display.curve(kind)
@@ -175,12 +176,12 @@ def _convergence(findings: ReportData) -> Any:
         (best + errors)[known],
         [] if display.untuned_score is None else [display.untuned_score],
     )
-    default_trial = display.untuned_score
+    untuned = display.untuned_score
     return {
         "curves": curves,
         "seconds": numbers(display.seconds),
         "limits": numbers(limits),
-        "untuned": None if default_trial is None else number(default_trial),
+        "untuned": None if untuned is None else number(untuned),
         "isFull": [bool(full) for full in display.is_full],
     }
 
@@ -189,9 +190,9 @@ def _labels(scales: list[Scale]) -> list[str]:
     return [scale.label for scale in scales]
 
 
-def _parameters(findings: ReportData) -> Any:
-    labels = _labels(findings.scales) or None
-    display = SliceDisplay.from_search(findings.source, parameters=labels)
+def _slices(report: ReportData) -> Any:
+    labels = _labels(report.scales) or None
+    display = SliceDisplay.from_search(report.source, parameters=labels)
     return [
         _axis(scale)
         | {
@@ -204,51 +205,51 @@ def _parameters(findings: ReportData) -> Any:
     ]
 
 
-def _importance(findings: ReportData) -> Any:
-    found = findings.importance
-    if found is None:
-        findings.source.check_scored(4)
+def _importance(report: ReportData) -> Any:
+    importance = report.importance
+    if importance is None:
+        report.source.check_scored(4)
         raise ValueError("The importance of parameters could not be computed.")
     bars = [
         [name, number(share), number(error), False]
         for name, share, error in zip(
-            found.names, found.importances_mean, found.importances_std, strict=True
+            importance.names, importance.importances_mean, importance.importances_std, strict=True
         )
     ]
-    for i, j in zip(*np.triu_indices(len(found.names), 1), strict=True):
-        share = number(found.interactions_mean[i, j]) or 0.0
-        if share >= _MIN_PAIR:
-            label = f"{found.names[i]} with {found.names[j]}"
-            bars.append([label, share, number(found.interactions_std[i, j]), True])
+    for i, j in zip(*np.triu_indices(len(importance.names), 1), strict=True):
+        share = number(importance.interactions_mean[i, j]) or 0.0
+        if share >= _MIN_INTERACTION:
+            label = f"{importance.names[i]} \N{MULTIPLICATION SIGN} {importance.names[j]}"
+            bars.append([label, share, number(importance.interactions_std[i, j]), True])
     bars.sort(key=lambda bar: -bar[1])
     return {"bars": bars[:_MAX_BARS], "left": max(len(bars) - _MAX_BARS, 0), "whisker": WHISKER}
 
 
-def _map(findings: ReportData) -> Any:
-    findings.source.check_scored(4)
-    labels = _labels(findings.scales_of_best())[:2]
+def _contour(report: ReportData) -> Any:
+    report.source.check_scored(4)
+    labels = _labels(report.scales_of_best())[:2]
     if len(labels) < 2:
-        raise ValueError("A map takes two parameters that vary.")
-    display = ContourDisplay.from_search(findings.source, parameters=labels)
-    held = display.maps[0, 1]
+        raise ValueError("A contour plot needs at least two parameters that vary.")
+    display = ContourDisplay.from_search(report.source, parameters=labels)
+    grid = display.maps[0, 1]
     x, y = (
         {**_axis(s), "values": numbers(v)}
         for s, v in zip(display.scales, display.values, strict=True)
     )
-    means = held["mean"]
+    means = grid["mean"]
     return {
-        "x": {**x, "grid": numbers(held["x"])},
-        "y": {**y, "grid": numbers(held["y"])},
+        "x": {**x, "grid": numbers(grid["x"])},
+        "y": {**y, "grid": numbers(grid["y"])},
         "mean": [numbers(row) for row in means],
         "limits": numbers(score_limits(means)),
     }
 
 
-def _coordinates(findings: ReportData) -> Any:
-    labels = _labels(findings.scales)
+def _coordinates(report: ReportData) -> Any:
+    labels = _labels(report.scales)
     if len(labels) < 2:
-        raise ValueError("Lines take two parameters that vary.")
-    display = ParallelCoordinatesDisplay.from_search(findings.source, parameters=labels)
+        raise ValueError("Parallel coordinates need at least two parameters that vary.")
+    display = ParallelCoordinatesDisplay.from_search(report.source, parameters=labels)
     return [
         {
             "label": scale.label,
@@ -260,9 +261,9 @@ def _coordinates(findings: ReportData) -> Any:
     ]
 
 
-def _timeline(findings: ReportData) -> Any:
-    display = TimelineDisplay.from_search(findings.source)
-    row_of = {trial.number: row for row, trial in enumerate(findings.trials)}
+def _timeline(report: ReportData) -> Any:
+    display = TimelineDisplay.from_search(report.source)
+    row_of = {trial.number: row for row, trial in enumerate(report.trials)}
     rows = [row_of[n] for n in display.numbers.tolist()]
     fits = [
         list(fit)
@@ -277,7 +278,7 @@ def _timeline(findings: ReportData) -> Any:
     if len(fits) > _MAX_FITS:
         merged: dict[tuple[int, int], list[Any]] = {}
         for begin, end, worker, row in fits:
-            held = merged.setdefault((row, worker), [begin, end, worker, row])
-            held[1] = max(held[1], end)
+            bar = merged.setdefault((row, worker), [begin, end, worker, row])
+            bar[1] = max(bar[1], end)
         fits = list(merged.values())
     return {"fits": fits, "cuts": numbers(display.cuts), "busy": number(display.busy)}

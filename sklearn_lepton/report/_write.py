@@ -1,4 +1,4 @@
-"""The page: its text, its data and what draws them, in one file."""
+"""The report page: one HTML file with text, data and scripts."""
 
 import base64
 import hashlib
@@ -16,41 +16,46 @@ from sklearn_lepton._inspection.html import code, escape, say, space_table, tabl
 from sklearn_lepton._runtime.floating_point import ignore_float_errors
 from sklearn_lepton._trials.trial import Trial
 from sklearn_lepton.plotting._importance import WHISKER
-from sklearn_lepton.report._advice import Note, budget, doubts, ideas
+from sklearn_lepton.report._advice import Message, budget, result_warnings, suggestions
 from sklearn_lepton.report._figures import page_data
-from sklearn_lepton.report._findings import ReportData, read_findings, to_code
+from sklearn_lepton.report._report_data import ReportData, read_report_data, to_code
 from sklearn_lepton.report._settings import describe, seconds
 
-_SCRIPTS = ("draw.js", "pictures.js", "table.js")
-_SHARES = (
-    "Share of the score's variance that each parameter explains alone, and pairs beyond that, "
-    f"± {WHISKER:g} standard deviations."
-)
-_PICTURES = {
+_SCRIPTS = ("draw.js", "figures.js", "table.js")
+_FIGURES = {
     "convergence": (
-        "How far it came",
-        "The best score so far, with its standard error over the splits.",
+        "Convergence",
+        "Best score so far, with its standard error over the splits.",
     ),
     "importance": (
-        "What matters",
-        _SHARES,
+        "Parameter importance",
+        (
+            "Share of the score's variance that each parameter and interaction explains, "
+            f"± {WHISKER:g} standard deviations."
+        ),
     ),
-    "parameters": (
-        "The score against each parameter",
-        "Trials, and what the model expects, the others as in the best trial; what matters first.",
+    "slices": (
+        "Score against each parameter",
+        (
+            "Trials, and the prediction of the surrogate with the other parameters of the best "
+            "trial. The most important parameters come first."
+        ),
     ),
-    "map": (
-        "The two that matter most",
-        "What the model expects, the other parameters as in the best trial.",
+    "contour": (
+        "Contour plot",
+        (
+            "Expected score over the two most important parameters, with the other parameters of "
+            "the best trial."
+        ),
     ),
-    "timeline": ("Who worked when", "The fits of each worker, in seconds since the first began."),
-    "coordinates": ("All parameters at once", "A line a trial; the best ones are drawn last."),
+    "timeline": ("Timeline", "Fits of each worker, in seconds since the first fit began."),
+    "coordinates": ("Parallel coordinates", "One line per trial; the best ones are on top."),
 }
-_HALF = {"convergence", "importance", "map", "timeline"}  # of the page's width
-_WORDS = {"warning": "Mind", "idea": "Try", "fine": "Fine"}
+_HALF = {"convergence", "importance", "contour", "timeline"}  # half the width of the page
+_LABELS = {"warning": "Warning", "suggestion": "Suggestion", "ok": "OK"}
 _NO_SCRIPT = (
-    "<noscript><p>The pictures and the table of trials are drawn by a script, which this browser "
-    "does not run.</p></noscript>"
+    "<noscript><p>The figures and the table of trials need JavaScript, which this browser does "
+    "not run.</p></noscript>"
 )
 
 
@@ -58,40 +63,40 @@ _NO_SCRIPT = (
 def write_report(
     search: Any, path: str | os.PathLike[str], *, space: Any = None, title: str | None = None
 ) -> Path:
-    """Write a page about a search that needs nothing but a browser.
+    """Write an HTML report of a search.
 
-    The page is one file of HTML with everything in it: nothing is loaded, from disk or from the
-    network, so that it can be kept, sent and opened anywhere. matplotlib is not needed.
+    The report is a single file that loads nothing from disk or from the network. It can be
+    stored, sent and opened anywhere. matplotlib is not needed.
 
     Parameters
     ----------
     search : search, TuneResult, Optimizer, path of a journal or sequence of Trial
-        What the page is about. A search that failed or was interrupted has trials, too, and a
-        journal may be in use.
+        Source of the trials. The search may have failed or been interrupted, and the journal
+        may be in use.
     path : str or path-like
-        Where to; a file there is replaced. Its folder must exist.
+        Path of the report. An existing file is replaced; the folder must exist.
     space : Space, dict, list of dict or None, default=None
-        Needed with a sequence of trials.
+        Search space; required with a sequence of trials.
     title : str or None, default=None
-        Heading of the page; None names what was tuned.
+        Heading of the page; None names the tuned estimator or function.
 
     Returns
     -------
     path : Path
-        The file.
+        Path of the report.
 
     Raises
     ------
     FileNotFoundError
-        If the folder does not exist, or the journal.
+        If the folder or the journal does not exist.
     NotFittedError
-        If it is a search that has no trials yet.
+        If the search has no trials yet.
     TypeError
-        If `search` is none of what is allowed.
+        If `search` is not one of the allowed types.
     ValueError
         If a sequence of trials comes without a space.
     JournalMismatchError
-        If it is a path of something other than a journal.
+        If the path is not that of a journal.
 
     Examples
     --------
@@ -108,47 +113,47 @@ def write_report(
     file = Path(path)
     if not file.parent.is_dir():
         raise FileNotFoundError(f"The folder of {str(path)!r} does not exist: make it first.")
-    findings = read_findings(search, space)
-    # What UTF-8 cannot hold, as half of a pair of surrogates, becomes a question mark.
-    _replace(file, _page(findings, title).encode("utf-8", "replace"))
+    report = read_report_data(search, space)
+    # UTF-8 cannot encode lone surrogates: they become question marks.
+    _replace(file, _page(report, title).encode("utf-8", "replace"))
     return file
 
 
 def _replace(file: Path, data: bytes) -> None:
-    """Write a file as a whole or not at all: a file there stays until the new one is complete."""
-    target = file.resolve()  # a link stays a link
+    """Replace a file atomically: an earlier file stays until the new one is complete."""
+    target = file.resolve()  # replace the target of a link, not the link
     is_special = target.exists() and not target.is_file()  # a pipe or a device
     if is_special or not os.access(target.parent, os.W_OK):
         target.write_bytes(data)
         return
-    beside = target.with_name(f".sklearn_lepton-{secrets.token_hex(4)}.tmp")
+    temporary = target.with_name(f".sklearn_lepton-{secrets.token_hex(4)}.tmp")
     try:
-        beside.write_bytes(data)
+        temporary.write_bytes(data)
         if target.exists():
-            shutil.copymode(target, beside)
-        beside.replace(target)
+            shutil.copymode(target, temporary)
+        temporary.replace(target)
     except BaseException:
-        beside.unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         raise
 
 
-def _page(findings: ReportData, title: str | None) -> str:
+def _page(report: ReportData, title: str | None) -> str:
     style, script = _read("page.css"), "\n".join(map(_read, _SCRIPTS))
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     policy = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src"
-    heading = escape(title or _title(findings))
+    heading = escape(title or _title(report))
     sections = {
-        "found": ("What was found", _found(findings)),
-        "next": ("What to try next", _next(findings)),
-        "pictures": ("Pictures", _figures()),
-        "asked": ("What was asked", _asked(findings)),
+        "results": ("Results", _results(report)),
+        "suggestions": ("Suggestions", _suggestions(report)),
+        "figures": ("Figures", _figures()),
+        "settings": ("Settings", _settings(report)),
         "trials": ("Trials", '<div id="table"></div>'),
     }
     links = "".join(f'<a href="#{name}">{label}</a>' for name, (label, _) in sections.items())
     body = "".join(
-        f'<section id="{name}" aria-labelledby="{name}-h"><h2 id="{name}-h">{label}</h2>{held}'
+        f'<section id="{name}" aria-labelledby="{name}-h"><h2 id="{name}-h">{label}</h2>{content}'
         "</section>"
-        for name, (label, held) in sections.items()
+        for name, (label, content) in sections.items()
     )
     return (
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
@@ -156,10 +161,10 @@ def _page(findings: ReportData, title: str | None) -> str:
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         '<meta name="color-scheme" content="light dark"><link rel="icon" href="data:,">'
         f"<title>{heading}</title><style>\n{style}</style></head><body>"
-        f"<header><h1>{heading}</h1>{_tiles(findings)}<nav>{links}</nav></header>"
+        f"<header><h1>{heading}</h1>{_tiles(report)}<nav>{links}</nav></header>"
         f"{_NO_SCRIPT}<main>{body}</main>"
         '<div id="tip" role="status" aria-live="polite" hidden></div>'
-        f'<script type="application/json" id="data">{_embed(page_data(findings))}</script>'
+        f'<script type="application/json" id="data">{_embed(page_data(report))}</script>'
         f"<script>{script}</script></body></html>\n"
     )
 
@@ -170,15 +175,15 @@ def _read(name: str) -> str:
 
 
 def _embed(data: Any) -> str:
-    """Return JSON in which no browser sees an end of the script, or anything but text."""
+    """Return JSON with escaped ``<``, ``>`` and ``&``, so that it cannot end the script."""
     text = json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     for sign in "<>&":
         text = text.replace(sign, f"\\u{ord(sign):04x}")
     return text
 
 
-def _title(findings: ReportData) -> str:
-    search, study = findings.search, findings.source.header.get("study", {})
+def _title(report: ReportData) -> str:
+    search, study = report.search, report.source.header.get("study", {})
     if "estimator" in study:
         return f"Search of {study['estimator']['class'].rpartition('.')[2]}"
     estimator = getattr(search, "estimator", None)
@@ -191,42 +196,42 @@ def _title(findings: ReportData) -> str:
     )
 
 
-def _tiles(findings: ReportData) -> str:
-    best, trials = findings.best, findings.trials
+def _tiles(report: ReportData) -> str:
+    best, trials = report.best, report.trials
     tiles = []
     if best is not None and best.score is not None:
-        if findings.is_minimized:
-            tiles.append(("least value", f"{-best.score:.5g}"))
-        error = f" <small>± {findings.error:.2g}</small>" if findings.error else ""
-        tiles.append((f"best {escape(findings.source.score_name)}", f"{best.score:.5g}{error}"))
-    if findings.default_trial is not None:
-        tiles.append(("untuned", f"{findings.default_trial.score:.5g}"))
-    if math.isfinite(findings.optimism):
+        if report.is_minimized:
+            tiles.append(("lowest value", f"{-best.score:.5g}"))
+        error = f" <small>± {report.error:.2g}</small>" if report.error else ""
+        tiles.append((f"best {escape(report.source.score_name)}", f"{best.score:.5g}{error}"))
+    if report.default_trial is not None:
+        tiles.append(("untuned score", f"{report.default_trial.score:.5g}"))
+    if math.isfinite(report.optimism):
         tiles.append(
             (
-                "optimism of the best score",
-                f"{findings.optimism:+.2g}" if findings.optimism else "0",
+                "selection bias of the best score",
+                f"{report.optimism:+.2g}" if report.optimism else "0",
             )
         )
     n_bad = {s: sum(t.status == s for t in trials) for s in ("failed", "pruned")}
     bad = ", ".join(f"{n} {status}" for status, n in n_bad.items() if n)
     tiles.append(("trials", f"{len(trials)}{f' <small>{bad}</small>' if bad else ''}"))
-    tiles.append(("time of fits", seconds(sum(trial.duration for trial in trials))))
+    tiles.append(("fit time", seconds(sum(trial.duration for trial in trials))))
     cells = "".join(f"<div><dt>{name}</dt><dd>{value}</dd></div>" for name, value in tiles)
     return f'<dl class="tiles">{cells}</dl>'
 
 
-def _found(findings: ReportData) -> str:
-    notes, best = _list(doubts(findings)), findings.best
+def _results(report: ReportData) -> str:
+    messages, best = _list(result_warnings(report)), report.best
     if best is None:
-        return notes
+        return messages
     rows = [(code(name), code(say(value))) for name, value in best.params.items()]
-    is_called = "function" in findings.source.header.get("study", {})
-    is_called |= hasattr(findings.search, "minimize")
+    is_called = "function" in report.source.header.get("study", {})
+    is_called |= hasattr(report.search, "minimize")
     call = "function(params)" if is_called else "estimator.set_params(**params)"
     snippet = escape(to_code(best.params, call))
     return (
-        f'<p class="lead">{"; ".join(_about(findings, best))}.</p>{notes}'
+        f'<p class="lead">{"; ".join(_about(report, best))}.</p>{messages}'
         '<div class="pair"><div><h3>Best parameters</h3>'
         f'<div class="wide">{table(("parameter", "value"), rows)}</div></div>'
         '<div><h3>As code</h3><div class="code"><button type="button" id="copy">Copy</button>'
@@ -234,54 +239,55 @@ def _found(findings: ReportData) -> str:
     )
 
 
-def _about(findings: ReportData, best: Trial) -> list[str]:
-    """Say how good the best trial is."""
+def _about(report: ReportData, best: Trial) -> list[str]:
+    """Return phrases on the score of the best trial."""
     about = [f"Trial {best.number}"]
     if best.score is not None:
-        mean = "mean " * (findings.n_splits > 1)
-        about.append(f"{mean}{escape(findings.source.score_name)} {best.score:.6g}")
-    if findings.n_splits > 1:
+        mean = "mean " * (report.n_splits > 1)
+        about.append(f"{mean}{escape(report.source.score_name)} {best.score:.6g}")
+    if report.n_splits > 1:
         about.append(
-            f"standard error {findings.error:.2g} over {findings.n_splits} splits, corrected for "
-            "training sets that overlap"
+            f"standard error {report.error:.2g} over {report.n_splits} splits, corrected for "
+            "overlapping training sets"
         )
-    chosen = getattr(findings.search, "best_score_", None)
+    chosen = getattr(report.search, "best_score_", None)
     if best.score is not None and chosen is not None and abs(chosen - best.score) > 1e-12:
         about.append(f"<b>{chosen:.6g} on the final splits</b>")
-    if findings.optimism > 0:
+    if report.optimism > 0:
         about.append(
-            f"about {findings.optimism:.2g} of it is luck, as the best of {len(findings.ranked)} "
-            "means is in part the luckiest"
+            f"estimated selection bias {report.optimism:.2g}, since the best of "
+            f"{len(report.ranked)} means is partly the luckiest"
         )
-    elif math.isfinite(findings.optimism):
-        about.append("the splits show no optimism")
+    elif math.isfinite(report.optimism):
+        about.append("no selection bias was found")
     return about
 
 
-def _list(notes: Sequence[Note]) -> str:
+def _list(messages: Sequence[Message]) -> str:
     items = "".join(
-        f'<li class="{note.kind}"><b>{_WORDS[note.kind]}</b> {note.html}</li>' for note in notes
+        f'<li class="{message.kind}"><b>{_LABELS[message.kind]}</b> {message.html}</li>'
+        for message in messages
     )
-    return f'<ul class="notes">{items}</ul>' if items else ""
+    return f'<ul class="messages">{items}</ul>' if items else ""
 
 
-def _next(findings: ReportData) -> str:
-    notes = _list(ideas(findings)) or "<p>Nothing stands out.</p>"
-    parts = budget(findings)
+def _suggestions(report: ReportData) -> str:
+    messages = _list(suggestions(report)) or "<p>There are no suggestions.</p>"
+    parts = budget(report)
     if not parts:
-        return notes
+        return messages
     bars = []
-    for what in ("trials", "seconds"):
-        total = sum(part[what] for part in parts)
+    for unit in ("trials", "seconds"):
+        total = sum(part[unit] for part in parts)
         if not total:
             continue
         pieces = "".join(
-            f'<span class="{part["name"]}" style="flex-grow:{part[what] / total:.4f}" '
-            f'title="{part["label"]}: {100 * part[what] / total:.0f} %"></span>'
+            f'<span class="{part["name"]}" style="flex-grow:{part[unit] / total:.4f}" '
+            f'title="{part["label"]}: {100 * part[unit] / total:.0f} %"></span>'
             for part in parts
         )
-        bars.append(f'<div class="share"><span>{what}</span><div class="bar">{pieces}</div></div>')
-    totals = {what: sum(part[what] for part in parts) or 1.0 for what in ("trials", "seconds")}
+        bars.append(f'<div class="share"><span>{unit}</span><div class="bar">{pieces}</div></div>')
+    totals = {unit: sum(part[unit] for part in parts) or 1.0 for unit in ("trials", "seconds")}
     rows = [
         (
             f'<i class="{part["name"]}"></i>{part["label"]}',
@@ -292,8 +298,8 @@ def _next(findings: ReportData) -> str:
         for part in parts
     ]
     head = ("", "trials", "share of trials", "share of seconds")
-    held = f'{"".join(bars)}<div class="wide">{table(head, rows)}</div>'
-    return f"{notes}<div class=whole><h3>Where the budget went</h3>{held}</div>"
+    content = f'{"".join(bars)}<div class="wide">{table(head, rows)}</div>'
+    return f"{messages}<div class=whole><h3>Use of the budget</h3>{content}</div>"
 
 
 def _figures() -> str:
@@ -301,13 +307,13 @@ def _figures() -> str:
         f'<figure id="{name}"{" class=half" * (name in _HALF)}>'
         f"<figcaption><h3>{title}</h3><p>{caption}</p></figcaption>"
         f'<div class="canvas"></div></figure>'
-        for name, (title, caption) in _PICTURES.items()
+        for name, (title, caption) in _FIGURES.items()
     )
 
 
-def _asked(findings: ReportData) -> str:
-    rows = [(f"<b>{escape(name)}</b>", value) for name, value in describe(findings)]
+def _settings(report: ReportData) -> str:
+    rows = [(f"<b>{escape(name)}</b>", value) for name, value in describe(report)]
     return (
-        f'<div class="wide">{table((), rows)}</div><h3>Space</h3>'
-        f'<div class="wide">{space_table(findings.source.space)}</div>'
+        f'<div class="wide">{table((), rows)}</div><h3>Search space</h3>'
+        f'<div class="wide">{space_table(report.source.space)}</div>'
     )

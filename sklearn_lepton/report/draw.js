@@ -1,6 +1,6 @@
 "use strict";
-// What the pictures are made of: elements, scales, axes, the trial under the pointer.
-// Text goes in as text nodes alone, so that no value of a parameter is ever read as HTML.
+// Parts of the figures: elements, scales, axes, and the trial under the pointer.
+// All text is inserted as text nodes, so that no parameter value is ever parsed as HTML.
 
 const data = JSON.parse(document.getElementById("data").textContent);
 const trials = data.trials;
@@ -35,15 +35,16 @@ function show(value) {
   return String(Number(value.toPrecision(5)));
 }
 
-function short(text, most) {
-  if (text.length <= most) return text;
-  const tail = Math.floor(((most - 1) * 2) / 3);
-  return text.slice(0, most - 1 - tail) + "…" + text.slice(text.length - tail);
+// Shorten a text in the middle.
+function short(text, maxLength) {
+  if (text.length <= maxLength) return text;
+  const tail = Math.floor(((maxLength - 1) * 2) / 3);
+  return text.slice(0, maxLength - 1 - tail) + "…" + text.slice(text.length - tail);
 }
 
-// Steps aside, the same each time, that fill an interval evenly.
-function aside(k, way) {
-  const step = way ? 0.5698403 : 0.7548777;
+// Deterministic offsets in [-0.5, 0.5) that separate trials with the same choice.
+function jitterOf(k, axis) {
+  const step = axis ? 0.5698403 : 0.7548777;
   return (k * step) % 1 - 0.5;
 }
 
@@ -60,9 +61,9 @@ function makeScale(limits, range, axis) {
   return { at, log, labels, limits, range, whole: Boolean(axis && axis.whole) };
 }
 
-function niceTicks(low, high, most, whole) {
+function niceTicks(low, high, maxTicks, whole) {
   if (!(high > low)) return [low];
-  const raw = (high - low) / Math.max(most, 1);
+  const raw = (high - low) / Math.max(maxTicks, 1);
   const power = 10 ** Math.floor(Math.log10(raw));
   let step = [1, 2, 5, 10].map((m) => m * power).find((s) => s >= raw * 0.999);
   if (whole) step = Math.max(1, Math.round(step));
@@ -73,24 +74,24 @@ function niceTicks(low, high, most, whole) {
   return found;
 }
 
-function ticksOf(scale, most) {
+function ticksOf(scale, maxTicks) {
   if (scale.labels) {
-    const step = Math.ceil(scale.labels.length / most);
+    const step = Math.ceil(scale.labels.length / maxTicks);
     return scale.labels.map((text, k) => [k, text]).filter((_, k) => k % step === 0);
   }
   const [low, high] = scale.limits;
-  if (!scale.log) return niceTicks(low, high, most, scale.whole).map((v) => [v, show(v)]);
+  if (!scale.log) return niceTicks(low, high, maxTicks, scale.whole).map((v) => [v, show(v)]);
   const from = Math.ceil(Math.log10(low) - 1e-9);
   const to = Math.floor(Math.log10(high) + 1e-9);
   const decades = [];
   for (let k = from; k <= to; k += 1) decades.push(k);
-  if (decades.length < 2) return niceTicks(low, high, most, scale.whole).map((v) => [v, show(v)]);
-  const step = Math.ceil(decades.length / most);
+  if (decades.length < 2) return niceTicks(low, high, maxTicks, scale.whole).map((v) => [v, show(v)]);
+  const step = Math.ceil(decades.length / maxTicks);
   return decades.filter((_, k) => k % step === 0).map((k) => [10 ** k, show(Number(`1e${k}`))]);
 }
 
-// Whether names of choices have to be written at an angle to fit beside each other.
-function isTurned(axis, room) {
+// Whether the labels of choices must be rotated so that they do not overlap.
+function isRotated(axis, room) {
   if (!axis.labels) return false;
   const found = ticksOf(axis, Math.max(2, Math.floor(room / 16)));
   const widest = Math.max(...found.map(([, text]) => Math.min(text.length, 16)));
@@ -99,7 +100,7 @@ function isTurned(axis, room) {
 
 let nClips = 0;
 
-// A picture with two axes; `points` are what the pointer finds.
+// A figure with two axes; the pointer selects the nearest of `points`.
 class Plot {
   constructor(host, { height, margin, label, width }) {
     this.width = width || Math.max(host.clientWidth, 180);
@@ -131,26 +132,26 @@ class Plot {
     }
     const room = right - left;
     const found = ticksOf(x, x.labels ? Math.max(2, Math.floor(room / 16)) : Math.max(2, Math.floor(room / 58)));
-    const turned = isTurned(x, room);
+    const rotated = isRotated(x, room);
     for (const [value, text] of found) {
       const at = x.at(value);
       draw(group, "line", { class: "axis", x1: at, x2: at, y1: bottom, y2: bottom + 4 });
-      const place = turned
+      const place = rotated
         ? { x: 0, y: 0, "text-anchor": "end", transform: `translate(${at + 4},${bottom + 12}) rotate(-35)` }
         : { x: at, y: bottom + 15, "text-anchor": "middle" };
-      draw(group, "text", place, short(text, turned ? 10 : 16));
+      draw(group, "text", place, short(text, rotated ? 10 : 16));
     }
     draw(group, "path", { class: "axis", d: `M${left} ${top}V${bottom}H${right}` });
     if (names[0]) this.name(names[0], (left + right) / 2, this.height - 5, right - left);
     if (names[1]) {
-      const held = draw(this.svg, "text", {
+      const label = draw(this.svg, "text", {
         class: "name", "text-anchor": "middle", transform: `translate(12,${(top + bottom) / 2}) rotate(-90)`,
       }, short(names[1], Math.floor((bottom - top) / 6.4)));
-      draw(held, "title", {}, names[1]);
+      draw(label, "title", {}, names[1]);
     }
   }
 
-  // A group of which only what lies between the axes is seen.
+  // A group that is clipped to the area between the axes.
   clipped() {
     const { left, right, top, bottom } = this.inner;
     const id = `clip${nClips++}`;
@@ -159,11 +160,11 @@ class Plot {
   }
 
   name(text, x, y, room) {
-    const held = draw(this.svg, "text", { class: "name", "text-anchor": "middle", x, y }, short(text, Math.floor(room / 6.4)));
-    draw(held, "title", {}, text);
+    const label = draw(this.svg, "text", { class: "name", "text-anchor": "middle", x, y }, short(text, Math.floor(room / 6.4)));
+    draw(label, "title", {}, text);
   }
 
-  // A mark for a trial, by its status; below the axis of scores a triangle at its edge.
+  // Draw the mark of a trial; by default the one of its status.
   mark(row, x, y, kind) {
     const shape = kind || kindOf(row);
     drawMark(this.svg, shape, x, y);
@@ -181,10 +182,10 @@ class Plot {
     const factor = this.width / box.width;
     const [x, y] = [(event.clientX - box.left) * factor, (event.clientY - box.top) * factor];
     let best = null;
-    let least = 26 ** 2;
+    let smallest = 26 ** 2;
     for (const point of this.points) {
       const distance = (point.x - x) ** 2 + (point.y - y) ** 2;
-      if (distance < least) [best, least] = [point.row, distance];
+      if (distance < smallest) [best, smallest] = [point.row, distance];
     }
     return best;
   }
@@ -225,7 +226,7 @@ class Plot {
 function kindOf(row) {
   if (trials.status[row] === "failed") return "lost";
   if (trials.status[row] === "pruned") return trials.score[row] === null ? "lost" : "cross";
-  return trials.resource && trials.resource[row] < 1 ? "part-dot" : "dot";
+  return trials.fidelity && trials.fidelity[row] < 1 ? "part-dot" : "dot";
 }
 
 function drawMark(parent, kind, x, y) {
@@ -243,13 +244,13 @@ function drawMark(parent, kind, x, y) {
     }
     return draw(parent, "path", { class: "star", d: `${path}Z` });
   }
-  return draw(parent, "circle", { class: kind, cx: x, cy: y, r: kind === "on-map" ? 3.2 : 2.8 });
+  return draw(parent, "circle", { class: kind, cx: x, cy: y, r: kind === "on-contour" ? 3.2 : 2.8 });
 }
 
 function legend(host, entries) {
-  const held = make("div", { class: "legend" }, host);
+  const box = make("div", { class: "legend" }, host);
   for (const [kind, text] of entries) {
-    const entry = make("span", {}, held);
+    const entry = make("span", {}, box);
     const svg = draw(entry, "svg", { viewBox: "0 0 22 12", "aria-hidden": "true" });
     if (kind === "mean" || kind === "untuned") draw(svg, "path", { class: kind, d: "M0 6H22" });
     else if (kind === "band" || kind === "alone" || kind === "both" || kind.startsWith("fit")) {
@@ -261,11 +262,11 @@ function legend(host, entries) {
 
 function statusLegend() {
   const kinds = new Set(trials.number.map((_, row) => kindOf(row)));
-  const names = { dot: "trial", "part-dot": "less of the resource", cross: "pruned, as expected", lost: "failed" };
+  const names = { dot: "trial", "part-dot": "lower fidelity", cross: "pruned (expected score)", lost: "failed" };
   return Object.entries(names).filter(([kind]) => kinds.has(kind));
 }
 
-// The trial under the pointer, in all pictures at once.
+// The trial under the pointer is highlighted in all figures.
 
 let chosen = null;
 const tip = document.getElementById("tip");
@@ -293,23 +294,23 @@ function describe(row) {
   const marks = [];
   if (row === data.best) marks.push("best");
   if (row === data.untuned) marks.push("untuned");
-  if (row !== data.best && data.close.includes(row)) marks.push("not told from the best");
+  if (row !== data.best && data.close.includes(row)) marks.push("not significantly worse than the best");
   tip.replaceChildren();
   make("b", {}, tip, `Trial ${trials.number[row]}${marks.length ? ` (${marks.join(", ")})` : ""}`);
   const list = make("dl", {}, tip);
-  const say = (name, text) => {
+  const add = (name, text) => {
     make("dt", {}, list, name);
     make("dd", {}, list, text);
   };
   const score = trials.score[row];
   const error = trials.error[row] ? ` ± ${Number(trials.error[row].toPrecision(2))}` : "";
-  if (score !== null) say(trials.status[row] === "pruned" ? "expected" : data.scoreName, show(score) + error);
-  if (data.minimized && score !== null) say("value", show(-score));
-  say("status", trials.status[row]);
-  say("seconds", show(trials.seconds[row]));
-  if (trials.resource) say("resource", show(trials.resource[row]));
-  if (trials.why[row] !== null) say("reason", short(data.reasons[trials.why[row]][0], 160));
-  const held = data.columns.filter((column) => column.values[row] !== null);
-  tip.classList.toggle("many", held.length > 12);
-  for (const column of held.slice(0, 30)) say(short(column.name, 40), short(show(valueOf(column, row)), 60));
+  if (score !== null) add(trials.status[row] === "pruned" ? "expected score" : data.scoreName, show(score) + error);
+  if (data.minimized && score !== null) add("value", show(-score));
+  add("status", trials.status[row]);
+  add("seconds", show(trials.seconds[row]));
+  if (trials.fidelity) add("fidelity", show(trials.fidelity[row]));
+  if (trials.why[row] !== null) add("reason", short(data.reasons[trials.why[row]][0], 160));
+  const active = data.columns.filter((column) => column.values[row] !== null);
+  tip.classList.toggle("many", active.length > 12);
+  for (const column of active.slice(0, 30)) add(short(column.name, 40), short(show(valueOf(column, row)), 60));
 }

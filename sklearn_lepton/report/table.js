@@ -1,4 +1,4 @@
-// The table of trials: sorted by a click on a heading, filtered by text and status.
+// The table of trials: a click on a heading sorts it; text and status filter it.
 
 const shownAtOnce = 300;
 const rowElements = new Map();
@@ -13,7 +13,7 @@ function heads() {
     { name: "± error", of: (row) => trials.error[row] || null },
     { name: "seconds", of: (row) => trials.seconds[row] },
   ];
-  if (trials.resource) held.push({ name: "resource", of: (row) => trials.resource[row] });
+  if (trials.fidelity) held.push({ name: "fidelity", of: (row) => trials.fidelity[row] });
   for (const column of data.columns) held.push({ name: column.name, of: (row) => valueOf(column, row) });
   if (data.reasons.length) {
     held.push({ name: "reason", of: (row) => (trials.why[row] === null ? null : data.reasons[trials.why[row]][0]) });
@@ -141,7 +141,7 @@ function makeTable(host) {
   fill();
 }
 
-// Parameters to paste.
+// The button that copies the best parameters.
 
 async function copyCode() {
   const [button, code] = [document.getElementById("copy"), document.getElementById("code")];

@@ -28,7 +28,7 @@ from sklearn_lepton.exceptions import JournalMismatchError
 from sklearn_lepton.optimizers import BayesOptimizer, RandomOptimizer
 from sklearn_lepton.report import write_report
 
-PICTURES = {"convergence", "parameters", "importance", "map", "coordinates", "timeline"}
+FIGURES = {"convergence", "slices", "importance", "contour", "coordinates", "timeline"}
 NASTY = (
     "</script><script>alert(1)</script><img src=//e.example/x onerror='alert(\"2\")'>"
     "\u2028é\ud800\0"
@@ -130,7 +130,7 @@ def test_the_page_says_what_was_asked_and_found(search, page):
         f"{search.best_score_:.5g}",
         f"Trial {search.best_index_};",
         "standard error",
-        "Where the budget went",
+        "Use of the budget",
         "trials failed",
     ):
         assert text in page.text
@@ -150,14 +150,14 @@ def test_the_time_from_the_first_begin_to_the_last_end_is_whole(tmp_path):
         row = SplitResult(start_time=begin, fit_time=2.0, worker=0)
         optimizer.tell([trial.complete(0.5, split_results=[row], split_scores=[0.5], duration=2.0)])
     text = Page(write_report(optimizer, tmp_path / "a.html")).text
-    assert "6 s of fits and scoring, 3 min 12 s from the first begin to the last end" in text
+    assert "6 s in fits and scoring, 3 min 12 s from the first start to the last end" in text
     assert "2 min 38 s of it in pauses of more than a minute" in text
 
 
 def test_all_pictures_have_their_arrays(search, page):
-    assert set(page.data["pictures"]) == PICTURES
+    assert set(page.data["figures"]) == FIGURES
     assert not page.data["missing"]
-    [log] = [p for p in page.data["pictures"]["parameters"] if p["label"] == "clf__C"]
+    [log] = [p for p in page.data["figures"]["slices"] if p["label"] == "clf__C"]
     assert log["log"]
     rows = [t.params.get("clf__C") for t in search.trials_]
     assert log["values"] == [None if v is None else pytest.approx(v, rel=1e-5) for v in rows]
@@ -263,7 +263,7 @@ def test_matplotlib_and_pandas_are_not_needed(monkeypatch, tmp_path):
     for name in ("matplotlib", "matplotlib.pyplot", "pandas"):
         monkeypatch.setitem(sys.modules, name, None)
     page = Page(write_report(told(), tmp_path / "a.html"))
-    assert set(page.data["pictures"]) == PICTURES
+    assert set(page.data["figures"]) == FIGURES
 
 
 @pytest.mark.thorough
@@ -286,12 +286,12 @@ def test_every_search_has_it(search_class, probe, numbered, tmp_path):
     assert search.report(tmp_path / "a.html") == tmp_path / "a.html"
     page = Page(tmp_path / "a.html")
     assert f"{search_class.__name__} of Probe" in page.text
-    assert "map" in page.data["missing"]  # there is one parameter
+    assert "contour" in page.data["missing"]  # there is one parameter
 
 
 def test_a_journal_alone_is_enough(search, page, tmp_path):
     from_journal = Page(write_report(search.journal, tmp_path / "a.html"))
-    assert set(from_journal.data["pictures"]) == PICTURES
+    assert set(from_journal.data["figures"]) == FIGURES
     assert from_journal.data["trials"] == page.data["trials"]
     for text in ("Search of Pipeline", "150 rows, 4 columns", f"Trial {search.best_index_};"):
         assert text in from_journal.text
@@ -308,9 +308,9 @@ def test_a_function_to_minimize(tmp_path):
     result = tune(loss, space, n_iter=20, minimize=True, random_state=1, journal=journal)
     for path in (result.report(tmp_path / "a.html"), write_report(journal, tmp_path / "b.html")):
         page = Page(path)
-        assert f"least value {result.best_value_:.5g}" in page.text
+        assert f"lowest value {result.best_value_:.5g}" in page.text
         assert "function(params)" in page.text
-        assert "how lucky the best one is cannot be told" in page.text
+        assert "the selection bias of the best score cannot be estimated" in page.text
         assert page.data["minimized"]
 
 
@@ -320,9 +320,9 @@ def test_trials_with_less_of_a_resource_and_pruned_ones(tmp_path):
     options = {"n_iter": 20, "cv": 3, "random_state": 0}
     search = SwarmSearchCV(tree, space, resource="n_samples", **options).fit(X, y)
     page = Page(search.report(tmp_path / "a.html"))
-    shares = page.data["trials"]["resource"]
+    shares = page.data["trials"]["fidelity"]
     assert min(shares) < 1 == max(shares)
-    assert "less of the resource" in page.text
+    assert "lower fidelity" in page.text
     page = Page(write_report(told(), tmp_path / "b.html", space=None))
     assert {"complete", "failed", "pruned"} == set(page.data["trials"]["status"])
     assert "pruned" in page.text
@@ -333,8 +333,8 @@ def test_few_trials_leave_pictures_out_and_say_why(n_trials, tmp_path):
     optimizer = RandomOptimizer({"x": (0.0, 1.0, "uniform"), "y": (0.0, 1.0, "uniform")}, seed=0)
     optimizer.tell([t.complete(t.params["x"]) for t in optimizer.ask(n_trials)])
     page = Page(write_report(optimizer, tmp_path / "a.html"))
-    assert {"importance", "parameters", "map", "timeline"} == set(page.data["missing"])
-    assert set(page.data["pictures"]) == {"convergence", "coordinates"}
+    assert {"importance", "slices", "contour", "timeline"} == set(page.data["missing"])
+    assert set(page.data["figures"]) == {"convergence", "coordinates"}
 
 
 def test_a_search_in_which_all_failed(probe, numbered, tmp_path):
@@ -352,7 +352,7 @@ def test_a_search_in_which_all_failed(probe, numbered, tmp_path):
 @pytest.fixture
 def short_page(monkeypatch):
     """Leave out what the tests of writing don't need."""
-    monkeypatch.setattr("sklearn_lepton.report._write.read_findings", lambda *_: None)
+    monkeypatch.setattr("sklearn_lepton.report._write.read_report_data", lambda *_: None)
     monkeypatch.setattr("sklearn_lepton.report._write._page", lambda _, title: f"{title} " * 99)
 
 
@@ -428,17 +428,19 @@ def test_a_parameter_at_the_end_of_its_range_is_to_be_let_go_on(tmp_path):
     optimizer.enqueue([{"a": 1000.0, "b": 0.5, "n": 7}])
     [trial] = optimizer.ask()
     optimizer.tell([trial.complete(4.0, split_scores=[3.9, 4.0, 4.1])])
-    assert "a is 1000 in the best trial, at an end of its range" in advice_on(optimizer, tmp_path)
+    assert "a is 1000 in the best trial, at the upper end of its range" in advice_on(
+        optimizer, tmp_path
+    )
 
 
 def test_natural_ends_are_left_alone(tmp_path):
     text = advice_on(scored(lambda p, _: -p["n"] - p["b"], 200), tmp_path)
-    assert "at an end of its range" not in text
+    assert "end of its range" not in text
 
 
 def test_a_parameter_without_effect_is_to_be_fixed(tmp_path):
     text = advice_on(scored(lambda p, _: math.log10(p["a"]) + p["b"] * 3, 80), tmp_path)
-    assert "No effect of n is seen" in text
+    assert "No effect of n was found" in text
 
 
 def test_no_advice_to_fix_what_matters(tmp_path):
@@ -467,13 +469,13 @@ def test_failures_name_the_condition_that_they_share(tmp_path):
     text = advice_on(failing(lambda p: p["solver"] == "sag"), tmp_path)
     assert "All of them have solver = sag , and no other trial has." in text
     text = advice_on(failing(lambda p: p["C"] > 1 and p["k"] % 2), tmp_path)
-    assert re.search(r"All of them have C ≥ 1\.\d+ , as have \d+ that did not fail", text)
+    assert re.search(r"All of them have C ≥ 1\.\d+ , as do \d+ trials without this failure", text)
 
 
 def test_the_most_frequent_error_has_a_condition_of_its_own(tmp_path):
     fails = lambda p: hash(p["C"]) % 3 == 0  # noqa: E731
     text = advice_on(failing(fails, 80, "ValueError: no {solver}"), tmp_path)
-    assert re.search(r"\d of them have solver = \w+ , as have \d+ that did not fail so", text)
+    assert re.search(r"\d of them have solver = \w+ , as do \d+ trials without this failure", text)
     assert not re.search("No effect of [^:]*solver", text)
 
 
@@ -496,9 +498,9 @@ def test_it_says_whether_it_still_became_better(tmp_path):
 
 def test_a_best_trial_that_is_none_is_told(tmp_path):
     text = advice_on(scored(lambda _, k: 5.0 * (k == 7)), tmp_path)
-    assert "The splits tell the best trial from all others." in text
+    assert "All other trials are significantly worse than the best one." in text
     text = advice_on(scored(lambda _, k: 0.0), tmp_path)
-    assert re.search(r"These splits cannot tell \d+ of 39 other trials", text)
+    assert re.search(r"\d+ of 39 other trials are not significantly worse than the best one", text)
     default_trial = BayesSearchCV(
         SVC(), {"C": (0.5, 2.0, "uniform")}, n_iter=8, cv=3, random_state=0
     )
@@ -543,7 +545,7 @@ def test_a_browser_draws_everything_without_an_error_or_a_request(width, search,
     assert not console
     assert not asked
     [drawn] = [attrs["data-drawn"] for tag, attrs in page.tags if tag == "body"]
-    assert set(drawn.split()) == PICTURES
+    assert set(drawn.split()) == FIGURES
     tags = [tag for tag, _ in page.tags]
     assert tags.count("svg") > 8
     assert tags.count("tr") > len(page.data["trials"]["number"])

@@ -13,7 +13,7 @@ from sklearn_lepton import BayesSearchCV, nested_cross_val_score
 from sklearn_lepton._trials.selection_bias import optimism
 from sklearn_lepton.plotting import ConvergenceDisplay
 from sklearn_lepton.report import write_report
-from sklearn_lepton.report._findings import read_findings
+from sklearn_lepton.report._report_data import read_report_data
 
 SPACE = {"var_smoothing": (1e-9, 1.0, "log-uniform")}
 SPLITTERS = {
@@ -77,7 +77,7 @@ def test_the_optimism_of_repeated_folds_is_that_within_repeats(rows, tmp_path):
     expected = optimism(fitted.trials_, 4)
     assert expected != optimism(fitted.trials_, None)
     for source in (fitted, journal):
-        assert read_findings(source).optimism == expected
+        assert read_report_data(source).optimism == expected
 
 
 def test_an_update_takes_the_ratio_of_both_searches(rows):

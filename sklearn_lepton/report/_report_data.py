@@ -1,4 +1,4 @@
-"""What a report knows of a search before a page is made of it."""
+"""Report data: the trials of a search and the statistics that its report shows."""
 
 import ast
 import math
@@ -25,13 +25,13 @@ _MAX_SCALES = 20
 
 @dataclass(frozen=True)
 class ReportData:
-    """A search as a report sees it.
+    """The trials of a search with the statistics that a report shows.
 
     Attributes
     ----------
-    source : Source
+    source : History
     search : object
-        What was given: a fitted search, a result, a path, an optimizer or trials.
+        The fitted search, result, path, optimizer or list of trials that was given.
     """
 
     source: History
@@ -39,12 +39,12 @@ class ReportData:
 
     @property
     def trials(self) -> list[Trial]:
-        """The finished trials, in the order of their numbers."""
+        """The finished trials, by number."""
         return self.source.trials
 
     @cached_property
     def best(self) -> Trial | None:
-        """The trial that the search has chosen; the best one where it does not say."""
+        """The trial that the search selected; the best one if it selected none."""
         index = getattr(self.search, "best_index_", None)
         trials = getattr(self.search, "trials_", [])
         if index is not None and index < len(trials):
@@ -53,22 +53,22 @@ class ReportData:
 
     @cached_property
     def ranked(self) -> list[Trial]:
-        """The trials that can be chosen, the best first."""
+        """The complete trials at full fidelity, the best first."""
         return candidates(self.trials)
 
     @cached_property
     def close(self) -> list[Trial]:
-        """Those that the splits cannot tell from the best; empty where a split is all there is."""
+        """The trials not significantly worse than the best; empty with a single split."""
         return not_significantly_worse(self.trials, self.source.ratio) if self.n_splits > 1 else []
 
     @cached_property
     def optimism(self) -> float:
-        """How much too good the best score is; NaN if unknown."""
+        """Selection bias of the best score; NaN if unknown."""
         return optimism(self.trials, self.source.n_disjoint) if self.n_splits > 1 else math.nan
 
     @property
     def n_splits(self) -> int:
-        """Number of splits of the trials that can be chosen; 0 if they do not tell."""
+        """Number of splits of the ranked trials; 0 if it is unknown or differs."""
         counts = {len(trial.split_scores) for trial in self.ranked}
         return counts.pop() if len(counts) == 1 else 0
 
@@ -86,18 +86,18 @@ class ReportData:
 
     @cached_property
     def failure_pattern(self) -> Pattern | None:
-        """What failed trials share."""
+        """Conditions that the failed trials share."""
         return failure_pattern(self.trials, self.source.space)
 
     @property
     def is_minimized(self) -> bool:
-        """Whether the scores are the values of a function times -1."""
+        """Whether the scores are the negative values of a function."""
         study = self.source.header.get("study", {})
         return bool(getattr(self.search, "minimize", False) or study.get("minimize", False))
 
     @cached_property
     def importance(self) -> Any:
-        """What `parameter_importance` says; None if the trials are too few."""
+        """Result of `parameter_importance`; None if there are too few trials."""
         try:
             return parameter_importance(self.source)
         except ValueError:
@@ -105,12 +105,12 @@ class ReportData:
 
     @cached_property
     def importance_of_better(self) -> Any:
-        """The same with the worse half of the scores taken for equal."""
+        """Result of `parameter_importance` among the better half of the scores."""
         return parameter_importance(self.source, quantile=0.5)
 
     @cached_property
     def scales(self) -> list[Scale]:
-        """The axes of at most 20 parameters, those that matter most first."""
+        """Axes of at most 20 parameters, the most important first."""
         scales = scales_of(self.source.space)
         if self.importance is not None:
             share = dict(
@@ -121,7 +121,7 @@ class ReportData:
         return scales[:_MAX_SCALES]
 
     def scales_of_best(self) -> list[Scale]:
-        """Return the axes of those parameters that the best trial has."""
+        """Return the axes of the parameters that the best trial has."""
         best = self.source.best
         if best is None:
             return []
@@ -129,52 +129,52 @@ class ReportData:
         return [scale for scale in self.scales if is_active[scale.column]]
 
 
-def read_findings(search: Any, space: Any = None) -> ReportData:
-    """Read what a report is made of.
+def read_report_data(search: Any, space: Any = None) -> ReportData:
+    """Read the trials of a search for a report.
 
     Parameters
     ----------
     search : search, TuneResult, Optimizer, path of a journal or sequence of Trial
     space : Space, dict, list of dict or None, default=None
-        Needed with a sequence of trials.
+        Search space; required with a sequence of trials.
 
     Returns
     -------
-    findings : Findings
+    report : ReportData
     """
     source = read_source(search, space)
     n_scored = sum(trial.score is not None for trial in source.trials)
     if n_scored >= 4 and source.best is not None:
-        # One model for all pictures.
+        # Fit one surrogate for all figures.
         source = replace(source, optimizer=source.surrogate_optimizer())
     return ReportData(source, search)
 
 
-def shares_of(found: Any) -> tuple[Any, Any]:
-    """Return the share of each parameter, half of its interactions included, with errors.
+def shares_of(importance: Any) -> tuple[Any, Any]:
+    """Return the share of each parameter with its error, half of its interactions included.
 
     Parameters
     ----------
-    found : Bunch
-        Of `parameter_importance`.
+    importance : Bunch
+        Result of `parameter_importance`.
 
     Returns
     -------
     shares, errors : ndarray of shape (n_names,)
     """
-    each = found.importances + found.interactions.sum(axis=2) / 2
-    shares = found.importances_mean + found.interactions_mean.sum(axis=1) / 2
-    return shares, np.sqrt(np.mean((each - shares) ** 2, axis=0))
+    samples = importance.importances + importance.interactions.sum(axis=2) / 2
+    shares = importance.importances_mean + importance.interactions_mean.sum(axis=1) / 2
+    return shares, np.sqrt(np.mean((samples - shares) ** 2, axis=0))
 
 
 def to_code(params: Mapping[str, Any], call: str | None) -> str:
-    """Write parameters as Python to paste.
+    """Return Python code that assigns parameters.
 
     Parameters
     ----------
     params : dict
     call : str or None
-        What is done with them, in the last line.
+        Last line of the code, which uses them.
 
     Returns
     -------

@@ -1,9 +1,9 @@
-// The pictures. Each takes a place to draw in and its arrays, which rows of trials stand in order.
+// The figures. Each function takes the element to draw in and the arrays of the figure.
 
 const viridis = ["#440154", "#482475", "#414487", "#355f8d", "#2a788e", "#21918c", "#22a884", "#44bf70", "#7ad151",
   "#bddf26", "#fde725"].map((text) => [1, 3, 5].map((k) => parseInt(text.slice(k, k + 2), 16)));
 
-// On a dark page dark lines could not be seen: there the colours of lines start later.
+// Dark lines are invisible on a dark page: there the colours of lines begin further up the scale.
 const dark = matchMedia("(prefers-color-scheme: dark)");
 
 function colour(value, limits, from = 0) {
@@ -16,20 +16,20 @@ function colour(value, limits, from = 0) {
 }
 
 function colourBar(host, limits, text, isCut, from) {
-  const held = make("div", { class: "legend" }, host);
-  make("span", {}, held, `${text}: ${isCut ? "up to " : ""}${show(limits[0])}`);
-  const svg = draw(held, "svg", { viewBox: "0 0 120 12", "aria-hidden": "true", style: "width:120px" });
+  const box = make("div", { class: "legend" }, host);
+  make("span", {}, box, `${text}: ${isCut ? "up to " : ""}${show(limits[0])}`);
+  const svg = draw(box, "svg", { viewBox: "0 0 120 12", "aria-hidden": "true", style: "width:120px" });
   for (let k = 0; k < 40; k += 1) {
     draw(svg, "rect", { x: k * 3, y: 1, width: 3.3, height: 10, fill: colour(k, [0, 39], from) });
   }
-  make("span", {}, held, show(limits[1]));
+  make("span", {}, box, show(limits[1]));
 }
 
-// The score of each trial at a place; without a score, or below, at the lower edge.
+// Draw the score of each trial; trials without a score or below the axis at its lower edge.
 function scatter(plot, x, y, places, jitter) {
   places.forEach((place, row) => {
     if (place === null || row === data.best) return;
-    const at = x.at(place) + (jitter ? jitter * aside(row) : 0);
+    const at = x.at(place) + (jitter ? jitter * jitterOf(row) : 0);
     const score = trials.score[row];
     const low = plot.inner.bottom - 5;
     if (score === null) plot.mark(row, at, low, "lost");
@@ -40,10 +40,10 @@ function scatter(plot, x, y, places, jitter) {
   if (best !== null && trials.score[data.best] !== null) plot.mark(data.best, x.at(best), y.at(trials.score[data.best]), "star");
 }
 
-// How many trials are drawn as triangles at the lower edge, for the legend.
+// The legend entry for trials below the axis, with their number.
 function belowLegend(rows, limits) {
   const found = rows.filter((row) => trials.score[row] !== null && trials.score[row] < limits[0]);
-  return found.length ? [["below", `${found.length} with a score below`]] : [];
+  return found.length ? [["below", `${found.length} below the axis`]] : [];
 }
 
 const allRows = [...trials.number.keys()];
@@ -83,17 +83,17 @@ function drawConvergence(host, held) {
   }
   paint("trial");
   const entries = [["mean", "best so far"]];
-  if (held.curves.trial[2].some(Boolean)) entries.push(["band", "its standard error"]);
+  if (held.curves.trial[2].some(Boolean)) entries.push(["band", "standard error"]);
   if (held.untuned !== null) entries.push(["untuned", "untuned"]);
   legend(host, [...entries, ...statusLegend(), ...belowLegend(allRows, held.limits), ["star", "best"]]);
 }
 
-function drawParameters(host, panels) {
+function drawSlices(host, panels) {
   const grid = make("div", { class: "grid" }, host);
   for (const panel of panels) {
     const cell = make("div", {}, grid);
-    const turned = isTurned(panel, cell.clientWidth - 68);
-    const plot = new Plot(cell, { height: turned ? 235 : 205, margin: [8, 16, turned ? 70 : 40, 52], label: `Score against ${panel.label}` });
+    const rotated = isRotated(panel, cell.clientWidth - 68);
+    const plot = new Plot(cell, { height: rotated ? 235 : 205, margin: [8, 16, rotated ? 70 : 40, 52], label: `Score against ${panel.label}` });
     const { left, right, top, bottom } = plot.inner;
     const x = makeScale(panel.limits, [left, right], panel);
     const y = makeScale(data.limits, [bottom, top]);
@@ -125,7 +125,7 @@ function drawParameters(host, panels) {
       draw(above, "path", { class: "mean", d: `M${line.join("L")}` });
     }
   }
-  legend(host, [["mean", "expected"], ["band", "90 % of trials"], ...statusLegend(), ...belowLegend(allRows, data.limits), ["star", "best"]]);
+  legend(host, [["mean", "expected score"], ["band", "90 % interval of a trial"], ...statusLegend(), ...belowLegend(allRows, data.limits), ["star", "best"]]);
 }
 
 function drawImportance(host, held) {
@@ -133,8 +133,8 @@ function drawImportance(host, held) {
   const names = Math.min(0.45 * width, 260, 14 + 7.2 * Math.max(...held.bars.map(([name]) => name.length)));
   const plot = new Plot(host, { height: 24 * held.bars.length + 46, margin: [4, 16, 40, names], label: "Importance of parameters" });
   const { left, right, top, bottom } = plot.inner;
-  const most = Math.max(...held.bars.map(([, share, error]) => Math.min(share + held.whisker * error, 1)), 0.01);
-  const x = makeScale([0, most], [left, right]);
+  const maxShare = Math.max(...held.bars.map(([, share, error]) => Math.min(share + held.whisker * error, 1)), 0.01);
+  const x = makeScale([0, maxShare], [left, right]);
   for (const [value, text] of ticksOf(x, Math.max(2, Math.floor((right - left) / 58)))) {
     draw(plot.svg, "line", { class: "lines", x1: x.at(value), x2: x.at(value), y1: top, y2: bottom });
     draw(plot.svg, "text", { x: x.at(value), y: bottom + 15, "text-anchor": "middle" }, text);
@@ -142,35 +142,35 @@ function drawImportance(host, held) {
   held.bars.forEach(([name, share, error, pair], k) => {
     const y = top + 24 * k + 12;
     const label = draw(plot.svg, "text", { class: "name", x: left - 8, y: y + 4, "text-anchor": "end" }, short(name, Math.floor((left - 10) / 7.2)));
-    const said = `${name}: ${(100 * share).toFixed(1)} ± ${(100 * held.whisker * error).toFixed(1)} %`;
-    draw(label, "title", {}, said);
+    const title = `${name}: ${(100 * share).toFixed(1)} ± ${(100 * held.whisker * error).toFixed(1)} %`;
+    draw(label, "title", {}, title);
     const bar = draw(plot.svg, "rect", { class: pair ? "both" : "alone", x: left, y: y - 8, width: Math.max(x.at(share) - left, 0.5), height: 16 });
-    draw(bar, "title", {}, said);
-    const [from, to] = [x.at(Math.max(share - held.whisker * error, 0)), x.at(Math.min(share + held.whisker * error, most))];
+    draw(bar, "title", {}, title);
+    const [from, to] = [x.at(Math.max(share - held.whisker * error, 0)), x.at(Math.min(share + held.whisker * error, maxShare))];
     draw(plot.svg, "path", { class: "whisker", d: `M${from} ${y}H${to}M${from} ${y - 3}v6M${to} ${y - 3}v6` });
   });
   draw(plot.svg, "path", { class: "axis", d: `M${left} ${top}V${bottom}` });
   plot.name("share of the variance", (left + right) / 2, plot.height - 5, right - left);
-  legend(host, held.bars.some((bar) => bar[3]) ? [["alone", "alone"], ["both", "a pair, beyond both alone"]] : [["alone", "alone"]]);
-  if (held.left) make("p", { class: "missing" }, host, `${held.left} smaller ones are not drawn.`);
+  legend(host, held.bars.some((bar) => bar[3]) ? [["alone", "main effect"], ["both", "interaction"]] : [["alone", "main effect"]]);
+  if (held.left) make("p", { class: "missing" }, host, `${held.left} smaller shares are not drawn.`);
 }
 
-// Borders of the cells around places, in pixels.
-function borders(scale, places, limits) {
+// Edges of the cells around grid points, in pixels.
+function cellEdges(scale, places, limits) {
   if (scale.labels) return [...places.map((v) => scale.at(v - 0.5)), scale.at(places[places.length - 1] + 0.5)];
   const at = places.map(scale.at);
   const inner = at.slice(1).map((place, k) => (place + at[k]) / 2);
   return [scale.at(Math.min(limits[0], places[0])), ...inner, scale.at(Math.max(limits[1], places[places.length - 1]))];
 }
 
-function drawMap(host, held) {
-  const turned = isTurned(held.x, host.clientWidth - 100);
-  const plot = new Plot(host, { height: turned ? 380 : 346, margin: [10, 18, turned ? 76 : 42, held.y.labels ? 104 : 82], label: `Expected score by ${held.x.label} and ${held.y.label}` });
+function drawContour(host, held) {
+  const rotated = isRotated(held.x, host.clientWidth - 100);
+  const plot = new Plot(host, { height: rotated ? 380 : 346, margin: [10, 18, rotated ? 76 : 42, held.y.labels ? 104 : 82], label: `Expected score by ${held.x.label} and ${held.y.label}` });
   const { left, right, top, bottom } = plot.inner;
   const x = makeScale(held.x.limits, [left, right], held.x);
   const y = makeScale(held.y.limits, [bottom, top], held.y);
   const cells = draw(plot.svg, "g", { "shape-rendering": "crispEdges" });
-  const [xs, ys] = [borders(x, held.x.grid, held.x.limits), borders(y, held.y.grid, held.y.limits)];
+  const [xs, ys] = [cellEdges(x, held.x.grid, held.x.limits), cellEdges(y, held.y.grid, held.y.limits)];
   held.mean.forEach((row, j) => row.forEach((mean, i) => {
     if (mean === null) return;
     draw(cells, "rect", { x: xs[i], y: ys[j + 1], width: xs[i + 1] - xs[i] + 0.5, height: ys[j] - ys[j + 1] + 0.5, fill: colour(mean, held.limits) });
@@ -182,12 +182,12 @@ function drawMap(host, held) {
   for (const row of data.best === null ? rows : [...rows, data.best]) {
     const value = held.x.values[row];
     if (value === null || held.y.values[row] === null) continue;
-    const [px, py] = [x.at(value) + dx * aside(row), y.at(held.y.values[row]) + dy * aside(row, 1)];
-    const kind = row === data.best ? "star" : kindOf(row) === "lost" ? "lost" : "on-map";
+    const [px, py] = [x.at(value) + dx * jitterOf(row), y.at(held.y.values[row]) + dy * jitterOf(row, 1)];
+    const kind = row === data.best ? "star" : kindOf(row) === "lost" ? "lost" : "on-contour";
     plot.mark(row, px, py, kind);
   }
-  colourBar(host, held.limits, data.scoreName, held.mean.some((row) => row.some((mean) => mean !== null && mean < held.limits[0])));
-  legend(host, [["on-map", "trial"], ...statusLegend().filter(([kind]) => kind === "lost"), ["star", "best"]]);
+  colourBar(host, held.limits, `expected ${data.scoreName}`, held.mean.some((row) => row.some((mean) => mean !== null && mean < held.limits[0])));
+  legend(host, [["on-contour", "trial"], ...statusLegend().filter(([kind]) => kind === "lost"), ["star", "best"]]);
 }
 
 function drawCoordinates(host, axes) {
@@ -199,7 +199,7 @@ function drawCoordinates(host, axes) {
   const step = axes.length > 1 ? (right - left) / (axes.length - 1) : 0;
   const at = (k, unit, row) => {
     const { choices } = axes[k];
-    const jitter = choices ? (0.5 / choices) * aside(row) : 0;
+    const jitter = choices ? (0.5 / choices) * jitterOf(row) : 0;
     return bottom - (bottom - top) * Math.min(Math.max(unit + jitter, 0), 1);
   };
   const paths = new Map();
@@ -222,19 +222,19 @@ function drawCoordinates(host, axes) {
     paths.set(row, path);
     const share = (rank / Math.max(nTrials - 1, 1)) ** 2;
     const isLost = trials.score[row] === null;
-    const look = isLost ? { class: "line lost" } : {
+    const style = isLost ? { class: "line lost" } : {
       class: "line", stroke: colour(trials.score[row], data.limits, from), "stroke-width": 0.7 + 1.5 * share, "stroke-opacity": 0.35 + 0.65 * share,
     };
-    draw(plot.svg, "path", { ...look, d: path, "data-row": row });
+    draw(plot.svg, "path", { ...style, d: path, "data-row": row });
   });
   axes.forEach((axis, k) => {
     const px = left + k * step;
     draw(plot.svg, "path", { class: "axis", d: `M${px} ${top}V${bottom}` });
     for (const [unit, text] of axis.ticks) {
       const py = bottom - (bottom - top) * unit;
-      const said = short(text, 12);
-      draw(plot.svg, "rect", { class: "label-back", x: px + 3, y: py - 7, width: 6.2 * said.length + 4, height: 13, rx: 2 });
-      draw(plot.svg, "text", { x: px + 5, y: py + 4 }, said);
+      const shown = short(text, 12);
+      draw(plot.svg, "rect", { class: "label-back", x: px + 3, y: py - 7, width: 6.2 * shown.length + 4, height: 13, rx: 2 });
+      draw(plot.svg, "text", { x: px + 5, y: py + 4 }, shown);
     }
     const room = Math.max(12, Math.floor(step / 6.6) - 1);
     const isLast = k && k === axes.length - 1;
@@ -283,15 +283,15 @@ function drawTimeline(host, held) {
   };
   const kinds = ["complete", "pruned", "failed"].filter((kind) => held.fits.some((fit) => trials.status[fit[3]] === kind));
   legend(host, kinds.map((kind) => [`fit ${kind}`, kind]));
-  const cut = held.cuts.length ? " Pauses of more than a minute are cut out at the dotted lines." : "";
+  const cut = held.cuts.length ? " Pauses of more than a minute are removed at the dotted lines." : "";
   make("p", { class: "missing" }, host, `Workers were busy ${Math.round(100 * held.busy)} % of the time.${cut}`);
 }
 
-const pictures = {
+const figures = {
   convergence: drawConvergence,
-  parameters: drawParameters,
+  slices: drawSlices,
   importance: drawImportance,
-  map: drawMap,
+  contour: drawContour,
   coordinates: drawCoordinates,
   timeline: drawTimeline,
 };
@@ -300,13 +300,13 @@ function drawAll() {
   choose(null);
   plots.length = 0;
   const drawn = [];
-  for (const [name, paint] of Object.entries(pictures)) {
+  for (const [name, paint] of Object.entries(figures)) {
     const host = document.querySelector(`#${name} .canvas`);
     host.replaceChildren();
     if (name in data.missing) {
       make("p", { class: "missing" }, host, data.missing[name]);
     } else {
-      paint(host, data.pictures[name]);
+      paint(host, data.figures[name]);
       drawn.push(name);
     }
   }
