@@ -1,4 +1,7 @@
-"""What swarm and genetic moves share: coming back to the cube, and trying other branches."""
+"""Repair of moves that leave the unit cube, and exploration of branches.
+
+The swarm and the genetic search share both.
+"""
 
 import numpy as np
 
@@ -6,17 +9,16 @@ from sklearn_lepton.space._dimension import FloatArray
 from sklearn_lepton.space._space import Space
 
 _TRIALS_PER_BRANCH = 4.0
-_MAX_RANDOM = 0.5
+_MAX_EXPLORATION = 0.5
 
 
 def reflect_and_dither(space: Space, point: FloatArray, rng: np.random.Generator) -> FloatArray:
-    """Return a moved point to the cube and round its discrete columns at random.
+    """Return a point reflected into the unit cube, with its discrete columns dithered.
 
-    Columns outside [0, 1] are reflected at the bound. Ordered discrete columns
-    are dithered by up to half a cell, so that snapping to the centre rounds up
-    or down in proportion to the distance: a move of a tenth of a cell succeeds
-    one time in ten and nothing freezes in its cell. (The cells of
-    log-integers differ in width; there the dither is that of the mean cell.)
+    Columns outside [0, 1] are reflected at the bound. Ordered discrete columns are dithered by up
+    to half a cell, so that snapping to the centre rounds up or down in proportion to the
+    distance. A move of a tenth of a cell then succeeds one time in ten, and no column gets
+    stuck in its cell. Cells of log-integers differ in width; their dither is that of the mean.
 
     Parameters
     ----------
@@ -38,9 +40,9 @@ def reflect_and_dither(space: Space, point: FloatArray, rng: np.random.Generator
 def branch_exploration(space: Space, n_trials: int) -> float:
     """Return the probability that a move goes to a branch drawn at random.
 
-    The best trial of a branch says little until its columns have been tuned, so
-    each branch gets about four trials, whatever its scores, before selection
-    among branches takes over; the probability falls as 1 / n_trials.
+    The best score of a branch is not meaningful until its columns have been tuned. So each branch
+    gets about four trials whatever its scores, before selection among branches takes over. The
+    probability falls as 1 / n_trials.
 
     Parameters
     ----------
@@ -52,4 +54,4 @@ def branch_exploration(space: Space, n_trials: int) -> float:
     -------
     probability : float
     """
-    return min(_MAX_RANDOM, _TRIALS_PER_BRANCH * len(space.branches) / n_trials)
+    return min(_MAX_EXPLORATION, _TRIALS_PER_BRANCH * len(space.branches) / n_trials)

@@ -1,35 +1,34 @@
-"""Steady-state genetic search: one child at a time, bred from a small population.
+"""Steady-state genetic search: one child at a time, from a small population.
 
-The population has 10 places, a few more as the trials grow in number. A child that
-is not worse takes the place of its first parent, so that lines of descent go on side
-by side and no fortunate one fills the population; this is deterministic crowding, and
-what keeps a lucky score among noisy ones from taking all. Of two operators one is
-drawn in proportion to how often its recent children beat their first parent.
-*Crossover* blends two tournament winners and mutates about one column; *differential*
-adds the difference of two members to the best one and crosses the result with a
-tournament winner. Unordered columns take the choice of a parent, or seldom a random
-one. How many columns mutate, how long the difference is and how many columns are
-crossed is drawn around the mean of what made recent children succeed. Numbers in
-brackets are those of the equations in docs/algorithms/genetic.md.
+The population has 10 members, and more as the number of trials grows. A child that is not worse
+replaces its first parent (deterministic crowding). So several lines of descent survive next to
+each other, and one lucky score among noisy ones does not fill the population.
 
-With screening, a proposal breeds 96 children, adds 32 points drawn at random, and
-submits the one of which the model expects the greatest improvement.
+Two operators make children. *Crossover* blends two tournament winners and mutates about one
+column. *Differential* adds the difference of two members to the best one, and crosses the result
+with a tournament winner. Unordered columns take the choice of a parent, or rarely a random one.
+The operator is drawn in proportion to how often its recent children beat their first parent. The
+number of mutated columns, the length of the difference and the share of crossed columns are drawn
+around the mean of recent successes. Numbers in brackets are those of the equations in
+docs/algorithms/genetic.md.
 
-On ``meta`` rides ``{"operator": name, "parents": [numbers], "rates": [drawn]}``, the
-parent that the child competes with first; that is the lineage and the credit.
+With the surrogate, a proposal makes 96 children, adds 32 uniformly drawn points, and submits the
+one with the greatest expected improvement.
+
+The ``proposal`` of a trial has ``{"operator": name, "parents": [numbers], "rates": [drawn]}``,
+with the parent that the child competes with first. Ancestry and credit are read from it.
 
 Deviations from the papers, each because a tuning run has 50 trials, not 50,000:
 
-- No generations: a child may be a parent as soon as it is told.
-- Rates are drawn around one mean of the last successes, not one of several
-  memories, and not weighted by the gain, which among noisy scores is luck.
-- A mutation's step is the population's standard deviation in that column, so it
-  adapts by itself, with a floor. Where the population has shrunk to one place,
-  children leap out of it by steps of all sizes (operator ``"restart"``).
-- Of a conditional space, the branch is that of a tournament winner, at first often
-  a random one, and all parents are the best of that branch: columns that a parent
-  lacks are never mixed in. Until a branch has 6 trials, its children are drawn at
-  random (operator ``"random"``, without parents).
+- No generations: a child may be a parent as soon as its trial has finished.
+- Rates are drawn around one mean of the last successes, not one of several memories. They are not
+  weighted by the gain, which is luck among noisy scores.
+- The step of a mutation is the population's standard deviation in that column, at least a
+  minimum, so it adapts by itself. Where the population has shrunk to one point, children take
+  steps of all sizes (operator ``"restart"``).
+- In a conditional space the branch is that of a tournament winner, at first often a random one.
+  All parents are the best of that branch, so columns that a parent lacks are never mixed in. Until
+  a branch has 6 trials, its children are drawn at random (operator ``"random"``, no parents).
 """
 
 from collections.abc import Mapping, Sequence
@@ -45,20 +44,20 @@ from sklearn_lepton.optimizers._offspring import IntArray, Offspring
 from sklearn_lepton.optimizers._surrogate_assisted import N_UNIFORM, SurrogateOptimizer
 from sklearn_lepton.space._dimension import FloatArray
 
-_N_CHILDREN = 96  # that are screened
+_N_CHILDREN = 96  # the surrogate selects one of them
 _TRIALS_PER_MEMBER = 50
 _TOURNAMENT = 3
 _P_RANDOM_BRANCH = 0.2
-_CREDIT_WINDOW = 24
-_MIN_SHARE = 0.25
+_CREDIT_WINDOW = 24  # trials
+_MIN_SHARE = 0.25  # of each operator
 _MIN_STEP = 0.02
-_COLLAPSED = 1e-3
-_MIN_FAMILY = 6
-# The operators with the means of what they draw before there is a success: the number of
-# columns mutated; the scale F of the difference and the share CR of columns crossed.
+_COLLAPSED = 1e-3  # a population that extends less restarts
+_MIN_POPULATION = 6  # trials of a branch
+# The operators and the means of their rates before the first success: the number of mutated
+# columns; the scale F of the difference and the share CR of crossed columns.
 _OPERATORS = {"crossover": (1.0,), "differential": (0.6, 0.8)}
-_SPREAD_OF_MUTATION = 0.5  # of its logarithm
-_SPREAD = 0.1  # of F and CR
+_LOG_MUTATION_STD = 0.5
+_RATE_SPREAD = 0.1  # of F and CR
 _F_RANGE = (0.1, 1.0)
 
 
@@ -68,33 +67,29 @@ class GeneticOptimizer(SurrogateOptimizer):
     Parameters
     ----------
     space : Space, dict or list of dict
-        What to search; see `Space`.
+        Search space; see `Space`.
     seed : int, default=0
         Seed of every proposal, not negative.
     n_initial_points : int or "auto", default="auto"
-        Number of trials that are spread evenly over the space before the
-        first child; ``"auto"`` is 8.
+        Number of trials of the initial design, before the first child; ``"auto"`` is 8.
     population_size : int or "auto", default="auto"
-        How many trials may be parents, at least 2; ``"auto"`` is 10 and one more
-        for every 50 trials.
+        Number of trials that may be parents, at least 2; ``"auto"`` is 10 and one more for
+        every 50 trials.
     blend : float, default=0.5
-        How far beyond its parents a crossover may reach, as a share of their
-        distance (the alpha of BLX-alpha), at least 0.
+        How far beyond its parents a crossover may reach, as a share of their distance (the
+        alpha of BLX-alpha), at least 0.
     surrogate : bool, default=True
-        Whether each proposal breeds many children and submits the one of which a
-        Gaussian process and a forest expect the greatest improvement; it costs
-        some ten milliseconds. False is the genetic algorithm alone.
+        Whether each proposal makes many children and submits the one with the greatest
+        expected improvement under a Gaussian process and a forest. It takes some ten
+        milliseconds. False is the genetic algorithm alone.
     previous_studies : sequence of sequence of Trial, default=()
-        Older studies to learn from; see `Optimizer`.
+        Source studies to learn from; see `Optimizer`.
     cost_aware : bool, default=False
-        Whether the seconds that trials took are modelled, too, and improvements are
-        divided by a power of the seconds that they are expected to take. Without
-        seconds, all 0, it changes nothing. Needs ``surrogate``.
+        Whether expected improvement is divided by a power of the expected seconds; see
+        `BayesOptimizer`. Needs ``surrogate``.
     max_seconds : float or None, default=None
-        Seconds that all trials together may take, those told before included, above 0;
-        what counts with ``cost_aware`` is the best score at their end: the power is the
-        share of them that is left. None is a power of one half throughout. May be set
-        anew at any time.
+        Seconds that all trials together may take, finished ones included, above 0; see
+        `BayesOptimizer`. `configure` changes it.
     resources : sequence of float, default=(1.0,)
         Shares of the full resource; see `Optimizer`.
 
@@ -181,52 +176,53 @@ class GeneticOptimizer(SurrogateOptimizer):
         return 8
 
     def _propose(self, rng: np.random.Generator) -> tuple[FloatArray, Mapping[str, Any]]:
-        told = self._finished()
-        scored = np.flatnonzero([trial.score is not None for trial in told])
+        finished = self._finished()
+        scored = np.flatnonzero([trial.score is not None for trial in finished])
         if not scored.size:
             return self._design_point(), {}
         points, scores = self._observations()
-        learnt = _learn(told, scores)
-        litters = []
+        rates = _learn(finished, scores)
+        batches = []
         for branch, n_children in self._choose_branches(points[scored, 0], scores[scored], rng):
             rows = scored if branch is None else scored[points[scored, 0] == branch]
-            if branch is not None and len(rows) < _MIN_FAMILY:
+            if branch is not None and len(rows) < _MIN_POPULATION:
                 drawn = rng.random((n_children, self.space.n_dims))
                 drawn[:, 0] = branch
-                litters.append(Offspring.of("random", drawn))
+                batches.append(Offspring.of("random", drawn))
                 continue
-            family = _survivors(told, scores, rows, self._size(len(told)))
-            litters.append(self._reproduce(points, family, n_children, learnt, rng))
+            population = _survivors(finished, scores, rows, self._size(len(finished)))
+            batches.append(self._reproduce(points, population, n_children, rates, rng))
         if self.surrogate:
-            litters.append(Offspring.of("random", rng.random((N_UNIFORM, self.space.n_dims))))
-        litter = Offspring.of_all(litters)
-        children = reflect_and_dither(self.space, litter.children, rng)
-        row, model = 0, dict[str, Any]()
+            batches.append(Offspring.of("random", rng.random((N_UNIFORM, self.space.n_dims))))
+        offspring = Offspring.of_all(batches)
+        children = reflect_and_dither(self.space, offspring.children, rng)
+        row, fitted = 0, dict[str, Any]()
         if self.surrogate:
-            row, model = self._select(children, points, scores, rng)
-        return children[row], litter.lineage(row, [t.number for t in told]) | model
+            row, fitted = self._select(children, points, scores, rng)
+        return children[row], offspring.ancestry(row, [t.number for t in finished]) | fitted
 
-    def _size(self, n_told: int) -> int:
+    def _size(self, n_finished: int) -> int:
+        """Return the size of the population."""
         if self.population_size == "auto":
-            return 10 + n_told // _TRIALS_PER_MEMBER
+            return 10 + n_finished // _TRIALS_PER_MEMBER
         return int(self.population_size)
 
     def _choose_branches(
-        self, places: FloatArray, scores: FloatArray, rng: np.random.Generator
+        self, values: FloatArray, scores: FloatArray, rng: np.random.Generator
     ) -> list[tuple[float | None, int]]:
-        """Return the place in column 0 of each branch that gets children, and how many.
+        """Return the value in column 0 of each branch that gets children, and their number.
 
         Parameters
         ----------
-        places : ndarray of shape (n_scored,)
-            Column 0 of the trials that have a score.
+        values : ndarray of shape (n_scored,)
+            Column 0 of the scored trials.
         scores : ndarray of shape (n_scored,)
         rng : numpy.random.Generator
 
         Returns
         -------
         branches : list of tuple of float and int
-            None instead of a place where the space has no branches.
+            None instead of a value if the space has no branches.
         """
         n_children, n_branches = _N_CHILDREN if self.surrogate else 1, len(self.space.branches)
         if n_branches == 1:
@@ -234,7 +230,7 @@ class GeneticOptimizer(SurrogateOptimizer):
         explore = max(_P_RANDOM_BRANCH, branch_exploration(self.space, self._n_configurations))
         drawn = (rng.integers(n_branches, size=n_children) + 0.5) / n_branches
         best = np.argsort(-scores, kind="stable")[: self._size(self._n_configurations)]
-        chosen = places[best[_tournament(len(best), n_children, rng)]]
+        chosen = values[best[_tournament(len(best), n_children, rng)]]
         chosen = np.where(rng.random(n_children) < explore, drawn, chosen)
         branches, counts = np.unique(chosen, return_counts=True)
         return list(zip(branches.tolist(), counts.tolist(), strict=True))
@@ -242,114 +238,125 @@ class GeneticOptimizer(SurrogateOptimizer):
     def _reproduce(
         self,
         points: FloatArray,
-        family: IntArray,
+        population: IntArray,
         n_children: int,
-        learnt: "_Learnt",
+        rates: "_Rates",
         rng: np.random.Generator,
     ) -> Offspring:
-        """Return children of a family.
+        """Return children of the population of a branch.
 
         Parameters
         ----------
-        points : ndarray of shape (n_told, n_dims)
-            What has been tried.
-        family : ndarray of shape (n_members,)
-            Rows of the population, all of one branch, best first.
+        points : ndarray of shape (n_finished, n_dims)
+        population : ndarray of shape (n_members,)
+            Rows of ``points``, all of one branch, best first.
         n_children : int
-        learnt : _Learnt
+        rates : _Rates
         rng : numpy.random.Generator
 
         Returns
         -------
-        litter : Litter
+        offspring : Offspring
             Its parents are rows of ``points``.
         """
-        members = points[family]
+        members = points[population]
         if np.max(np.ptp(members, axis=0), initial=0.0) < _COLLAPSED:
-            litter = self._restart(members[0], n_children, rng)
+            offspring = self._restart(members[0], n_children, rng)
         else:
-            n_differential = int(rng.binomial(n_children, learnt.share))
-            if len(members) <= _TOURNAMENT:
+            n_differential = int(rng.binomial(n_children, rates.share))
+            if len(members) <= _TOURNAMENT:  # too few for a target and two others
                 n_differential = 0
-            one = self._crossover(members, n_children - n_differential, learnt, rng)
-            other = self._differential(members, n_differential, learnt, rng)
-            litter = Offspring.of_all([one, other])
+            crossed = self._crossover(members, n_children - n_differential, rates, rng)
+            differential = self._differential(members, n_differential, rates, rng)
+            offspring = Offspring.of_all([crossed, differential])
         if len(self.space.branches) > 1:
-            litter.children[:, 0] = members[0, 0]
-        parents = np.where(litter.parents < 0, -1, family[litter.parents])
-        return replace(litter, parents=parents)
+            offspring.children[:, 0] = members[0, 0]
+        parents = np.where(offspring.parents < 0, -1, population[offspring.parents])
+        return replace(offspring, parents=parents)
 
     def _crossover(
-        self, members: FloatArray, n_children: int, learnt: "_Learnt", rng: np.random.Generator
+        self, members: FloatArray, n_children: int, rates: "_Rates", rng: np.random.Generator
     ) -> Offspring:
-        """Blend two members (BLX-alpha) and mutate some columns; may leave the cube."""
+        """Return blends of two members (BLX-alpha) with some columns mutated.
+
+        Children may leave the unit cube.
+        """
         shape = (n_children, members.shape[1])
         first, second = _tournament(len(members), (2, n_children), rng)
         second = np.where(first == second, rng.integers(len(members), size=n_children), second)
         one, other = members[first], members[second]
         children = one + rng.uniform(-self.blend, 1 + self.blend, shape) * (other - one)  # (1)
         drawn = rng.standard_normal((n_children, 1))
-        mutation = learnt.mutation * np.exp(_SPREAD_OF_MUTATION * drawn)  # (5)
-        is_mutated = rng.random(shape) < mutation / self._n_free()
+        mutation = rates.mutation * np.exp(_LOG_MUTATION_STD * drawn)  # (5)
+        is_mutated = rng.random(shape) < mutation / self._n_varying()
         steps = np.maximum(members.std(axis=0), _MIN_STEP) * rng.standard_normal(shape)  # (2)
+        # Unordered columns are not numbers: they take the choice of either parent.
         choices = np.where(rng.random(shape) < 0.5, one, other)
         choices = np.where(is_mutated, rng.random(shape), choices)
         children = np.where(self.space.is_categorical, choices, children + is_mutated * steps)
         return Offspring.of("crossover", children, [first, second], mutation)
 
     def _differential(
-        self, members: FloatArray, n_children: int, learnt: "_Learnt", rng: np.random.Generator
+        self, members: FloatArray, n_children: int, rates: "_Rates", rng: np.random.Generator
     ) -> Offspring:
-        """Cross tournament winners with the best plus a difference; may leave the cube."""
+        """Return tournament winners crossed with the best member plus a difference.
+
+        Children may leave the unit cube.
+        """
         (n_members, n_dims), shape = members.shape, (n_children, members.shape[1])
         target = _tournament(n_members, n_children, rng)
-        # Two others: a number is drawn from as many as are left, and those taken are skipped.
+        # Two members other than the target and each other: draw from the number that is left,
+        # then skip the members taken.
         plus = rng.integers(n_members - 1, size=n_children)
         plus += plus >= target
         minus = rng.integers(n_members - 2, size=n_children)
         minus += minus >= np.minimum(plus, target)
         minus += minus >= np.maximum(plus, target)
-        scale = learnt.scale + _SPREAD * rng.standard_cauchy((n_children, 1))  # (5)
+        scale = rates.scale + _RATE_SPREAD * rng.standard_cauchy((n_children, 1))  # (5)
         scale = np.clip(scale, *_F_RANGE)
-        crossed = learnt.crossed + _SPREAD * rng.standard_normal((n_children, 1))
+        crossed = rates.crossed + _RATE_SPREAD * rng.standard_normal((n_children, 1))
         crossed = np.clip(crossed, 0.0, 1.0)
         donors = members[0] + scale * (members[plus] - members[minus])  # (3)
         is_crossed = rng.random(shape) < crossed
+        # At least one column comes from the donor.
         is_crossed |= np.arange(n_dims) == rng.integers(n_dims, size=(n_children, 1))
         children = np.where(is_crossed, donors, members[target])
         parents = np.array([target, np.zeros_like(target), plus, minus])
-        heirs = parents[rng.integers(4, size=shape), np.arange(n_children)[:, np.newaxis]]
-        choices = members[heirs, np.arange(n_dims)]
-        is_mutated = rng.random(shape) < learnt.mutation / 2 / self._n_free()
+        # An unordered column takes the choice of one of the four.
+        donors_of_choice = parents[
+            rng.integers(4, size=shape), np.arange(n_children)[:, np.newaxis]
+        ]
+        choices = members[donors_of_choice, np.arange(n_dims)]
+        is_mutated = rng.random(shape) < rates.mutation / 2 / self._n_varying()
         choices = np.where(is_mutated, rng.random(shape), choices)
         children = np.where(self.space.is_categorical, choices, children)
         return Offspring.of("differential", children, parents, np.hstack([scale, crossed]))
 
     def _restart(self, member: FloatArray, n_children: int, rng: np.random.Generator) -> Offspring:
-        """Step away from the best by any distance from a hundredth of the space to all of it."""
+        """Return steps away from the best by a hundredth of the space up to all of it."""
         shape = (n_children, len(member))
         distances = 10 ** rng.uniform(-2, 0, (n_children, 1))
         children = member + distances * rng.standard_normal(shape)
-        choices = np.where(rng.random(shape) < 1 / self._n_free(), rng.random(shape), member)
+        choices = np.where(rng.random(shape) < 1 / self._n_varying(), rng.random(shape), member)
         children = np.where(self.space.is_categorical, choices, children)
         return Offspring.of("restart", children, np.zeros((1, n_children), dtype=np.intp))
 
-    def _n_free(self) -> int:
-        """Return the number of columns that have more than one value, at least 1."""
+    def _n_varying(self) -> int:
+        """Return the number of columns with more than one value, at least 1."""
         return max(1, int(np.count_nonzero(self.space.n_values > 1)))
 
 
-class _Learnt(NamedTuple):
-    """What recent successes say of the operators.
+class _Rates(NamedTuple):
+    """Rates of the operators, learnt from recent successes.
 
     Attributes
     ----------
     share : float
         Share of differential moves.
     mutation : float
-        Mean number of columns that are mutated.
+        Mean number of mutated columns.
     scale, crossed : float
-        Means of F and CR in differential evolution.
+        Means of F and CR of differential evolution.
     """
 
     share: float
@@ -358,24 +365,21 @@ class _Learnt(NamedTuple):
     crossed: float
 
 
-def _learn(told: list[Trial], scores: FloatArray) -> _Learnt:
-    """Learn from recent children that beat their first parent.
+def _learn(finished: list[Trial], scores: FloatArray) -> _Rates:
+    """Return the rates of recent children that beat their first parent.
+
+    One success and one failure are added for each operator, so that no operator is certain.
 
     Parameters
     ----------
-    told : list of Trial
+    finished : list of Trial
         In the order of their numbers.
-    scores : ndarray of shape (n_told,)
-
-    Returns
-    -------
-    learnt : _Learnt
-        With one success and one failure more than seen, so that no operator is certain.
+    scores : ndarray of shape (n_finished,)
     """
-    score = {t.number: value for t, value in zip(told, scores.tolist(), strict=True)}
+    score = {t.number: value for t, value in zip(finished, scores.tolist(), strict=True)}
     won, tried = dict.fromkeys(_OPERATORS, 1.0), dict.fromkeys(_OPERATORS, 2.0)
     drawn = {operator: [first] for operator, first in _OPERATORS.items()}
-    for trial in told[-_CREDIT_WINDOW:]:
+    for trial in finished[-_CREDIT_WINDOW:]:
         operator, parents = trial.proposal.get("operator"), trial.proposal.get("parents")
         if operator in _OPERATORS and parents and parents[0] in score:
             tried[operator] += 1
@@ -388,53 +392,58 @@ def _learn(told: list[Trial], scores: FloatArray) -> _Learnt:
     share = differential / (crossover + differential)  # (4)
     share = float(np.clip(share, _MIN_SHARE, 1 - _MIN_SHARE))
     means = [np.mean(drawn[operator], axis=0).tolist() for operator in _OPERATORS]
-    return _Learnt(share, *means[0], *means[1])
+    return _Rates(share, *means[0], *means[1])
 
 
-def _survivors(told: list[Trial], scores: FloatArray, rows: IntArray, size: int) -> IntArray:
-    """Return the population: who has not been beaten by a child of its own.
+def _survivors(finished: list[Trial], scores: FloatArray, rows: IntArray, size: int) -> IntArray:
+    """Return the population: the trials that no child of theirs has replaced.
 
-    A child takes the place of its first parent if it is not worse, else it dies. Trials
-    without a parent in the population take an empty place, or that of the worst if they
-    are better. So a place is a line of descent, and a good one does not fill the others.
+    A child replaces its first parent if it is not worse; otherwise it is dropped. A trial without
+    a parent in the population takes a free place, or that of the worst member if it is better. So
+    each place holds one line of descent, and a good one does not take the others' places.
 
     Parameters
     ----------
-    told : list of Trial
+    finished : list of Trial
         In the order of their numbers.
-    scores : ndarray of shape (n_told,)
+    scores : ndarray of shape (n_finished,)
     rows : ndarray of shape (n_rows,)
-        Those that may survive, ascending.
+        Rows of the trials to consider, ascending.
     size : int
         Number of places.
 
     Returns
     -------
     survivors : ndarray of shape (n_members,)
-        Some of the rows, best first; of equal ones the latest.
+        Rows, best first; of equal scores the latest first.
     """
-    places: dict[int, int] = {}  # trial number: row
+    members: dict[int, int] = {}  # row by trial number
     score, worst = scores.tolist(), None
     for row in rows.tolist():
-        trial = told[row]
+        trial = finished[row]
         parents = trial.proposal.get("parents")
         rival = parents[0] if parents else None
-        if rival not in places:
-            if len(places) < size:
-                places[trial.number] = row
+        if rival not in members:
+            if len(members) < size:
+                members[trial.number] = row
                 continue
-            if worst is None:
-                worst = min(places, key=lambda number: score[places[number]])
-            if score[row] == score[places[worst]]:
+            if worst is None:  # else nothing has changed since it was found
+                worst = min(members, key=lambda number: score[members[number]])
+            if score[row] == score[members[worst]]:
                 continue
             rival = worst
-        if score[row] >= score[places[rival]]:
-            del places[rival]
-            places[trial.number], worst = row, None
-    return np.array(sorted(places.values(), key=lambda row: (-score[row], -row)))
+        if score[row] >= score[members[rival]]:
+            del members[rival]
+            members[trial.number], worst = row, None
+    return np.array(sorted(members.values(), key=lambda row: (-score[row], -row)))
 
 
 def _tournament(n_members: int, size: Any, rng: np.random.Generator) -> IntArray:
-    """Return the best of three members drawn at random, often; they stand best first."""
-    best: IntArray = rng.integers(n_members, size=(_TOURNAMENT, *np.atleast_1d(size))).min(axis=0)
-    return best
+    """Return winners of tournaments: the best of three members drawn at random.
+
+    Members are sorted, so the winner is the least row.
+    """
+    winners: IntArray = rng.integers(n_members, size=(_TOURNAMENT, *np.atleast_1d(size))).min(
+        axis=0
+    )
+    return winners

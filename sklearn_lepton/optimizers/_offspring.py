@@ -1,4 +1,4 @@
-"""Litter: children that wait for a choice, with how each was made."""
+"""Offspring: children of which one will be proposed, with the ancestry of each."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,16 +14,16 @@ IntArray = npt.NDArray[np.intp]
 
 @dataclass(frozen=True)
 class Offspring:
-    """Children with how they were made.
+    """Children with their operators, parents and rates.
 
     Attributes
     ----------
     operators : list of str of length n_children
     children : ndarray of shape (n_children, n_dims)
     parents : ndarray of shape (4, n_children)
-        Row numbers, -1 for none; the first is the one that the child competes with.
+        Rows of the parents, -1 for none; the child competes with the first.
     rates : ndarray of shape (2, n_children)
-        What the operator drew, NaN for nothing.
+        Rates that the operator drew, NaN for none.
     """
 
     operators: list[str]
@@ -39,7 +39,7 @@ class Offspring:
         parents: Sequence[IntArray] | IntArray = (),
         rates: FloatArray | None = None,
     ) -> "Offspring":
-        """Make a litter of one operator; `rates` are of shape (n_children, n_rates)."""
+        """Return the children of one operator; `rates` has shape (n_children, n_rates)."""
         all_parents = np.full((4, len(children)), -1)
         all_rates = np.full((2, len(children)), np.nan)
         if len(parents):
@@ -49,17 +49,17 @@ class Offspring:
         return cls([operator] * len(children), children, all_parents, all_rates)
 
     @classmethod
-    def of_all(cls, litters: list["Offspring"]) -> "Offspring":
-        """Put litters together."""
+    def of_all(cls, batches: list["Offspring"]) -> "Offspring":
+        """Return the children of all batches, in order."""
         return cls(
-            [operator for litter in litters for operator in litter.operators],
-            np.vstack([litter.children for litter in litters]),
-            np.hstack([litter.parents for litter in litters]),
-            np.hstack([litter.rates for litter in litters]),
+            [operator for batch in batches for operator in batch.operators],
+            np.vstack([batch.children for batch in batches]),
+            np.hstack([batch.parents for batch in batches]),
+            np.hstack([batch.rates for batch in batches]),
         )
 
-    def lineage(self, row: int, numbers: list[int]) -> dict[str, Any]:
-        """Return what is to be remembered of a child, with its parents' trial numbers."""
+    def ancestry(self, row: int, numbers: list[int]) -> dict[str, Any]:
+        """Return the ``proposal`` of a child, with the trial numbers of its parents."""
         rates = self.rates[:, row]
         return {
             "operator": self.operators[row],

@@ -5,9 +5,9 @@ import pytest
 from subjects import BRANCHES, MIXED, NUMERIC, run, score
 
 from sklearn_lepton._trials.trial import Trial
-from sklearn_lepton.optimizers._genetic import GeneticOptimizer, _learn, _Learnt, _survivors
+from sklearn_lepton.optimizers._genetic import GeneticOptimizer, _learn, _Rates, _survivors
 
-STILL = _Learnt(share=0.5, mutation=0.0, scale=0.6, crossed=0.8)
+STILL = _Rates(share=0.5, mutation=0.0, scale=0.6, crossed=0.8)
 
 
 def trial_with(number, score, **meta):
@@ -98,7 +98,7 @@ def test_credit_goes_to_the_operator_whose_children_beat_their_first_parent():
 def test_what_an_operator_draws_follows_what_succeeded():
     optimizer = GeneticOptimizer(MIXED)
     members, rng = np.random.default_rng(0).random((8, 3)), np.random.default_rng(1)
-    learnt = _Learnt(share=0.5, mutation=2.0, scale=0.3, crossed=0.9)
+    learnt = _Rates(share=0.5, mutation=2.0, scale=0.3, crossed=0.9)
     rates = optimizer._differential(members, 2000, learnt, rng).rates
     assert np.median(rates[0]) == pytest.approx(0.3, abs=0.01)
     assert np.median(rates[1]) == pytest.approx(0.9, abs=0.01)
