@@ -1,4 +1,4 @@
-"""Optimizers with ask and tell; they need no scikit-learn estimator."""
+"""Optimizers with an ask-and-tell interface, independent of scikit-learn estimators."""
 
 from sklearn_lepton._trials.split_result import SplitResult
 from sklearn_lepton._trials.trial import Trial

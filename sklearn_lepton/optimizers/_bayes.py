@@ -1,10 +1,9 @@
-"""Bayesian optimization: a Gaussian process and the expected improvement.
+"""Bayesian optimization with a Gaussian process, a forest and expected improvement.
 
-After an initial design, each proposal fits a Gaussian process to the scores,
-takes pending trials to score what the process expects there (kriging
-believer), and maximises the logarithm of the expected improvement over the
-best posterior mean at a tried point. A forest beside the process sees what is
-not smooth. A failed trial counts as the worst score seen.
+After an initial design, each proposal fits the surrogate to the scores. Pending trials count with
+the score that the process predicts (kriging believer). The proposal maximises the logarithm of
+expected improvement over the best posterior mean at a tried point. A forest next to the process
+models what is not smooth. A failed trial counts as the worst score.
 """
 
 from collections.abc import Mapping
@@ -16,7 +15,7 @@ from sklearn_lepton._surrogate.maximize import maximize
 from sklearn_lepton.optimizers._surrogate_assisted import SurrogateOptimizer
 from sklearn_lepton.space._dimension import FloatArray
 
-_N_BEST = 5
+_N_BEST = 5  # points from which the maximisation starts
 
 
 class BayesOptimizer(SurrogateOptimizer):
@@ -25,25 +24,22 @@ class BayesOptimizer(SurrogateOptimizer):
     Parameters
     ----------
     space : Space, dict or list of dict
-        What to search; see `Space`.
+        Search space; see `Space`.
     seed : int, default=0
         Seed of every proposal, not negative.
     n_initial_points : int or "auto", default="auto"
-        Number of trials before the first proposal of the model, at least 1:
-        the middle of the space, then scrambled Sobol points. Auto is one more
-        than there are dimensions, but from 5 to 12; none with older studies,
-        unless what is told contradicts them.
+        Number of trials of the initial design, at least 1: the middle of the space, then
+        scrambled Sobol points. ``"auto"`` is one more than the number of dimensions, but from
+        5 to 12. With source studies it is 0 unless the scores contradict them.
     previous_studies : sequence of sequence of Trial, default=()
-        Older studies to learn from; see `Optimizer`.
+        Source studies to learn from; see `Optimizer`.
     cost_aware : bool, default=False
-        Whether the seconds that trials took are modelled, too, and improvements are
-        divided by a power of the seconds that they are expected to take. Without
-        seconds, all 0, it changes nothing.
+        Whether the seconds of trials are modelled as well, and expected improvement is divided
+        by a power of the expected seconds. It changes nothing if all seconds are 0.
     max_seconds : float or None, default=None
-        Seconds that all trials together may take, those told before included, above 0;
-        what counts with ``cost_aware`` is the best score at their end: the power is the
-        share of them that is left. None is a power of one half throughout. May be set
-        anew at any time.
+        Seconds that all trials together may take, finished ones included, above 0. With
+        ``cost_aware`` the aim is the best score when they are spent: the power is the share of
+        them that remains. It is 1/2 throughout for None. `configure` changes it.
     resources : sequence of float, default=(1.0,)
         Shares of the full resource; see `Optimizer`.
 
@@ -83,7 +79,7 @@ class BayesOptimizer(SurrogateOptimizer):
         if not len(points) and not self._sources.studies:
             return self._design_point(), {}
         space = self.space
-        model, meta = self._fit(points, scores, rng)
+        model, fitted = self._fit(points, scores, rng)
         proposals = maximize(
             self._acquisition(model),
             model.incumbent,
@@ -95,6 +91,6 @@ class BayesOptimizer(SurrogateOptimizer):
             taken=np.array(list(self._seen)),
         )
         if not len(proposals):
-            return rng.random(space.n_dims), meta
-        apart = np.flatnonzero(self._is_apart(proposals))
-        return proposals[apart[0]] if len(apart) else self._design_point(), meta
+            return rng.random(space.n_dims), fitted
+        rows = np.flatnonzero(self._is_apart(proposals))
+        return proposals[rows[0]] if len(rows) else self._design_point(), fitted

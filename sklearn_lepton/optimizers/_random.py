@@ -1,7 +1,7 @@
 """Quasi-random search: the scrambled Sobol sequence.
 
-Points of the sequence fill the cube more evenly than independent draws. It
-holds no state but the number of trials.
+Points of the sequence fill the unit cube more evenly than independent draws. The next point
+depends on the seed and the number of trials only.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,16 +15,16 @@ from sklearn_lepton.space._dimension import FloatArray
 
 
 class RandomOptimizer(Optimizer):
-    """Propose the points of a scrambled Sobol sequence, whatever the scores.
+    """Propose the points of a scrambled Sobol sequence, independently of the scores.
 
     Parameters
     ----------
     space : Space, dict or list of dict
-        What to search; see `Space`.
+        Search space; see `Space`.
     seed : int, default=0
         Seed of the scrambling, not negative.
     previous_studies : sequence of sequence of Trial, default=()
-        Older studies, of which the best settings are tried first; see `Optimizer`.
+        Source studies, whose best configurations run first; see `Optimizer`.
     resources : sequence of float, default=(1.0,)
         Shares of the full resource; see `Optimizer`.
 

@@ -1,4 +1,4 @@
-"""The optimizers by name."""
+"""Registry of the optimizers by name."""
 
 from typing import Any
 
@@ -22,16 +22,16 @@ OPTIMIZERS: dict[str, type[Optimizer]] = {
 
 
 def make_optimizer(name: str, space: Any, **options: Any) -> Optimizer:
-    """Make an optimizer by its name.
+    """Return an optimizer by its name.
 
     Parameters
     ----------
     name : {"auto", "bayes", "swarm", "genetic", "random", "grid"}
-        Which one.
+        Name of the optimizer.
     space : Space, dict or list of dict
-        What to search; see `Space`.
+        Search space; see `Space`.
     **options : object
-        Its parameters; all have ``seed``, ``previous_studies`` and ``resources``.
+        Parameters of the optimizer; all have ``seed``, ``previous_studies`` and ``resources``.
 
     Returns
     -------
@@ -40,7 +40,7 @@ def make_optimizer(name: str, space: Any, **options: Any) -> Optimizer:
     Raises
     ------
     ValueError
-        If there is none of that name, or a parameter is outside its range.
+        If no optimizer has this name, or a parameter is outside its range.
 
     Examples
     --------
@@ -52,7 +52,7 @@ def make_optimizer(name: str, space: Any, **options: Any) -> Optimizer:
 
 
 def optimizer_class(name: str) -> type[Optimizer]:
-    """Return the class of the optimizer of a name; ValueError if there is none."""
+    """Return the class of an optimizer; raise ValueError if no optimizer has this name."""
     if not isinstance(name, str) or name not in OPTIMIZERS:
         raise ValueError(f"optimizer: {unknown_name(str(name), list(OPTIMIZERS))}")
     return OPTIMIZERS[name]

@@ -82,8 +82,8 @@ class SurrogateOptimizer(Optimizer):
         """Change options that depend on the run; see `Optimizer.configure`."""
         if options.get("cost_aware") and not self.uses_surrogate:
             raise ValueError(
-                "cost_aware=True needs the model of surrogate=True, got surrogate=False: set "
-                "one of them otherwise."
+                "cost_aware=True needs surrogate=True, got surrogate=False: set surrogate=True "
+                "or cost_aware=False."
             )
         super().configure(**options)
 
@@ -120,7 +120,9 @@ class SurrogateOptimizer(Optimizer):
         True
         """
         if self.best is None:
-            raise ValueError("There is no model yet: tell at least one trial that has a score.")
+            raise ValueError(
+                "There is no surrogate yet: tell a trial that is complete at full fidelity."
+            )
         configurations = [params] if isinstance(params, Mapping) else list(params)
         points = np.array([self.space.to_point(each) for each in configurations])
         mean, std = self.predict_points(points.reshape(len(configurations), self.space.n_dims))

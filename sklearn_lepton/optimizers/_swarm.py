@@ -1,30 +1,28 @@
-"""Particle swarm optimization: a few particles, pulled towards what they and the best one found.
+"""Particle swarm optimization: particles pulled towards their own best point and the swarm's.
 
-A particle moves by its last step times an inertia, plus random shares of the
-ways to its own best point and to the best point of all. Unordered columns are
-not numbers, so each keeps its choice, takes that of one of the two points, or
-is drawn afresh. The particle whose finished trial is the oldest moves next.
-Numbers in brackets are those of the equations in docs/algorithms/swarm.md.
+The step of a particle is its last step times an inertia, plus random shares of the ways to its own
+best point and to the best point of all. An unordered column is not a number: it keeps its choice,
+takes that of one of the two points, or is drawn at random. The particle whose finished trial is the
+oldest moves next. Numbers in brackets are those of the equations in docs/algorithms/swarm.md.
 
-With screening, a particle draws 96 moves and 32 places anywhere, and goes where the
-model expects the greatest improvement.
+With the surrogate, a particle draws 96 moves and 32 uniform points, and takes the one with the
+greatest expected improvement.
 
-On ``meta`` rides ``{"particle": k}``, and ``"reseeded": True`` where a particle
-that had come to rest was thrown to a random place, where it forgets its past.
-Everything else is read from the trials: a velocity is the difference of a particle's
-last two points.
+The ``proposal`` of a trial has ``{"particle": k}``, and ``"reseeded": True`` if the particle had
+come to rest and was moved to a random point, where it forgets its past. Everything else is read
+from the trials: a velocity is the difference of a particle's last two points.
 
 Deviations from the papers, each because a tuning run has 50 trials, not 50,000:
 
-- The swarm has 8 particles, more only from about 165 trials on.
-- The budget is not known, so the inertia falls with the number of a particle's
-  own moves, not with the share of the run that has passed.
-- A particle moves as soon as its own trial is finished; there are no generations.
-- The particle that holds the best point of all, on which no pull acts, also
-  takes a random step in proportion to the spread of the swarm.
-- Of a conditional space a particle first chooses its branch, in the first trials
-  often at random. Within it, the best point of that branch leads, and columns that
-  its last point lacked come from there or are drawn afresh.
+- The swarm has 8 particles, and more only from about 165 trials on.
+- The budget is unknown, so the inertia falls with the number of a particle's own moves instead of
+  the share of the run that has passed.
+- A particle moves as soon as its own trial has finished; there are no generations.
+- No pull acts on the particle that holds the best point of all. It also takes a random step in
+  proportion to the spread of the swarm.
+- In a conditional space a particle first chooses its branch, in the first trials often at random.
+  Within it, the best point of that branch leads. Columns that the particle's last point lacked
+  come from there or are drawn at random.
 """
 
 import math
@@ -40,14 +38,14 @@ from sklearn_lepton.optimizers._boundary import branch_exploration, reflect_and_
 from sklearn_lepton.optimizers._surrogate_assisted import N_UNIFORM, SurrogateOptimizer
 from sklearn_lepton.space._dimension import FloatArray
 
-_FIRST_INERTIA = 0.7
-_MOVES_TO_SETTLE = 2.0
+_INITIAL_INERTIA = 0.7
+_INERTIA_DECAY = 2.0  # moves
 _MAX_STEP = 0.5
 _P_MUTATE = 0.05
-_RANDOM = 3
+_RANDOM = 3  # the source of a choice that is drawn at random; see `_draw_sources`
 _LEADER_STEP = 0.5
-_AT_REST = 1e-3
-_N_MOVES = 96  # that are screened
+_AT_REST = 1e-3  # a particle whose points differ by less is reseeded
+_N_MOVES = 96  # the surrogate selects one of them
 
 
 class SwarmOptimizer(SurrogateOptimizer):
@@ -56,38 +54,34 @@ class SwarmOptimizer(SurrogateOptimizer):
     Parameters
     ----------
     space : Space, dict or list of dict
-        What to search; see `Space`.
+        Search space; see `Space`.
     seed : int, default=0
         Seed of every proposal, not negative.
     n_initial_points : int or "auto", default="auto"
-        Number of trials that are spread evenly over the space before the
-        first move; ``"auto"`` is one a particle.
+        Number of trials of the initial design, before the first move; ``"auto"`` is one
+        per particle.
     n_particles : int or "auto", default="auto"
-        Size of the swarm, at least 2; ``"auto"`` is 8, and 0.7 times the square
-        root of the number of trials once that is more.
+        Size of the swarm, at least 2; ``"auto"`` is 8, or 0.7 times the square root of the
+        number of trials if that is more.
     inertia : float, default=0.4
-        Share of its last step that a particle repeats after many moves, in
-        [0, 1). Its m-th move has ``inertia + max(0.7 - inertia, 0) exp(-m / 2)``,
-        m from 0.
+        Share of its last step that a particle repeats after many moves, in [0, 1). Its
+        m-th move has ``inertia + max(0.7 - inertia, 0) exp(-m / 2)``, m from 0.
     cognitive : float, default=1.0
         Pull of the particle's own best point, at least 0.
     social : float, default=1.5
         Pull of the best point of all, at least 0.
     surrogate : bool, default=True
-        Whether each proposal draws many moves and submits the one of which a
-        Gaussian process and a forest expect the greatest improvement; it costs
-        some ten milliseconds. False is the swarm alone.
+        Whether each proposal draws many moves and submits the one with the greatest expected
+        improvement under a Gaussian process and a forest. It takes some ten milliseconds.
+        False is the swarm alone.
     previous_studies : sequence of sequence of Trial, default=()
-        Older studies to learn from; see `Optimizer`.
+        Source studies to learn from; see `Optimizer`.
     cost_aware : bool, default=False
-        Whether the seconds that trials took are modelled, too, and improvements are
-        divided by a power of the seconds that they are expected to take. Without
-        seconds, all 0, it changes nothing. Needs ``surrogate``.
+        Whether expected improvement is divided by a power of the expected seconds; see
+        `BayesOptimizer`. Needs ``surrogate``.
     max_seconds : float or None, default=None
-        Seconds that all trials together may take, those told before included, above 0;
-        what counts with ``cost_aware`` is the best score at their end: the power is the
-        share of them that is left. None is a power of one half throughout. May be set
-        anew at any time.
+        Seconds that all trials together may take, finished ones included, above 0; see
+        `BayesOptimizer`. `configure` changes it.
     resources : sequence of float, default=(1.0,)
         Shares of the full resource; see `Optimizer`.
 
@@ -183,30 +177,30 @@ class SwarmOptimizer(SurrogateOptimizer):
     def _propose(self, rng: np.random.Generator) -> tuple[FloatArray, Mapping[str, Any]]:
         trials = self._configurations()
         observed = self._observations()
-        told = [trial.number for trial in self._finished()]
-        score = dict(zip(told, observed[1].tolist(), strict=True))
+        finished = [trial.number for trial in self._finished()]
+        score = dict(zip(finished, observed[1].tolist(), strict=True))
         tracks = self._tracks(trials, score)
         particle = _next_to_move(tracks)
-        meta: dict[str, Any] = {"particle": particle}
+        proposal: dict[str, Any] = {"particle": particle}
         if not any(trial.score is not None for trial in trials):
-            return self._design_point(), meta
+            return self._design_point(), proposal
         track = [trial for trial in tracks[particle] if trial.number in score]
         spread = np.array([other[-1].point for other in tracks if other]).std(axis=0)
         moves = self._moves(track, score, observed, spread, rng)
         if self._is_at_rest(track, moves):
             moves = rng.random(moves.shape)
-            meta["reseeded"] = True
-        row, model = 0, dict[str, Any]()
+            proposal["reseeded"] = True
+        row, fitted = 0, dict[str, Any]()
         if self.surrogate:
             moves = np.vstack([moves, rng.random((N_UNIFORM, self.space.n_dims))])
-            row, model = self._select(moves, *observed, rng)
-        return moves[row], meta | model
+            row, fitted = self._select(moves, *observed, rng)
+        return moves[row], proposal | fitted
 
     def _tracks(self, trials: list[Trial], score: Mapping[int, float]) -> list[list[Trial]]:
         """Return the trials of each particle, in order.
 
-        Trials that are no particle's move, such as the initial design, are
-        dealt out to the first particles; each starts from the best of its share.
+        Trials that are not a move, such as the initial design, are dealt to the first particles.
+        Each particle starts at the best of its share.
         """
         size = self._swarm_size(len(trials))
         starts: list[list[Trial]] = [[] for _ in range(size)]
@@ -237,16 +231,16 @@ class SwarmOptimizer(SurrogateOptimizer):
         spread: FloatArray,
         rng: np.random.Generator,
     ) -> FloatArray:
-        """Return where a particle may go.
+        """Return possible next points of a particle.
 
         Parameters
         ----------
         track : list of Trial
-            Its told trials, in order; a particle without any may go anywhere.
+            Finished trials of the particle, in order; without any, points are uniform.
         score : dict
-            Score of each told trial by its number.
-        observed : tuple of ndarray of shape (n_told, n_dims) and (n_told,)
-            Points and scores of what has been told.
+            Score of each finished trial by its number.
+        observed : tuple of ndarray of shape (n_finished, n_dims) and (n_finished,)
+            Points and scores of all finished trials.
         spread : ndarray of shape (n_dims,)
             Standard deviation of the swarm's points.
         rng : numpy.random.Generator
@@ -258,45 +252,47 @@ class SwarmOptimizer(SurrogateOptimizer):
         """
         space, n_moves = self.space, _N_MOVES if self.surrogate else 1
         shape = (n_moves, space.n_dims)
-        fresh = rng.random(shape)
+        uniform = rng.random(shape)
         if not track:
-            return fresh
+            return uniform
         own_best = max(track, key=lambda trial: (score[trial.number], trial.number))
-        sources = np.array([track[-1].point, track[-2:][0].point, own_best.point])
-        inertia = self.inertia + max(_FIRST_INERTIA - self.inertia, 0.0) * math.exp(
-            -(len(track) - 1) / _MOVES_TO_SETTLE
+        own_points = np.array([track[-1].point, track[-2:][0].point, own_best.point])
+        inertia = self.inertia + max(_INITIAL_INERTIA - self.inertia, 0.0) * math.exp(
+            -(len(track) - 1) / _INERTIA_DECAY
         )  # (2)
-        chosen = self._choose(inertia, shape, rng)
+        sources = self._draw_sources(inertia, shape, rng)
         points, scores = observed
         leader = points[np.argmax(scores)]
-        views = np.array([*sources, leader])[:, np.newaxis] + np.zeros(shape)
+        # Last, previous, own best and leading point of each move; moves differ by branch.
+        views = np.array([*own_points, leader])[:, np.newaxis] + np.zeros(shape)
         if len(space.branches) > 1:
-            explore = rng.random(n_moves) < branch_exploration(space, self._n_configurations)
-            chosen[explore, 0] = _RANDOM
-            views[:, :, 0] = np.choose(chosen[:, 0], [*views[[0, 2, 3], :, 0], fresh[:, 0]])
-            for branch in np.unique(places := space.snap(views[0])[:, 0]):
-                rows = places == branch
-                views[:, rows] = self._enter(branch, sources, observed, fresh[rows], rng)
-        own, previous, bests, leaders = views
+            explores = rng.random(n_moves) < branch_exploration(space, self._n_configurations)
+            sources[explores, 0] = _RANDOM
+            views[:, :, 0] = np.choose(sources[:, 0], [*views[[0, 2, 3], :, 0], uniform[:, 0]])
+            branches = space.snap(views[0])[:, 0]
+            for branch in np.unique(branches):
+                rows = branches == branch
+                views[:, rows] = self._enter(branch, own_points, observed, uniform[rows], rng)
+        last, previous, bests, leaders = views
         pulls = rng.random((2, *shape))
-        step = inertia * (own - previous)  # (1)
-        step += self.cognitive * pulls[0] * (bests - own)
-        step += self.social * pulls[1] * (leaders - own)
-        leads = np.all(bests == leaders, axis=1, keepdims=True)
-        step += leads * _LEADER_STEP * spread * rng.standard_normal(shape)  # (3)
+        step = inertia * (last - previous)  # (1)
+        step += self.cognitive * pulls[0] * (bests - last)
+        step += self.social * pulls[1] * (leaders - last)
+        is_leader = np.all(bests == leaders, axis=1, keepdims=True)
+        step += is_leader * _LEADER_STEP * spread * rng.standard_normal(shape)  # (3)
         moved = reflect_and_dither(
-            space, own + np.clip(step, -_MAX_STEP, _MAX_STEP), rng
+            space, last + np.clip(step, -_MAX_STEP, _MAX_STEP), rng
         )  # (4), (5)
-        choices = np.choose(chosen, [own, bests, leaders, fresh])  # (6)
+        choices = np.choose(sources, [last, bests, leaders, uniform])  # (6)
         moved = np.where(space.is_categorical, choices, moved)
         if len(space.branches) > 1:
-            moved[:, 0] = own[:, 0]
+            moved[:, 0] = last[:, 0]
         return moved
 
-    def _choose(
+    def _draw_sources(
         self, inertia: float, shape: tuple[int, int], rng: np.random.Generator
     ) -> npt.NDArray[np.intp]:
-        """Draw for each column whether its choice is 0 own, 1 own best, 2 leader's, 3 random.
+        """Draw the source of each choice: 0 last, 1 own best, 2 leading point, 3 random.
 
         The odds are the mean weights of the three terms of a velocity.
         """
@@ -307,33 +303,48 @@ class SwarmOptimizer(SurrogateOptimizer):
     def _enter(
         self,
         branch: float,
-        sources: FloatArray,
+        own_points: FloatArray,
         observed: tuple[FloatArray, FloatArray],
-        fresh: FloatArray,
+        uniform: FloatArray,
         rng: np.random.Generator,
     ) -> FloatArray:
         """Return last, previous, own best and leading point as seen from a branch.
 
-        A column that a point lacks exerts no pull: it is set to the last point's
-        value, which itself comes from the branch's best or is drawn afresh.
+        A column that a point lacks exerts no pull: it gets the value of the last point. If the
+        last point lacks it, too, the value comes from the branch's best or is drawn at random.
+
+        Parameters
+        ----------
+        branch : float
+            Value of column 0.
+        own_points : ndarray of shape (3, n_dims)
+            Last, previous and own best point.
+        observed : tuple of ndarray of shape (n_finished, n_dims) and (n_finished,)
+        uniform : ndarray of shape (n_moves, n_dims)
+            Random values.
+        rng : numpy.random.Generator
+
+        Returns
+        -------
+        views : ndarray of shape (4, n_moves, n_dims)
         """
         space, (points, scores) = self.space, observed
-        place = np.full((1, space.n_dims), 0.5)
-        place[0, 0] = branch
+        middle = np.full((1, space.n_dims), 0.5)
+        middle[0, 0] = branch
         inside = np.flatnonzero(points[:, 0] == branch)
-        leader = points[inside[np.argmax(scores[inside])]] if inside.size else place[0]
-        has = space.is_active(np.vstack([sources, leader]))
+        leader = points[inside[np.argmax(scores[inside])]] if inside.size else middle[0]
+        has = space.is_active(np.vstack([own_points, leader]))
         has[3] &= inside.size > 0
-        from_leader = has[3] & (rng.random(fresh.shape) < 0.5)
-        own = np.where(has[0], sources[0], np.where(from_leader, leader, fresh))
-        previous = np.where(has[0] & has[1], sources[1], own)
-        own_best = np.where(has[2], sources[2], own)
-        views = np.array([own, previous, own_best, np.where(has[3], leader, own)])
+        from_leader = has[3] & (rng.random(uniform.shape) < 0.5)
+        last = np.where(has[0], own_points[0], np.where(from_leader, leader, uniform))
+        previous = np.where(has[0] & has[1], own_points[1], last)
+        own_best = np.where(has[2], own_points[2], last)
+        views = np.array([last, previous, own_best, np.where(has[3], leader, last)])
         views[:, :, 0] = branch
         return views
 
     def _is_at_rest(self, track: list[Trial], moves: FloatArray) -> bool:
-        """Tell whether a particle's last two points and all it may do next are the same."""
+        """Return whether a particle's last two points and all its moves are the same."""
         if not track:
             return False
         points = self.space.snap(np.vstack([track[-1].point, track[-2:][0].point, moves]))

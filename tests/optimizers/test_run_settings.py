@@ -45,7 +45,9 @@ def test_configure_rejects_unknown_options():
 def test_costs_need_a_surrogate():
     swarm = SwarmOptimizer(MIXED, surrogate=False)
     assert not swarm.uses_surrogate
-    with pytest.raises(ValueError, match="cost_aware=True needs the model of surrogate=True"):
+    with pytest.raises(
+        ValueError, match="cost_aware=True needs surrogate=True, got surrogate=False"
+    ):
         swarm.configure(cost_aware=True)
     assert not swarm.run_settings.cost_aware
 

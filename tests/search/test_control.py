@@ -406,7 +406,9 @@ def test_costs_count_where_time_is_what_ends_the_search(
 def test_a_search_without_a_model_does_not_weigh_costs(probe, numbered):
     search = run(SwarmSearchCV, probe, numbered, n_iter=2, max_time=60.0, surrogate=False)
     assert search.optimizer_.run_settings.cost_aware is False
-    with pytest.raises(ValueError, match="cost_aware=True needs the model of surrogate=True"):
+    with pytest.raises(
+        ValueError, match="cost_aware=True needs surrogate=True, got surrogate=False"
+    ):
         run(SwarmSearchCV, probe, numbered, cost_aware=True, surrogate=False)
 
 
