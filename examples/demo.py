@@ -1,9 +1,8 @@
-"""Tune a pipeline on real data and compare it with what you would have had without.
+"""Tune a pipeline on real data and compare it with two baselines.
 
-The handwritten digits that come with scikit-learn are classified by a kernel approximation and a
-linear model. Three answers are compared, on the same splits and on digits that no search has seen:
-the pipeline as it stands, the best of random settings, and the best of as many settings chosen by
-`BayesSearchCV`.
+A kernel approximation and a linear model classify scikit-learn's handwritten digits. Three
+results are compared, on the same splits and on held-out digits: the pipeline as given, the best
+of random configurations, and the best of as many configurations proposed by `BayesSearchCV`.
 """
 
 import time

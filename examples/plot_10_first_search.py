@@ -2,14 +2,13 @@ r"""
 A first search
 ==============
 
-You will know how to put `BayesSearchCV` in the place of `RandomizedSearchCV`, and see where it
-spends its trials.
+You will learn how to replace `RandomizedSearchCV` by `BayesSearchCV`, and see where it spends its
+trials.
 """
 
 # %%
-# A support vector machine has two parameters that matter, and they matter together. Both searches
-# take the same estimator, the same distributions and the same budget; the only difference is the
-# name of the class.
+# A support vector machine has two important parameters, which interact. Both searches take the
+# same estimator, the same distributions and the same budget; only the class name differs.
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -30,7 +29,7 @@ searches = [
 ]
 
 # %%
-# A fitted search is what you know from scikit-learn: it predicts, and it has ``best_params_``,
+# A fitted search works as in scikit-learn: it predicts, and it has ``best_params_``,
 # ``best_score_`` and ``cv_results_``.
 
 for search in searches:
@@ -38,17 +37,17 @@ for search in searches:
     print(search.best_params_)
 
 # %%
-# The trials themselves are in ``trials_``, in the order in which they were asked for. The first
-# one has the estimator's own parameters where they lie in the space, as ``C=1.0`` does; ``gamma``,
-# whose default is a word, starts in the middle of its range.
+# The trials are in ``trials_``, in the order of proposal. The first one has the estimator's own
+# parameters if they are in the space, such as ``C=1.0``. ``gamma``, whose default is a word,
+# starts in the middle of its range.
 
 bayes = searches[1]
 first = bayes.trials_[0]
 print(dict(first.params), round(first.score, 4), f"{first.duration:.2f} s")
 
 # %%
-# Random search spreads its trials over the whole space. `BayesSearchCV` does so only at first, and
-# then looks where the scores have been good. The ring is the best trial.
+# Random search spreads its trials over the whole space. `BayesSearchCV` does so only at first,
+# and then focuses on regions with good scores. The ring marks the best trial.
 
 figure, axes = plt.subplots(1, 2, figsize=(9, 4), sharey=True, layout="constrained")
 for axis, search in zip(axes, searches, strict=True):

@@ -1,15 +1,15 @@
 """
-Brute force, and what does better
-=================================
+Grid search compared with other optimizers
+==========================================
 
-You will fit a line by trying every slope and intercept on a grid, see the surface that the grid
-draws, and see four other optimizers find the same line with far fewer trials.
+You will fit a line with a grid over slope and intercept, plot the error surface, and compare four
+other optimizers that find the same line with far fewer trials.
 """
 
 # %%
-# A line y = a x + b is fitted to noisy points: which a and b leave the least squared error? There
-# is a formula for it, of course, and that is the point: here the answer is known. All that is
-# asked of the problem is a function of the parameters that returns a number.
+# A line y = a x + b is fitted to noisy points: which a and b minimize the squared error? The
+# exact solution is known, so the results can be checked. The problem is a function of the
+# parameters that returns a number.
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -32,16 +32,16 @@ least = error({"a": slope, "b": intercept})
 print(f"exact: a = {slope:.3f}, b = {intercept:.3f}, error {least:.5f}")
 
 # %%
-# Brute force tries 21 levels of each parameter, 441 lines. It needs no luck and no model, misses
-# nothing that is wider than a step, and says how the error depends on both parameters. But a third
-# parameter would make it 9261 lines, and between two levels it does not look.
+# The grid tries 21 levels of each parameter, 441 lines. It needs no model, misses nothing that is
+# wider than a step, and shows how the error depends on both parameters. A third parameter would
+# need 9261 lines, and values between two levels are never tried.
 
 grid = tune(error, space, n_iter=441, optimizer="grid", minimize=True)
 best = {name: round(number, 3) for name, number in grid.best_params_.items()}
 print(f"grid: {len(grid.trials_)} trials, error {grid.best_value_:.5f} at {best}")
 
 # %%
-# The others have 40 trials each. A grid that is given no more is one of 6 by 6.
+# The others have 40 trials each. With this budget, a grid has 6 by 6 points.
 
 n_iter = 40
 names = ["grid", "random", "genetic", "swarm", "bayes"]
@@ -54,9 +54,9 @@ for name, result in results.items():
     print(f"{name:8}{len(result.trials_):4} trials, error above the least: {above:.1e}")
 
 # %%
-# The grid of 441 is the picture behind the trials of the others. Grid and random search look
-# everywhere alike. The three others spend a few trials on that, and then gather in the valley,
-# where a steeper line makes up for a lower one, and at its deepest point.
+# The background shows the grid of 441 trials. Grid and random search cover the whole space
+# evenly. The three others spend a few trials on that. Then they concentrate in the valley, where
+# a steeper line compensates for a lower one, and at its deepest point.
 
 
 def coordinates(result):
@@ -88,6 +88,6 @@ ax.set_ylim(top=200)
 plt.show()
 
 # %%
-# Brute force is right where all settings can be afforded: few parameters with few values, or a
-# function that costs nothing. It is also the honest way to see a surface. Where a trial costs
-# something, let an optimizer choose it.
+# A grid is the right choice if you can afford all configurations: few parameters with few values,
+# or a very cheap function. It also shows the surface without bias. If trials are expensive, let
+# an optimizer choose them.

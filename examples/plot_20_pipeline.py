@@ -2,13 +2,13 @@ r"""
 A pipeline with a choice of models
 ==================================
 
-You will know how to search over the steps of a pipeline and their parameters at once, where each
-model brings parameters of its own.
+You will learn how to search over the steps of a pipeline and their parameters together, where
+each model has its own parameters.
 """
 
 # %%
-# The data are a table with two categorical columns. A search takes a DataFrame as its estimator
-# does.
+# The data are a table with two categorical columns. A search takes the same DataFrame as its
+# estimator.
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -31,8 +31,8 @@ X["age"] = pd.cut(X["age"], [0, 40, 60, 120], labels=["young", "middle", "old"])
 X.head()
 
 # %%
-# The pipeline encodes the columns by their kind, may reduce them, and ends in a model, for a start
-# in boosted trees.
+# The pipeline encodes the columns by their type, optionally reduces them, and ends in a model,
+# initially boosted trees.
 
 pipeline = Pipeline(
     [
@@ -50,9 +50,8 @@ pipeline = Pipeline(
 
 # %%
 # A list of dicts is one conditional space under one budget. Each dict is a branch: ``model__C``
-# exists only where the model is a support vector machine. ``"passthrough"`` leaves a step out.
-# Whole steps are values like any other. A tuple that ends in a word is a range: the word says how
-# to go through it.
+# exists only for the support vector machine. ``"passthrough"`` skips a step. Whole steps are
+# values like any other. A tuple whose last item is a word is a range; the word is its scale.
 
 reduce = ["passthrough", PCA(4), PCA(8)]
 space = [
@@ -81,15 +80,15 @@ for name, value in search.best_params_.items():
     print(f"{name:24} {value}")
 
 # %%
-# The trials say how the budget was divided among the branches.
+# The trials show how the budget was divided among the branches.
 
 names = [type(trial.params["model"]).__name__ for trial in search.trials_]
 scores = np.array([trial.score for trial in search.trials_])
 print(pd.Series(scores).groupby(names).agg(["size", "max"]).round(3))
 
 # %%
-# The search begins with the pipeline as it was given, tries every model, and spends most of its
-# trials where they pay.
+# The search begins with the pipeline as given, tries every model, and spends most of its trials
+# on the best ones.
 
 figure, axes = plt.subplots(figsize=(8, 4), layout="constrained")
 numbers = np.arange(len(scores))

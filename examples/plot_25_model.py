@@ -1,14 +1,14 @@
 r"""
-What the model believes
-=======================
+Predictions of the surrogate
+============================
 
-You will know how to ask a fitted `BayesSearchCV` what it expects of settings that it never tried,
-and how sure it is.
+You will learn how to predict the scores of new configurations with a fitted `BayesSearchCV`, with
+their uncertainty.
 """
 
 # %%
-# A decision tree is a hard case: its score jumps where a threshold is crossed and stays where it is
-# in between. The search models it with a Gaussian process and a forest at once.
+# A decision tree is a hard case: its score jumps at thresholds and is constant between them. The
+# surrogate combines a Gaussian process and a forest.
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -31,29 +31,29 @@ search = BayesSearchCV(
 print(search.best_params_, round(search.best_score_, 3))
 
 # %%
-# The fitted optimizer is in ``optimizer_``. Its ``predict`` takes a setting, or a list of them, and
-# returns the score it expects and a standard deviation, both in units of the score.
+# The fitted optimizer is in ``optimizer_``. Its ``predict`` takes a configuration, or a list of
+# them, and returns the expected score and its standard deviation, both in units of the score.
 
 mean, std = search.optimizer_.predict(search.best_params_)
-print(f"expected of the best setting: {mean:.3f} ± {std:.3f}, seen: {search.best_score_:.3f}")
+print(f"expected of the best configuration: {mean:.3f} ± {std:.3f}, seen: {search.best_score_:.3f}")
 
 # %%
-# So a curve through the best setting shows what a parameter does, without a single further fit.
-# Here the fits are cheap enough to check it.
+# A curve through the best configuration shows the effect of one parameter without further fits.
+# Here the fits are cheap enough to verify it.
 
 leaves = sorted({round(leaf) for leaf in np.geomspace(1, 80, 25)})
-settings = [search.best_params_ | {"min_samples_leaf": leaf} for leaf in leaves]
-mean, std = search.optimizer_.predict(settings)
+configurations = [search.best_params_ | {"min_samples_leaf": leaf} for leaf in leaves]
+mean, std = search.optimizer_.predict(configurations)
 true = [
-    cross_val_score(tree.set_params(**setting), X, y, cv=splits, scoring="neg_log_loss").mean()
-    for setting in settings
+    cross_val_score(tree.set_params(**params), X, y, cv=splits, scoring="neg_log_loss").mean()
+    for params in configurations
 ]
 
 figure, axes = plt.subplots(figsize=(7, 4), layout="constrained")
 axes.fill_between(leaves, mean - 1.645 * std, mean + 1.645 * std, alpha=0.25, label="90 % band")
-axes.plot(leaves, mean, label="expected by the model")
-axes.plot(leaves, true, "k.", label="cross-validated, never told")
+axes.plot(leaves, mean, label="expected by the surrogate")
+axes.plot(leaves, true, "k.", label="cross-validated")
 axes.set(xscale="log", xlabel="min_samples_leaf", ylabel="negative log loss")
-axes.set_title("The other parameters as in the best setting")
+axes.set_title("The other parameters as in the best configuration")
 axes.legend(frameon=False, loc="lower right")
 plt.show()

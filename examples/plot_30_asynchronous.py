@@ -1,14 +1,14 @@
 r"""
-Workers that never wait
-=======================
+Asynchronous search
+===================
 
-You will know what the workers of a parallel search do all the time, and what
-`asynchronous=True` changes.
+You will see what the workers of a parallel search do over time, and the effect of
+`asynchronous=True`.
 """
 
 # %%
-# How long a fit takes often depends on the parameters that are searched. The tree below makes that
-# plain: it sleeps for 30 ms for each level that it may have, as if its data were larger.
+# The time of a fit often depends on the tuned parameters. The tree below exaggerates this: it
+# sleeps for 30 ms for each allowed level, as if its data were larger.
 
 import time
 
@@ -23,7 +23,7 @@ X, y = load_breast_cancer(return_X_y=True)
 
 
 class SlowTree(DecisionTreeClassifier):
-    """A decision tree that takes its time."""
+    """A decision tree with slow fits."""
 
     def fit(self, X, y):
         """Sleep, then fit."""
@@ -38,12 +38,12 @@ space = {
 }
 
 # %%
-# Both searches run 15 trials of three splits on four workers. The first proposes trials in batches,
-# here of two, and waits for all six fits of a batch before it chooses the next two trials. The
-# second proposes a trial whenever a worker has nothing to do. ``n_initial_points=15`` leaves the
-# model out, so that both run the same fits and their times can be compared; leave it at its default
-# in earnest. The workers are threads, which is enough for fits that sleep; for fits that compute,
-# leave ``parallel_config`` out, and the workers are processes.
+# Both searches run 15 trials of three splits on four workers. The first proposes trials in
+# batches of two, and waits for all six fits of a batch before it proposes the next two trials.
+# The second proposes a trial whenever a worker is free. ``n_initial_points=15`` disables the
+# surrogate, so that both run the same fits and their times are comparable; keep its default in
+# real searches. The workers are threads, which suffices for fits that sleep. For fits that
+# compute, omit ``parallel_config``, and the workers are processes.
 
 searches = {}
 for name, asynchronous in (("batches", False), ("asynchronous", True)):
@@ -64,8 +64,8 @@ for name, asynchronous in (("batches", False), ("asynchronous", True)):
     print(f"{name:12} {seconds:.1f} s, best score {search.best_score_:.4f}")
 
 # %%
-# Every trial remembers in ``rows``, one for each split, when its fit began, on which worker, and
-# how long fitting and scoring took. So a search can be asked how busy its workers were.
+# Each trial has ``split_results``, one for each split, with the start time, the worker, and the
+# times of fitting and scoring. They show how busy the workers were.
 
 
 def bars(search):
@@ -90,9 +90,8 @@ for name, search in searches.items():
     print(f"{name:12} workers busy for {busy:.0%} of {end:.1f} s")
 
 # %%
-# In the picture, each lane is a worker and each bar a fit, with the number and the colour of its
-# trial. Hatched is time in which a worker has nothing to do: in batches, while others are still at
-# the batch's last fits.
+# In the figure, each lane is a worker and each bar a fit, with the number and the colour of its
+# trial. Hatched areas are idle time: in batches, workers wait for the last fits of the batch.
 
 colors = [color for place, color in enumerate(plt.colormaps["Set3"].colors) if place not in {1, 8}]
 figure, axes = plt.subplots(2, 1, figsize=(9, 5.4), sharex=True, layout="constrained")

@@ -2,14 +2,15 @@ r"""
 The paths of a swarm
 ====================
 
-You will know how `SwarmSearchCV` moves its particles through the space, and what screening adds.
+You will see how `SwarmSearchCV` moves its particles through the space, and the effect of the
+surrogate.
 """
 
 # %%
-# The two parameters of a support vector machine span a plane that can be drawn. The same search
-# runs twice, the second time without screening: then each particle makes the first move that it
-# draws. With screening it draws many, and some places anywhere, and goes where a model expects the
-# greatest improvement.
+# The two parameters of a support vector machine span a plane, which is easy to plot. The same
+# search runs twice, the second time with ``surrogate=False``: each particle then makes the first
+# move that it draws. With the surrogate it draws many moves, and some random points, and makes
+# the one with the greatest expected improvement.
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -31,9 +32,9 @@ for search in searches:
     print(search.best_params_, round(search.best_score_, 4))
 
 # %%
-# Each trial remembers in ``meta["particle"]`` whose move it was. The first eight have no such key:
-# they are spread over the space before anything moves, and are dealt to the eight particles in
-# turn. So trial 0 is where particle 0 starts, and 8, 16, 24 and 32 are its moves.
+# ``proposal["particle"]`` of each trial is the number of its particle. The first eight trials
+# have no such key: they are the initial design, and are assigned to the eight particles in turn.
+# Trial 0 is the start of particle 0, and 8, 16, 24 and 32 are its moves.
 
 n_particles = 8
 
@@ -50,19 +51,19 @@ def paths(search):
 print(paths(searches[0])[0].round(4))
 
 # %%
-# So the trials come in eights: the starts, then one move of the whole swarm after the other. With
-# surrogate, the first move already takes the particles to high ground, from wherever they started.
+# The trials therefore come in groups of eight: the starts, then one move of the whole swarm after
+# another. With the surrogate, the first move already takes the particles to good scores from any
+# start.
 
 for search in searches:
     scores = np.array([trial.score for trial in search.trials_])
     print("mean accuracy of each eight:", scores.reshape(-1, n_particles).mean(axis=1).round(3))
 
 # %%
-# In the picture, the grey behind the paths is the score that the model expects once the search is
-# over. The swarm without screening never asked it; there it is fitted for the picture alone. Its
-# particles walk to the high ground, and some cross poor ground for several moves. In the end both
-# swarms have found it. The best scores are hardly apart, and with another seed may change places;
-# the paths tell more.
+# In the figure, the grey background is the score that the surrogate expects after the search. The
+# swarm without it has one fitted for the figure alone. Its particles walk to good scores, and
+# some cross poor regions for several moves. In the end both swarms have found the optimum. The
+# best scores differ little, and may change order with another seed; the paths show more.
 
 C, gamma = np.meshgrid(np.geomspace(1e-2, 1e3, 60), np.geomspace(1e-4, 1e2, 60))
 plane = [
@@ -91,7 +92,7 @@ for axis, search in zip(axes, searches, strict=True):
     best = search.best_params_["svc__C"], search.best_params_["svc__gamma"]
     axis.plot(*best, "*", color="gold", markeredgecolor="black", markersize=17, label="best")
     n_good = sum(trial.score > 0.96 for trial in search.trials_[n_particles:])
-    name = "With screening" if search.surrogate else "Without screening"
+    name = "With surrogate" if search.surrogate else "Without surrogate"
     axis.set(xscale="log", yscale="log", xlabel="C")
     axis.set_title(f"{name}: best {search.best_score_:.4f}\n{n_good} of 32 moves above 0.96")
 axes[0].set_ylabel("gamma")

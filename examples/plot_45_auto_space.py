@@ -2,12 +2,12 @@
 A search without a space
 ========================
 
-You will know what a search tunes when you give it no space, and how to change that.
+You will see which parameters a search tunes without a space, and how to change that.
 """
 
 # %%
-# A table with gaps in it, a pipeline, and no word about parameters: `BayesSearchCV` takes the
-# built-in spaces of all steps. The first trial is the pipeline as it is.
+# The data are a table with missing values, with a pipeline and no space: `BayesSearchCV` uses the
+# built-in spaces of all steps. The first trial is the pipeline as given.
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -27,17 +27,16 @@ print(f"as it is {search.trials_[0].score:.4f}, tuned {search.best_score_:.4f}")
 print(search.best_params_)
 
 # %%
-# `default_space` tells what was searched. Each dict is a branch: a kernel has the parameters that
-# it uses, and no others.
+# `default_space` returns the space. Each dict is a branch: a kernel has only the parameters that
+# it uses.
 
 branches = default_space(pipeline, X, y)
 for branch in branches:
     print(*branch.items(), sep="\n", end="\n\n")
 
 # %%
-# ``gamma="scale"`` is a word that stands for a number, here for one over the number of features. In
-# the built-in space it has its place among the numbers around it, so that what is learnt about its
-# neighbours counts for it.
+# ``gamma="scale"`` stands for a number, here one over the number of features. The built-in space
+# orders it among the numbers, so that scores of its neighbours inform it.
 
 trials = [t for t in search.trials_ if t.params["svc__kernel"] == "rbf"]
 ladder = branches[0]["svc__gamma"].categories
@@ -55,7 +54,7 @@ figure.colorbar(points, label="accuracy")
 plt.show()
 
 # %%
-# The space is yours to change: here only the first branch, with a narrower range.
+# You can change the space: here only the first branch is used, with a narrower range.
 
 space = {**branches[0], "svc__C": Real(1.0, 100.0, log=True)}
 narrow = BayesSearchCV(pipeline, space, n_iter=10, cv=3, random_state=0).fit(X, y)

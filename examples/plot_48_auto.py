@@ -1,14 +1,14 @@
 r"""
-Whoever suits the problem
-=========================
+Automatic choice of the optimizer
+=================================
 
-You will know how `AutoSearchCV` chooses among the optimizers, and where it says why.
+You will see how `AutoSearchCV` chooses among the optimizers, and where it gives its reasons.
 """
 
 # %%
-# The same pipeline is tuned three times. A few parameters and thirty trials, one at a time; the
-# same in batches of sixteen, as on a machine with many cores; and a space of so few settings that
-# each of them can be tried.
+# The same pipeline is tuned three times: thirty trials of a few parameters, one at a time; the
+# same in batches of sixteen, as on a machine with many cores; and a space so small that every
+# configuration can be tried.
 
 from sklearn.datasets import load_breast_cancer
 from sklearn.pipeline import make_pipeline
@@ -34,8 +34,8 @@ for name, search in searches.items():
     print(f"{name}: {search.best_score_:.4f}\n    {search.choice_}")
 
 # %%
-# Each trial remembers who proposed it. The first ones nobody did: they are the estimator's own
-# parameters and an even design.
+# Each trial has the optimizer that proposed it. The first trials have none: they are the
+# estimator's own parameters and the initial design.
 
 for trial in searches["one at a time"].trials_[:10]:
     print(trial.number, trial.proposal.get("optimizer", "-"), round(trial.score, 4))

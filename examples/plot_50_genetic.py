@@ -2,8 +2,8 @@ r"""
 The ancestors of the best trial
 ===============================
 
-You will know how `GeneticSearchCV` breeds a trial from earlier ones, and how to read from the
-trials which of them the best one descends from.
+You will see how `GeneticSearchCV` creates trials from earlier ones, and how to find the ancestors
+of the best one.
 """
 
 # %%
@@ -34,10 +34,10 @@ search = GeneticSearchCV(forest, space, n_iter=60, cv=cv, random_state=3).fit(X,
 print(search.best_params_, round(search.best_score_, 4))
 
 # %%
-# Each trial remembers in ``meta`` which operator made it, and the numbers of its parents.
-# *Crossover* blends two parents. *Differential* goes from the best trial by the difference of two
-# others, and keeps some values of its first parent. *Random* is a point drawn anywhere. The first
-# eight trials are spread over the space, and have neither operator nor parents.
+# ``proposal`` of each trial has its operator and the numbers of its parents. *Crossover* blends
+# two parents. *Differential* starts at the best trial, adds the difference of two others, and
+# keeps some values of its first parent. *Random* is a random point. The first eight trials are
+# the initial design and have neither operator nor parents.
 
 scores = np.array([trial.score for trial in search.trials_])
 operators = [trial.proposal.get("operator", "first eight") for trial in search.trials_]
@@ -46,7 +46,7 @@ best = int(search.best_index_)
 print(f"trial {best}: {operators[best]} of {parents[best]}")
 
 # %%
-# Going back from the best trial, parent by parent, finds its ancestors.
+# Following the parents of the best trial gives its ancestors.
 
 family, to_visit = set(), [best]
 while to_visit:
@@ -57,9 +57,9 @@ while to_visit:
 print(sorted(family))
 
 # %%
-# A child competes with its first parent: if it is not worse it takes that one's place in the
-# population, else it will have no children. An operator whose children often win is drawn more
-# often.
+# An offspring competes with its first parent: if it is not worse, it takes that parent's place in
+# the population; otherwise it has no offspring. Operators whose offspring often win are drawn
+# more often.
 
 used, won = Counter(operators), Counter()
 for child, (operator, of_child) in enumerate(zip(operators, parents, strict=True)):
@@ -68,10 +68,10 @@ print("children:", dict(used))
 print("better than their first parent:", dict(won))
 
 # %%
-# In the picture, a black line leads from each ancestor to its first parent, a thin one to the
-# others. Black lines rise or stay level, since a child that loses to its first parent has no
-# children. Small grey trials are no ancestors of the best one. The worst fifth of all trials would
-# squeeze the picture: it stands at the lower edge instead, as triangles where it is grey.
+# In the figure, a black line leads from each ancestor to its first parent, and thin lines to the
+# others. Black lines rise or stay level, since an offspring that loses to its first parent has no
+# offspring. Small grey trials are not ancestors of the best one. The worst fifth of all trials is
+# drawn at the lower edge, in grey as triangles, to keep the figure readable.
 
 styles = {
     "first eight": ("o", "white"),

@@ -1,14 +1,14 @@
 r"""
-A model for a table, without expertise
-======================================
+Automatic choice of the model for a table
+=========================================
 
-You will know how to get a model for a table as it is, with numbers, categories, dates and missing
-values, and how to see which models were tried.
+You will learn how to get a model for a table with numbers, categories, dates and missing values,
+and how to see which models were tried.
 """
 
 # %%
-# A table of rented bicycles, made up: the weather, the day, and what a column of names adds, which
-# is nothing.
+# The data are a synthetic table of rented bicycles: the weather, the day, and a column of names
+# without information.
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -34,8 +34,8 @@ X.loc[rng.random(n_rows) < 0.1, "temperature"] = np.nan
 X_train, X_test, y_train, y_test = train_test_split(X, y, random_state=0)
 
 # %%
-# The task takes the place of an estimator, and seconds that of a number of trials. A minute would
-# try more; a number of trials alone, without ``max_time``, gives the same result each time.
+# The task replaces the estimator, and seconds replace the number of trials. A minute would try
+# more. With a number of trials and without ``max_time``, the result is reproducible.
 
 search = AutoSearchCV("regressor", n_iter=1000, max_time=12, random_state=0)
 search.fit(X_train, y_train)
@@ -43,13 +43,14 @@ print(search.choice_)
 print(f"R2 on rows never seen: {search.score(X_test, y_test):.3f}")
 
 # %%
-# What came out is a pipeline of scikit-learn's, or the average of several, to be used on its own.
+# The result is a scikit-learn pipeline, or the average of several, which works without the
+# search.
 
 print(search.best_estimator_.predict(X_test[:3]), list(y_test[:3]))
 
 # %%
-# Each trial by its model. The first ones are good guesses, a model after the other. Those that the
-# first splits showed not to be the best were ended there, and are left out.
+# The figure shows each trial by its model. The first ones are known good configurations, one
+# model after another. Pruned trials are omitted.
 
 models = [type(trial.params["model"].regressor).__name__ for trial in search.trials_]
 names = sorted(set(models))

@@ -1,14 +1,13 @@
 r"""
-A study that outlives its process
-=================================
+Resuming a search from a journal
+================================
 
-You will see a search killed in mid-run, and the same call go on where it stopped, with nothing
-fitted twice.
+You will kill a search while it runs and resume it with the same call, without repeating a fit.
 """
 
 # %%
-# The search below keeps a journal, a file to which each trial is written as it is asked for and
-# each fit as it ends. It stands in a script of its own, so that it can be killed.
+# The search below keeps a journal, a file to which each trial is written when it is proposed and
+# each fit when it ends. It is a separate script, so that it can be killed.
 
 import signal
 import subprocess
@@ -56,8 +55,8 @@ def n_fits():
 
 
 # %%
-# We start it and, once 25 of its 60 fits have ended, kill it in a way that no program can catch: as
-# the power going out, or a cluster that takes its machine back.
+# The example starts it and kills it once 25 of its 60 fits have ended, with a signal that no
+# program can catch.
 
 process = subprocess.Popen(command)
 while n_fits() < 25 and process.poll() is None:
@@ -68,9 +67,8 @@ n_before = n_fits()
 print(f"killed with {n_before} fits in the journal")
 
 # %%
-# The same command again. It reads the journal, runs the split that was under way again, and goes
-# on. Its result is the one of a search that nobody has disturbed, which we run for comparison with
-# another journal.
+# The same command reads the journal, runs the interrupted split again, and continues. Its result
+# equals that of an undisturbed search, which runs for comparison with another journal.
 
 print(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
 print(f"fits run after the kill: {n_fits() - n_before}")
@@ -84,15 +82,15 @@ print(f"the same as undisturbed: {same}")
 
 # %%
 # ``load_trials`` reads a journal without the estimator and the data, also while the search runs:
-# as a list of trials, or with ``as_frame=True`` as a DataFrame. Each line is a JSON object that can
-# be read with the eye.
+# as a list of trials, or with ``as_frame=True`` as a DataFrame. Each line is a readable JSON
+# object.
 
 print(load_trials(journal, as_frame=True).round(4).tail(4).to_string())
 for line in journal.read_text().splitlines()[1:4]:
     print(line[:96], "...")
 
 # %%
-# The rows of a trial tell when each split was fitted, and so which process did it.
+# The split results of a trial have the time of each fit, and so show which process ran it.
 
 ends = [max(row.start_time for row in trial.split_results) for trial in trials]
 pause = max(range(1, len(ends)), key=lambda k: ends[k] - ends[k - 1])

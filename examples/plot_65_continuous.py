@@ -1,17 +1,17 @@
 r"""
-Tuning that goes on as data come
-================================
+Updating a tuned model on a stream of data
+==========================================
 
-You will keep a tuned model up with a stream whose nature changes, for a small part of what it
-costs to tune anew each time.
+You will keep a tuned model up to date on a stream whose distribution changes, for a small part of
+the cost of tuning again each time.
 """
 
 # %%
-# The stream: handwritten digits in the order in which they were written, by one writer after the
-# other. To make it hard, the scanner changes its gain twice, after which all pixels are ten times
-# darker, then brighter than ever. A support vector machine that was tuned before is then lost,
-# since the scale of the data and the width of its kernel belong together. At each step the model
-# is fitted on the last 420 images and scored on the next 60, which nobody has seen.
+# The stream contains handwritten digits in the order in which they were written, one writer after
+# another. The scanner changes its gain twice: all pixels become ten times darker, then brighter
+# than ever. A support vector machine that was tuned before then fails, since the width of its
+# kernel depends on the scale of the data. At each step the model is fitted on the last 420 images
+# and scored on the next 60.
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -27,7 +27,7 @@ gain = np.repeat([1.0, 0.1, 3.0], [6, 8, 7])
 
 
 def window(step):
-    """Return the data of a step, and what comes next."""
+    """Return the data of a step, and the data of the next one."""
     end = SIZE + step * STEP
     now, then = slice(end - SIZE, end), slice(end, end + STEP)
     return gain[step] * X[now], y[now], gain[step] * X[then], y[then]
@@ -40,10 +40,10 @@ def make_search():
 
 
 # %%
-# Three ways to go along. The first tunes once. The second tunes from scratch at each step. The
-# third tunes once and then calls ``update``, which scores the three best settings of before on the
-# new data. If they hold, the best one is refitted and that is all; if not, the search goes on, with
-# what it knew before as its prior.
+# Three strategies are compared. The first tunes once. The second tunes from scratch at each step.
+# The third tunes once and then calls ``update``, which scores the three best configurations on
+# the new data. If they hold, the best one is refitted. If not, the search continues, with the
+# earlier trials as a previous study.
 
 scores = {"tuned once": [], "tuned anew": [], "updated": []}
 n_trials = dict.fromkeys(scores, 0)
@@ -66,7 +66,7 @@ for name, values in scores.items():
     print(f"{name:11} mean accuracy {np.mean(values):.3f}, {n_trials[name]:3d} trials")
 
 # %%
-# ``updates_`` says of each update what was decided and why.
+# ``updates_`` has the decision of each update and its reason.
 
 for number, update in enumerate(updated.updates_, start=1):
     if not update["held"]:
@@ -79,7 +79,7 @@ for number, update in enumerate(updated.updates_, start=1):
         print(f"        {update['reason']}")
 
 # %%
-# The upper picture shows the scores on what comes next, the lower one the trials that were spent.
+# The upper plot shows the scores on the next data, the lower one the number of trials.
 
 figure, (above, below) = plt.subplots(
     2, 1, figsize=(8, 5.4), sharex=True, height_ratios=[2, 1], layout="constrained"

@@ -1,16 +1,16 @@
 r"""
-Boosters that stop by themselves
-================================
+Early stopping of boosters
+==========================
 
 You will tune gradient boosting without tuning its number of rounds: each fit stops on the
-validation part of its split, and the best setting is refitted with the mean number of rounds.
+validation part of its split, and the best configuration is refitted with the mean number of
+rounds.
 """
 
 # %%
-# The data: how far diabetes has progressed in a year. LightGBM stands at the end of a pipeline;
-# with XGBoost or CatBoost it is the same. Its own 1000 rounds are the most there may be. The
-# validation part is brought to the space that the booster sees by the steps before it, which are
-# fitted on the training part alone.
+# The target is the progression of diabetes in a year. LightGBM is the last step of a pipeline;
+# XGBoost and CatBoost work the same way. Its own 1000 rounds are the maximum. The earlier steps,
+# fitted on the training part alone, transform the validation part for the booster.
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -42,9 +42,9 @@ search.fit(X, y)
 print(f"error {-search.best_score_:.2f} with {search.best_params_}")
 
 # %%
-# ``cv_results_`` has the best number of rounds of each split. The slower the learning, the more
-# rounds it takes: any fixed number is wrong for most of the settings that a search tries, and a
-# number that is tuned like any other parameter takes trials to find what each fit can tell.
+# ``cv_results_`` has the best number of rounds of each split. A lower learning rate needs more
+# rounds. Any fixed number is therefore wrong for most configurations, and tuning it like any
+# other parameter takes trials to find a number that each fit can determine.
 
 results = search.cv_results_
 rate = np.array([trial.params["model__learning_rate"] for trial in search.trials_])
@@ -69,9 +69,9 @@ ax.legend()
 plt.show()
 
 # %%
-# ``best_params_`` holds all that the refit took: the number of rounds, and early stopping off,
-# since all data are for learning then. An estimator with these parameters is the one that was
-# refitted.
+# ``best_params_`` has all parameters of the refit: the number of rounds, and early stopping
+# disabled, since all data are used for training. An estimator with these parameters is identical
+# to the refitted one.
 
 again = pipeline.set_params(**search.best_params_).fit(X, y)
 print(np.array_equal(again.predict(X), search.predict(X)))

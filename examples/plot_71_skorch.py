@@ -1,16 +1,16 @@
 r"""
-Networks of PyTorch
-===================
+PyTorch networks
+================
 
-You will tune a network of PyTorch, wrapped by skorch: few epochs first, and settings that deserve
-it go on with the weights they have.
+You will tune a PyTorch network, wrapped by skorch: it starts with few epochs, and promoted
+configurations resume with their weights.
 """
 
 # %%
-# A network is a module of PyTorch; skorch makes a classifier of it, whose parameters have names
-# such as ``module__width`` for what the module takes and ``optimizer__weight_decay`` for what the
-# optimizer does. It wants features in single precision and labels as 64-bit integers. Small
-# networks are slower on several threads than on one.
+# A network is a PyTorch module, and skorch wraps it as a classifier. Parameters of the module
+# have names such as ``module__width``, parameters of the optimizer names such as
+# ``optimizer__weight_decay``. The network needs features in single precision and labels as 64-bit
+# integers. Small networks are slower on several threads than on one.
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -45,9 +45,9 @@ class Net(torch.nn.Module):
 
 
 # %%
-# With ``resource="max_epochs"`` new settings get a ninth of the 18 epochs; with
-# ``warm_start=True`` those that are promoted train on, weights and state of the optimizer as they
-# were. ``train_split=None`` leaves validation to the search.
+# With ``resource="max_epochs"`` new configurations get a ninth of the 18 epochs. With
+# ``warm_start=True`` promoted ones resume with their weights and the state of the optimizer.
+# ``train_split=None`` leaves validation to the search.
 
 net = NeuralNetClassifier(
     Net,
@@ -81,7 +81,7 @@ for level in np.unique(epochs):
 print(f"log loss {-search.best_score_:.3f} with {search.best_params_}")
 
 # %%
-# Trials by what they had; only those with all epochs can be the best.
+# The figure shows trials by their number of epochs; only those with all epochs can be the best.
 
 rates = np.array([trial.params["lr"] for trial in search.trials_])
 figure, axis = plt.subplots(figsize=(7, 4), layout="constrained")
@@ -94,9 +94,9 @@ axis.legend()
 plt.show()
 
 # %%
-# The other way to save epochs is to stop early. skorch's callback watches a part of the training
-# data that it keeps apart itself, and its parameters can be tuned as well. The final network does
-# the same. Early stopping belongs into searches without a resource: there the search decides.
+# The other way to save epochs is early stopping. skorch's callback watches a part of the training
+# data that it holds out, and its parameters can be tuned as well. The final network does the
+# same. Use early stopping only without a resource, where the search already allocates the epochs.
 
 stops = NeuralNetClassifier(
     Net,

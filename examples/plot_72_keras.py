@@ -1,14 +1,14 @@
 r"""
-Networks of Keras
-=================
+Keras networks
+==============
 
-You will tune the shape of a network of Keras and how it is trained, by way of scikeras.
+You will tune the architecture and the training of a Keras network with scikeras.
 """
 
 # %%
-# Keras takes its backend from the environment when it is imported: PyTorch, JAX or TensorFlow.
-# Set it before, or in the shell: ``KERAS_BACKEND=torch python ...``, which is what worker
-# processes inherit, too.
+# Keras reads its backend from the environment on import: PyTorch, JAX or TensorFlow. Set it
+# before, or in the shell: ``KERAS_BACKEND=torch python ...``, which worker processes inherit,
+# too.
 
 import os
 
@@ -30,8 +30,8 @@ if keras.backend.backend() == "torch":
     torch.set_num_threads(1)
 
 # %%
-# A function builds the compiled network. What it takes is tuned as ``model__width`` and so on,
-# what Keras' own ``fit`` takes as ``batch_size`` or ``epochs``. Give the function, not a network:
+# A function builds the compiled network. Its parameters are tuned as ``model__width`` and so on,
+# those of Keras' own ``fit`` as ``batch_size`` or ``epochs``. Pass the function, not a network:
 # each split needs a new one.
 
 
@@ -67,7 +67,7 @@ search.fit(X, y)
 print(f"log loss {-search.best_score_:.3f} with {search.best_params_}")
 
 # %%
-# The learning rate decides; trials with few epochs show that as well as those with all.
+# The learning rate matters most; trials with few epochs show that as well as those with all.
 
 epochs = search.cv_results_["n_resources"]
 rates = np.array([trial.params["net__model__rate"] for trial in search.trials_])

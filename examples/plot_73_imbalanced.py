@@ -1,17 +1,16 @@
 r"""
-Rare classes
-============
+Imbalanced classes
+==================
 
-You will tune a pipeline that adds samples of a rare class, inside of each split: what a setting is
-scored on is never made up.
+You will tune a pipeline that adds samples of a rare class inside each split, so that scores never
+use synthetic samples.
 """
 
 # %%
-# SMOTE draws new samples between neighbours of the rare class. Done before the search, these
-# would stand on both sides of each split, and scores would be far too good. imbalanced-learn's
-# own ``Pipeline`` draws them when it is fitted, and never when it predicts. Whether that is of
-# use at all is a question for the search: a list of two spaces, in one of which the step is left
-# out.
+# SMOTE draws new samples between neighbours of the rare class. Before the search, this would put
+# related samples into both parts of each split, and scores would be far too high.
+# imbalanced-learn's own ``Pipeline`` draws them in ``fit``, and never in ``predict``. The search
+# also decides whether SMOTE helps: one of the two spaces omits the step.
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -50,7 +49,7 @@ search.fit(X, y)
 print(f"balanced accuracy {search.best_score_:.3f} with {search.best_params_}")
 
 # %%
-# Each trial, by whether samples were drawn and how many.
+# The figure shows each trial by the use of SMOTE and its number of neighbours.
 
 shares = [trial.params.get("sample__sampling_strategy", 0.0) for trial in search.trials_]
 scores = search.cv_results_["mean_test_score"]

@@ -1,14 +1,14 @@
 r"""
-Frames of polars
-================
+Polars frames
+=============
 
-You will tune a pipeline that is given a frame of polars and passes one on from step to step.
+You will tune a pipeline that takes a polars frame and passes it from step to step.
 """
 
 # %%
-# A made-up table of houses, with numbers, a category and gaps. The target is a series. Neither is
-# turned into another kind on its way: splits, and the smaller training sets of
-# ``resource="n_samples"``, are frames of polars, too, in worker processes as well.
+# The data are a synthetic table of houses, with numbers, a category and missing values. The
+# target is a series. Both keep their type: splits, and the smaller training sets of
+# ``resource="n_samples"``, are polars frames, in worker processes as well.
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -38,8 +38,8 @@ price = houses.select(
 print(houses.head(3))
 
 # %%
-# Columns go by their names. With ``set_output(transform="polars")`` what the transformers return
-# is a frame again.
+# Columns are selected by name. With ``set_output(transform="polars")`` the transformers return
+# frames.
 
 columns = ColumnTransformer(
     [
@@ -70,7 +70,7 @@ print(search.feature_names_in_)
 print(search.best_estimator_[0].transform(houses.head(2)))
 
 # %%
-# Trials with few samples show which settings are poor; what they cost is a fraction.
+# Trials with few samples identify poor configurations at a fraction of the cost.
 
 n_samples = search.cv_results_["n_resources"]
 errors = -search.cv_results_["mean_test_score"]

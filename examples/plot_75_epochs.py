@@ -2,14 +2,14 @@ r"""
 Few epochs first
 ================
 
-You will see a neural network tuned with few epochs at first: what deserves it gets more of them,
-and what does not has cost little.
+You will tune a neural network that starts with few epochs: promising configurations get more of
+them, and poor ones cost little.
 """
 
 # %%
-# The resource is ``max_iter``, the number of epochs. With ``warm_start=True`` a setting that goes
-# on to more of them takes over the network it had; one that gets all of them starts over, since
-# that is what the refit repeats. The estimator's own 54 epochs are the most; new settings start
+# The resource is ``max_iter``, the number of epochs. With ``warm_start=True`` a promoted
+# configuration resumes from its network. At full fidelity it starts over, so that the refit can
+# reproduce the score. The estimator's own 54 epochs are the maximum; new configurations start
 # with a ninth, six.
 
 import warnings
@@ -39,9 +39,9 @@ settings = {
 }
 
 # %%
-# The same search twice: once with all epochs for each of 20 settings, once with few first. Trials
-# with few epochs are cheap, so there are more of them. That a network has not converged after six
-# epochs is no news: this one warning is left out, here only.
+# The search runs twice: once with all epochs for each of 20 configurations, once with few first.
+# Trials with few epochs are cheap, so there are more of them. Networks do not converge within six
+# epochs, so the example hides this warning.
 
 searches = {
     "all epochs at once": BayesSearchCV(network, space, n_iter=20, **settings),
@@ -55,8 +55,8 @@ with warnings.catch_warnings():
         print(f"{name}: log loss {-search.best_score_:.4f}, {seconds:.1f} s in fits")
 
 # %%
-# ``n_resources`` tells how many epochs a trial had in all. The best trial had all 54: no other one
-# can be the best.
+# ``n_resources`` is the total number of epochs of a trial. The best trial had all 54, as only
+# full trials can be the best.
 
 search = searches["few epochs first"]
 epochs = search.cv_results_["n_resources"]
@@ -65,8 +65,8 @@ for level in np.unique(epochs):
 print(search.best_params_)
 
 # %%
-# Against the seconds that fits took, the score of the best full trial so far. Dots are trials; the
-# smaller, the fewer epochs.
+# The figure shows the best full score so far against the seconds of all fits. Dots are trials;
+# smaller dots have fewer epochs.
 
 figure, axis = plt.subplots(figsize=(7.5, 4.2), layout="constrained")
 for (name, search), color in zip(searches.items(), ("0.45", "#0072B2"), strict=True):

@@ -2,12 +2,12 @@ r"""
 Texts as sparse matrices
 ========================
 
-You will tune how texts are counted, and the linear model on the counts, which stay sparse.
+You will tune a text vectorizer and a linear model on its sparse output.
 """
 
 # %%
-# A small corpus, made of the words of two trades that share most of their vocabulary. Some texts
-# are labelled wrongly, so that no setting is perfect.
+# The data are a small synthetic corpus with the words of two trades that share most of their
+# vocabulary. Some texts are mislabelled, so no configuration is perfect.
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -36,9 +36,9 @@ print(texts[0][:70], "...")
 
 # %%
 # The vectorizer is a step, so that it learns its vocabulary and its weights from the training
-# part of each split alone. Its choices are few: what they give is kept while the search runs, and
-# not made again for each trial. With ``racing=True`` a trial ends after the splits that show that
-# it will not be the best.
+# part of each split alone. It has few configurations: their outputs are cached during the search
+# and not computed again for each trial. With ``racing=True`` a trial ends after the splits that
+# show that it will not be the best.
 
 pipeline = Pipeline([("count", TfidfVectorizer()), ("clf", SGDClassifier(random_state=0))])
 space = {
@@ -58,7 +58,7 @@ matrix = search.best_estimator_["count"].transform(texts)
 print(f"{matrix.nnz / np.prod(matrix.shape):.1%} of the matrix is stored")
 
 # %%
-# Trials by the strength of the penalty; those that were ended early are hollow.
+# The figure shows trials by the strength of the penalty; pruned ones are hollow.
 
 alphas = np.array([trial.params["clf__alpha"] for trial in search.trials_])
 scores = np.array([trial.score for trial in search.trials_], dtype=float)

@@ -1,13 +1,13 @@
 """
-The same answer for fewer fits
-==============================
+Reducing the cost of a search
+=============================
 
-You will see what each way of saving fits is worth on one problem, alone and together.
+You will compare the ways to save fits on one problem, alone and combined.
 """
 
 # %%
-# Support vectors on handwritten digits, five splits. The plain search runs 20 trials on all splits
-# and all samples. The others may run as long as that one, so they have more trials.
+# Support vectors classify handwritten digits, with five splits. The plain search runs 20 trials
+# on all splits and all samples. The others have the same time, so they can run more trials.
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -34,12 +34,12 @@ devices = {
 }
 
 # %%
-# A callback ends a search once its fits have taken as long as those of the plain one. Two seeds
-# each; of more the guide has a picture.
+# A callback ends a search after the time of the plain one. There are two seeds each; the guide
+# has a figure with more.
 
 
 class Until:
-    """Stop when the fits have taken so many seconds."""
+    """Stop when the fits have taken a number of seconds."""
 
     reason = "seconds"
 
@@ -47,7 +47,7 @@ class Until:
         self.left = seconds
 
     def __call__(self, _search, trial):
-        """Take the seconds of a trial off."""
+        """Subtract the seconds of a trial."""
         self.left -= trial.duration
         return self.left <= 0
 
@@ -72,8 +72,8 @@ for name, options in devices.items():
             budgets.append(seconds[-1])
 
 # %%
-# What is left to the best score that anyone found on the same splits, against the share of the
-# plain search's seconds.
+# The figure shows the gap to the best score of all searches on the same splits, against the share
+# of the plain search's seconds.
 
 grid = np.linspace(0.01, 1, 100)
 best = [max(curves[name][seed][1][-1] for name in devices) for seed in range(2)]

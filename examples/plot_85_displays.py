@@ -1,13 +1,13 @@
 r"""
-What a search has found, in pictures
-====================================
+Displays of a search
+====================
 
-You will see how far a search came, which parameters matter, and where the good settings lie.
-It takes the extra: ``pip install "sklearn-lepton[plot]"``.
+You will plot the convergence of a search, the importance of parameters, and the region of good
+configurations. This needs the extra: ``pip install "sklearn-lepton[plot]"``.
 """
 
 # %%
-# A pipeline whose classifier is a choice, so that each branch has parameters of its own.
+# The classifier of the pipeline is a choice, so each branch has its own parameters.
 
 import matplotlib.pyplot as plt
 from sklearn.datasets import load_breast_cancer
@@ -40,8 +40,9 @@ search = BayesSearchCV(pipeline, space, n_iter=40, cv=3, scoring="accuracy", ran
 search.fit(X, y)
 
 # %%
-# How far it came, with the standard error of the best score, and what mattered. A display holds
-# arrays, ``plot`` draws them, on axes of yours if you give some.
+# The first figure shows the convergence, with the standard error of the best score, and the
+# importance of parameters. A display contains arrays; ``plot`` draws them, optionally on given
+# axes.
 
 figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4), layout="constrained")
 ConvergenceDisplay.from_search(search).plot(ax=left)
@@ -49,8 +50,8 @@ ImportanceDisplay.from_search(search).plot(ax=right)
 plt.show()
 
 # %%
-# Most of what the score varies by is owed to a few poor settings. What matters among the better
-# half is another question.
+# A few poor configurations cause most of the variance of the score. The importances among the
+# better half can differ.
 
 better = parameter_importance(search, quantile=0.5)
 for name, mean, std in zip(
@@ -59,15 +60,15 @@ for name, mean, std in zip(
     print(f"{name:15} {mean:.2f} ± {std:.2f}")
 
 # %%
-# What the model expects along each parameter, the others as in the best setting, with a band in
-# which it expects nine of ten trials.
+# The surrogate predicts the score along each parameter, with the others as in the best
+# configuration. The band is expected to contain nine of ten trials.
 
 SliceDisplay.from_search(search).plot()
 plt.show()
 
 # %%
-# Two parameters at a time, and all of them at once. Lines have a gap where a trial lies in the
-# other branch.
+# The last figures show pairs of parameters, and all parameters together. Lines have a gap where a
+# trial is in the other branch.
 
 ContourDisplay.from_search(search, parameters=["clf__C", "clf__gamma"]).plot()
 ParallelCoordinatesDisplay.from_search(search).plot()

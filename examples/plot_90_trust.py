@@ -1,9 +1,9 @@
 """
-Was it worth tuning?
-====================
+Did tuning help?
+================
 
-The best score of a search is the luckiest of many. Nested cross-validation tells what to expect on
-new data, and a paired comparison whether tuning helped.
+The best score of a search is partly luck. Nested cross-validation estimates the score on new
+data, and a paired comparison tests whether tuning helped.
 """
 
 import matplotlib.pyplot as plt
@@ -27,7 +27,7 @@ print(search.best_score_, search.best_params_)
 # %%
 # Nested scores
 # -------------
-# In each outer split the search is run anew, and scored on rows that it has not seen.
+# Each outer split runs the search again and scores it on held-out rows.
 
 nested = nested_cross_val_score(search, X, y, cv=4)
 print(nested)
@@ -35,8 +35,8 @@ print(nested)
 # %%
 # Tuned against untuned
 # ---------------------
-# On fresh splits, tuned again in each. The interval holds the true difference with a probability of
-# 95 %.
+# The comparison uses fresh splits, with a new search in each. The interval contains the true
+# difference with a probability of 95 %.
 
 comparison = search.compare_to_default(X, y, cv=4, n_repeats=1)
 print(comparison)

@@ -1,13 +1,13 @@
 """
-A report to keep and to send
-============================
+An HTML report of a search
+==========================
 
-One file of HTML says what was asked of a search, what it found and what to try next, with pictures
-that answer to the pointer. It loads nothing, and needs no matplotlib.
+One HTML file shows the settings of a search, its result and suggestions, with interactive
+figures. It loads nothing and does not need matplotlib.
 """
 
 # %%
-# A search with a journal; some settings of it fail.
+# The search keeps a journal, and some of its configurations fail.
 
 import tempfile
 import warnings
@@ -40,13 +40,13 @@ search = BayesSearchCV(
 search.fit(X, y)
 
 # %%
-# The report of a search.
+# The report of the search:
 
 path = search.report(folder / "report.html")
 print(f"{path.name}: {path.stat().st_size / 1000:.0f} kB")
 
 # %%
-# A journal alone is enough: the search may still run, or have been killed.
+# A journal is enough for a report: the search may still run, or have been killed.
 
 path = write_report(folder / "study.jsonl", folder / "from_journal.html", title="Support vectors")
 print(f"{path.name}: {path.stat().st_size / 1000:.0f} kB")
