@@ -178,7 +178,7 @@ bench-regret: .venv-peers/.stamp .venv-smac/.stamp .venv-hebo/.stamp  ## Compare
 # live problems take hours, and get fewer seeds.
 EVOLUTION := nevergrad-pso nevergrad-real-pso pyswarms nature-inspired-pso gasearchcv pymoo-mixed \
 	optuna-nsga2 deap scipy-de
-OURS_500 := lepton-swarm lepton-genetic "lepton-swarm, no screening" "lepton-genetic, no screening"
+OURS_500 := lepton-swarm lepton-genetic "lepton-swarm, no surrogate" "lepton-genetic, no surrogate"
 OF_16 := "lepton-swarm, batches of 16" "lepton-genetic, batches of 16"
 RUN_EVOLUTION := .venv-evolution/bin/python $(REGRET) run
 .PHONY: bench-evolution report-evolution

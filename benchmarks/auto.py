@@ -157,7 +157,7 @@ def report(json_path: Path | None) -> None:
     for group in ("development", "held-out", "all"):
         rows = list(cells(results, chosen_problems(group)))
         summary["groups"][group] = rows
-        print(f"\n{group}\ntrials at once problems   {'   '.join(SINGLES)}   auto   ratio")
+        print(f"\n{group}\ntrials batch problems   {'   '.join(SINGLES)}   auto   ratio")
         for row in rows:
             means = " ".join(f"{value:7.4f}" for value in row["regret"].values())
             low, high = row["ratio_90"]

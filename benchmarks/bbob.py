@@ -140,12 +140,12 @@ def random(objective: Objective, seed: int) -> NoReturn:
 # A contestant's name: the package whose version is noted, and what evaluates until it is stopped.
 CONTESTANTS: dict[str, tuple[str, Callable[[Objective, int], NoReturn]]] = {
     "lepton-swarm": ("sklearn-lepton", partial(lepton, optimizer="SwarmOptimizer")),
-    "lepton-swarm, no screening": (
+    "lepton-swarm, no surrogate": (
         "sklearn-lepton",
         partial(lepton, optimizer="SwarmOptimizer", surrogate=False),
     ),
     "lepton-genetic": ("sklearn-lepton", partial(lepton, optimizer="GeneticOptimizer")),
-    "lepton-genetic, no screening": (
+    "lepton-genetic, no surrogate": (
         "sklearn-lepton",
         partial(lepton, optimizer="GeneticOptimizer", surrogate=False),
     ),

@@ -822,7 +822,7 @@ CONTESTANTS: dict[str, Callable[..., Contestant]] = {
     "lepton-bayes, batches of 4": partial(Lepton, optimizer="BayesOptimizer", n_points=4),
     **{name: partial(Lepton, optimizer=optimizer) for name, optimizer in POPULATIONS.items()},
     **{
-        f"{name}, no screening": partial(Lepton, optimizer=optimizer, surrogate=False)
+        f"{name}, no surrogate": partial(Lepton, optimizer=optimizer, surrogate=False)
         for name, optimizer in POPULATIONS.items()
     },
     **{

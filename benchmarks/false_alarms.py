@@ -20,7 +20,7 @@ The test is the package's own, at 5 %, on the differences on fresh shuffled fold
 
 fixed         two settings that nobody has chosen, 10 x 5 folds: what the test itself is worth
 seen          the setting chosen on these rows, 10 x 5 fresh folds of the same (``retune=False``)
-anew 2, 10    the setting chosen anew in each training part (``retune=True``), on 2 x 5 and on
+retuned 2, 10  the configuration chosen again in each training part (``retune=True``), on 2 x 5 and on
               10 x 5 folds
 
 To make hundreds of experiments minutes all settings are scored at once, as scikit-learn would
@@ -111,15 +111,15 @@ def experiment(name: str, seed: int) -> dict[str, list[float]]:
     chosen = int(table.mean(axis=0).argmax())
     fresh = list(folds(rows, rng, n_repeats=10))
     again = cross_validate(scores, X, y, fresh)
-    anew = []
+    retuned = []
     for (train, _), row in zip(fresh, again, strict=True):
         inner = cross_validate(scores, X, y, folds(train, rng)).mean(axis=0)
-        anew.append(row[inner.argmax()] - row[0])
+        retuned.append(row[inner.argmax()] - row[0])
     differences = {
         "fixed": again[:, 2] - again[:, 3],
         "seen": again[:, chosen] - again[:, 0],
-        "anew 2": anew[:10],
-        "anew 10": anew,
+        "retuned 2": retuned[:10],
+        "retuned 10": retuned,
     }
     tests = {key: paired_test(values, 1 / 4) for key, values in differences.items()}
     found = {key: [test.difference, test.p_value] for key, test in tests.items()}
@@ -135,7 +135,7 @@ def experiment(name: str, seed: int) -> dict[str, list[float]]:
 def summarise(runs: list[dict[str, list[float]]]) -> dict[str, Any]:
     """Return the rates of alarms in percent, all and those in favour of tuning."""
     summary: dict[str, Any] = {}
-    for key in ("fixed", "seen", "anew 2", "anew 10"):
+    for key in ("fixed", "seen", "retuned 2", "retuned 10"):
         difference, p_value = np.array([run[key] for run in runs]).T
         is_alarm = p_value < LEVEL
         summary[key] = {
@@ -161,14 +161,17 @@ def main() -> None:
     arguments = parser.parse_args()
     report: dict[str, Any] = {"experiments": arguments.experiments, "problems": {}}
     print(f"{'':12}{'alarms, % (in favour of tuning)':>56}{'optimism':>26}")
-    print(f"{'':12}" + "".join(f"{k:>14}" for k in ("fixed", "seen", "anew 2", "anew 10")), end="")
+    print(
+        f"{'':12}" + "".join(f"{k:>14}" for k in ("fixed", "seen", "retuned 2", "retuned 10")),
+        end="",
+    )
     print(f"{'estimated':>13}{'true':>13}")
     for name in PROBLEMS:
         with ProcessPoolExecutor(arguments.jobs) as pool:
             seeds = range(arguments.experiments)
             runs = list(pool.map(partial(experiment, name), seeds, chunksize=10))
         row = report["problems"][name] = summarise(runs)
-        rates = [row[key] for key in ("fixed", "seen", "anew 2", "anew 10")]
+        rates = [row[key] for key in ("fixed", "seen", "retuned 2", "retuned 10")]
         cells = [f"{rate['alarms']:.1f} ({rate['for_tuning']:.1f})" for rate in rates]
         text = "".join(f"{cell:>14}" for cell in cells)
         both = "".join(f"{row['optimism'][key][0]:13.4f}" for key in ("estimated", "true"))

@@ -36,9 +36,9 @@ BASELINE = "RandomizedSearchCV"
 OURS = (
     "BayesSearchCV",
     "SwarmSearchCV",
-    "SwarmSearchCV, no screening",
+    "SwarmSearchCV, no surrogate",
     "GeneticSearchCV",
-    "GeneticSearchCV, no screening",
+    "GeneticSearchCV, no surrogate",
 )
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 

@@ -95,7 +95,7 @@ class Skopt:
 ROWS: dict[str, Any] = {OURS: Ours}
 for name in ("SwarmOptimizer", "GeneticOptimizer"):
     ROWS[name] = partial(Ours, optimizer=name)
-    ROWS[f"{name}, no screening"] = partial(Ours, optimizer=name, surrogate=False)
+    ROWS[f"{name}, no surrogate"] = partial(Ours, optimizer=name, surrogate=False)
 N_PROPOSALS = dict.fromkeys(ROWS, 10)
 ROWS |= {"Optuna GPSampler": Optuna, "scikit-optimize": Skopt}
 

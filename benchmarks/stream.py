@@ -5,7 +5,7 @@ scored on the rows that come next, which no contestant has seen. Each contestant
 window with ``N_ITER`` trials. Then:
 
 - tuned once: the setting stays, the estimator is refitted at each step;
-- tuned anew: a search from scratch at each step, with ``N_ITER`` trials;
+- tuned again: a search from scratch at each step, with ``N_ITER`` trials;
 - updated: ``search.update`` at each step.
 
 The streams: digits in the order in which they were written, 13 writers one after the other
@@ -36,7 +36,7 @@ from sklearn_lepton import BayesSearchCV
 
 N_ITER = 30
 N_UPDATES = 20
-CONTESTANTS = ("tuned once", "tuned anew", "updated")
+CONTESTANTS = ("tuned once", "tuned again", "updated")
 RBF = {"C": (1e-2, 1e3, "log-uniform"), "gamma": (1e-6, 1e0, "log-uniform")}
 
 
@@ -126,7 +126,7 @@ def run(stream: Stream, contestant: str, seed: int) -> dict[str, Any]:
         if contestant == "tuned once":
             model = clone(tuned.best_estimator_).fit(X, y)
             n_trials.append(0)
-        elif contestant == "tuned anew":
+        elif contestant == "tuned again":
             model = search().fit(X, y)
             n_trials.append(N_ITER)
         else:
@@ -168,10 +168,10 @@ def main() -> None:
                 flush=True,
             )
     for name, of_stream in rows.items():
-        anew, updated = of_stream["tuned anew"], of_stream["updated"]
-        ratio = updated["mean_score"] / anew["mean_score"]
-        spent = updated["n_trials"] / anew["n_trials"]
-        print(f"{name:14} updated / anew: score {ratio:.4f}, trials {spent:.3f}")
+        again, updated = of_stream["tuned again"], of_stream["updated"]
+        ratio = updated["mean_score"] / again["mean_score"]
+        spent = updated["n_trials"] / again["n_trials"]
+        print(f"{name:14} updated / again: score {ratio:.4f}, trials {spent:.3f}")
     if options.json:
         options.json.write_text(json.dumps({"streams": rows}) + "\n", encoding="utf-8")
 
