@@ -1,17 +1,17 @@
-"""How good is what `AutoOptimizer` chooses: beside the best of the others in hindsight.
+"""Regret of the choices of `AutoOptimizer`, compared with the best single optimizer in hindsight.
 
     python benchmarks/auto.py run [--seeds 3] [--problems "development made"]
     python benchmarks/auto.py report [--json benchmarks/auto.json]
 
 The runs are those of `regret.py`, in the same files: 200 trials of each optimizer, one at a time
-and in batches of 16. `AutoOptimizer` lets one of them propose throughout, for up to 200 trials, and
-then makes that one's trials, as a test shows; so it is not run again.
+and in batches of 16. For up to 200 trials, `AutoOptimizer` uses one optimizer throughout and
+proposes the same trials, as a test shows. It is therefore not run again.
 
-Where the three have runs of a problem with the same seeds, these are compared. Elsewhere the mean
-regrets that `regret.json` and `evolution.json` record stand for them, of up to 10 seeds each.
+If all three optimizers have runs of a problem with the same seeds, these are compared. Otherwise
+the mean regrets of `regret.json` and `evolution.json`, of up to 10 seeds each, are used.
 
-For each budget and size of a batch the report compares with the single optimizer that has the
-least mean regret over all problems; nobody knows which that is before.
+For each budget and batch size, the report compares with the single optimizer that has the lowest
+mean regret over all problems, which is unknown before the runs.
 """
 
 import argparse

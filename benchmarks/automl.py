@@ -1,17 +1,17 @@
-"""Model selection without expertise: `AutoSearchCV("auto")` beside FLAML, on data never decided on.
+"""Losses of `AutoSearchCV("auto")` and FLAML on data that played no part in any decision.
 
     python benchmarks/automl.py run [--tasks held-out] [--seconds 60] [--seeds 1]
     python benchmarks/automl.py report [--tasks held-out]
 
-Both get the same seconds, one core and the same rows: all but a quarter, which is held back and
-predicted afterwards. Both optimise what is measured on it: log loss of classes, root mean squared
-error of amounts. FLAML runs with its own defaults and ``n_jobs=1``. All data come with packages.
-The portfolio's models, spaces and first settings were decided on the development data alone.
+Both get the same seconds, one core and the same rows; a quarter is held out and predicted
+afterwards. Both optimise the reported metric: log loss of classes, root mean squared error of
+amounts. FLAML runs with its own defaults and ``n_jobs=1``. All data come with packages. The
+portfolio's models, spaces and first configurations were decided on the development data alone.
 
-Each run is a fresh process pinned to one core, one at a time on each core that there is
-(``--jobs``), kept in ``benchmarks/automl.json`` as it ends: a second call goes on.
+Each run is a fresh process pinned to one core, one at a time on each core (``--jobs``). Its result
+is written to ``benchmarks/automl.json`` when it ends, and a second call continues from there.
 
-The gap is how much a loss exceeds the lower one of the two, as a share of it.
+The gap is the excess of a loss over the lower one of the two, as a share of it.
 """
 
 import argparse

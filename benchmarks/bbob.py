@@ -1,20 +1,20 @@
-"""How good is the best after n evaluations of a multimodal function: the BBOB suite of COCO.
+"""Best value after n evaluations of a multimodal function: the BBOB suite of COCO.
 
     python benchmarks/bbob.py run CONTESTANT ... [--instances 5] [--dimensions 5 10] [--jobs 1]
     python benchmarks/bbob.py report [--json FILE]
 
 The functions are f15 to f19, multimodal with a global structure, and f20 to f24, multimodal with
 little of it, in the box [-5, 5]^d. A run is one contestant on one instance of one function, with
-the number of the instance as its seed, for 500 evaluations. The first of these is the middle of
-the box for everybody, as in COCO's own example: on f19 it lies by chance so close to the optimum
-that otherwise whoever starts there would lead. Runs are appended to a file as they finish, and
-those that are there are not repeated.
+the number of the instance as its seed, for 500 evaluations. The first evaluation is always the
+middle of the box, as in COCO's own example: on f19 it is by chance very close to the optimum, so
+contestants that start there would have an advantage. Runs are appended to a file when they finish,
+and existing ones are not repeated.
 
-The measure is the share of targets reached: the targets of a function are its least value plus
-10^2, 10^1.8, ..., 10^-8, the 51 of COCO's runtime profiles, and the share after n evaluations is
-the fraction of all (function, instance, target) that a contestant has reached by then. Within 500
-evaluations few come closer than 10^-2, so no share is near 1: what counts is the ratio of two.
-The share of the 21 targets down to 10^-2 is printed beside it.
+The measure is the share of reached targets. The targets of a function are its minimum plus 10^2,
+10^1.8, ..., 10^-8, the 51 of COCO's runtime profiles. The share after n evaluations is the fraction
+of all (function, instance, target) that a contestant has reached by then. Within 500 evaluations
+few come closer than 10^-2, so no share is near 1, and ratios of shares are compared. The share of
+the 21 targets down to 10^-2 is printed as well.
 """
 
 import argparse

@@ -1,10 +1,10 @@
-"""How often a score lies in the band that the model gave it, before it was told.
+"""How often a score lies in the band that the surrogate predicted before the score was told.
 
     python benchmarks/calibration.py [--seeds 1] [--jobs 2]
 
-`BayesOptimizer` runs on the problems of `problems.py`. At every fourth trial from the 16th on it
-predicts two scores that it is told only afterwards, or never: that of its own next proposal, and
-that of a setting drawn at random. A calibrated model has 50 and 90 of 100 inside its bands.
+`BayesOptimizer` runs on the problems of `problems.py`. From the 16th trial on, at every fourth
+trial, it predicts two scores: that of its own next proposal, told afterwards, and that of a random
+configuration, never told. A calibrated model has 50 and 90 of 100 inside its bands.
 """
 
 import argparse

@@ -1,22 +1,22 @@
-"""Whether the chosen setting is a lucky one: what the final choice is worth on data never seen.
+"""Optimism and unseen scores of the final choice.
 
     python benchmarks/choice.py [--tasks held-out] [--seeds 10] [--json benchmarks/choice.json]
 
-On each live task of `problems.py` a third of its rows, another one for each seed, is held back. On
-the others `BayesSearchCV` makes a study of 32 trials with ``cv=5`` and keeps it in a journal. From
-that one journal, so that all of them choose among the same trials, choose
+On each live task of `problems.py` a third of its rows, another one for each seed, is held out. On
+the others `BayesSearchCV` makes a study of 32 trials with ``cv=5`` and keeps it in a journal. All
+rules choose from this one journal, and so among the same trials:
 
 plain         ``refit=True``
 1se           ``refit="1se"``: the cheapest within one standard error
 final         ``final_cv=5``
 both          ``refit="1se", final_cv=5``
 
-Unseen is the score of ``best_estimator_`` on the rows held back, less that of plain; optimism is
-``best_score_`` less the unseen score. Both are in units of the task's spread: of what the scores
-vary by, the root mean square of two standard deviations, that of plain's score on the rows held
-back over the seeds, and that of its scores on the splits of a search. Time is that of fit and
-scoring on a split, of the setting chosen, as a share of plain's; fits are those beyond plain's.
-Means over the tasks, each the mean over its seeds, with the standard error over tasks.
+Unseen is the score of ``best_estimator_`` on the held-out rows, less that of plain; optimism is
+``best_score_`` less the unseen score. Both are in units of the task's spread: the root mean square
+of two standard deviations, that of plain's score on the held-out rows over the seeds, and that of
+its scores on the splits of a search. Time is that of fit and scoring on a split for the chosen
+configuration, as a share of plain's; fits are those beyond plain's. The table has means over the
+tasks, each the mean over its seeds, with the standard error over tasks.
 
 Constants were chosen on the development tasks (``--tasks development``).
 """

@@ -1,7 +1,7 @@
 """Optimizers behind one interface, for the benchmark of sample efficiency.
 
-Each is used as its documentation shows and with its own defaults. No peer is imported before it
-is made, so that each can live in an environment of its own.
+Each is used as in its documentation and with its own defaults. A peer is imported only when it is
+created, so that each can have an environment of its own.
 """
 
 import contextlib

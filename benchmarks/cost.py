@@ -1,24 +1,24 @@
-"""The best score at the end of the time: `cost_aware` optimizers beside plain ones.
+"""Best score at the end of a time limit: `cost_aware` optimizers compared with plain ones.
 
     python benchmarks/cost.py [--optimizers bayes swarm genetic] [--seeds 10] [--tasks held-out]
         [--names NAME ...] [--json benchmarks/cost.json]
 
-What stands in the file already is not run again; delete it after a change of the optimizers.
+Results that are already in the file are not repeated; delete it after a change of the optimizers.
 
 Time is simulated: a trial costs the CPU seconds of its fits and scores, measured once for each
-setting, so that a setting costs both contestants the same. A plain optimizer makes 40 trials; what
-they cost together is the time that the ``cost_aware`` one of the same seed gets. A trial that is
-not finished by then does not count.
+configuration, so that both contestants pay the same. A plain optimizer makes 40 trials; the
+``cost_aware`` one of the same seed gets their total time. A trial that is not finished by then does
+not count.
 
 The tasks are the live ones of `problems.py` and twelve whose parameters are sizes, such as the
-number of trees, chosen before anything was run on them. What the fit times of a task spread is the
-ratio of their 95th to their 5th percentile over 40 random settings. A third of the one and half of
-the other tasks are held out, and were run once, with the optimizers as they are.
+number of trees, selected before anything was run on them. The spread of a task's fit times is the
+ratio of their 95th to their 5th percentile over 40 random configurations. A third of the first
+group and half of the second are held out, and were run once, with the final optimizers.
 
-The regret of a run is the distance of its best score from the best that was seen of that task, in
-units of what the middling random setting lacks (1 at most). Two numbers count: the regret at the
-end of the time, and the share of the time after which the mean regret of ``cost_aware`` is down to
-what the plain one ends with.
+The regret of a run is the distance of its best score from the best known score of the task, in
+units of the median random configuration's (1 at most). Two numbers are reported: the regret at the
+end of the time, and the share of the time after which the mean regret of ``cost_aware`` reaches the
+final regret of the plain one.
 """
 
 import argparse

@@ -1,32 +1,33 @@
-"""How often a comparison of tuned and untuned says that tuning helped where it cannot.
+"""How often a comparison of tuned and untuned reports a gain where there is none.
 
     python benchmarks/false_alarms.py [--experiments 500] [--json benchmarks/false_alarms.json]
 
-Each experiment draws a new data set, on which a search tries every setting of a finite space by
-``cv=5`` and takes the best; the first setting is the untuned one. In three problems all settings
-are equally good in truth, so that whatever is found is a false alarm:
+Each experiment draws a new data set, on which a search tries every configuration of a finite space
+by ``cv=5`` and takes the best; the first configuration is the untuned one. In three problems all
+configurations are equally good in truth, so every reported gain is a false alarm:
 
-columns 20    150 rows, 20 columns that tell two classes apart equally well; a setting is the
-              one column that is looked at, by the nearer of its two class means
-columns 50    300 rows, 50 such columns, each of which tells less
-neighbours    150 rows, 4 columns and two classes that have nothing to do with each other; a
-              setting is the number of nearest neighbours, one of 12
+columns 20    150 rows, 20 columns that separate two classes equally well; a configuration is one
+              column, classified by the nearer of its two class means
+columns 50    300 rows, 50 such columns, each of which is less informative
+neighbours    150 rows, 4 columns and two classes that are independent of each other; a
+              configuration is the number of nearest neighbours, one of 12
 
-and in a fourth there is something to find:
+In a fourth problem there is a true gain:
 
-gain          columns 20, but that one of the other columns has means a third further apart
+gain          columns 20, but one of the other columns has means a third further apart
 
 The test is the package's own, at 5 %, on the differences on fresh shuffled folds:
 
-fixed         two settings that nobody has chosen, 10 x 5 folds: what the test itself is worth
-seen          the setting chosen on these rows, 10 x 5 fresh folds of the same (``retune=False``)
-retuned 2, 10  the configuration chosen again in each training part (``retune=True``), on 2 x 5 and on
-              10 x 5 folds
+fixed         two configurations that were not selected, 10 x 5 folds: the level of the test
+seen          the configuration selected on these rows, 10 x 5 fresh folds of the same rows
+              (``retune=False``)
+retuned 2, 10 the configuration selected again in each training part (``retune=True``), on 2 x 5
+              and on 10 x 5 folds
 
-To make hundreds of experiments minutes all settings are scored at once, as scikit-learn would
-score them one by one; `tests/contract/test_nested.py` compares the two. The optimism that is
-estimated from the trials stands beside the true one: the best mean score less the score of the
-setting chosen, on 4000 rows more.
+To run hundreds of experiments in minutes, all configurations are scored together, with the results
+that scikit-learn would give one by one; `tests/search/test_nested.py` compares the two. The
+optimism that is estimated from the trials is compared with the true one: the best mean score less
+the score of the selected configuration on 4000 more rows.
 """
 
 import argparse

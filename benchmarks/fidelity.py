@@ -1,43 +1,43 @@
-"""Fit seconds to the score that a plain search reaches, by racing, by a resource, and by peers.
+"""Fit seconds to the score of a plain search: racing, low fidelities, and peers.
 
     python benchmarks/fidelity.py [--tasks held-out] [--contestants NAME ...] [--seeds 10]
         [--json benchmarks/fidelity.json]
 
-What stands in the file already, of a task and contestant, is not run again; delete it after a
+Results of a task and contestant that are already in the file are not repeated; delete it after a
 change of the searches.
 
 Tasks have a resource: trees, epochs, boosting rounds or samples. Every contestant searches the same
-space with the same five splits, which are those of all seeds: with others the target would be out
-of reach or easy, whoever searches. Fits run one at a time. What counts are the CPU seconds of fits
-and scores, so proposals and other work of the machine do not count for or against anyone.
+space with the same five splits for all seeds; other splits would move the target. Fits run one at a
+time. The measure is the CPU seconds of fits and scores, so proposals and other work of the machine
+do not count.
 
-plain       `BayesSearchCV`, 64 trials with all of the resource
+plain       `BayesSearchCV`, 64 trials at full resource
 racing      the same with ``racing=True``
 resource    the same with ``resource=``
 both        the same with both
-halving     scikit-learn's `HalvingRandomSearchCV`, 81 candidates, factor 3, started over with
-            another seed as long as there are seconds left
-optuna      Optuna's TPE with its successive-halving pruner; a pruned trial goes on, where the
-            estimator can, from the fitted models of its lower levels
+halving     scikit-learn's `HalvingRandomSearchCV`, 81 candidates, factor 3, restarted with another
+            seed while seconds are left
+optuna      Optuna's TPE with its successive-halving pruner; a pruned trial resumes from the fitted
+            models of its lower levels, if the estimator supports it
 flaml       FLAML's BlendSearch with its own scheduling of the resource
 hyperband   dask-ml's Hyperband, for estimators that have ``partial_fit``: one holdout instead of
-            splits, its best setting then scored on all of them; started over as halving is
+            splits, its best configuration then scored on all of them; restarted like halving
 
 Levels are 1/27, 1/9, 1/3 and all of the resource, in our searches from 1/9, their default, on. A
-run ends with its seconds, those that the plain search of the same seed took, or once the target is
-reached: the (lower) median over seeds of plain's best score after 64 trials. Only means over all
-five splits at full resource count. What is reported is the expected running time, the seconds of
-all runs of a task divided by the number of runs that reached the target [1], as a share of those
-that 64 plain trials take. It is given for the target, and for what lies at most a tenth of its
-standard error below, which `benchmarks/racing.py` counts as the same.
+run ends after the seconds of the plain search of the same seed, or when it reaches the target: the
+(lower) median over seeds of plain's best score after 64 trials. Only means over all five splits at
+full resource count. The reported number is the expected running time, the seconds of all runs of a
+task divided by the number of runs that reached the target [1], as a share of the seconds of 64
+plain trials. It is given for the target, and for scores at most a tenth of its standard error
+below, which `benchmarks/racing.py` counts as the same.
 
-Epochs that are added by a warm start are not those of one fit: Adam's moments, the learning rate
-and the order of the rows begin anew. Scores so reached can be far better than those of a
-fit from scratch with as many epochs, and nobody who uses the setting will see them again. So ours
-start over at full resource, and of others the score of such a fit counts, made at no charge.
+Warm-started epochs differ from those of one fit: Adam's moments, the learning rate and the order of
+the rows are reset. Such scores can be far better than those of a fit from scratch with as many
+epochs, and cannot be reproduced by a user. Our searches therefore start over at full resource, and
+for others the score of a fit from scratch counts, made at no charge.
 
-The tasks were listed before anything was run on them; constants of the searches were chosen on
-others, or on those that are not held out (``--tasks development``).
+The tasks were selected before anything was run on them. Constants of the searches were chosen on
+other tasks, or on those that are not held out (``--tasks development``).
 
 [1] N. Hansen et al., "COCO: a platform for comparing continuous optimizers in a black-box setting",
 Optimization Methods and Software 36, 2021.

@@ -1,10 +1,10 @@
-"""How near importances come to known ones: ours and Optuna's, from the same trials.
+"""Errors of parameter importances: ours and Optuna's, from the same trials.
 
-Six functions whose first-order Sobol indices are known in closed form, chosen before anything was
-run and not used to tune anything. The error is the mean distance of the shares that are reported
-from the true ones, over the parameters of a function; both as they are and, since Optuna shows
-them that way, divided by their sum. Trials come from random search, or from a search of
-BayesOptimizer, which leaves most of the space nearly empty.
+The six functions have first-order Sobol indices in closed form. They were selected before anything
+was run and not used to tune anything. The error is the mean distance of the reported shares from
+the true ones, over the parameters of a function, both unchanged and, as Optuna shows them, divided
+by their sum. Trials come from random search, or from a search of BayesOptimizer, which leaves most
+of the space nearly empty.
 """
 
 import argparse

@@ -1,12 +1,11 @@
-"""What a journal costs, what it saves of searches that are killed, and what two processes gain.
+"""Cost of a journal, fits saved after kills, and the gain of two processes.
 
-Overhead: a search of 100 given settings, whose fits cost nothing, with and without a journal in
-the same interpreter by turns; the difference, which is the journal's, beside what one fsync takes,
-on a disk and in memory, where that takes nothing. Kills: searches of twenty trials on two splits
-with fits of 4 ms are killed at random moments and started again until they are complete (six kinds
-in turn: one fit at a time, batches on threads, rules that stop, three classes of search; then some
-on worker processes). Together: the same 40 trials with fits of 50 ms in one process and in two on
-one journal.
+Overhead: a search of 100 given configurations with free fits, with and without a journal in the
+same interpreter by turns. The difference is compared with the time of one fsync, on a disk and in
+memory, where fsync is free. Kills: searches of twenty trials on two splits with fits of 4 ms are
+killed at random moments and restarted until they are complete (six kinds in turn: one fit at a
+time, batches on threads, stopping rules, three classes of search; then some on worker processes).
+Together: the same 40 trials with fits of 50 ms in one process and in two on one journal.
 
     python benchmarks/journal.py [--json FILE] [--repeats N] [--kills N] [--folder PATH]
 """

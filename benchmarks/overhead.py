@@ -1,8 +1,8 @@
-"""What a search costs beside its fits: CPU a trial, bytes a trial, time of the import.
+"""Overhead of a search: CPU per trial, bytes per trial, time of the import.
 
 The objective is free: an estimator of ten parameters whose fit does nothing and whose score is a
-cheap function of them. Every measurement is made in a fresh interpreter with one BLAS thread. Peers
-that are not installed, or that do not run with what is, say so in their row.
+cheap function of them. Every measurement has a fresh interpreter with one BLAS thread. Peers that
+are not installed or fail report the error in their row.
 
     python benchmarks/overhead.py [--json FILE] [--repeats N]
 """

@@ -1,31 +1,30 @@
-"""Fits in parallel: how busy workers are, wall time, memory and bytes, peers side by side.
+"""Parallel fits: share of busy workers, wall time, memory and bytes, compared with peers.
 
     python benchmarks/parallel.py [busy] [wall] [score] [memory] [bytes] [--json FILE] [--quick]
 
 busy
-    The share of the workers' time in which a fit really runs. Fits sleep for a log-normal time, of
-    which the quantiles at 5 and 95 of 100 lie a factor of ten apart, drawn from a hash of the
-    parameters and the split; each writes its start and its end down. Main figure: from the first
-    fit's start to the last fit's end. Beside it: over the whole call of `fit`, start of the
-    processes included; from the moment when all workers run for the first time to the start of the
-    last fit, without the ends, where nothing more is there to run; and the best that was possible,
-    which is that the same fits in the same order begin wherever a worker is free, at no cost at
-    all. The grid, and the number of trials of all others, give 30 fits a worker or a little more,
-    so that the end, in which workers have nothing left to do, costs a few hundredths, and more with
-    many workers: column "possible" says how much.
+    The share of the workers' time in which a fit runs. Fits sleep for a log-normal time, with a
+    factor of ten between the 5 % and 95 % quantiles, drawn from a hash of the parameters and the
+    split. Each records its start and its end. The main figure is measured from the first fit's
+    start to the last fit's end. Three more are reported: over the whole call of `fit`, including
+    the start of the processes; from the moment when all workers run for the first time to the start
+    of the last fit; and the best possible share, where the same fits in the same order start
+    immediately on any free worker. The grid, and the number of trials of all others, give about 30
+    fits per worker, so that the idle time at the end costs a few hundredths, and more with many
+    workers (column "possible").
 wall
-    The time of `fit` to the same number of trials, asynchronous against batches of the default
-    size. Each proposes other settings, and so draws other times: beside the ratio of the sums over
-    the seeds stands the one for equal sums of the fits' own seconds.
+    The time of `fit` to the same number of trials, asynchronous compared with batches of the
+    default size. Each proposes other configurations with other times. The report therefore has the
+    ratio of the sums over the seeds and the ratio for equal sums of the fits' own seconds.
 score
-    The time from the call of `fit` to a score, against Optuna with as many threads, on fits that
-    keep a core busy. The levels are the medians of what Optuna's runs have found after 32, 48 and
-    64 trials. A run that does not reach one counts as infinitely long in the median; the expected
-    time is that of all runs together, those without success in full, for each success.
+    The time from the call of `fit` to a score, compared with Optuna with as many threads, on fits
+    that keep a core busy. The levels are the medians of the best scores of Optuna's runs after 32,
+    48 and 64 trials. A run that does not reach one counts as infinitely long in the median; the
+    expected time is that of all runs, including unsuccessful ones, per success.
 memory
-    The peak of the memory of all processes while a search of 200 MB of data runs.
+    The peak memory of all processes during a search of 200 MB of data.
 bytes
-    What one fit of that search is sent.
+    The bytes sent for one fit of that search.
 
 Every run has a fresh interpreter and one BLAS thread; contestants take turns. Parts that are
 measured again replace those in the JSON file, the others stay.

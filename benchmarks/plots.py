@@ -1,4 +1,4 @@
-"""Seconds to make and draw each display of 500 trials and 20 parameters; pictures for the guide."""
+"""Seconds to create and draw each display of 500 trials and 20 parameters; figures for the guide."""
 
 import argparse
 import json

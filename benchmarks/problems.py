@@ -1,11 +1,10 @@
-"""The problems of `regret.py`: live scikit-learn tasks, and functions made for one difficulty each.
+"""Problems of `regret.py`: live scikit-learn tasks, and functions with one difficulty each.
 
-A third, marked ``held_out``, was set aside when the list was first written, before anything was
-measured, and takes no part in any decision about the optimizers. The nine model families and most
-of their spaces follow Bayesmark (Turner et al., 2021, arXiv:2104.10201); logit scales, which have
-no place in scikit-learn's vocabulary, became logarithmic ones. Optima of the functions lie neither
-in the middle of the space nor on its bounds, where a design or a clipped step would find them by
-chance.
+A third, marked ``held_out``, was set aside when the list was first written, before any measurement,
+and plays no part in decisions about the optimizers. The nine model families and most of their
+spaces follow Bayesmark (Turner et al., 2021, arXiv:2104.10201); logit scales, which scikit-learn
+lacks, became logarithmic ones. Optima of the functions are neither in the middle of the space nor
+on its bounds, where a design or a clipped step would find them by chance.
 """
 
 import itertools

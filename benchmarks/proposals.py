@@ -1,8 +1,8 @@
-"""What one proposal costs: CPU of ask and tell with n trials known, ours beside the peers.
+"""Cost of one proposal: CPU of ask and tell with n finished trials, compared with peers.
 
-Trials of random settings of d parameters are told first, then a few more are asked for and told,
-one at a time; the figure is the median of those. Each row runs in a fresh interpreter with one
-BLAS thread, rows in turn.
+Trials of random configurations of d parameters are told first, then a few more are asked for and
+told, one at a time; the figure is their median. Each row has a fresh interpreter with one BLAS
+thread, rows in turn.
 
     python benchmarks/proposals.py [--json FILE] [--repeats N]
 """
