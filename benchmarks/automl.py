@@ -41,7 +41,7 @@ MOST_ROWS = 20_000
 
 
 class Task(NamedTuple):
-    """A table, what of it is to be predicted, and what would give that away or numbers the rows."""
+    """A table, its target, and columns to drop: identifiers and copies of the target."""
 
     source: str
     target: str

@@ -117,7 +117,7 @@ def cmaes(objective: Objective, seed: int) -> NoReturn:
 
 
 def scipy_de(objective: Objective, seed: int, *, n_members: int | None = None) -> NoReturn:
-    """SciPy's differential evolution, anew when it has converged before the budget is spent.
+    """SciPy's differential evolution, restarted if it converges before the budget is spent.
 
     Its default population is 15 for each dimension, so that 500 evaluations are a few generations.
     """

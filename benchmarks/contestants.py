@@ -42,7 +42,7 @@ class Contestant(ABC):
 
     @abstractmethod
     def tell(self, params: Mapping[str, Any], score: float) -> None:
-        """Learn the score of what was asked for last; greater is better, nan is a failure."""
+        """Tell the score of the last asked trial; greater is better, nan is a failure."""
 
 
 class Lepton(Contestant):
@@ -82,7 +82,7 @@ class Lepton(Contestant):
         return dict(self.batch[0].params)
 
     def tell(self, params: Mapping[str, Any], score: float) -> None:
-        self.finished.append(self.batch.pop(0).complete(score))  # fails where it is nan
+        self.finished.append(self.batch.pop(0).complete(score))  # nan is a failed trial
         if not self.batch:
             self.optimizer.tell(self.finished)
 
@@ -90,7 +90,7 @@ class Lepton(Contestant):
 class Ablated(Lepton):
     """One of our own optimizers with one ingredient changed while it proposes.
 
-    Each change names an attribute of the package and what stands in its place.
+    Each change names an attribute of the package and its replacement.
     """
 
     def __init__(self, space: Space, *, changes: Mapping[str, Any], **options: Any) -> None:
@@ -133,7 +133,7 @@ ABLATIONS: dict[str, dict[str, Any]] = {
 
 
 class Range(NamedTuple):
-    """What a peer is told of a dimension; a choice is told as its index."""
+    """The description of a dimension for a peer; a choice is given by its index."""
 
     kind: str
     low: Any
@@ -158,13 +158,13 @@ def key(column: int) -> str:
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
-    """Let peers neither warn nor print, of which a benchmark's output would be full."""
+    """Silence warnings and output of peers."""
     with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
         warnings.simplefilter("ignore")
         yield
 
 
-FAR_BELOW = -1e100  # not infinity, with which some break off
+FAR_BELOW = -1e100  # some peers stop at infinity
 
 
 class Peer(Contestant):
@@ -220,7 +220,7 @@ class Peer(Contestant):
         return float(low + (high - low) * unit)
 
     def known(self, asked: Any, score: float) -> list[tuple[Any, float, bool]]:
-        """Return what a peer that knows no failures can be told, and whether it is one.
+        """Return the score for a peer without failed trials, and whether the trial failed.
 
         A failure has the worst score so far; before there is one, it is told later.
         """
@@ -233,7 +233,7 @@ class Peer(Contestant):
         return told
 
     def finite(self, score: float) -> float:
-        """Return what a peer can be told that needs an answer at once: the worst for a failure."""
+        """Return the score for a peer that needs a number: the worst one for a failure."""
         self.worst = float(np.fmin(self.worst, score))
         if not math.isnan(score):
             return score
@@ -409,7 +409,7 @@ class Hebo(Peer):
 
     def tell(self, params: Mapping[str, Any], score: float) -> None:
         with quiet():
-            self.optimizer.observe(self.asked, np.array([[-score]]))  # it leaves out nan
+            self.optimizer.observe(self.asked, np.array([[-score]]))  # it ignores nan
 
 
 class Smac(Peer):
@@ -559,7 +559,7 @@ class Pymoo(Peer):
 
 
 class Stopped(BaseException):
-    """The budget is spent; no `except Exception` of a peer shall keep it."""
+    """The budget is spent; an `except Exception` of a peer must not catch it."""
 
 
 class Inverted(Peer):

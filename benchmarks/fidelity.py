@@ -130,7 +130,7 @@ class Setting:
                 rng = np.random.default_rng(self.seed)
                 rows = rng.permutation(train)[: max(20, round(share * len(train)))]
             else:
-                # With a warm start epochs are added to those that there are, trees are a total.
+                # A warm start adds epochs to the earlier ones; trees are a total.
                 before = self.done if task.resource == "max_iter" else 0
                 model.set_params(**{task.resource: task.at(share) - before})
             scores.append(scorer(model.fit(self.X[rows], self.y[rows]), self.X[test], self.y[test]))
@@ -147,7 +147,7 @@ class Clock:
     def __init__(self, seconds: float, target: float) -> None:
         self.seconds, self.target = seconds, target
         self.spent, self.curve = 0.0, list[tuple[float, float]]()
-        self.errors = dict[float, float]()  # standard errors of scores of searches of ours
+        self.errors = dict[float, float]()  # standard errors of the scores of our searches
 
     @property
     def is_over(self) -> bool:
@@ -493,7 +493,7 @@ def running_time(found: dict[str, Any], name: str, below: float = 0.0) -> tuple[
 
 
 def outcome(found: dict[str, Any], name: str) -> str:
-    """Describe the expected running times in words."""
+    """Return the expected running times as text."""
     said = []
     for below in (0.0, SAME):
         value, n_reached = running_time(found, name, below)

@@ -126,7 +126,7 @@ def in_subject(program: str) -> dict[str, Any]:
 
 
 def report_kills(folder: Path, n_kills: int) -> dict[str, Any]:
-    """Kill searches at random moments, and print what became of them."""
+    """Kill searches at random moments, and print the results."""
     n_processes = n_kills // 10
     summary: dict[str, Any] = {}
     for name, ways, n in (

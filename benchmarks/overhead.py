@@ -259,7 +259,7 @@ def report_pickle() -> dict[str, Any]:
 
 
 def report_import() -> dict[str, Any]:
-    """Measure and print the time of the import beside scikit-learn's."""
+    """Measure and print the time of the import, and that of scikit-learn."""
     modules = ("sklearn.model_selection", "sklearn_lepton")
     for module in modules:  # once unmeasured: files into the cache, bytecode written
         in_fresh_interpreter(__file__, "import", module, 0)

@@ -131,7 +131,7 @@ class Sleeper(BaseEstimator):
         share = (int.from_bytes(digest, "big") + 0.5) / 2**48
         time.sleep(self.mean * math.exp(normal.inv_cdf(share)))
         lane = f"{os.getpid()}-{threading.get_ident()}"
-        # One call that appends is not torn, whoever else writes.
+        # A single appending call is atomic.
         file = os.open(self.log, os.O_WRONLY | os.O_APPEND)
         os.write(file, f"{lane} {start!r} {time.time()!r}\n".encode())
         os.close(file)
@@ -388,7 +388,7 @@ def large_search(contestant: str, rows: int, columns: int) -> Callable[[], Any]:
 
 
 def measure_memory(contestant: str, rows: int, columns: int) -> dict[str, Any]:
-    """Run a search; whoever started this looks at the memory meanwhile."""
+    """Run a search, while the parent process measures the memory."""
     run = large_search(contestant, rows, columns)
     start = time.perf_counter()
     run()
@@ -722,7 +722,7 @@ LARGE = (GRID, ASYNCHRONOUS, BATCH)
 
 
 def report_memory(sizes: dict[str, Any]) -> dict[str, Any]:
-    """Measure and print the peak of the memory beside that of the grid search."""
+    """Measure and print the peak memory, and that of the grid search."""
     size = sizes["rows"] * sizes["columns"] * 8 / 1e6
     runs: dict[str, list[dict[str, Any]]] = {name: [] for name in LARGE}
     for _ in range(sizes["repeats"]):

@@ -1,4 +1,4 @@
-"""Seconds to create and draw each display of 500 trials and 20 parameters; figures for the guide."""
+"""Seconds to create and draw each display of 500 trials and 20 parameters; figures of the guide."""
 
 import argparse
 import json

@@ -57,7 +57,7 @@ ACCURACY, LOG_LOSS, SQUARED, ABSOLUTE = (
 )
 
 
-# What a fit of a few milliseconds does not need to check again.
+# Checks that a fit of a few milliseconds does not need to repeat.
 UNCHECKED = {"assume_finite": True, "skip_parameter_validation": True}
 
 
@@ -75,7 +75,7 @@ class Problem:
     tags : frozenset of str
         "live", "noisy", "wide" (20 dimensions), "mixed" (with choices), "conditional".
     noise : float
-        Standard deviation of what is added to each score that is told.
+        Standard deviation of the noise of each told score.
     optimum : float or None
         Greatest score, where it is known.
     defaults : dict

@@ -1,18 +1,16 @@
-"""How many fits racing saves, and whether it finds the same winner.
+"""Fits saved by racing, and whether racing finds the same winner.
 
     python benchmarks/racing.py [--tasks held-out] [--seeds 10] [--splits 5 10]
         [--n-iter 50] [--json benchmarks/racing.json]
 
-The live tasks of `problems.py`, each searched by `BayesSearchCV` with ``racing=True`` and without,
-with the same seed, splits and number of trials. Fits saved are those that were not run of the
-splits of all trials.
+`BayesSearchCV` searches each live task of `problems.py` with ``racing=True`` and without, with the
+same seed, splits and number of trials. Saved fits are the splits of all trials that were not run.
 
-Whether the winner is the same is asked in two ways. *Of these trials*: after the search the splits
-that were left out are run for each trial that was ended, and the best of all trials is compared
-with the one that racing chose. *Beside plain*: the best score is compared with that of the search
-without racing, which goes other ways as soon as one estimate is not exact; so do two plain searches
-with different seeds. Both are counted in standard errors of the better mean over the splits; "at
-most a tenth" is what counts as the same.
+The winner is compared in two ways. *Same*: after the search, the skipped splits of each pruned
+trial are run, and the best of all trials is compared with the winner of racing. *As plain*: the
+best score is compared with that of the search without racing. That search diverges as soon as one
+estimate is not exact; so do two plain searches with different seeds. Both comparisons use standard
+errors of the better mean over the splits; "at most a tenth" counts as the same.
 
 The rule and its constants were chosen on the development tasks (``--tasks development``), from
 recorded scores of plain searches with 64 trials; the held-out tasks were run once.

@@ -1,7 +1,7 @@
 """Draw the figure of the README: the best score so far of BayesSearchCV and RandomizedSearchCV.
 
-Two live tasks, `N_SEEDS` seeds, the same splits and budget for both, and no default parameters as a
-first trial, so that both start from nothing. About two minutes on two cores.
+There are two live tasks and `N_SEEDS` seeds. Splits and budget are the same for both searches, and
+neither starts with default parameters. It takes about two minutes on two cores.
 """
 
 import json

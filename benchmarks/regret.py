@@ -1,13 +1,13 @@
-"""How good is the best after n evaluations: our optimizers and their peers on the same problems.
+"""Best score after n evaluations: our optimizers and their peers on the same problems.
 
     python benchmarks/regret.py run CONTESTANT ... [--seeds 10] [--trials 64] [--problems held-out]
     python benchmarks/regret.py report [--budgets 16 32 64] [--ours lepton-bayes] [--json FILE] ...
 
-A run is one contestant on one problem with one seed and one budget, which some contestants are
-told. Runs are appended to a file a contestant as they finish, and those that are there are not
-repeated, so that a benchmark that was interrupted goes on where it stopped. Every contestant meets
-the same problems and the same noise, one trial at a time; nobody is told defaults. `problems.py`
-says which problems there are, `contestants.py` how each optimizer is driven.
+A run is one contestant on one problem with one seed and one budget, which some contestants get.
+Runs are appended to a file per contestant when they finish, and existing ones are not repeated, so
+an interrupted benchmark can be resumed. Every contestant gets the same problems and the same noise,
+one trial at a time, and no default parameters. `problems.py` defines the problems, `contestants.py`
+the use of each optimizer.
 
 Random search is not run seed by seed: a pool of independent draws from each problem gives the
 expectation of its best of n.
@@ -49,7 +49,7 @@ TICKS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2)
 
 
 def evaluate(problem: Problem, params: Any, noise: float) -> tuple[float, float]:
-    """Return what is told and what is true; both NaN where the evaluation fails."""
+    """Return the told and the true score; both NaN if the evaluation fails."""
     truth = problem.function(params)
     return truth + problem.noise * noise, truth
 
@@ -307,7 +307,7 @@ class Results:
         return {name: sorted(found) for name, found in seeds.items() if found}
 
     def entrants(self, names: list[str], budget: int) -> list[str]:
-        """Return who ran on all problems with all seeds, without variants of ours."""
+        """Return the contestants that ran on all problems with all seeds, without our variants."""
         full = self.common([self.ours], names, budget)
         others = [c for c in self.regret if c == self.ours or not is_variant(c)]
         return [c for c in others if self.common([self.ours, c], names, budget) == full]

@@ -1,25 +1,25 @@
-"""Built-in spaces beside those of hyperopt-sklearn, FLAML and sklearn-genetic-opt.
+"""Built-in spaces compared with those of hyperopt-sklearn, FLAML and sklearn-genetic-opt.
 
     python benchmarks/spaces.py run [--estimators svc knn] [--seeds 5] [--n-iter 30]
     python benchmarks/spaces.py report
 
-For each estimator, data set and seed half of the rows are held back. On the others `BayesSearchCV`
+For each estimator, data set and seed half of the rows are held out. On the others `BayesSearchCV`
 makes `--n-iter` trials with ``cv=3`` in each space: the optimizer, the budget, the splits, the seed
-and ``initial_params="default"`` are the same, only the space is another one. The score is that of
-``best_estimator_`` on the rows held back: accuracy, or R² of regressors. Features are standardised
-by a step before.
+and ``initial_params="default"`` are the same, only the space differs. The score is that of
+``best_estimator_`` on the held-out rows: accuracy, or R² of regressors. A first step standardises
+the features.
 
 A cell is an estimator, a data set and a peer that has a space for this estimator. Over the seeds
 it has a mean difference, ours less the peer's, and its standard error (of paired differences).
 *Better*: the difference is more than one standard error above 0; *equal*: within one standard error
-of 0; *worse*: else. Stated before anything was run: built-in spaces are worth having if they are
-better or equal in at least 70 % of the cells.
+of 0; *worse*: otherwise. The target, set before anything was run, is better or equal in at least
+70 % of the cells.
 
 The peers' ranges are transcribed from their sources: hyperopt-sklearn (``hpsklearn.components``),
-FLAML (``flaml/automl/model.py``; conditions on its own early stopping are left out) and
-sklearn-genetic-opt (``presets.py``, profile "balanced"). Seeds that hyperopt-sklearn tunes are not;
-what scikit-learn has since renamed has its new name. Results are added to
-``benchmarks/spaces.json`` one by one; what stands there is not run again.
+FLAML (``flaml/automl/model.py``, without conditions on its own early stopping) and
+sklearn-genetic-opt (``presets.py``, profile "balanced"). Seeds, which hyperopt-sklearn tunes, are
+not tuned; parameters that scikit-learn has renamed have their new names. Results are added to
+``benchmarks/spaces.json`` one by one, and existing ones are not repeated.
 """
 
 import argparse

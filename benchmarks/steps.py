@@ -1,16 +1,17 @@
-"""What keeping the first steps of a pipeline saves, and what it costs where nothing is saved.
+"""Savings of cached pipeline steps, and their cost where nothing is saved.
 
-The same search, with the same seed and so with the same trials, with ``cache_steps=True`` and
-without, in turns; each repeat goes first every other time. The pipelines:
+The same search, with the same seed and so with the same trials, runs with ``cache_steps=True`` and
+without, in turns; the order alternates between repeats. The pipelines:
 
-- text: TF-IDF of word pairs of 500 generated documents before a linear SVM whose ``C`` is tuned;
-- kernel: kernel PCA of the digits before a logistic regression whose ``C`` is tuned;
-- select: the same, and its number of components is one of three;
+- text: TF-IDF of word pairs of 500 generated documents, then a linear SVM with a tuned ``C``;
+- kernel: kernel PCA of the digits, then a logistic regression with a tuned ``C``;
+- select: the same with one of three numbers of components;
 - tuned kernel: the same with a continuous ``gamma``, so that nothing is ever repeated;
-- cheap: scaled digits before a logistic regression;
-- tiny: scaled iris before naive Bayes, whose fits take about a millisecond.
+- cheap: scaled digits, then a logistic regression;
+- tiny: scaled iris, then naive Bayes, whose fits take about a millisecond.
 
-Wall time, and with one job also processor time, on which what else the machine does tells less.
+The measure is wall time, and with one job also processor time, which other work of the machine
+affects less.
 
     python benchmarks/steps.py [--json FILE] [--repeats N] [--pipelines NAME ...]
 """
@@ -132,7 +133,7 @@ def main() -> None:
     for name in options.pipelines:
         for n_jobs in options.jobs:
             problem = PIPELINES[name]()
-            run(problem, cache_steps=False, n_jobs=n_jobs)  # what is loaded once is loaded
+            run(problem, cache_steps=False, n_jobs=n_jobs)  # load code before the measurement
             seconds: dict[bool, list[float]] = {True: [], False: []}
             cpu: dict[bool, list[float]] = {True: [], False: []}
             # A difference of a hundredth takes more of them to see.

@@ -1,16 +1,16 @@
-"""A search kept up with a stream: scores and evaluations beside tuning once and tuning anew.
+"""Scores and evaluations of a search on a stream: tuned once, tuned at each step, and updated.
 
-At each step the data are a window of the stream's last rows; what was chosen is refitted on it and
-scored on the rows that come next, which no contestant has seen. Each contestant tunes on the first
+At each step the data are a window of the stream's last rows. The chosen configuration is refitted
+on it and scored on the next rows, which no contestant has seen. Each contestant tunes on the first
 window with ``N_ITER`` trials. Then:
 
-- tuned once: the setting stays, the estimator is refitted at each step;
+- tuned once: the configuration stays, the estimator is refitted at each step;
 - tuned again: a search from scratch at each step, with ``N_ITER`` trials;
 - updated: ``search.update`` at each step.
 
-The streams: digits in the order in which they were written, 13 writers one after the other
+The streams are digits in the order in which they were written, 13 writers one after the other
 (real drift); the same with a scanner whose gain changes twice, abruptly, which moves the best
-``gamma`` of an RBF kernel; a rotating regression whose noise grows and ebbs; and a classification
+``gamma`` of an RBF kernel; a rotating regression whose noise rises and falls; and a classification
 with irrelevant columns that grows from 200 rows to 2000, where the best regularisation falls.
 
     python benchmarks/stream.py [--json FILE] [--seeds N] [--streams NAME ...]

@@ -1,34 +1,34 @@
-"""How many evaluations an older study saves, and what a misleading one costs.
+"""Evaluations saved by a previous study, and the cost of a misleading one.
 
     python benchmarks/transfer.py [--optimizers bayes swarm genetic] [--seeds 10 4 4]
         [--tasks held-out] [--jobs 1] [--json benchmarks/transfer.json]
 
 A task is an estimator with its space and two data sets: an older one, on which `BayesOptimizer`
 makes a study of 45 trials, another one for each seed; and a newer one, on which the contestants
-search. Half of the tasks have *grown* (the older data are the first half of the newer ones, both
-shuffled once), half have *drifted* (the older data are other rows: those that were collected before
-where the order is one of time, else rows whose features are rescaled, noised or rotated a little,
-or whose labels are partly flipped). Scores are means over the same three splits for everyone.
-Everyone tries the middle of the space first, in place of the estimator's own parameters, which
-every search tries first.
+search. Half of the tasks have *grown*: the older data are the first half of the newer ones, both
+shuffled once. Half have *drifted*: the older data are other rows, collected earlier if the data
+have an order in time. Otherwise they are rows whose features are rescaled, noised or rotated a
+little, or whose labels are partly flipped. Scores are means over the same three splits for all.
+All contestants start with the middle of the space, in place of the estimator's own parameters,
+with which every search starts.
 
 Contestants, with the same optimizer and seed:
 
-cold        no older study
+cold        no previous study
 informed    ``previous_studies=[older study]``
-best 3      the best three settings of the older study first, then as cold
+best 3      the best three configurations of the older study first, then as cold
 negated     ``previous_studies``: the older study with scores negated
 shuffled    ``previous_studies``: the older study with its scores in random order
 
-The regret of a run after n evaluations is the distance of its best score from the best that any run
-of that task found, in units of what a middling one of the first settings lacks (1 at most). It is
-averaged over seeds and tasks. What counts is after how many evaluations a contestant's mean regret
-is down to that of cold after n, as a share of n, for n = 10, 20 and 30.
+The regret of a run after n evaluations is the distance of its best score from the best of all runs
+of that task, in units of the median first configuration's (1 at most). It is averaged over seeds
+and tasks. The reported number is the share of n evaluations after which a contestant's mean regret
+reaches that of cold after n, for n = 10, 20 and 30.
 
-The ten tasks were chosen before anything was run on them, and run once with the optimizers as they
-are. Constants were chosen on the seventeen development tasks (``--tasks development``). Ten of
-these were the held-out tasks of an earlier state, and harder: older data there have a third of the
-rows, or drift further.
+The ten tasks were selected before anything was run on them, and run once with the final optimizers.
+Constants were chosen on the seventeen development tasks (``--tasks development``). Ten of these
+were the held-out tasks of an earlier state, and harder: their older data have a third of the rows,
+or drift further.
 """
 
 import argparse
@@ -511,7 +511,7 @@ def search(optimizer: Any, function: Any, n_trials: int) -> list[float]:
 
 
 def contestant(name: str, kind: str, task: Task, seed: int, old: list[Trial]) -> Any:
-    """Make an optimizer with what it is told of the older study."""
+    """Return an optimizer with its part of the older study."""
     scored = [trial for trial in old if trial.score is not None]
     scores = [trial.score for trial in scored]
     if name == "negated":
