@@ -11,7 +11,7 @@ from sklearn_lepton._search.parameters import SearchOptions, extends_parameters
 from sklearn_lepton._trials.trial import Trial
 from sklearn_lepton.optimizers._auto import AutoOptimizer
 from sklearn_lepton.optimizers._base import Optimizer
-from sklearn_lepton.optimizers._registry import OPTIMIZERS
+from sklearn_lepton.optimizers._registry import build_optimizer
 from sklearn_lepton.space._space import Space
 
 
@@ -299,13 +299,4 @@ class AutoSearchCV(ModelsMixin, BaseOptimizerSearchCV):
                     f"from scores, got optimizer={self.optimizer!r}: leave one of them out."
                 )
             options["n_initial_points"] = self.n_initial_points
-        if isinstance(self.optimizer, str) and self.optimizer in OPTIMIZERS:
-            return OPTIMIZERS[self.optimizer](space, **options)
-        made = self.optimizer(space, **options) if callable(self.optimizer) else None
-        if not isinstance(made, Optimizer):
-            what = "" if made is None else f", which made {made!r}"
-            raise ValueError(
-                f"optimizer must be one of {list(OPTIMIZERS)} or a callable that makes an "
-                f"Optimizer, got {self.optimizer!r}{what}."
-            )
-        return made
+        return build_optimizer(self.optimizer, space, **options)

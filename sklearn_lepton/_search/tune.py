@@ -28,7 +28,7 @@ from sklearn_lepton.callbacks._stopping import TargetScore
 from sklearn_lepton.exceptions import SearchInterruptedWarning, SpaceExhaustedWarning
 from sklearn_lepton.optimizers._base import Optimizer
 from sklearn_lepton.optimizers._grid import GridOptimizer
-from sklearn_lepton.optimizers._registry import optimizer_class
+from sklearn_lepton.optimizers._registry import build_optimizer, optimizer_class
 from sklearn_lepton.space._content import content_hash
 from sklearn_lepton.space._space import Space
 from sklearn_lepton.space._values import is_number, value_to_json
@@ -325,13 +325,14 @@ class _Tuning:
         source_studies: list[list[Trial]],
         resources: Sequence[float],
     ) -> Optimizer:
-        """Return the optimizer that was asked for."""
-        kind = self.optimizer
-        make = optimizer_class(kind) if isinstance(kind, str) else kind
-        made = make(space, seed=seed, previous_studies=source_studies, resources=resources)
-        if not isinstance(made, Optimizer):
-            raise ValueError(f"optimizer must make an Optimizer, got {made!r}.")
-        return made
+        """Return a new optimizer for the study."""
+        return build_optimizer(
+            self.optimizer,
+            space,
+            seed=seed,
+            previous_studies=source_studies,
+            resources=resources,
+        )
 
     def _open_study(self, amount: Amount | None, opened: OpenResources) -> Study:
         """Return the study to start from, in memory or in a journal."""

@@ -54,5 +54,21 @@ def make_optimizer(name: str, space: Any, **options: Any) -> Optimizer:
 def optimizer_class(name: str) -> type[Optimizer]:
     """Return the class of an optimizer; raise ValueError if no optimizer has this name."""
     if not isinstance(name, str) or name not in OPTIMIZERS:
-        raise ValueError(f"optimizer: {unknown_name(str(name), list(OPTIMIZERS))}")
+        message = unknown_name(str(name), list(OPTIMIZERS))
+        raise ValueError(message.replace("parameter", "optimizer", 1))
     return OPTIMIZERS[name]
+
+
+def build_optimizer(optimizer: Any, space: Any, **options: Any) -> Optimizer:
+    """Return an optimizer, made by its name or by a callable; ValueError otherwise."""
+    if isinstance(optimizer, str):
+        return optimizer_class(optimizer)(space, **options)
+    if not callable(optimizer):
+        raise ValueError(
+            f"optimizer must be one of {list(OPTIMIZERS)}, or a class or function that makes an "
+            f"Optimizer, got {optimizer!r}."
+        )
+    made = optimizer(space, **options)
+    if not isinstance(made, Optimizer):
+        raise ValueError(f"optimizer must make an Optimizer, got {made!r}.")
+    return made

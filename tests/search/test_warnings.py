@@ -141,8 +141,9 @@ def test_searches_that_overlap_in_two_threads_leave_no_filter_behind(shown):
 def test_fits_and_refit_of_chosen_models_are_quiet(shown, monkeypatch, backend):
     from joblib import parallel_config
 
-    from sklearn_lepton._automl.portfolio import make_portfolio
-    from sklearn_lepton._search import model_choice as model_choice_module
+    from sklearn_lepton._automl import portfolio as portfolio_module
+
+    make_portfolio = portfolio_module.make_portfolio
 
     def only_networks(task, **given):
         made = make_portfolio(task, **given)
@@ -155,7 +156,7 @@ def test_fits_and_refit_of_chosen_models_are_quiet(shown, monkeypatch, backend):
             starts=[s | {"model__max_iter": 1} for s in start],
         )
 
-    monkeypatch.setattr(model_choice_module, "make_portfolio", only_networks)
+    monkeypatch.setattr(portfolio_module, "make_portfolio", only_networks)
     with parallel_config(backend=backend or "loky"):
         search = AutoSearchCV("auto", n_iter=2, cv=2, random_state=0, n_jobs=2 if backend else 1)
         search.fit(X, Y)
