@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, Protocol
 from sklearn_lepton._trials.split_result import SplitResult
 from sklearn_lepton._trials.trial import Trial
 
-# The dict that scikit-learn returns for a fit; `SplitResult` is what a search keeps of it.
+# The dict that scikit-learn returns for a fit, from which a search makes a `SplitResult`.
 Row = Mapping[str, Any]
 
 

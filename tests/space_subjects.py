@@ -1,4 +1,4 @@
-"""Estimators with a built-in space, with small data that they can be fitted to."""
+"""Estimators with a built-in space, and small data for them."""
 
 import inspect
 import warnings
@@ -37,18 +37,18 @@ TEXT = {"CountVectorizer", "HashingVectorizer", "TfidfVectorizer"}
 MANY_TARGETS = {"CCA", "ClassifierChain", "PLSCanonical", "PLSRegression", "RegressorChain"}
 MANY_TARGETS |= {name for name in SKLEARN if name.startswith("MultiTask")}
 ONE_COLUMN = {"IsotonicRegression"}
-# What makes a fit slow, and cannot make it fail.
+# Parameters that make a fit slow, without influence on whether it fails.
 CHEAP = {"n_estimators": 3, "max_iter": 4, "n_iter": 3, "max_trials": 20, "iterations": 3}
 
 
 def names_in_the_table():
-    """Return the names of scikit-learn's classes that have something to tune."""
+    """Return the names of scikit-learn's classes with parameters in their built-in space."""
     names = [name.removeprefix("sklearn.") for name, entry in _TABLE.items() if entry != {}]
     return sorted(name for name in names if name in SKLEARN)
 
 
 def make(name):
-    """Make an estimator of scikit-learn, seeded."""
+    """Return an estimator of scikit-learn with a fixed seed."""
     kind = SKLEARN[name]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # classes that are deprecated as a whole
@@ -59,7 +59,7 @@ def make(name):
 
 
 def make_data(name, n_rows=60, n_columns=6, *, is_sparse=False):
-    """Make data that an estimator of some name can be fitted to."""
+    """Return data that an estimator can be fitted to."""
     rng = np.random.default_rng(0)
     estimator = make(name)
     X = rng.normal(size=(n_rows, n_columns))
@@ -82,7 +82,7 @@ def make_data(name, n_rows=60, n_columns=6, *, is_sparse=False):
 
 
 def fit(estimator, X, y, params):
-    """Fit a clone to the first half of the data; refusals and deprecations raise."""
+    """Return a clone fitted to the first half of the data; deprecation warnings raise."""
     cheap = {name: n for name, n in CHEAP.items() if name in estimator.get_params()}
     half = (X.shape[0] if hasattr(X, "shape") else len(X)) // 2
     with warnings.catch_warnings():
@@ -96,11 +96,11 @@ def fit(estimator, X, y, params):
 
 
 def takes_sparse(name):
-    """Say whether a class takes sparse data, as far as its default can be fitted to them."""
+    """Return whether a class with default parameters can be fitted to sparse data."""
     if name in TEXT | ONE_COLUMN | COUNTS or not get_tags(make(name)).input_tags.sparse:
         return False
     try:
         fit(make(name), *make_data(name, is_sparse=True), {})
-    except (TypeError, ValueError):  # the tag is of the class, whatever its parameters say
+    except (TypeError, ValueError):  # the tag of the class does not depend on its parameters
         return False
     return True

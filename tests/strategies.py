@@ -1,4 +1,4 @@
-"""The hypothesis vocabulary: dimensions, spaces, settings, trials and histories."""
+"""Strategies of hypothesis: dimensions, spaces, configurations, trials and histories."""
 
 import math
 from dataclasses import replace
@@ -32,7 +32,7 @@ def reals(draw):
 
 @st.composite
 def integers(draw):
-    """Draw an Integer, a few values wide or many."""
+    """Draw an Integer with few or many values."""
     log = draw(st.booleans())
     low = draw(
         st.integers(1, 100) | st.integers(1, 10**12) if log else st.integers(-(10**12), 10**12)
@@ -51,7 +51,7 @@ choices = json_scalars | st.tuples(json_scalars, json_scalars) | st.lists(json_s
 
 
 def categoricals(max_size=8):
-    """Draw a Categorical of whatever JSON can hold, tuples and lists included."""
+    """Draw a Categorical of values that JSON can represent, and of tuples and lists."""
     return st.builds(
         Categorical,
         st.lists(choices, min_size=1, max_size=max_size),
@@ -112,7 +112,7 @@ def flat_spaces(of=None):
 
 @st.composite
 def conditional_spaces(draw, of=None):
-    """Draw a space of two or three branches, told apart by the parameter "kind"."""
+    """Draw a space of two or three branches, identified by the parameter "kind"."""
     branches = st.dictionaries(names, dimensions() if of is None else of, max_size=3)
     dicts = draw(st.lists(branches, min_size=2, max_size=3))
     if draw(st.booleans()):  # a column that two branches share
@@ -126,15 +126,15 @@ def spaces():
 
 
 def finite_spaces():
-    """Draw a space of at most a few hundred settings."""
+    """Draw a space of at most a few hundred configurations."""
     return flat_spaces(finite_dimensions()) | conditional_spaces(finite_dimensions())
 
 
-# ---------------------------------------------------------- settings and points
+# ---------------------------------------------------- configurations and points
 
 
 def values(dimension):
-    """Draw a legal value of a dimension."""
+    """Draw an allowed value of a dimension."""
     if isinstance(dimension, Real):
         return st.floats(dimension.low, dimension.high)
     if isinstance(dimension, Integer):
@@ -149,13 +149,13 @@ def values(dimension):
 
 @st.composite
 def params(draw, space):
-    """Draw a setting: a legal value for each parameter of one branch."""
+    """Draw a configuration of one branch."""
     branch = draw(st.sampled_from(space.branches))
     return {name: draw(values(space.dimensions[column])) for name, column in branch.items()}
 
 
 def points(space):
-    """Draw any point of the unit cube, its faces and corners included."""
+    """Draw any point of the unit cube, including its faces and corners."""
     return st.tuples(*[units] * space.n_dims)
 
 
@@ -166,7 +166,7 @@ scores = st.floats(-1.0, 1.0) | st.sampled_from([0.0, 1e30, -1e30, 1e-30, math.n
 
 @st.composite
 def trials(draw, space, number=None, meta=None):
-    """Draw a trial that nobody asked for: pending, failed or complete."""
+    """Draw a trial that no optimizer proposed: pending, failed, pruned or complete."""
     point = tuple(space.snap([draw(points(space))])[0].tolist())
     trial = Trial(
         number=draw(st.integers(0, 1000)) if number is None else number,
@@ -179,7 +179,7 @@ def trials(draw, space, number=None, meta=None):
 
 @st.composite
 def outcomes(draw, trial):
-    """Draw what becomes of a trial."""
+    """Draw a trial with a status and its results."""
     status = draw(st.sampled_from(["pending", "failed", "pruned", "complete", "complete"]))
     if status == "complete":
         score = draw(scores)

@@ -1,4 +1,4 @@
-"""Callbacks: when each says stop."""
+"""Stopping rules: the trial after which each ends a search."""
 
 import math
 
@@ -23,13 +23,13 @@ def answers(callback, *scores):
 
 @pytest.fixture
 def clock(monkeypatch):
-    """Stand in for the clock; its only item is the time in seconds."""
+    """Replace the clock by a list whose only item is the time in seconds."""
     now = [100.0]
     monkeypatch.setattr("sklearn_lepton.callbacks._stopping.time.monotonic", lambda: now[0])
     return now
 
 
-def test_deadline_counts_from_its_making(clock):
+def test_deadline_counts_from_creation(clock):
     deadline = Deadline(10.0)
     [trial] = finished(0.5)
     assert deadline(None, trial) is False
@@ -41,7 +41,7 @@ def test_deadline_counts_from_its_making(clock):
     assert deadline(None, None) is True
 
 
-def test_target_score():
+def test_target_score_stops_at_score():
     assert answers(TargetScore(0.9), 0.5, None, 0.89999, 0.9, 0.95, 0.1) == [
         False,
         False,
@@ -67,27 +67,27 @@ def test_target_score_below_zero():
         (2, 0.0, [None, 0.5, None, 0.6, None, None], ".....S"),
         (2, 0.1, [0.5, 0.55, 0.59], "..S"),
         (2, 0.1, [0.5, 0.55, 0.61, 0.62, 0.62], "....S"),
-        # Small gains do not add up behind the best that counted, they are measured from it.
+        # Small gains do not accumulate: each is measured from the last score that counted.
         (3, 0.1, [0.5, 0.55, 0.58, 0.62, 0.63], "....."),
         (2, 0.0, [-1e30, 0.0, 1e30, 1e30, 1e30], "....S"),
         (2, 0.0, [1.0, math.nan, math.inf], "..S"),
     ],
 )
-def test_no_improvement(n_trials, tol, scores, expected):
+def test_no_improvement_stops_after_idle_trials(n_trials, tol, scores, expected):
     said = answers(NoImprovement(n_trials, tol), *scores)
     assert "".join(".S"[stop] for stop in said) == expected
 
 
-def test_no_improvement_keeps_saying_stop():
+def test_no_improvement_continues_to_stop():
     assert answers(NoImprovement(1), 1.0, 0.5, 0.5, 0.5) == [False, True, True, True]
 
 
-def test_reasons_are_the_names_of_the_parameters():
+def test_reason_is_name_of_search_parameter():
     reasons = [Deadline.reason, TargetScore.reason, NoImprovement.reason]
     assert reasons == ["max_time", "target_score", "n_iter_no_change"]
 
 
-def test_answers_are_plain_bools():
+def test_callbacks_return_python_bools():
     [trial] = finished(0.5)
     for callback in (Deadline(1.0), TargetScore(0.1), NoImprovement(1)):
         assert type(callback(None, trial)) is bool

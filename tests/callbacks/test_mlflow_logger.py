@@ -1,4 +1,4 @@
-"""The logger of MLflow, with a stand-in for the library."""
+"""MLflowLogger, with a stub of the library."""
 
 import contextlib
 import sys
@@ -12,7 +12,7 @@ from sklearn_lepton.callbacks import MLflowLogger
 @pytest.mark.parametrize(
     ("own", "changes"), [(None, []), ("there", []), ("other", ["other", "there"])]
 )
-def test_tracking_uri_of_the_process_is_set_only_where_it_is_another(monkeypatch, own, changes):
+def test_log_model_sets_tracking_uri_only_if_different(monkeypatch, own, changes):
     made = []
     library = SimpleNamespace(
         get_tracking_uri=lambda: "there",

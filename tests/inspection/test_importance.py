@@ -1,4 +1,4 @@
-"""Importances against answers that are known in closed form."""
+"""Parameter importance, compared with closed-form decompositions."""
 
 import math
 
@@ -33,14 +33,14 @@ def shares(result):
     return dict(zip(result.names, result.importances_mean.tolist(), strict=True))
 
 
-# The decomposition of a function that is known everywhere.
+# Decomposition of known functions.
 
 
 def sample(n_dims, n=4096):
     return qmc.Sobol(n_dims, seed=1).random(n)
 
 
-def test_the_ishigami_function_is_decomposed():
+def test_decompose_ishigami_function():
     points = sample(3)
     x, y, z = (2 * math.pi * points - math.pi).T
     values = np.sin(x) + 7 * np.sin(y) ** 2 + 0.1 * z**4 * np.sin(x)
@@ -54,7 +54,7 @@ def test_the_ishigami_function_is_decomposed():
     assert np.array_equal(pairs[0], pairs[0].T)
 
 
-def test_choices_are_decomposed_whatever_their_order():
+def test_decompose_does_not_depend_on_order_of_choices():
     points = sample(2)
     kind = np.floor(points[:, 0] * 4)
     points[:, 0] = (kind + 0.5) / 4
@@ -70,7 +70,7 @@ def test_choices_are_decomposed_whatever_their_order():
 
 @pytest.mark.parametrize("is_choice", [True, False])
 @pytest.mark.parametrize("n_values", [12, 13, 14, 65, 130])
-def test_interactions_of_a_column_do_not_depend_on_how_many_values_it_has(n_values, is_choice):
+def test_interactions_do_not_depend_on_number_of_values(n_values, is_choice):
     points = sample(2)
     kind = np.floor(points[:, 0] * n_values).astype(int)
     points[:, 0] = (kind + 0.5) / n_values
@@ -84,7 +84,7 @@ def test_interactions_of_a_column_do_not_depend_on_how_many_values_it_has(n_valu
 
 @pytest.mark.parametrize("is_choice", [True, False])
 @pytest.mark.parametrize("n_values", [1, 2, 5, 13, 50, 4096])
-def test_a_basis_is_orthonormal_over_its_sample(n_values, is_choice):
+def test_basis_is_orthonormal_over_its_sample(n_values, is_choice):
     places = (np.floor(sample(1)[:, 0] * n_values) + 0.5) / n_values
     functions = basis(places, 12, is_choice=is_choice).functions
     assert functions.shape[1] >= min(n_values - 1, 12)
@@ -93,7 +93,7 @@ def test_a_basis_is_orthonormal_over_its_sample(n_values, is_choice):
     assert np.abs(functions.mean(axis=0)).max(initial=0.0) < 1e-8
 
 
-def test_paths_have_the_mean_and_the_deviation_of_the_process():
+def test_sample_paths_have_mean_and_deviation_of_process():
     points = sample(2, 16)
     process = fit(points, np.sin(5 * points[:, 0]), categorical=np.array([False, False]))
     others = np.random.default_rng(0).random((50, 2))
@@ -104,11 +104,11 @@ def test_paths_have_the_mean_and_the_deviation_of_the_process():
     assert drawn[1:].std(axis=0) == pytest.approx(std, abs=0.15 * np.exp(process.theta[-2] / 2))
 
 
-# From trials.
+# Importance from trials.
 
 
 @pytest.mark.parametrize("kind", [BayesOptimizer, SwarmOptimizer, GeneticOptimizer])
-def test_it_is_the_same_whoever_proposed_the_trials(kind):
+def test_importance_does_not_depend_on_optimizer(kind):
     entries = dict.fromkeys("xyz", (0.0, 1.0, "uniform"))
     optimizer = searched(entries, lambda p: 3 * p["x"] + p["y"], 20, kind)
     result = parameter_importance(optimizer)
@@ -116,7 +116,7 @@ def test_it_is_the_same_whoever_proposed_the_trials(kind):
     assert result.interactions_mean.max() < 0.02
 
 
-def test_a_product_is_an_interaction():
+def test_product_has_interaction():
     optimizer = searched(SQUARE, lambda p: (p["x"] - 0.5) * (p["y"] - 0.5), 50)
     result = parameter_importance(optimizer)
     assert result.importances_mean.max() < 0.1
@@ -124,7 +124,7 @@ def test_a_product_is_an_interaction():
     assert result.interactions_mean[0, 1] == result.interactions_mean[1, 0]
 
 
-def test_it_is_computed_over_the_scale_of_the_space():
+def test_importance_uses_scale_of_space():
     entries = {"log": (1e-4, 1.0, "log-uniform"), "flat": (0.0, 1.0, "uniform")}
     result = parameter_importance(
         searched(entries, lambda p: math.log10(p["log"]) / 4 + p["flat"], 30)
@@ -132,7 +132,7 @@ def test_it_is_computed_over_the_scale_of_the_space():
     assert result.importances_mean == pytest.approx([0.5, 0.5], abs=0.05)
 
 
-def test_noise_is_no_importance():
+def test_noise_has_no_importance():
     rng = np.random.default_rng(0)
     optimizer = searched(
         {f"x{k}": (0.0, 1.0, "uniform") for k in range(8)},
@@ -144,7 +144,7 @@ def test_noise_is_no_importance():
     assert result.importances_mean[2:].sum() < 0.1
 
 
-def test_shares_lie_in_range_and_are_reproducible():
+def test_shares_are_in_range_and_reproducible():
     optimizer = searched(subjects.MIXED, subjects.score, 12)
     result, again = (
         parameter_importance(optimizer),
@@ -160,7 +160,7 @@ def test_shares_lie_in_range_and_are_reproducible():
     assert not np.array_equal(result.importances, other.importances)
 
 
-def test_few_trials_leave_it_uncertain():
+def test_uncertainty_is_large_with_few_trials():
     def function(p):
         return math.sin(6 * p["x"]) + p["y"]
 
@@ -170,7 +170,7 @@ def test_few_trials_leave_it_uncertain():
     assert few.importances_std.max() > 0.1
 
 
-def test_branches_are_named_and_share_the_variance():
+def test_branches_have_names_and_shares():
     def function(p):
         return 1.0 + p["share"] if p["kind"] == "tree" else 0.0
 
@@ -183,14 +183,14 @@ def test_branches_are_named_and_share_the_variance():
     assert shares(result)["C"] < 0.02
 
 
-def test_branches_that_no_parameter_tells_apart():
+def test_branches_without_identifying_parameter():
     branches = [{"x": (0.0, 1.0, "uniform")}, {"x": (0.0, 2.0, "uniform"), "y": [1, 2]}]
     result = parameter_importance(searched(branches, lambda p: p["x"], 40))
     assert result.names == ["(branch)", "x", "y"]
     assert shares(result)["x"] > shares(result)["(branch)"] > 0.1
 
 
-def test_constants_and_constant_scores_matter_nothing():
+def test_constants_and_constant_scores_have_no_importance():
     result = parameter_importance(searched(SQUARE | {"c": [7]}, lambda p: p["x"], 12))
     assert shares(result)["c"] == 0.0
     flat = parameter_importance(searched(SQUARE, lambda _: 0.5, 12))
@@ -198,7 +198,7 @@ def test_constants_and_constant_scores_matter_nothing():
     assert not flat.importances_std.any()
 
 
-def test_the_better_half_has_importances_of_its_own():
+def test_quantile_changes_importances():
     def function(p):
         return -10.0 * (p["x"] < 0.3) + p["y"]
 
@@ -209,7 +209,7 @@ def test_the_better_half_has_importances_of_its_own():
     assert half["x"] < 0.7
 
 
-def test_failed_and_pruned_trials():
+def test_importance_with_failed_and_pruned_trials():
     optimizer = RandomOptimizer(SQUARE, seed=0)
     for trial in optimizer.ask(60):
         done = trial.complete(trial.params["x"])
@@ -223,7 +223,7 @@ def test_failed_and_pruned_trials():
     assert result.n_trials == 48
 
 
-def test_trials_with_less_of_a_resource():
+def test_importance_with_low_fidelity_trials():
     optimizer = RandomOptimizer(SQUARE, seed=0, resources=(0.1, 1.0))
     for _ in range(40):
         [trial] = optimizer.ask()
@@ -240,12 +240,12 @@ def test_trials_with_less_of_a_resource():
         ({"n_samples": 1}, "n_samples must be"),
     ],
 )
-def test_bad_parameters_are_refused(given, message):
+def test_invalid_parameters_raise(given, message):
     with pytest.raises(ValueError, match=message):
         parameter_importance(searched(SQUARE, lambda p: p["x"], 6), **given)
 
 
-def test_too_little_is_refused():
+def test_too_few_trials_raise():
     with pytest.raises(ValueError, match="at least 4 trials with a score"):
         parameter_importance(searched(SQUARE, lambda p: p["x"], 3))
     optimizer = RandomOptimizer(SQUARE)

@@ -1,4 +1,4 @@
-"""Content hashes: equal for what holds the same, in each process; else different."""
+"""Content hashes: equal if and only if the contents are, in every process."""
 
 import functools
 import json
@@ -49,7 +49,7 @@ def wrapped(n):
 
 
 class Held:
-    """Has the text that Python gives to each object."""
+    """An object with the default ``repr``."""
 
     def __init__(self, value):
         self.value = value
@@ -73,7 +73,7 @@ Float, Str, Tuple, List, Dict = SUBCLASSES = [
 
 
 def more(base, value, held):
-    """Make an instance of a subclass that equals a built-in, whatever it holds."""
+    """Return an instance of a subclass that equals a built-in, with an additional attribute."""
     made = next(kind for kind in SUBCLASSES if issubclass(kind, base))(value)
     made.held = held
     return made
@@ -88,8 +88,8 @@ def histogram(counts):
     return stats.rv_histogram((counts, np.arange(len(counts) + 1.0)), density=False)
 
 
-# Each makes one value of what it is given, and is given LONG or OTHER, which read alike.
-HOLDERS = {
+# Functions of one argument, LONG or OTHER, whose texts are equal.
+WRAPPERS = {
     "array": lambda a: a,
     "list": lambda a: [a, 1],
     "tuple": lambda a: (1, a),
@@ -146,8 +146,8 @@ HOLDERS = {
 }
 
 
-@pytest.mark.parametrize("make", HOLDERS.values(), ids=HOLDERS)
-def test_content_is_all_that_an_object_holds(make):
+@pytest.mark.parametrize("make", WRAPPERS.values(), ids=WRAPPERS)
+def test_content_differs_if_any_part_differs(make):
     one, equal, other = make(LONG), make(LONG.copy()), make(OTHER)
     assert content_of(one).is_certain
     assert content_hash(one) == content_hash(equal) != content_hash(other)
@@ -160,21 +160,21 @@ def test_content_is_all_that_an_object_holds(make):
         assert not is_equivalent(other, back)
 
 
-@pytest.mark.parametrize("make", HOLDERS.values(), ids=HOLDERS)
-def test_spaces_of_choices_that_read_alike_differ(make):
+@pytest.mark.parametrize("make", WRAPPERS.values(), ids=WRAPPERS)
+def test_spaces_differ_if_choices_have_equal_text_only(make):
     pairs = [make(LONG), make(OTHER)], [make(LONG), make(OTHER)], [make(OTHER), make(LONG)]
     first, equal, swapped = (Space({"x": Categorical(pair)}) for pair in pairs)
     assert first == equal
     assert first != swapped
     assert first.to_json() == equal.to_json() != swapped.to_json()
-    # A value finds its choice, also where another one reads alike.
+    # A value is matched to its own choice even if another one has the same text.
     assert swapped.to_point({"x": make(LONG)}) == (0.75,)
     branches = Space([{"a": [1], "x": Categorical(pairs[0])}, {"x": Categorical(pairs[2])}])
     assert branches.from_point([0.75, 0.5, 0.25, 0.25])["x"] is pairs[2][0]
 
 
-def test_values_that_only_equal_a_plain_one_are_written_as_objects():
-    """JSON would take them for it, and `load_trials` return another type."""
+def test_json_of_subclass_instances_is_opaque():
+    """As JSON scalars they would lose their type in `load_trials`."""
     pair = namedtuple("pair", "x y")
     for value in (Float(1.0), Str("x"), List([1]), Dict(x=1), pair(1, 2), np.timedelta64(1, "ns")):
         assert isinstance(value_from_json(value_to_json(value)), Opaque), value
@@ -182,7 +182,7 @@ def test_values_that_only_equal_a_plain_one_are_written_as_objects():
         assert value_from_json(value_to_json(value)) == value
 
 
-def test_order_layout_and_sharing_are_no_content():
+def test_content_ignores_order_layout_and_sharing():
     table = np.arange(12.0).reshape(3, 4)
     part = [1, (2,)]
     rows = sparse.csr_matrix(([1.0, 2.0, 3.0], [2, 0, 0], [0, 3]), shape=(1, 3))
@@ -190,7 +190,7 @@ def test_order_layout_and_sharing_are_no_content():
     unsorted = frame[["a"]].copy()
     unsorted["b"] = 2.0
     for left, right in [
-        (SVC(), SVC().fit(table, [0, 1, 1])),  # which are cloned
+        (SVC(), SVC().fit(table, [0, 1, 1])),  # estimators are cloned, without fitted attributes
         ({"a": 1, "b": 2}, {"b": 2, "a": 1}),
         ([part, part], [[1, (2,)], [1, (2,)]]),
         (table, np.asfortranarray(table)),
@@ -205,10 +205,10 @@ def test_order_layout_and_sharing_are_no_content():
         (np.nan, float("nan")),
     ]:
         assert content_hash(left) == content_hash(right)
-    assert not rows.has_sorted_indices  # the user's own is left as it is
+    assert not rows.has_sorted_indices  # the user's matrix is unchanged
 
 
-def test_values_of_other_types_are_other_content():
+def test_content_distinguishes_types():
     values = [1, 1.0, True, "1", b"1", None, (1,), [1], (1.0,), (True,), {1}, frozenset({1})]
     values += [{1: 1}, {"1": 1}, np.array([1]), np.array([1.0]), np.array([[1]]), -0.0, 0.0]
     values += [sparse.csr_matrix([[1]]), sparse.csr_array([[1]]), 10**5000, 10**5000 + 1, ""]
@@ -217,7 +217,7 @@ def test_values_of_other_types_are_other_content():
     assert len(set(map(content_hash, values))) == len(values)
 
 
-def test_what_contains_itself_or_is_shared_often_has_content():
+def test_content_of_cyclic_and_shared_objects():
     circle, other = [1], [2]
     circle.append(circle)
     other.append(other)
@@ -228,19 +228,19 @@ def test_what_contains_itself_or_is_shared_often_has_content():
     assert content_of(deep).is_certain
 
 
-def test_unknown_content_is_never_taken_for_the_same():
+def test_unknown_content_is_never_equal():
     left, right = (Held(threading.Lock()) for _ in range(2))
     assert not content_of(left).is_certain
     assert not have_same_content(left, right)
     assert not is_equivalent(left, right)
     assert Categorical([left]) != Categorical([right])
     assert Categorical([left]) == Categorical([left])
-    # From one process to the next the type is all there is to go by.
+    # In another process only the type can be compared.
     assert value_to_json(left) == value_to_json(right)
     assert not is_equivalent(left, value_from_json(value_to_json(left)))
 
 
-def test_a_text_that_cannot_be_written_is_the_type():
+def test_text_of_object_without_repr_is_its_type():
     class Mute:
         def __repr__(self):
             raise RuntimeError
@@ -249,7 +249,7 @@ def test_a_text_that_cannot_be_written_is_the_type():
     assert len(value_to_json(set(range(10**4)))["opaque"]) <= 1000
 
 
-def test_choices_equal_but_for_types_within_are_several():
+def test_choices_with_different_types_inside_are_distinct():
     only = Categorical([(1,), (True,), (1.0,), ((1,),), ((True,),), (1,)])
     assert only.n_values == 5
     assert not is_identical((1,), (True,))
@@ -258,7 +258,7 @@ def test_choices_equal_but_for_types_within_are_several():
     assert [type(v[0]) for v in map(only.validate, [(1,), (True,), (1.0,)])] == [int, bool, float]
 
 
-def test_distributions_are_compared_by_content():
+def test_distributions_are_equal_if_contents_are():
     assert Distribution(histogram([1.0, 2.0])) == Distribution(histogram([1.0, 2.0]))
     first, other = Distribution(histogram(LONG + 1.0)), Distribution(histogram(OTHER + 1.0))
     assert first != other
@@ -266,7 +266,7 @@ def test_distributions_are_compared_by_content():
 
 
 class Meta(SVC):
-    """Holds estimators that it does not list among its parameters."""
+    """An estimator with nested estimators that are not parameters."""
 
     def __init__(self, models=None):
         super().__init__()
@@ -291,13 +291,13 @@ class Meta(SVC):
         lambda a: Meta([a]),
     ],
 )
-def test_an_estimator_is_described_by_all_it_holds(make):
+def test_content_of_estimator_includes_nested_estimators(make):
     one, equal, other = (_own_params(make(each), set()) for each in (LONG, LONG.copy(), OTHER))
     assert one == equal != other
     json.dumps(one)
 
 
-def test_steps_that_trials_replace_do_not_count():
+def test_description_ignores_steps_that_trials_replace():
     left, right = make_pipeline(SVC()), make_pipeline(LogisticRegression())
     left.steps[0] = ("model", left.steps[0][1])
     right.steps[0] = ("model", right.steps[0][1])
@@ -331,7 +331,7 @@ found = json.dumps([hashes, space, "".join(sorted(
 """
 
 
-def test_content_is_the_same_with_another_hash_seed():
+def test_content_does_not_depend_on_hash_seed():
     here = {"__name__": "script"}
     exec(SCRIPT, here)
     seed = "2" if os.environ.get("PYTHONHASHSEED") == "1" else "1"

@@ -1,4 +1,4 @@
-"""What a space can be made of, and what it says to what it cannot be made of."""
+"""Search spaces: accepted entries, distributions, branches and errors."""
 
 import json
 import math
@@ -74,17 +74,17 @@ def grid(only, n_points=2001):
         (Categorical([1, 2], ordered=False), Categorical([1, 2], ordered=False)),
     ],
 )
-def test_what_becomes_of_each_form(values, expected):
+def test_entry_becomes_expected_dimension(values, expected):
     assert dimension(values) == expected
 
 
-def test_a_dimension_is_taken_as_it_is():
+def test_dimension_as_entry_is_kept():
     own = Categorical(["a", "b"], ordered=True)
     assert dimension(own) is own
 
 
 @pytest.mark.parametrize("pair", [[0.1, 1.0], [1, 100], ["l1", "l2"], [None, 5], [[1], [2]]])
-def test_two_element_lists_stay_lists(pair):
+def test_two_element_lists_are_choices(pair):
     only = dimension(pair)
     assert only.n_values == 2
     assert [only.from_unit(unit) for unit in (0.0, 0.49, 0.51, 1.0)] == [
@@ -111,7 +111,7 @@ def test_two_element_lists_stay_lists(pair):
         ((1, 2), (3, 4), "uniform"),
     ],
 )
-def test_what_only_looks_like_a_triple_is_a_sequence_of_choices(values):
+def test_tuples_without_prior_are_choices(values):
     only = dimension(values)
     assert isinstance(only, Categorical)
     assert only.categories == list(values)
@@ -135,16 +135,16 @@ def test_what_only_looks_like_a_triple_is_a_sequence_of_choices(values):
         ("Log-Integer", "log-int"),
     ],
 )
-def test_a_misspelt_prior_is_told(prior, meant):
+def test_misspelt_prior_raises_with_suggestion(prior, meant):
     with pytest.raises(ValueError, match=rf"'x'.*{prior}.*'{meant}'"):
         Space({"x": (1, 10, prior)})
 
 
-# --------------------------------------------------- values come back as given
+# ------------------------------------------------------ identity of values
 
 
 def a_function():
-    """Stand for any callable."""
+    """Serve as a callable."""
 
 
 class Odd:
@@ -169,7 +169,7 @@ SVC_ONE, SVC_SAME = SVC(C=1.0), SVC(C=1.0)
 OBJECTS = [
     LogisticRegression(),
     SVC_ONE,
-    SVC_SAME,  # equal in words, yet another object
+    SVC_SAME,  # equal text, but a different object
     StandardScaler,
     "passthrough",
     "drop",
@@ -180,7 +180,7 @@ OBJECTS = [
     (),
     ((1, "a"), None),
     [1, 2],
-    [1, 2],  # equal, yet another object, and unhashable
+    [1, 2],  # equal, but a different object, and unhashable
     {"a": 1},
     {1, 2},
     a_function,
@@ -204,7 +204,7 @@ OBJECTS = [
 ]
 
 
-def test_objects_come_back_as_the_very_objects():
+def test_from_unit_returns_same_object():
     space = Space({"x": list(OBJECTS)})
     [only] = space.dimensions
     assert only.n_values == len(OBJECTS)
@@ -218,13 +218,13 @@ def test_objects_come_back_as_the_very_objects():
 
 
 @pytest.mark.parametrize("given", OBJECTS, ids=[f"{k}" for k in range(len(OBJECTS))])
-def test_an_object_alone(given):
+def test_single_object_as_choice(given):
     only = dimension([given])
     assert only.n_values == 1
     assert only.from_unit(0.3) is given
 
 
-def test_an_equal_object_finds_its_choice():
+def test_to_unit_accepts_equal_object():
     space = Space({"x": [SVC(C=2.0), [1, 2], np.arange(3), "rbf", (1, None), a_function]})
     choices = space.dimensions[0].categories
     for equal, choice in [
@@ -240,13 +240,13 @@ def test_an_equal_object_finds_its_choice():
 @pytest.mark.parametrize(
     "other", [SVC(C=3.0), [1, 3], np.arange(5), "RBF", (1, 0), len, Odd(), None, 0, math.nan]
 )
-def test_another_object_is_not_among_the_choices(other):
+def test_to_unit_raises_for_unknown_object(other):
     space = Space({"x": [SVC(C=2.0), [1, 2], np.arange(3), "rbf", (1, None), a_function]})
     with pytest.raises(ValueError, match=r"'x'.*is not among the choices"):
         space.to_point({"x": other})
 
 
-def test_true_one_and_one_point_zero_are_three_choices():
+def test_true_and_one_and_float_one_are_three_choices():
     only = dimension([True, 1, 1.0])
     assert [type(value) for value in only.categories] == [bool, int, float]
     for given in (True, 1, float("1")):
@@ -254,13 +254,13 @@ def test_true_one_and_one_point_zero_are_three_choices():
         assert type(only.from_unit(only.to_unit(given))) is type(given)
 
 
-def test_false_zero_and_zero_point_zero_are_three_choices():
+def test_false_and_zero_and_float_zero_are_three_choices():
     only = dimension([0.0, False, 0])
     assert [type(value) for value in only.categories] == [float, bool, int]
 
 
 @pytest.mark.parametrize(("first", "second"), [(1, 1.0), (1, True), (0.0, False), (0, 0.0)])
-def test_equal_numbers_of_different_type_in_two_branches_stay_what_they_are(first, second):
+def test_branches_keep_types_of_equal_numbers(first, second):
     # In scikit-learn max_features=1 is one feature and max_features=1.0 is all of them.
     space = Space([{"x": [first, 5]}, {"x": [second, 5]}])
     assert type(space.from_point(space.snap([[0.2] * space.n_dims])[0])["x"]) is type(first)
@@ -268,7 +268,7 @@ def test_equal_numbers_of_different_type_in_two_branches_stay_what_they_are(firs
     assert type(space.from_point(space.snap([place])[0])["x"]) is type(second)
 
 
-def test_a_bool_is_no_number():
+def test_to_unit_raises_for_bool_as_number():
     for only in (Real(0, 1), Integer(0, 1), dimension([0, 1]), Distribution(scipy.stats.norm())):
         with pytest.raises(ValueError, match="True"):
             only.to_unit(True)
@@ -285,7 +285,7 @@ def test_a_bool_is_no_number():
         (np.str_("a"), str),
     ],
 )
-def test_numpy_scalars_become_plain_python(given, kind):
+def test_numpy_scalar_choices_become_python_values(given, kind):
     for values in ([given, None], (None, given), np.array([given]), np.array([given, None])):
         [value] = [v for v in dimension(values).categories if v is not None]
         assert type(value) is kind
@@ -311,7 +311,7 @@ def test_numpy_scalars_become_plain_python(given, kind):
         Integer(np.int8(1), np.int64(3)),
     ],
 )
-def test_numbers_are_plain_python_for_json(values):
+def test_from_unit_returns_python_numbers(values):
     space = Space({"x": values})
     for unit in (0.0, 0.3, 0.5, 1.0):
         value = space.from_point((unit,))["x"]
@@ -339,7 +339,7 @@ def test_numbers_are_plain_python_for_json(values):
         scipy.stats.loguniform(1e-5, 1e5),
     ],
 )
-def test_the_unit_interval_is_the_probability(dist):
+def test_position_is_cumulative_probability(dist):
     only = dimension(dist)
     units = np.linspace(0.01, 0.99, 33)
     assert_allclose(
@@ -363,7 +363,7 @@ def test_the_unit_interval_is_the_probability(dist):
         scipy.stats.rv_discrete(values=([-3, 0, 1000], [0.5, 0.0, 0.5])),
     ],
 )
-def test_cells_of_a_discrete_distribution_are_its_probabilities(dist):
+def test_cell_widths_of_discrete_distribution_are_its_probabilities(dist):
     only = dimension(dist)
     n_units = 20000
     drawn = np.array(grid(only, n_units))
@@ -373,7 +373,7 @@ def test_cells_of_a_discrete_distribution_are_its_probabilities(dist):
     assert only.n_values >= len(values)
 
 
-def test_gaps_of_a_discrete_distribution_are_no_values():
+def test_discrete_distribution_excludes_gaps():
     space = Space({"x": scipy.stats.rv_discrete(values=([1, 5, 9], [0.2, 0.3, 0.5]))()})
     assert space.size == 3
     assert set(grid(space.dimensions[0])) == {1, 5, 9}
@@ -382,7 +382,7 @@ def test_gaps_of_a_discrete_distribution_are_no_values():
         space.to_point({"x": 3})
 
 
-def test_norm_works_and_its_tails_are_finite():
+def test_norm_has_finite_tails():
     space = Space({"x": scipy.stats.norm(10, 0.1)})
     low, middle, high = (space.from_point((unit,))["x"] for unit in (0.0, 0.5, 1.0))
     assert middle == pytest.approx(10)
@@ -392,7 +392,7 @@ def test_norm_works_and_its_tails_are_finite():
         space.to_point({"x": 12})
 
 
-def test_shifted_loguniform_keeps_its_shape():
+def test_shifted_loguniform_keeps_its_quantiles():
     only = dimension(scipy.stats.loguniform(1, 100, loc=5))
     assert only.from_unit(0.0) == pytest.approx(6)
     assert only.from_unit(0.5) == pytest.approx(15)
@@ -414,7 +414,7 @@ def test_wide_and_narrow_distributions(dist, expected):
 
 
 class OnlyDraws:
-    """An object with nothing but ``rvs``, as RandomizedSearchCV takes it."""
+    """An object with only ``rvs``, as RandomizedSearchCV accepts it."""
 
     def __init__(self, draw):
         self.draw = draw
@@ -423,11 +423,11 @@ class OnlyDraws:
         return self.draw(random_state)
 
 
-def test_only_draws_of_numbers():
+def test_samples_of_numbers_become_choices():
     state = np.random.get_state()[1].tobytes()
     only = dimension(OnlyDraws(lambda rng: rng.normal()))
     assert np.random.get_state()[1].tobytes() == state
-    assert only == dimension(OnlyDraws(lambda rng: rng.normal()))  # the same each time
+    assert only == dimension(OnlyDraws(lambda rng: rng.normal()))  # the sample is always the same
     values = [only.from_unit(u) for u in np.linspace(0, 1, 101).tolist()]
     assert values == sorted(values)
     assert all(type(value) is float for value in values)
@@ -435,7 +435,7 @@ def test_only_draws_of_numbers():
     assert scipy.stats.kstest(only.categories, "norm").pvalue > 1e-3
 
 
-def test_only_draws_of_few_objects():
+def test_samples_of_objects_become_choices():
     kinds = ["a", "b", None]
     only = dimension(OnlyDraws(lambda rng: kinds[rng.randint(3)]))
     assert set(only.categories) == set(kinds)
@@ -452,7 +452,7 @@ class OnlyQuantiles:
         return np.asarray(q) ** 3 * 8
 
 
-def test_quantiles_without_probabilities():
+def test_distribution_without_cdf():
     only = dimension(OnlyQuantiles())
     assert only.from_unit(0.5) == 1.0
     assert only.n_values == math.inf
@@ -472,13 +472,13 @@ def test_quantiles_without_probabilities():
         scipy.stats.expon(scale=np.float64(2)),
     ],
 )
-def test_distributions_through_json(dist):
+def test_distribution_json_round_trip(dist):
     space = Space({"x": dist})
     assert Space.from_json(json.loads(json.dumps(space.to_json(), allow_nan=False))) == space
 
 
 class Power(scipy.stats.rv_continuous):
-    """Its values are powers of uniform ones."""
+    """A distribution whose values are powers of uniform values."""
 
     def __init__(self, power, **kwargs):
         super().__init__(a=0.0, b=1.0, **kwargs)
@@ -528,9 +528,9 @@ def own_distributions():
 
 
 @pytest.mark.parametrize("freeze", [False, True])
-def test_distributions_of_ones_own_are_what_they_hold(freeze):
+def test_custom_distributions_are_equal_if_contents_are(freeze):
     lists = [own_distributions(), own_distributions()]
-    if freeze:  # which scipy cannot do where the constructor is another one
+    if freeze:  # scipy cannot freeze a distribution with a different constructor
         lists = [
             [d() if callable(d) and not isinstance(d, Power) else d for d in dists]
             for dists in lists
@@ -545,14 +545,14 @@ def test_distributions_of_ones_own_are_what_they_hold(freeze):
         assert space.dimensions[space.branches[1]["p"]] is left
 
 
-def test_unfrozen_distributions_are_those_with_no_arguments():
+def test_unfrozen_distribution_equals_frozen_one_without_arguments():
     assert dimension(scipy.stats.norm) == dimension(scipy.stats.norm())
     assert dimension(scipy.stats.uniform) == Real(0, 1)
     own = Square(a=0.0, b=1.0, name="uniform")
     assert dimension(own()).from_unit(0.5) == dimension(own).from_unit(0.5) == 0.25
 
 
-def test_what_json_cannot_hold_is_said_when_it_is_read():
+def test_from_json_raises_for_unknown_distribution():
     data = json.loads(json.dumps(Space({"width": OnlyQuantiles()}).to_json()))
     with pytest.raises(ValueError, match=r"'width'.*scipy\.stats"):
         Space.from_json(data)
@@ -573,7 +573,7 @@ def test_what_json_cannot_hold_is_said_when_it_is_read():
         [math.inf, -math.inf, "inf"],
     ],
 )
-def test_choices_through_json_keep_their_number_and_place(values):
+def test_choices_json_round_trip_keeps_number_and_order(values):
     space = Space({"x": values, "y": [1, 2]})
     back = Space.from_json(json.loads(json.dumps(space.to_json(), allow_nan=False)))
     assert_array_equal(back.n_values, space.n_values)
@@ -586,7 +586,7 @@ def test_choices_through_json_keep_their_number_and_place(values):
 @pytest.mark.parametrize("low", [1e-300, 1e-12, 1.0])
 @pytest.mark.parametrize("high", [1.0, 1e12])
 @pytest.mark.parametrize("log", [True, False])
-def test_wide_real(low, high, log):
+def test_real_with_wide_bounds(low, high, log):
     only = dimension((low, high, "log-uniform" if log else "uniform"))
     assert low <= only.from_unit(0.0) == pytest.approx(low, rel=1e-9)
     assert high >= only.from_unit(1.0) == pytest.approx(high, rel=1e-9)
@@ -597,7 +597,7 @@ def test_wide_real(low, high, log):
 
 
 @pytest.mark.parametrize("log", [True, False])
-def test_wide_integer(log):
+def test_integer_with_wide_bounds(log):
     only = dimension((1, 10**12, "log-int" if log else "int"))
     assert only.from_unit(0.0) == 1
     assert only.from_unit(1.0) == 10**12
@@ -613,7 +613,7 @@ def test_log_integers_are_uniform_in_the_logarithm():
         assert np.mean(values == value) == pytest.approx(expected, abs=1e-4)
 
 
-def test_the_whole_range_of_doubles():
+def test_real_over_whole_range_of_doubles():
     only = Real(-1.7e308, 1.7e308)
     assert only.to_unit(0.0) == 0.5
     assert [only.from_unit(unit) for unit in (0.0, 0.5, 1.0)] == [-1.7e308, 0.0, 1.7e308]
@@ -630,7 +630,7 @@ def test_the_whole_range_of_doubles():
     ],
     ids=repr,
 )
-def test_bounds_that_are_neighbouring_doubles(only):
+def test_real_between_adjacent_doubles(only):
     for value in (only.low, only.high):
         unit = only.to_unit(value)
         assert 0.0 <= unit <= 1.0
@@ -638,7 +638,7 @@ def test_bounds_that_are_neighbouring_doubles(only):
 
 
 @pytest.mark.parametrize("constant", [Real(2.5, 2.5), Real(1e-9, 1e-9, log=True), Integer(3, 3)])
-def test_low_equal_to_high(constant):
+def test_dimension_with_equal_bounds(constant):
     space = Space({"x": constant, "y": [1, 2]})
     assert space.n_values.tolist() == [1, 2]
     assert space.size == 2
@@ -647,7 +647,7 @@ def test_low_equal_to_high(constant):
     assert_array_equal(space.snap([[0.0, 1.0]]), [[0.5, 0.75]])
 
 
-def test_ten_thousand_categories_are_quick():
+def test_ten_thousand_categories_are_fast():
     start = time.perf_counter()
     names = [f"name {k}" for k in range(10_000)]
     space = Space({"x": names, "y": list(range(10_000))})
@@ -662,13 +662,13 @@ def test_ten_thousand_categories_are_quick():
     assert len(str(caught.value)) < 1000
 
 
-def test_ten_thousand_unhashable_categories_are_quick():
+def test_ten_thousand_unhashable_categories_are_fast():
     start = time.perf_counter()
     assert dimension([[k] for k in range(3000)]).n_values == 3000
     assert time.perf_counter() - start < 5.0
 
 
-def test_a_range_is_the_list_of_its_numbers_however_long():
+def test_range_equals_list_of_its_numbers():
     for numbers in (range(1, 9), range(-4, 5, 3), range(9, 0, -2), range(5, 6)):
         only, listed = dimension(numbers), dimension(list(numbers))
         assert only == listed
@@ -710,7 +710,7 @@ def test_huge_integers_as_choices():
 # --------------------------------------------------------------- whole spaces
 
 
-def test_an_empty_space_has_one_setting():
+def test_empty_space_has_one_configuration():
     space = Space({})
     assert (space.n_dims, space.size, space.names) == (0, 1, ())
     assert space.from_point(()) == {}
@@ -719,13 +719,13 @@ def test_an_empty_space_has_one_setting():
     assert Space.from_json(space.to_json()) == space
 
 
-def test_a_list_of_one_dict_is_that_dict():
+def test_list_of_one_dict_equals_dict():
     entries = {"x": [1, 2], "y": (0.0, 1.0, "uniform")}
     assert Space([entries]) == Space(entries) == Space((entries,)) == Space(Space(entries))
     assert Space([entries]).names == ("x", "y")
 
 
-def test_a_list_of_dicts_is_one_conditional_space():
+def test_list_of_dicts_is_conditional_space():
     space = Space(
         [
             {"kernel": ["linear"], "C": (1e-3, 1e3, "log-uniform")},
@@ -750,46 +750,46 @@ def test_size_of_a_conditional_space():
     assert Space([*branches, {"z": Real(0, 1)}]).size == math.inf
 
 
-def test_the_same_values_in_two_branches_are_one_dimension():
+def test_branches_share_dimension_of_identical_values():
     space = Space([{"x": [1, 2], "a": [1]}, {"x": [1, 2], "b": [1]}, {"x": [1, 2, 3]}])
     columns = [branch["x"] for branch in space.branches]
     assert columns[0] == columns[1] != columns[2]
 
 
-def test_equal_objects_in_two_branches_each_come_back():
+def test_branches_keep_their_own_equal_objects():
     space = Space([{"clf": [SVC_ONE], "k": [0]}, {"clf": [SVC_SAME], "k": [1]}])
     for branch, given in ((0, SVC_ONE), (1, SVC_SAME)):
         point = space.to_point({"clf": given, "k": branch})
         assert space.from_point(point)["clf"] is given
 
 
-def test_the_branch_that_has_all_parameters_is_taken():
+def test_to_point_chooses_branch_with_all_parameters():
     space = Space([{"x": [1, 2], "y": [1, 2]}, {"x": [1, 2]}, {"x": [1, 2], "z": [1, 2]}])
     for params in ({"x": 1}, {"x": 2, "y": 1}, {"x": 2, "z": 1}):
         assert space.from_point(space.to_point(params)) == params
 
 
-def test_complete_takes_defaults_that_lie_in_the_space():
+def test_complete_uses_defaults_inside_the_space():
     space = Space({"C": (0.01, 100.0, "log-uniform"), "n": [10, 20, 30], "kind": ["a", "b"]})
     completed = space.complete({"n": 10}, {"C": 5, "n": 20, "kind": "nowhere", "other": 1})
     assert completed == {"C": 5.0, "n": 10, "kind": "b"}
     assert type(completed["C"]) is float
 
 
-def test_complete_takes_the_branch_that_holds_most_defaults():
+def test_complete_chooses_branch_with_most_defaults():
     space = Space([{"a": [1, 2]}, {"a": [3, 4], "b": ["p", "q"]}])
     assert space.complete({}, {"a": 2, "b": "z"}) == {"a": 2}
     assert space.complete({}, {"a": 3, "b": "q"}) == {"a": 3, "b": "q"}
     assert set(space.complete({"b": "p"}, {"a": 2})) == {"a", "b"}
 
 
-def test_parameters_may_be_called_anything():
+def test_parameter_names_may_be_any_string():
     space = Space({"": [1, 2], "a b": [1, 2], "clf__C": [1, 2], "self": [1, 2]})
     params = {"": 1, "a b": 2, "clf__C": 1, "self": 2}
     assert space.from_point(space.to_point(params)) == params
 
 
-def test_the_input_is_not_changed():
+def test_space_does_not_change_its_input():
     values = [3, 1, 2]
     entries = {"x": values}
     space = Space([entries, {"y": values}])
@@ -805,7 +805,7 @@ def test_the_input_is_not_changed():
 @pytest.mark.parametrize(
     ("values", "error", "message"),
     [
-        # given                                     what it is, what is allowed or what to do
+        # given                                     given type, allowed types or remedy
         ([], ValueError, "empty.*at least one"),
         ((), ValueError, "empty.*at least one"),
         (np.array([]), ValueError, "empty.*at least one"),
@@ -848,7 +848,7 @@ def test_the_input_is_not_changed():
         (scipy.stats.poisson(-2), ValueError, r"poisson\(-2\).*no values"),
     ],
 )
-def test_what_is_no_set_of_values(name, values, error, message):
+def test_invalid_values_raise(name, values, error, message):
     with pytest.raises(error, match=f"(?s)^Parameter '{name}'.*{message}"):
         Space([{"fine": [1, 2]}, {"fine": [1], name: values}])
 
@@ -872,7 +872,7 @@ def test_what_is_no_set_of_values(name, values, error, message):
         (lambda: Distribution(scipy.stats.norm(0, -1)), "no values"),
     ],
 )
-def test_dimensions_refuse_what_makes_no_sense(make, message):
+def test_invalid_dimensions_raise(make, message):
     with pytest.raises(ValueError, match=message):
         make()
 
@@ -884,13 +884,13 @@ def test_log_is_keyword_only():
 
 
 @pytest.mark.parametrize("given", [None, 5, "C", [], (), [None], ["C"], [{"C": [1]}, 3], {1, 2}])
-def test_what_is_no_space(given):
+def test_invalid_space_raises(given):
     with pytest.raises(TypeError, match="dict, or a list of at least one dict.*got"):
         Space(given)
 
 
 @pytest.mark.parametrize("name", [3, None, ("a", "b"), b"C"])
-def test_names_are_strings(name):
+def test_parameter_names_must_be_strings(name):
     with pytest.raises(TypeError, match="names must be strings, got"):
         Space({name: [1, 2]})
 
@@ -929,18 +929,18 @@ LEGAL = {"C": 1.0, "n_trees": 50, "kernel": "rbf", "width": 0.5, "count": 2}
     ids=str,
 )
 @pytest.mark.parametrize("method", ["to_point", "complete"])
-def test_a_setting_outside_the_space(method, changes, message):
+def test_to_point_raises_outside_the_space(method, changes, message):
     with pytest.raises(ValueError, match=message):
         getattr(Space(SPACE), method)(LEGAL | changes)
 
 
-def test_a_setting_that_lacks_a_parameter():
+def test_to_point_raises_for_missing_parameter():
     params = {name: value for name, value in LEGAL.items() if name not in {"C", "width"}}
     with pytest.raises(ValueError, match=r"\['C', 'width'\].*every parameter"):
         Space(SPACE).to_point(params)
 
 
-def test_a_setting_outside_every_branch_hears_of_the_nearest():
+def test_to_point_error_names_most_similar_branch():
     space = Space([{"kind": ["a"], "x": [1, 2]}, {"kind": ["b"], "y": [1, 2]}])
     with pytest.raises(ValueError, match="'x': 7 is not among"):
         space.to_point({"kind": "a", "x": 7})
@@ -950,16 +950,16 @@ def test_a_setting_outside_every_branch_hears_of_the_nearest():
         space.complete({"kind": "c"})
 
 
-def test_the_nearest_branch_is_the_one_with_the_fewest_wrong_values():
+def test_most_similar_branch_has_fewest_invalid_values():
     space = Space([{"kind": ["a"], "x": [1, 2]}, {"kind": ["b"], "x": [3, 4]}])
     with pytest.raises(ValueError, match=r"'x': 7 is not among the choices \[3, 4\]"):
         space.to_point({"kind": "b", "x": 7})
 
 
-# ------------------------------------------------------- equality and words
+# -------------------------------------------------------- equality and text
 
 
-def test_equality():
+def test_space_equality():
     assert Space(SPACE) == Space(dict(SPACE))
     assert Space(SPACE) != Space(SPACE | {"C": (0.01, 99.0, "log-uniform")})
     assert Space({"x": [1, 2]}) != Space({"y": [1, 2]})
@@ -970,14 +970,14 @@ def test_equality():
     assert Distribution(scipy.stats.norm(0, 1)) != Distribution(scipy.stats.norm(0, 2))
 
 
-def test_words():
+def test_space_repr():
     text = repr(Space(SPACE))
     for part in ("'C': Real(low=0.01, high=100.0, log=True)", "norm(0, 1)", "['rbf', 'linear']"):
         assert part in text
     assert "Space([{" in repr(Space([{"x": [1]}, {"y": [1]}]))
 
 
-def test_a_dimension_of_ones_own():
+def test_custom_dimension():
     class Even(Dimension):
         """Even numbers from 0 to 8."""
 
@@ -992,7 +992,7 @@ def test_a_dimension_of_ones_own():
         def snap(self, units):
             return (np.minimum(np.floor(units * 5), 4) + 0.5) / 5
 
-        def legal(self, value):
+        def validate(self, value):
             return value
 
         def to_json(self):

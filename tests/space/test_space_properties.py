@@ -1,4 +1,4 @@
-"""The map between settings and points, on every kind of space."""
+"""The map between configurations and points, in spaces of every kind."""
 
 import json
 import math
@@ -24,7 +24,7 @@ def is_exact(dimension):
 
 
 def assert_same_setting(space, params, expected):
-    """Equal in names; the very objects or equal numbers of equal type; 1e-9 where continuous."""
+    """Assert that configurations are equal, up to 1e-9 for continuous values."""
     point = space.to_point(params)
     columns = next(b for b in space.branches if set(b) == set(expected) == set(params))
     active = space.is_active([point])[0]
@@ -41,7 +41,7 @@ def assert_same_setting(space, params, expected):
 
 
 @given(st.data(), strategies.dimensions())
-def test_a_value_comes_back_from_its_place(data, dimension):
+def test_from_unit_inverts_to_unit(data, dimension):
     value = data.draw(strategies.values(dimension))
     unit = dimension.to_unit(value)
     assert type(unit) is float
@@ -60,7 +60,7 @@ def test_a_value_comes_back_from_its_place(data, dimension):
 
 
 @given(st.data(), strategies.dimensions())
-def test_a_place_comes_back_from_its_value(data, dimension):
+def test_to_unit_inverts_from_unit_of_snapped_positions(data, dimension):
     unit = data.draw(strategies.units)
     [snapped] = dimension.snap(np.array([unit])).tolist()
     back = dimension.to_unit(dimension.from_unit(unit))
@@ -71,7 +71,7 @@ def test_a_place_comes_back_from_its_value(data, dimension):
 
 
 @given(st.data(), strategies.dimensions())
-def test_every_place_holds_a_legal_value(data, dimension):
+def test_from_unit_returns_allowed_values(data, dimension):
     value = dimension.from_unit(data.draw(strategies.units))
     legal = dimension.validate(value)
     assert legal is value or legal == value
@@ -79,7 +79,7 @@ def test_every_place_holds_a_legal_value(data, dimension):
 
 
 @given(st.data(), strategies.dimensions())
-def test_snapping_twice_is_snapping_once_and_changes_no_value(data, dimension):
+def test_dimension_snap_is_idempotent_and_keeps_values(data, dimension):
     units = np.array(data.draw(st.lists(strategies.units, min_size=1, max_size=5)))
     given_units = units.copy()
     once = dimension.snap(units)
@@ -92,7 +92,7 @@ def test_snapping_twice_is_snapping_once_and_changes_no_value(data, dimension):
 
 
 @given(st.data(), strategies.spaces())
-def test_a_setting_comes_back_from_its_point(data, space):
+def test_from_point_inverts_to_point(data, space):
     params = data.draw(strategies.params(space))
     point = space.to_point(params)
     assert all(type(unit) is float and 0 <= unit <= 1 for unit in point)
@@ -101,7 +101,7 @@ def test_a_setting_comes_back_from_its_point(data, space):
 
 
 @given(st.data(), strategies.spaces())
-def test_a_point_comes_back_from_its_setting(data, space):
+def test_to_point_inverts_from_point_of_snapped_points(data, space):
     point = data.draw(strategies.points(space))
     [snapped] = space.snap([point])
     back = space.to_point(space.from_point(point))
@@ -111,13 +111,13 @@ def test_a_point_comes_back_from_its_setting(data, space):
 
 
 @given(st.data(), strategies.spaces())
-def test_points_of_settings_are_snapped_already(data, space):
+def test_to_point_returns_snapped_points(data, space):
     point = space.to_point(data.draw(strategies.params(space)))
     assert_array_equal(space.snap([point])[0], point)
 
 
 @given(st.data(), strategies.spaces())
-def test_snap_of_a_space(data, space):
+def test_space_snap_is_idempotent_and_keeps_configurations(data, space):
     points = data.draw(st.lists(strategies.points(space), min_size=1, max_size=4))
     points = np.array(points, dtype=float).reshape(len(points), space.n_dims)
     before = points.copy()
@@ -134,7 +134,7 @@ def test_snap_of_a_space(data, space):
 
 
 @given(st.data(), strategies.spaces())
-def test_snap_clips_what_lies_outside_the_cube(data, space):
+def test_snap_clips_points_outside_the_cube(data, space):
     point = np.array(data.draw(strategies.points(space)))
     far = np.where(point < 0.5, point - 7.0, point + 7.0)
     assert_array_equal(space.snap([far]), space.snap([np.clip(far, 0, 1)]))
@@ -142,7 +142,7 @@ def test_snap_clips_what_lies_outside_the_cube(data, space):
 
 @pytest.mark.thorough
 @given(st.data(), strategies.spaces())
-def test_only_the_parameters_of_the_branch_exist(data, space):
+def test_configuration_has_only_parameters_of_its_branch(data, space):
     point = data.draw(strategies.points(space))
     params = space.from_point(point)
     [active] = space.is_active([point])
@@ -151,7 +151,7 @@ def test_only_the_parameters_of_the_branch_exist(data, space):
 
 
 @given(st.data(), strategies.spaces())
-def test_complete_keeps_what_is_given_and_fills_in_the_rest(data, space):
+def test_complete_keeps_given_params_and_adds_missing_ones(data, space):
     params = data.draw(strategies.params(space))
     kept = {name: params[name] for name in params if data.draw(st.booleans()) or name == "kind"}
     complete = space.complete(kept)
@@ -163,7 +163,7 @@ def test_complete_keeps_what_is_given_and_fills_in_the_rest(data, space):
 
 
 @given(strategies.finite_spaces())
-def test_size_counts_the_settings(space):
+def test_size_is_number_of_configurations(space):
     assume(space.size <= 300)
     axes = [(np.arange(400) + 0.5) / 400 if n > 1 else [0.5] for n in space.n_values]
     grid = [()]
@@ -175,7 +175,7 @@ def test_size_counts_the_settings(space):
 
 
 @given(st.data(), strategies.spaces())
-def test_space_through_json(data, space):
+def test_space_json_round_trip(data, space):
     back = Space.from_json(strictly_through_json(space.to_json()))
     assert back == space
     assert back.names == space.names
@@ -188,14 +188,14 @@ def test_space_through_json(data, space):
 
 
 @given(st.data(), strategies.spaces())
-def test_trial_through_json(data, space):
+def test_trial_json_round_trip(data, space):
     trial = data.draw(strategies.trials(space))
     back = Trial.from_json(strictly_through_json(trial.to_json()), space)
-    assert repr(back) == repr(trial)  # split scores may be NaN, which equals nothing
+    assert repr(back) == repr(trial)  # split scores may be NaN, which does not equal itself
 
 
 @given(st.data(), strategies.distributions())
-def test_uniform_places_follow_the_distribution(data, dimension):
+def test_uniform_positions_follow_the_distribution(data, dimension):
     dist = getattr(dimension, "dist", None)
     assume(dist is not None)
     unit = data.draw(st.floats(0.001, 0.999))
@@ -207,7 +207,7 @@ def test_uniform_places_follow_the_distribution(data, dimension):
 
 
 @given(strategies.integers() | strategies.reals(), strategies.units)
-def test_plain_dimensions_are_uniform_in_the_value_or_its_logarithm(dimension, unit):
+def test_real_and_integer_are_uniform_in_value_or_logarithm(dimension, unit):
     value = dimension.from_unit(unit)
     half = 0.5 if isinstance(dimension, Integer) else 0.0
     low, high = dimension.low - half, dimension.high + half

@@ -1,4 +1,4 @@
-"""Log expected improvement: reference values, naive formula, derivatives."""
+"""Log expected improvement, compared with reference values and finite differences."""
 
 import numpy as np
 import pytest
@@ -32,7 +32,7 @@ REFERENCE = np.array(
 )
 
 
-def test_agrees_with_high_precision_into_the_far_tail():
+def test_log_ei_matches_high_precision_values_in_the_far_tail():
     z, value, by_mean, by_std = REFERENCE.T
     one = np.ones(len(z))
     assert_allclose(log_expected_improvement(z, one, 0.0), value, rtol=1e-12)
@@ -42,7 +42,7 @@ def test_agrees_with_high_precision_into_the_far_tail():
     assert_allclose(computed[2], by_std, rtol=1e-11)
 
 
-def test_agrees_with_the_naive_formula_in_the_middle():
+def test_log_ei_matches_naive_formula_for_moderate_z():
     rng = np.random.default_rng(0)
     mean, std, best = rng.normal(size=200), rng.uniform(0.5, 2.0, size=200), 0.3
     z = (mean - best) / std
@@ -51,7 +51,7 @@ def test_agrees_with_the_naive_formula_in_the_middle():
 
 
 @pytest.mark.parametrize("best", [-3.0, 0.0, 2.0, 30.0, 500.0])
-def test_derivatives_agree_with_finite_differences(best):
+def test_log_ei_derivatives_match_finite_differences(best):
     rng = np.random.default_rng(1)
     mean, std = rng.normal(size=30), rng.uniform(0.1, 2.0, size=30)
     _, by_mean, by_std = log_expected_improvement_with_derivatives(mean, std, best)
@@ -62,13 +62,13 @@ def test_derivatives_agree_with_finite_differences(best):
     assert_allclose(by_std, (up - down) / (2 * h * std), rtol=1e-4, atol=1e-7)
 
 
-def test_grows_with_mean_across_the_regimes():
+def test_log_ei_increases_with_mean_across_branches():
     mean = np.linspace(-80.0, 10.0, 5001)
     value = log_expected_improvement(mean, np.ones(len(mean)), 0.0)
     assert np.all(np.diff(value) > 0)
 
 
-def test_extremes_stay_finite():
+def test_log_ei_is_finite_for_extreme_arguments():
     mean = np.array([0.0, 0.0, 1e30, -1e30, 5.0])
     std = np.array([0.0, 1e-300, 1e-12, 1e-12, 1e30])
     with np.errstate(all="raise"):

@@ -1,4 +1,4 @@
-"""Marginal likelihood, fit, predictions and the kriging believer."""
+"""Gaussian process: marginal likelihood, fit, predictions and pending points."""
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ from sklearn_lepton._surrogate.likelihood import LogPosterior, Prior, log_margin
 
 
 def problem(n, d, *, n_categorical=0, seed=0):
-    """Points, scores, mask; the first columns are categorical with four choices."""
+    """Return points, scores and mask; the first columns are categorical with four choices."""
     rng = np.random.default_rng(seed)
     categorical = np.arange(d) < n_categorical
     X = rng.random((n, d))
@@ -29,7 +29,7 @@ def process(n=30, d=4, n_categorical=1, seed=0, noise=-3.0):
 @pytest.mark.parametrize(
     ("n", "d", "n_categorical"), [(1, 1, 0), (12, 3, 0), (25, 5, 2), (9, 2, 2)]
 )
-def test_gradient_of_the_log_posterior(n, d, n_categorical):
+def test_log_posterior_gradient_matches_finite_differences(n, d, n_categorical):
     X, y, categorical = problem(n, d, n_categorical=n_categorical)
     theta = np.random.default_rng(1).normal(-0.8, 0.5, size=d + 2)
     _, gradient = log_marginal_posterior(theta, X, y, categorical=categorical)
@@ -42,7 +42,7 @@ def test_gradient_of_the_log_posterior(n, d, n_categorical):
 
 
 @pytest.mark.parametrize("n_categorical", [0, 2])
-def test_gradient_of_the_log_posterior_where_noise_is_known(n_categorical):
+def test_log_posterior_gradient_with_known_noise(n_categorical):
     X, y, categorical = problem(12, 3, n_categorical=n_categorical)
     extra = np.linspace(0.0, 0.8, 12)
     posterior = LogPosterior.of(X, y, categorical, extra)
@@ -54,7 +54,7 @@ def test_gradient_of_the_log_posterior_where_noise_is_known(n_categorical):
         assert_allclose(slope, rise / (2 * h), rtol=1e-5, atol=1e-6)
 
 
-def test_agrees_with_scikit_learn():
+def test_predictions_match_scikit_learn():
     gp = process(n=40, d=3, n_categorical=0)
     ell, s2, noise = np.exp(gp.theta[:3]), np.exp(gp.theta[3]), np.exp(gp.theta[4])
     kernel = ConstantKernel(s2) * Matern(length_scale=ell, nu=2.5) + WhiteKernel(noise)
@@ -73,7 +73,7 @@ def test_agrees_with_scikit_learn():
 
 
 @pytest.mark.parametrize("n_categorical", [0, 2])
-def test_gradients_of_predictions(n_categorical):
+def test_prediction_gradients_match_finite_differences(n_categorical):
     gp = process(n=25, d=4, n_categorical=n_categorical)
     Xs = problem(8, 4, n_categorical=n_categorical, seed=9)[0]
     mean, std, dmean, dstd = gp.predict_with_gradient(Xs)
@@ -91,12 +91,12 @@ def test_gradients_of_predictions(n_categorical):
         assert_allclose(dstd[:, j], (up[1] - down[1]) / (2 * h), rtol=1e-4, atol=1e-6)
 
 
-def test_fitted_is_the_prediction_at_the_observed_points():
+def test_fitted_equals_prediction_at_observed_points():
     gp = process()
     assert_allclose(gp.fitted, gp.predict(gp.X)[0], atol=1e-9)
 
 
-def test_a_score_counts_the_less_the_more_its_known_variance():
+def test_known_variance_reduces_weight_of_score():
     X, y, categorical = problem(30, 3)
     wrong = y.copy()
     wrong[7] += 3.0
@@ -115,7 +115,7 @@ def test_a_score_counts_the_less_the_more_its_known_variance():
     assert means[3] == pytest.approx(y[7], abs=0.5)
 
 
-def test_of_scores_with_known_variance_fitted_is_the_prediction():
+def test_fitted_equals_prediction_with_known_variance():
     gp = process()
     gp = GaussianProcess.of(gp.X, gp.y, gp.theta, gp.categorical, extra=np.linspace(0, 1, 30))
     assert_allclose(gp.fitted, gp.predict(gp.X)[0], atol=1e-9)
@@ -123,10 +123,10 @@ def test_of_scores_with_known_variance_fitted_is_the_prediction():
 
 
 @pytest.mark.parametrize("noise", [-13.8, -3.0])
-def test_condition_equals_refactorising(noise):
+def test_condition_equals_new_factorisation(noise):
     gp = process(noise=noise)
     one, other = problem(2, 4, n_categorical=1, seed=5)[0]
-    other[0] = 0.9999  # a category never observed
+    other[0] = 0.9999  # a category that was not observed
     grown = gp.condition(one).condition(other).condition(gp.X[3])
     anew = GaussianProcess.of(grown.X, grown.y, gp.theta, gp.categorical)
     assert_array_equal(grown.X, np.vstack([gp.X, one, other, gp.X[3]]))
@@ -139,7 +139,7 @@ def test_condition_equals_refactorising(noise):
     assert np.all(grown.predict(Xs)[1] <= gp.predict(Xs)[1] + 1e-12)
 
 
-def test_fit_finds_a_mode_and_a_warm_start_keeps_it():
+def test_fit_finds_mode_and_warm_start_keeps_it():
     X, y, categorical = problem(60, 3, n_categorical=1)
     z, _, _ = standardize(y)
     gp = fit(X, y, categorical=categorical, max_iter=50)
@@ -153,7 +153,7 @@ def test_fit_finds_a_mode_and_a_warm_start_keeps_it():
     )
 
 
-def test_fit_is_a_function_of_its_arguments():
+def test_fit_is_deterministic():
     X, y, categorical = problem(40, 3, n_categorical=1)
     before = X.copy(), y.copy()
     first = fit(X, y, categorical=categorical)
@@ -165,7 +165,7 @@ def test_fit_is_a_function_of_its_arguments():
     assert_array_equal(y, before[1])
 
 
-def test_a_bad_warm_start_is_passed_over():
+def test_fit_ignores_bad_warm_start():
     X, y, categorical = problem(20, 2)
     cold = fit(X, y, categorical=categorical)
     for theta0 in (np.full(4, np.nan), np.zeros(7), np.full(4, 1e9)):
@@ -174,13 +174,13 @@ def test_a_bad_warm_start_is_passed_over():
     assert np.all(np.isfinite(nan.theta))
 
 
-def test_a_failed_search_falls_back_to_the_mode_of_the_prior(monkeypatch):
+def test_fit_falls_back_to_prior_mode_if_optimisation_fails(monkeypatch):
     X, y, categorical = problem(20, 2)
     monkeypatch.setattr(LogPosterior, "__call__", lambda self, theta: (np.nan, np.full(4, np.nan)))
     assert_array_equal(fit(X, y, categorical=categorical).theta, Prior.of(X).mean)
 
 
-def test_of_many_observations_the_best_and_the_latest_are_kept():
+def test_fit_keeps_best_and_latest_of_many_observations():
     X, y, categorical = problem(900, 3)
     gp = fit(X, y, categorical=categorical)
     assert len(gp.y) <= 500
@@ -191,7 +191,7 @@ def test_of_many_observations_the_best_and_the_latest_are_kept():
     assert (gp.y_mean, gp.y_scale) == (mean, scale)
 
 
-def test_standardize():
+def test_standardize_gives_zero_mean_and_unit_deviation():
     y = np.array([0.5, 0.7, 0.6, 0.9, -40.0])
     z, mean, scale = standardize(y)
     assert_allclose([z.mean(), z.std()], [0.0, 1.0], atol=1e-12)
@@ -202,7 +202,7 @@ def test_standardize():
         assert_allclose(standardize(y * factor)[0], z, atol=1e-12)
 
 
-def test_standardize_keeps_the_order_of_the_rest_when_the_best_are_many():
+def test_standardize_keeps_order_if_many_scores_are_best():
     z, _, _ = standardize(np.array([1.0, 1.0, 1.0, 1.0, 0.9, 0.8, -1e30]))
     assert_array_equal(np.argsort(-z, kind="stable"), np.arange(7))
     assert z[3] - z[5] > 0.1
@@ -226,7 +226,7 @@ DEGENERATE = {
 
 @pytest.mark.parametrize("kind", ["spread", "duplicates", "collinear", "one column", "corner"])
 @pytest.mark.parametrize("scores", DEGENERATE)
-def test_degenerate_inputs_neither_raise_nor_warn(scores, kind):
+def test_fit_handles_degenerate_inputs_without_warning(scores, kind):
     y = DEGENERATE[scores]
     n, d = len(y), 3
     X = np.random.default_rng(0).random((n, d))
@@ -247,14 +247,14 @@ def test_degenerate_inputs_neither_raise_nor_warn(scores, kind):
         assert np.all(outputs[1] > 0)
 
 
-def test_no_columns_and_no_query_points():
+def test_process_without_columns_or_query_points():
     gp = fit(np.empty((4, 0)), np.array([1.0, 2.0, 3.0, 2.0]), categorical=np.zeros(0, dtype=bool))
     mean, std = gp.condition(np.empty(0)).predict(np.empty((2, 0)))
     assert np.all(np.isfinite(mean) & np.isfinite(std))
     assert process().predict(np.empty((0, 4)))[0].shape == (0,)
 
 
-def test_many_columns():
+def test_fit_with_many_columns():
     X, y, categorical = problem(30, 60, n_categorical=10)
     mean, std = fit(X, y, categorical=categorical).predict(X)
     assert np.corrcoef(mean, y)[0, 1] > 0.5

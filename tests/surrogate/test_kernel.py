@@ -1,4 +1,4 @@
-"""Distances, categories and the Matérn covariance."""
+"""Matérn covariance: distances, categories and factorisation."""
 
 import numpy as np
 import pytest
@@ -20,7 +20,7 @@ def distances(X, Xs, theta, categorical):
 
 
 @pytest.mark.parametrize("d", [1, 3, 20])
-def test_agrees_with_scikit_learn(d):
+def test_covariance_matches_scikit_learn(d):
     rng = np.random.default_rng(d)
     X, Xs = rng.random((12, d)), rng.random((7, d))
     theta = np.append(rng.normal(-0.5, 0.5, size=d), [0.7, -3.0])
@@ -29,7 +29,7 @@ def test_agrees_with_scikit_learn(d):
     assert_allclose(computed, expected, rtol=1e-10)
 
 
-def test_categories_are_one_apart_also_those_never_observed():
+def test_distance_between_categories_is_one_even_if_unobserved():
     rng = np.random.default_rng(0)
     categorical = np.array([True, False, True, False])
     centres = (np.arange(5) + 0.5) / 5
@@ -44,7 +44,7 @@ def test_categories_are_one_apart_also_those_never_observed():
     assert_allclose(distances(X, Xs, theta, categorical), expected, rtol=1e-9, atol=1e-12)
 
 
-def test_derivative_by_squared_distance_is_finite_at_zero():
+def test_matern_derivative_is_finite_at_distance_zero():
     r2 = np.array([0.0, 1e-12, 1e-3, 0.4, 3.0, 50.0])
     k, dk = matern52(r2.copy())
     assert k[0] == 1.0
@@ -54,7 +54,7 @@ def test_derivative_by_squared_distance_is_finite_at_zero():
     assert_allclose(dk, finite, rtol=5e-3, atol=1e-9)
 
 
-def test_factorise_adds_jitter_only_when_it_must():
+def test_factorise_adds_jitter_only_to_singular_matrices():
     K = np.array([[1.0, 0.5], [0.5, 1.0]])
     L, nugget = factorise(K, 0.1)
     assert nugget == 0.1

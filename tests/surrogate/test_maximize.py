@@ -1,4 +1,4 @@
-"""Maximisation of log expected improvement over every kind of space."""
+"""Maximisation of log expected improvement, in spaces of every kind."""
 
 from itertools import product
 
@@ -61,7 +61,7 @@ def acquisition(gp, points):
 
 
 def assert_sound(box, gp, points):
-    """Snapped, distinct, best first."""
+    """Assert that points are snapped, distinct and ordered by acquisition."""
     assert points.ndim == 2
     assert_array_equal(points, box.snap(points.copy()))
     assert len(np.unique(points, axis=0)) == len(points)
@@ -80,7 +80,7 @@ def assert_sound(box, gp, points):
         Box([1, 8, 1], categorical=[0]),
     ],
 )
-def test_finds_the_optimum_of_a_discrete_space(box, seed):
+def test_maximize_finds_optimum_of_discrete_space(box, seed):
     gp = box.process(seed=seed)
     points = box.maximize(gp, seed=seed)
     assert_sound(box, gp, points)
@@ -88,7 +88,7 @@ def test_finds_the_optimum_of_a_discrete_space(box, seed):
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_taken_points_are_not_returned(seed):
+def test_maximize_excludes_taken_points(seed):
     box = Box([4, 5, 3], categorical=[2])
     gp = box.process(n=30, seed=seed)
     taken = {tuple(x) for x in gp.X}
@@ -99,7 +99,7 @@ def test_taken_points_are_not_returned(seed):
     assert not any(tuple(x) in taken for x in points)
 
 
-def test_a_space_that_is_used_up_returns_nothing():
+def test_maximize_returns_nothing_for_exhausted_space():
     box = Box([2, 3])
     gp = box.process()
     assert box.maximize(gp, taken=box.grid()).shape == (0, 2)
@@ -107,7 +107,7 @@ def test_a_space_that_is_used_up_returns_nothing():
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_one_continuous_column(seed):
+def test_maximize_one_continuous_column(seed):
     box = Box([INF])
     gp = box.process(n=6, seed=seed)
     points = box.maximize(gp)
@@ -119,7 +119,7 @@ def test_one_continuous_column(seed):
 @pytest.mark.parametrize(
     "box", [Box([INF] * 3), Box([INF] * 8), Box([INF, 5, 4, INF, 30], categorical=[2])]
 )
-def test_beats_many_random_points(box):
+def test_maximize_beats_many_random_points(box):
     gp = box.process(n=20)
     points = box.maximize(gp)
     assert points.shape == (5, len(box.n_values))
@@ -128,7 +128,7 @@ def test_beats_many_random_points(box):
     assert acquisition(gp, points[:1])[0] > acquisition(gp, many).max()
 
 
-def test_zero_stands_for_continuous_too():
+def test_zero_values_means_continuous_column():
     box, other = Box([INF, 4]), Box([INF, 4])
     other.n_values = np.array([0.0, 4.0])
     other.snap = box.snap
@@ -136,7 +136,7 @@ def test_zero_stands_for_continuous_too():
     assert_array_equal(box.maximize(gp), other.maximize(gp))
 
 
-def test_repeats_with_the_generator_and_leaves_its_arguments_alone():
+def test_maximize_is_deterministic_and_keeps_its_arguments():
     box = Box([INF, 5, 4, INF, 30], categorical=[2])
     gp = box.process()
     before = gp.X.copy()
@@ -145,7 +145,7 @@ def test_repeats_with_the_generator_and_leaves_its_arguments_alone():
 
 
 @pytest.mark.parametrize("n_values", [[], [1], [1, 1], [INF] * 60, [INF, 3] * 30])
-def test_odd_shapes(n_values):
+def test_maximize_in_spaces_of_unusual_shape(n_values):
     box = Box(n_values, categorical=range(1, len(n_values), 6))
     gp = box.process(n=4)
     points = box.maximize(gp)
@@ -154,7 +154,7 @@ def test_odd_shapes(n_values):
     assert_sound(box, gp, box.maximize(gp, n_candidates=100, n_starts=1))
 
 
-def test_without_best_points():
+def test_maximize_without_best_points():
     box = Box([INF, 4])
     gp = box.process()
     points = maximize(
@@ -169,7 +169,7 @@ def test_without_best_points():
     assert points.shape == (5, 2)
 
 
-def test_cells_of_unequal_width():
+def test_maximize_with_cells_of_unequal_width():
     # An integer from 1 to 40 on a logarithmic scale.
     edges = np.log(np.arange(1, 42) - 0.5)
     edges = (edges - edges[0]) / (edges[-1] - edges[0])
@@ -184,7 +184,7 @@ def test_cells_of_unequal_width():
 
 
 class Branches(Box):
-    """Column 0 chooses whether columns 1 (continuous) and 2, or 3, exist."""
+    """Return snapped points: column 0 activates columns 1 (continuous) and 2, or column 3."""
 
     def snap(self, points):
         points = super().snap(points)
@@ -195,7 +195,7 @@ class Branches(Box):
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_inactive_columns_stay_in_the_middle(seed):
+def test_maximize_keeps_inactive_columns_at_one_half(seed):
     box = Branches([2, INF, 6, INF], categorical=[0])
     gp = box.process(n=15, seed=seed)
     points = box.maximize(gp)
@@ -206,7 +206,7 @@ def test_inactive_columns_stay_in_the_middle(seed):
     assert acquisition(gp, points[:1])[0] > acquisition(gp, np.array(every)).max() - 1e-3
 
 
-def test_a_flat_model_is_no_trouble():
+def test_maximize_flat_acquisition():
     box = Box([INF, 5, 4], categorical=[2])
     X = box.snap(np.random.default_rng(0).random((5, 3)))
     gp = GaussianProcess.of(X, np.zeros(5), np.array([-1.0, -1, -1, 0, -4]), box.categorical)
@@ -215,7 +215,7 @@ def test_a_flat_model_is_no_trouble():
     assert_sound(box, gp, points)
 
 
-def test_ascend_reaches_the_bounded_optimum_from_every_start():
+def test_ascend_reaches_bounded_optimum_from_every_start():
     rng = np.random.default_rng(0)
     A = rng.normal(size=(6, 6))
     A = A @ A.T + 0.1 * np.eye(6)

@@ -1,4 +1,4 @@
-"""The forest, and its weight beside the process."""
+"""Ensemble of process and forest, and the forest itself."""
 
 import numpy as np
 import pytest
@@ -13,7 +13,7 @@ NUMERIC = np.zeros(3, dtype=bool)
 
 
 def steps(X):
-    """Two plateaus and a cliff; the last column does nothing."""
+    """Return points and scores with two plateaus and a cliff; the last column has no effect."""
     return np.where(X[:, 0] > 0.6, 1.0, 0.0) + np.where(X[:, 1] > 0.3, 0.5, 0.0)
 
 
@@ -30,17 +30,17 @@ def grown(X, y, categorical=NUMERIC, seed=0, **kwargs):
     return Forest.fit(X, y, categorical, np.random.default_rng(seed), **kwargs)
 
 
-def test_a_forest_learns_plateaus():
+def test_forest_learns_plateaus():
     X, y = observed(steps)
     fresh = np.random.default_rng(5).random((400, 3))
     mean, std = grown(X, y).predict(fresh)
     assert np.corrcoef(mean, steps(fresh))[0, 1] > 0.9
-    # On a plateau there is less to be unsure of than at a cliff.
+    # The deviation is smaller on a plateau than at a cliff.
     to_cliff = np.min(np.abs(fresh[:, :2] - [0.6, 0.3]), axis=1)
     assert std[to_cliff > 0.2].mean() < 0.5 * std[to_cliff < 0.05].mean()
 
 
-def test_the_leaves_of_a_tree_part_the_observations():
+def test_leaves_of_tree_partition_observations():
     X, y = observed(waves, n=40)
     forest = grown(X, y, n_trees=7)
     leaf = forest.leaves(X)
@@ -48,14 +48,14 @@ def test_the_leaves_of_a_tree_part_the_observations():
     assert np.all(forest.column[leaf] == -1)
     assert np.all(forest.variance[leaf] >= 0)
     for tree, nodes in enumerate(leaf.T):
-        # Drawn with replacement: about two thirds of the observations have a say.
+        # A bootstrap sample contains about two thirds of the observations.
         off = np.abs(forest.mean[nodes] - y)
         assert np.median(off) < 0.05, tree
-        # A leaf of several observations holds equal ones, or it has fewer than three draws.
+        # A leaf with several observations has equal ones, or fewer than three draws.
         assert len(np.unique(nodes)) > 10
 
 
-def test_choices_are_told_apart_without_an_order():
+def test_forest_separates_categories_without_order():
     rng = np.random.default_rng(0)
     X = np.column_stack([(rng.integers(6, size=80) + 0.5) / 6, rng.random(80)])
     is_odd = (np.floor(X[:, 0] * 6) % 2).astype(float)
@@ -64,7 +64,7 @@ def test_choices_are_told_apart_without_an_order():
     assert np.corrcoef(mean, is_odd)[0, 1] > 0.95
 
 
-def test_a_forest_is_a_function_of_its_arguments():
+def test_forest_is_deterministic():
     X, y = observed(waves)
     before = X.copy(), y.copy()
     one, other = grown(X, y), grown(X, y)
@@ -76,14 +76,14 @@ def test_a_forest_is_a_function_of_its_arguments():
 
 
 @pytest.mark.parametrize("n", [1, 2, 3])
-def test_few_or_equal_points_make_stumps(n):
+def test_forest_of_few_or_equal_points_has_no_splits(n):
     for X in (np.full((n, 3), 0.5), np.random.default_rng(0).random((n, 3))):
         mean, std = grown(X, np.zeros(n)).predict(X)
         assert_allclose(mean, 0.0)
         assert np.all((std > 0) & (std < 1e-4))
 
 
-def test_improvement_is_the_weighted_sum_of_both():
+def test_improvement_is_weighted_sum_of_components():
     X, y = observed(steps)
     process = fit(X, y, categorical=NUMERIC)
     model = SurrogateEnsemble(process, grown(X, process.y), 0.3)
@@ -94,7 +94,7 @@ def test_improvement_is_the_weighted_sum_of_both():
     assert_array_equal(SurrogateEnsemble(process).log_improvement(Xs, 0.8), parts[0])
 
 
-def test_the_slope_is_that_of_the_process():
+def test_improvement_gradient_is_that_of_the_process():
     X, y = observed(waves)
     process = fit(X, y, categorical=NUMERIC)
     model = SurrogateEnsemble(process, grown(X, process.y), 0.3)
@@ -108,7 +108,7 @@ def test_the_slope_is_that_of_the_process():
         assert_allclose(slope[:, j], (up - down) / (2 * h), rtol=2e-3)
 
 
-def test_the_prediction_has_the_moments_of_the_mixture():
+def test_prediction_has_moments_of_mixture():
     X, y = observed(steps)
     process = fit(X, y, categorical=NUMERIC)
     model = SurrogateEnsemble(process, grown(X, process.y), 0.4)
@@ -123,7 +123,7 @@ def test_the_prediction_has_the_moments_of_the_mixture():
     assert_allclose(std, draws.std(axis=0), rtol=0.02, atol=0.01)
 
 
-def test_a_forest_comes_in_once_there_is_something_to_learn():
+def test_ensemble_has_forest_after_enough_observations():
     def model(n, function=steps, pending=0):
         X, y = observed(function, n=n + pending)
         process = fit(X[:n], y[:n], categorical=NUMERIC)
@@ -139,7 +139,7 @@ def test_a_forest_comes_in_once_there_is_something_to_learn():
     assert crowded.weight == 0.5
 
 
-def test_pending_points_are_known_to_both():
+def test_pending_points_are_in_both_components():
     X, y = observed(waves)
     process = fit(X, y, categorical=NUMERIC)
     point = np.array([[0.9, 0.1, 0.9]])
@@ -151,7 +151,7 @@ def test_pending_points_are_known_to_both():
 
 
 @pytest.mark.parametrize("scores", [[0.0, 1e30, -1e30] * 8, [1.0] * 23 + [2.0], list(range(24))])
-def test_degenerate_inputs_neither_raise_nor_warn(scores):
+def test_ensemble_handles_degenerate_inputs_without_warning(scores):
     for X in (np.tile(np.linspace(0, 1, 24)[:, None], 3), np.full((24, 3), 0.5)):
         process = fit(X, np.array(scores), categorical=NUMERIC)
         with np.errstate(all="raise"):
