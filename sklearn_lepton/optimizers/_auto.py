@@ -170,7 +170,7 @@ class AutoOptimizer(SurrogateOptimizer):
         return [(numbers[0], numbers[-1], choice) for choice, numbers in runs]
 
     def describe(self) -> str:
-        """Return the optimizer of earlier trials in words, and the reason.
+        """Return a description of the optimizers of earlier trials and the reasons.
 
         Returns
         -------

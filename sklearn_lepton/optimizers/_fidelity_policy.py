@@ -191,8 +191,8 @@ class FidelityPolicy:
     ) -> tuple[float, int]:
         """Return the log rate that the best next rung of a candidate adds, and that rung.
 
-        Going to full fidelity at once costs what is missing. Going to a rung between first costs
-        less, and may save the rest.
+        Full fidelity costs all of the missing resource. A rung in between costs less, and its
+        score may show that the rest is not worth it.
         """
         paid = self.resources[rung] if resumes and rung >= 0 else 0.0
         plans = [(-float(np.log(1.0 - paid)), self.max_rung)]

@@ -24,7 +24,7 @@ Deviations from the papers, each because a tuning run has 50 trials, not 50,000:
 - Rates are drawn around one mean of the last successes, not one of several memories. They are not
   weighted by the gain, which is luck among noisy scores.
 - The step of a mutation is the population's standard deviation in that column, at least a
-  minimum, so it adapts by itself. Where the population has shrunk to one point, children take
+  minimum, so it needs no setting. Where the population has shrunk to one point, children take
   steps of all sizes (operator ``"restart"``).
 - In a conditional space the branch is that of a tournament winner, at first often a random one.
   All parents are the best of that branch, so columns that a parent lacks are never mixed in. Until

@@ -1,10 +1,9 @@
-"""Brute force: every point of a grid, once.
+"""Grid search: every point of a grid, once, in an order that spreads over the grid.
 
-The points are numbered as `ParameterGrid` would list them and visited with a stride of about
-0.618 times their number, which has no divisor in common with it: each comes once, and those
-visited by any moment are spread over the whole grid. Of a search that is stopped early the
-points visited lie two or three times as near to the best point of the grid as those of the
-listed order. The order is the only thing to decide, so that there is no chance in it.
+The points are numbered as `ParameterGrid` would list them. They are visited with a stride of about
+0.618 times their number that is coprime to it. So each is visited once, and the points visited so
+far are always spread over the whole grid. If a search is stopped early, they lie two or three
+times as near to the best point of the grid as those in listed order. No random numbers are used.
 """
 
 import math
@@ -22,33 +21,32 @@ from sklearn_lepton.optimizers._unseen_points import dimension_units
 from sklearn_lepton.space._dimension import Categorical, FloatArray
 from sklearn_lepton.space._distribution import Distribution
 
-# So many points has a grid of which nobody said how many trials there will be.
-_DEFAULT_BUDGET = 1000
-_GOLDEN = 618_033_988_749_894_848, 10**18  # (sqrt(5) - 1) / 2, exact for numbers of any size
-_N_DIGITS = 12  # of a place, as many as survive the way to its value and back
+_DEFAULT_BUDGET = 1000  # points of an automatic grid if the number of trials is unknown
+_GOLDEN = 618_033_988_749_894_848, 10**18  # (sqrt(5) - 1) / 2 as integers: exact for any size
+_N_DIGITS = 12  # of a coordinate that survive the conversion to a value and back
 
 
 class GridOptimizer(Optimizer):
-    """Propose the points of a grid, each once, whatever the scores.
+    """Propose the points of a grid, each once, independently of the scores.
 
-    Choices are tried in all their values, ranges at some levels: a range of numbers from end to
-    end in equal steps, in the logarithm where it is logarithmic; a distribution in the middles of
-    slices of equal probability. Of a conditional space each branch is a grid of its own.
-    The grid is visited in an order that spreads over it from the beginning, so that it may be
-    stopped at any time; it does not depend on the seed.
+    Categorical dimensions are tried in all their values, ranges at some levels. A range of numbers
+    has equal steps from end to end, in the logarithm if it is logarithmic. A distribution has the
+    middles of slices of equal probability. In a conditional space each branch has its own grid.
+    The order spreads over the grid from the beginning, so that the search may be stopped at any
+    time. It does not depend on the seed.
 
     Parameters
     ----------
     space : Space, dict or list of dict
-        What to search; see `Space`. For levels of one's own, give a list of them.
+        Search space; see `Space`. A list gives the levels of a dimension explicitly.
     seed : int, default=0
-        Not used: a grid leaves nothing to chance.
+        Not used, since no random numbers are drawn.
     n_levels : int or "auto", default="auto"
         Number of levels of each range, at least 1; an integer range with fewer values has all
-        of them. Auto is as many as the budget allows, alike for all ranges as far as possible:
-        the number of trials where a search or `tune` says it, or else 1000.
+        of them. ``"auto"`` is as many as the budget allows, about equal for all ranges. The
+        budget is the number of trials in a search and in `tune`, otherwise 1000.
     previous_studies : sequence of sequence of Trial, default=()
-        Older studies, of which the best settings are tried first; see `Optimizer`.
+        Source studies, whose best configurations run first; see `Optimizer`.
     resources : sequence of float, default=(1.0,)
         Shares of the full resource; see `Optimizer`.
 
@@ -95,7 +93,7 @@ class GridOptimizer(Optimizer):
         )
 
     def __getstate__(self) -> dict[str, Any]:
-        """Leave out the grid, too, and how far it has been visited."""
+        """Return the state without the grid and its visited points."""
         return super().__getstate__() | {"_grid": None, "_visited": set()}
 
     @property
@@ -105,10 +103,10 @@ class GridOptimizer(Optimizer):
 
     @property
     def capacity(self) -> float:
-        """How many trials there can be: each point once with each resource."""
-        # An automatic grid is fitted to the budget, and no limit to it where the space is none.
-        is_fitted = self.n_levels == "auto"
-        return super().capacity if is_fitted else self.grid_size * len(self.resources)
+        """Number of trials that the grid has room for: each point on each rung."""
+        # An automatic grid follows the budget, so it must not limit the budget.
+        is_auto = self.n_levels == "auto"
+        return super().capacity if is_auto else self.grid_size * len(self.resources)
 
     @property
     def _is_spent(self) -> bool:
@@ -123,10 +121,10 @@ class GridOptimizer(Optimizer):
 
     def _propose(
         self,
-        rng: np.random.Generator,  # noqa: ARG002 - no chance in it
+        rng: np.random.Generator,  # noqa: ARG002 - no random numbers
     ) -> tuple[FloatArray, Mapping[str, Any]]:
         point = self._next()
-        assert point is not None  # noqa: S101 - for mypy: not spent
+        assert point is not None  # noqa: S101 - for mypy: the grid is not spent
         return np.array(point), {}
 
     def _next(self) -> tuple[float, ...] | None:
@@ -157,7 +155,7 @@ class GridOptimizer(Optimizer):
         return blocks
 
     def _levels(self, column: int, n_levels: int) -> FloatArray:
-        """List the places of a dimension's levels."""
+        """Return the coordinates of a dimension's levels."""
         dimension = self.space.dimensions[column]
         if n_levels >= dimension.n_values:
             return dimension_units(dimension)
@@ -171,31 +169,33 @@ class GridOptimizer(Optimizer):
         """Return the number of levels of each dimension."""
         dimensions = self.space.dimensions
         ranges = [k for k, d in enumerate(dimensions) if not isinstance(d, Categorical)]
-        most = [dimension.n_values for dimension in dimensions]
+        limits = [dimension.n_values for dimension in dimensions]
         if self.n_levels != "auto":
-            most = [min(m, int(self.n_levels)) if k in ranges else m for k, m in enumerate(most)]
-            return [int(count) for count in most]
-        counts = [1 if k in ranges else int(m) for k, m in enumerate(most)]
+            n_levels = int(self.n_levels)
+            limits = [min(m, n_levels) if k in ranges else m for k, m in enumerate(limits)]
+            return [int(count) for count in limits]
+        counts = [1 if k in ranges else int(m) for k, m in enumerate(limits)]
         n_points = self.run_settings.budget or _DEFAULT_BUDGET
         branches = [list(branch.values()) for branch in self.space.branches]
 
         def size() -> int:
             return sum(math.prod(counts[column] for column in branch) for branch in branches)
 
-        open_ = [column for column in ranges if most[column] > 1]
-        while open_:
-            column = min(open_, key=lambda column: (counts[column], column))
+        # Add a level to the range that has the fewest, until no range can have one more.
+        extensible = [column for column in ranges if limits[column] > 1]
+        while extensible:
+            column = min(extensible, key=lambda column: (counts[column], column))
             counts[column] += 1
             if size() > n_points:
                 counts[column] -= 1
-                open_.remove(column)  # nor will it fit once others have more
-            elif counts[column] >= most[column]:
-                open_.remove(column)
+                extensible.remove(column)  # it will not fit later either: the grid only grows
+            elif counts[column] >= limits[column]:
+                extensible.remove(column)
         return counts
 
 
 class _Block(NamedTuple):
-    """The grid of a branch: what its points have in common, and the levels of its columns."""
+    """The grid of a branch: the fixed columns of its points, and the levels of the others."""
 
     middle: FloatArray
     columns: list[int]
@@ -203,19 +203,19 @@ class _Block(NamedTuple):
 
 
 class _Grid:
-    """The points of some blocks, in the order in which they are visited.
+    """The points of all blocks, in the order of the visits.
 
     Parameters
     ----------
     budget : int or None
-        What it was made for.
+        Budget that the grid was made for.
     blocks : list of _Block
 
     Attributes
     ----------
     size : int
     n_passed : int
-        So many points at its beginning have been visited.
+        Number of points at the beginning of the order that have been visited.
     """
 
     def __init__(self, budget: int | None, blocks: list[_Block]) -> None:
@@ -231,18 +231,18 @@ class _Grid:
             self._stride += 1
 
     def point(self, rank: int) -> FloatArray:
-        """Return the point that is visited at some place in the order, from 0."""
+        """Return the point at a rank of the order, from 0."""
         index = (self.size // 2 + rank * self._stride) % self.size
         number = bisect_right(self._ends, index)
         block = self._blocks[number]
         index -= self._ends[number - 1] if number else 0
         point = block.middle.copy()
         for column, levels in zip(reversed(block.columns), reversed(block.levels), strict=True):
-            index, place = divmod(index, len(levels))
-            point[column] = levels[place]
+            index, level = divmod(index, len(levels))
+            point[column] = levels[level]
         return point
 
 
 def _rounded(point: Sequence[float]) -> tuple[float, ...]:
-    """Return a point such that one that was given as a value is found again."""
+    """Return a point rounded so that it equals one that was converted from a value."""
     return tuple(round(unit, _N_DIGITS) for unit in point)

@@ -1,4 +1,4 @@
-"""Older studies, brought to the space of the current one."""
+"""Source studies in the space of the current study, and their best configurations."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -14,8 +14,8 @@ from sklearn_lepton.space._dimension import FloatArray
 from sklearn_lepton.space._space import Space
 from sklearn_lepton.space._values import shorten_text
 
-_MAX_BEST = 3  # settings of older studies that are tried first, one a study
-_MIN_GAP = 0.1  # between them, in some column
+_MAX_BEST = 3  # configurations of source studies to try first, one per study
+_MIN_GAP = 0.1  # between two of them, in at least one column
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,7 +91,15 @@ def _message(given: Any) -> str:
 def translate(
     trial: Trial, space: Space, defaults: Mapping[str, Any] | None = None
 ) -> Trial | None:
-    """Bring a trial to a space, with defaults for what it lacks; None if that cannot be."""
+    """Return a trial in a space, None if it has no score or does not fit the space.
+
+    Parameters
+    ----------
+    trial : Trial
+    space : Space
+    defaults : dict or None, default=None
+        Values of the parameters that the trial lacks; others get the middle of their range.
+    """
     is_known = trial.score is not None and trial.is_full
     params = _translate(trial, space, defaults) if is_known else None
     return None if params is None else replace(trial, point=space.to_point(params), params=params)
@@ -100,19 +108,22 @@ def translate(
 def _translate(
     trial: Trial, space: Space, defaults: Mapping[str, Any] | None
 ) -> dict[str, Any] | None:
-    """Return the setting of a branch that keeps most of a trial's parameters, or None."""
+    """Return a configuration of the branch that keeps the most parameters of a trial, or None.
+
+    Each parameter that the space knows must have a legal value in some branch.
+    """
     known = {name: value for name, value in trial.params.items() if name in space.names}
-    best, most, held = None, 0, set[str]()
+    best, n_kept, legal = None, 0, set[str]()
     for branch in space.branches:
         kept = {name: value for name, value in known.items() if name in branch}
-        held |= {name for name in kept if _is_legal(space, branch[name], kept[name])}
-        if len(kept) > most and kept.keys() <= held:
+        legal |= {name for name in kept if _is_legal(space, branch[name], kept[name])}
+        if len(kept) > n_kept and kept.keys() <= legal:
             try:
                 best = space.complete(kept, defaults)
             except ValueError:
                 continue
-            most = len(kept)
-    return best if held == known.keys() else None
+            n_kept = len(kept)
+    return best if legal == known.keys() else None
 
 
 def _is_legal(space: Space, column: int, value: Any) -> bool:
@@ -124,9 +135,9 @@ def _is_legal(space: Space, column: int, value: Any) -> bool:
 
 
 def best_of(studies: list[TaskData], space: Space) -> Iterator[tuple[float, ...]]:
-    """Choose what to try first: the best of the last study, of the one before it, and so on.
+    """Yield points to try first: the best of the last study, of the one before it, and so on.
 
-    One a study, since each is a trial lost where the study misleads.
+    It is one per study, since each is a wasted trial if the study misleads.
 
     Parameters
     ----------
@@ -136,7 +147,7 @@ def best_of(studies: list[TaskData], space: Space) -> Iterator[tuple[float, ...]
     Yields
     ------
     point : tuple of float of length n_dims
-        None is next to another one.
+        No two points are close to each other.
     """
     size = min(len(studies), _MAX_BEST)
     ranked = [X[np.argsort(-y, kind="stable")] for X, y in reversed(studies)]
@@ -148,7 +159,18 @@ def best_of(studies: list[TaskData], space: Space) -> Iterator[tuple[float, ...]
 
 
 def are_apart(points: FloatArray, others: FloatArray, space: Space) -> npt.NDArray[np.bool_]:
-    """Tell which points, of shape (n, n_dims), differ from each other one in some column."""
+    """Return for each point whether it differs from all others in some column.
+
+    Parameters
+    ----------
+    points : ndarray of shape (n_points, n_dims)
+    others : ndarray of shape (n_others, n_dims)
+    space : Space
+
+    Returns
+    -------
+    are_apart : ndarray of shape (n_points,), bool
+    """
     gaps = np.abs(points[:, np.newaxis] - others)
     gaps[:, :, space.is_categorical] = gaps[:, :, space.is_categorical] > 0
     apart: npt.NDArray[np.bool_] = np.all(gaps.max(axis=2, initial=0.0) >= _MIN_GAP, axis=1)
