@@ -1,4 +1,4 @@
-"""Convergence: warnings of fits that the user did not choose, hidden in these alone."""
+"""QuietFits: fits without convergence warnings, for configurations the user did not choose."""
 
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -12,7 +12,7 @@ from sklearn_lepton._evaluation.sklearn import prepend_warning_filter
 from sklearn_lepton._trials.trial import Trial
 from sklearn_lepton._typing import FitCall
 
-_is_hidden = ContextVar("_is_hidden", default=False)  # another one in each thread
+_is_hidden = ContextVar("_is_hidden", default=False)  # one value per thread
 
 
 class _Hidden(type):
@@ -21,12 +21,12 @@ class _Hidden(type):
 
 
 class HiddenConvergenceWarning(Warning, metaclass=_Hidden):
-    """Category of a warning filter that matches a `ConvergenceWarning` where it is hidden.
+    """Warning category that matches a `ConvergenceWarning` inside `hidden_convergence_warnings`.
 
-    `warnings.catch_warnings` replaces the filters of all threads: those of two searches restore
-    each other's. This filter matches nothing outside of `hidden_convergence_warnings`, so that
-    other threads keep their warnings even while it is in place. scikit-learn passes it on to
-    the fits, in whichever thread or process they run.
+    `warnings.catch_warnings` replaces the filters of all threads, so that two searches would
+    restore each other's filters. A filter of this category matches nothing in other threads,
+    which therefore keep their warnings. scikit-learn passes the filter to the threads and
+    processes of the fits.
     """
 
 
@@ -35,27 +35,27 @@ _FILTER = ("ignore", None, HiddenConvergenceWarning, None, 0)
 
 @contextmanager
 def hidden_convergence_warnings() -> Iterator[None]:
-    """Run code without its convergence warnings, and without hiding those of other threads."""
-    # From Python 3.14 on the filters may belong to a context.
+    """Hide the convergence warnings of a block of code, in the current thread only."""
+    # From Python 3.14 on, filters may belong to a context.
     filters: Any = getattr(warnings, "_get_filters", lambda: warnings.filters)()
     token = _is_hidden.set(True)
-    # No copy of the list is restored: what others change meanwhile stays.
+    # Changed in place, without restoring a copy, so that changes by other threads persist.
     filters.insert(0, _FILTER)
     try:
         yield
     finally:
-        with suppress(ValueError):  # somebody has reset the filters
+        with suppress(ValueError):  # the filters have been reset meanwhile
             filters.remove(_FILTER)
         _is_hidden.reset(token)
 
 
 class QuietFit:
-    """Run a fit without its convergence warnings.
+    """Fit without convergence warnings.
 
     Parameters
     ----------
     function : callable
-        What would be run without.
+        Function of the fit.
     """
 
     def __init__(self, function: Callable[..., Any]) -> None:
@@ -68,15 +68,15 @@ class QuietFit:
 
 
 class QuietFits:
-    """Hide the convergence warnings of a search's fits."""
+    """Fit aid that hides the convergence warnings of all fits."""
 
     def prepare(self, fit: FitCall) -> FitCall:
-        """Return a fit that hides them."""
+        """Return a fit that hides its convergence warnings."""
         prepend_warning_filter(fit.function, _FILTER)
         return fit._replace(function=QuietFit(fit.function))
 
     def publish(self, results: dict[str, Any], trials: Sequence[Trial]) -> None:
-        """Add nothing: the results are the same."""
+        """Do nothing: the results have no additional columns."""
 
     def close(self) -> None:
-        """Leave: nothing is open."""
+        """Do nothing: there are no open resources."""

@@ -1,4 +1,4 @@
-"""Boosters: the validation part of each split as ``eval_set``, and the rounds that it tells."""
+"""EarlyStopping: boosters that stop by the validation part of each split as ``eval_set``."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -17,20 +17,20 @@ from sklearn_lepton.space._dimension import Categorical
 from sklearn_lepton.space._frozen import thaw
 from sklearn_lepton.space._space import Space
 
-PATIENCE = 50  # rounds without a gain, where the estimator sets no early stopping itself
+PATIENCE = 50  # rounds without a gain, if the estimator sets no early stopping
 
 
 class _Library(NamedTuple):
-    """The names that a library has for the same things.
+    """Names of parameters in a boosting library.
 
     Attributes
     ----------
     stopping : tuple of str
-        Parameters that set early stopping; the first is set where none is.
+        Parameters that set early stopping; the first one is the default.
     rounds : tuple of str
-        Parameters that set the number of rounds; the last is set where none is.
+        Parameters that set the number of rounds; the last one is the default.
     first : int
-        What the best iteration is counted from.
+        Number of the first iteration.
     needs_eval_set : bool
         Whether early stopping without an ``eval_set`` is an error.
     """
@@ -70,13 +70,14 @@ _OTHER = _Library(("early_stopping_rounds",), ("iterations", "n_estimators"))
 
 
 def _library(booster: Any) -> _Library:
+    """Return the library of a booster, by the modules of its base classes."""
     modules = [kind.__module__.partition(".")[0] for kind in type(booster).__mro__]
     return next((_LIBRARIES[name] for name in modules if name in _LIBRARIES), _OTHER)
 
 
 def takes_eval_set(estimator: Any) -> bool:
-    """Say whether the `fit` of an estimator takes an ``eval_set`` to stop by."""
-    if type(estimator).__name__.startswith("XGBRF"):  # all of its trees are one round
+    """Return whether the `fit` of an estimator takes an ``eval_set`` for early stopping."""
+    if type(estimator).__name__.startswith("XGBRF"):  # a forest is one round
         return False
     return hasattr(estimator, "fit") and (
         has_fit_parameter(estimator, "eval_set") or has_fit_parameter(estimator, "eval_X")
@@ -94,12 +95,12 @@ def _final_step(estimator: Any) -> tuple[list[Pipeline], str, Any]:
 
 
 class FitWithEvalSet:
-    """Run a fit with the split's validation part as ``eval_set``; add "n_rounds" to its row.
+    """Fit with the validation part of its split as ``eval_set``, and "n_rounds" in its row.
 
     Parameters
     ----------
     function : callable
-        What scikit-learn would run. The estimator that it is given is a clone for this fit.
+        Function of the fit. The estimator that it gets is a clone for this fit.
     """
 
     def __init__(self, function: Any) -> None:
@@ -110,7 +111,7 @@ class FitWithEvalSet:
         train, test = kwargs["train"], kwargs["test"]
 
         def fit(X_train: Any, y_train: Any = None, **params: Any) -> Any:
-            # Only now are the trial's parameters set, which may have replaced the last step.
+            # The parameters of the trial, which may replace the last step, are set by now.
             del estimator.fit
             pipelines, _, booster = _final_step(estimator)
             if y_train is None or not takes_eval_set(booster):
@@ -130,10 +131,10 @@ class FitWithEvalSet:
 
 
 def _inject_eval_set(booster: Any, pipelines: list[Pipeline], X_val: Any, y_val: Any) -> None:
-    """Have the next `fit` of a booster get an ``eval_set``.
+    """Make the next `fit` of a booster pass an ``eval_set``.
 
-    It is made when that fit begins: by then the steps before are fitted, on the training
-    part alone, and none of them is fitted twice.
+    The ``eval_set`` is transformed when this `fit` begins. The preceding steps are then fitted
+    already, on the training part only, and are not fitted again.
     """
 
     def fit(X: Any, y: Any, **params: Any) -> Any:
@@ -141,7 +142,7 @@ def _inject_eval_set(booster: Any, pipelines: list[Pipeline], X_val: Any, y_val:
         X_eval = X_val
         for pipeline in pipelines:
             for _, step in pipeline.steps[:-1]:
-                if hasattr(step, "transform"):  # not "passthrough", nor what draws a sample
+                if hasattr(step, "transform"):  # neither "passthrough" nor a sampler
                     X_eval = step.transform(X_eval)
         known = booster.get_params(deep=False)
         names = _library(booster).stopping
@@ -151,11 +152,11 @@ def _inject_eval_set(booster: Any, pipelines: list[Pipeline], X_val: Any, y_val:
         if not is_set and (_library(booster) is not _OTHER or names[0] in known):
             booster.set_params(**{names[0]: PATIENCE})
         if _library(booster) is _LIBRARIES["xgboost"]:
-            params.setdefault("verbose", False)  # else it prints each round
-        # Of lists scikit-learn takes lists, which LightGBM does not have in an eval_set.
+            params.setdefault("verbose", False)  # otherwise it prints each round
+        # scikit-learn slices lists to lists, which LightGBM rejects in an eval_set.
         X_eval, y_eval = (np.asarray(v) if isinstance(v, list) else v for v in (X_eval, y_val))
         if has_fit_parameter(booster, "eval_X"):  # LightGBM from 4.7 on
-            if is_classifier(booster):  # which numbers the classes of y, but not those of eval_y
+            if is_classifier(booster):  # it encodes the classes of y, but not those of eval_y
                 y_eval = LabelEncoder().fit(y).transform(y_eval)
             return booster.fit(X, y, eval_X=X_eval, eval_y=y_eval, **params)
         return booster.fit(X, y, eval_set=[(X_eval, y_eval)], **params)
@@ -164,6 +165,7 @@ def _inject_eval_set(booster: Any, pipelines: list[Pipeline], X_val: Any, y_val:
 
 
 def _stops(callbacks: Any) -> bool:
+    """Return whether one of several callbacks is an early-stopping callback."""
     return isinstance(callbacks, Sequence) and any(map(_is_stopping, callbacks))
 
 
@@ -172,7 +174,7 @@ def _is_stopping(callback: Any) -> bool:
 
 
 def _n_rounds(booster: Any) -> int | None:
-    """Return the best number of rounds of a fitted booster, or of all if it tells no best."""
+    """Return the best number of rounds of a fitted booster, or the number of all rounds."""
     best = getattr(booster, "best_iteration_", None)
     if best is None:
         best = getattr(booster, "best_iteration", None)
@@ -189,7 +191,7 @@ def _n_rounds(booster: Any) -> int | None:
 
 
 def _rounds_name(booster: Any, known: Mapping[str, Any]) -> str | None:
-    """Return the name by which the number of rounds of a booster is set."""
+    """Return the name of the parameter for the number of rounds, or None."""
     library = _library(booster)
     for name in library.rounds:
         if known.get(name) is not None:
@@ -198,7 +200,7 @@ def _rounds_name(booster: Any, known: Mapping[str, Any]) -> str | None:
 
 
 def _refit_params(booster: Any, n_rounds: int) -> dict[str, Any]:
-    """Return the parameters of a booster for so many rounds, without an ``eval_set``."""
+    """Return parameters for a number of rounds without an ``eval_set``."""
     known, library = booster.get_params(deep=False), _library(booster)
     name = _rounds_name(booster, known)
     params: dict[str, Any] = {} if name is None else {name: n_rounds}
@@ -212,30 +214,30 @@ def _refit_params(booster: Any, n_rounds: int) -> dict[str, Any]:
 
 
 class EarlyStopping:
-    """Boosters that stop by themselves.
+    """Fit aid that gives boosters an ``eval_set`` for early stopping.
 
     Parameters
     ----------
-    running : RunningFit
+    context : FitContext
     space : Space
 
     Raises
     ------
     ValueError
-        If no estimator that the space allows takes an ``eval_set``, one was passed to
-        `fit`, or early stopping was, which the refit would stumble over.
+        If no estimator of the space takes an ``eval_set``, or if `fit` got an ``eval_set`` or
+        an early-stopping callback, with which the refit would fail.
     """
 
-    def __init__(self, running: FitContext, space: Space) -> None:
-        self._estimator = running.estimator
-        allowed = _last_steps(running.estimator, space)
+    def __init__(self, context: FitContext, space: Space) -> None:
+        self._estimator = context.estimator
+        allowed = _last_steps(context.estimator, space)
         if not any(map(takes_eval_set, allowed)):
             raise ValueError(
                 "eval_set_from_split=True needs an estimator, alone or at the end of a pipeline, "
                 "whose fit takes eval_set, as those of XGBoost, LightGBM and CatBoost do, got "
                 f"{' or '.join(map(repr, allowed))}: give one, or set eval_set_from_split=False."
             )
-        for name, value in running.params.estimator.fit.items():
+        for name, value in context.params.estimator.fit.items():
             last = name.rpartition("__")[2]
             if last in {"eval_set", "eval_X", "eval_y"} and value is not None:
                 raise ValueError(
@@ -254,13 +256,13 @@ class EarlyStopping:
         return fit._replace(function=FitWithEvalSet(fit.function))
 
     def publish(self, results: dict[str, Any], trials: Sequence[Trial]) -> None:
-        """Add the rounds to ``cv_results_``, and make its params those of the refit.
+        """Add the numbers of rounds to ``cv_results_``, and set its params to those of the refit.
 
         Parameters
         ----------
         results : dict
-            ``cv_results_``. It gains ``split<k>_n_rounds`` and ``mean_n_rounds``, NaN where
-            there are none.
+            ``cv_results_``, which gets the columns ``split<k>_n_rounds`` and
+            ``mean_n_rounds``, NaN for fits without rounds.
         trials : sequence of Trial
         """
         rounds = [
@@ -278,9 +280,10 @@ class EarlyStopping:
         ]
 
     def close(self) -> None:
-        """Leave: nothing is open."""
+        """Do nothing: there are no open resources."""
 
     def _params(self, trial: Trial, mean: float) -> dict[str, Any]:
+        """Return the parameters of a trial, with the mean number of rounds for the refit."""
         estimator = clone(self._estimator).set_params(**clone(thaw(trial.params), safe=False))
         _, path, booster = _final_step(estimator)
         params = _refit_params(booster, max(1, math.floor(mean + 0.5)))
@@ -288,7 +291,7 @@ class EarlyStopping:
 
 
 def _last_steps(estimator: Any, space: Space, path: str = "") -> list[Any]:
-    """List the last steps of an estimator, those that the space puts in their place included."""
+    """Return the possible last steps of an estimator, including replacements by the space."""
     if not isinstance(estimator, Pipeline):
         return [estimator]
     name, step = estimator.steps[-1]

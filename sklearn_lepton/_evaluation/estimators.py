@@ -1,4 +1,4 @@
-"""Questions about the parameters of an estimator."""
+"""Parameters of an estimator."""
 
 import inspect
 from typing import Any
@@ -7,11 +7,11 @@ from sklearn.base import clone
 
 
 def has_parameter(estimator: Any, name: str) -> bool:
-    """Say whether an estimator, or one in it, has a parameter.
+    """Return whether an estimator, or one of its inner estimators, has a parameter.
 
-    CatBoost lists only those that were given, and LightGBM and XGBoost take others than
-    they list; what their constructors take counts, too. Wrappers of neural networks hand
-    on what belongs to a part of the network, such as ``module__width``.
+    ``get_params`` of CatBoost lists only the given parameters, and LightGBM and XGBoost accept
+    more than they list. Arguments of the constructor therefore count, too. Wrappers of neural
+    networks pass on parameters of a part of the network, such as ``module__width``.
     """
     if not hasattr(estimator, "get_params"):
         return False
@@ -32,6 +32,7 @@ def has_parameter(estimator: Any, name: str) -> bool:
 
 
 def _can_set(estimator: Any, name: str) -> bool:
+    """Return whether ``set_params`` accepts a parameter."""
     try:
         clone(estimator).set_params(**{name: None})
     except (AttributeError, TypeError, ValueError):

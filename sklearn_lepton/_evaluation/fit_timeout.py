@@ -1,4 +1,4 @@
-"""Time limits of fits: given in seconds, or found from the fits that have finished."""
+"""Time limits of fits: a number of seconds, or a multiple of the median of finished fits."""
 
 import math
 import threading
@@ -16,16 +16,14 @@ from sklearn_lepton._trials.trial import Trial
 from sklearn_lepton._typing import Workers
 from sklearn_lepton.exceptions import SlowFitWarning
 
-# With "auto", a fit takes far too long after so many times the median of at least so many fits,
-# and not before so many seconds.
-_FACTOR = 100.0
-_MIN_FITS = 5
-_MIN_SECONDS = 300.0
-_START_POLL, _SLOW_POLL = 0.1, 5.0  # seconds between two looks at a process that is starting
+_FACTOR = 100.0  # limit of "auto", in medians of the finished fits
+_MIN_FITS = 5  # finished fits before "auto" has a limit
+_MIN_SECONDS = 300.0  # smallest limit of "auto"
+_START_POLL, _SLOW_POLL = 0.1, 5.0  # seconds between two checks of a process that starts
 
 
 class FitLimits:
-    """Decide which running fits have taken too long, and warn of those that cannot be ended.
+    """Time limits of running fits, and warnings of slow fits that cannot be ended.
 
     Parameters
     ----------
@@ -34,7 +32,7 @@ class FitLimits:
         fits at the same fidelity; None is no limit.
     workers : Workers
     finished : iterable of Trial
-        Earlier trials, whose fits count as well.
+        Earlier trials, whose fits count, too.
     """
 
     def __init__(
@@ -43,7 +41,7 @@ class FitLimits:
         self._fit_timeout = fit_timeout
         self._is_auto = isinstance(fit_timeout, str)
         self._ends = workers.can_end
-        # Workers that take whole batches start fits when they like.
+        # The start of a fit is unknown if the workers take whole batches.
         watches = self._is_auto and not self._ends and math.isfinite(workers.n_slots)
         self._watchdog = _Watchdog() if watches else None
         self._seconds: dict[float | None, list[float]] = {}  # sorted, by fidelity
@@ -53,14 +51,14 @@ class FitLimits:
                     self.record(trial, result)
 
     def record(self, trial: Trial, result: SplitResult) -> None:
-        """Count the seconds of a fit that has finished without an error."""
+        """Record the duration of a fit that has finished without an error."""
         if self._is_auto and result.error is None:
             seconds = result.duration_from_scratch
             if math.isfinite(seconds):
                 insort(self._seconds.setdefault(_fidelity(trial), []), seconds)
 
     def limit(self, trial: Trial) -> float:
-        """Return the seconds that a fit of a trial may take; infinity if there is no limit."""
+        """Return the time limit of a trial's fits, in seconds; infinity without a limit."""
         if not self._is_auto:
             return math.inf if self._fit_timeout is None else float(self._fit_timeout)
         known = self._seconds.get(_fidelity(trial), [])
@@ -69,11 +67,11 @@ class FitLimits:
         return max(_MIN_SECONDS, _FACTOR * median(known))
 
     def applies(self, trial: Trial) -> bool:
-        """Return whether fits of a trial can be ended, and may not take any time."""
+        """Return whether fits of a trial have a time limit and can be ended."""
         return self._ends and math.isfinite(self.limit(trial))
 
     def overrun(self, trial: Trial, seconds: float) -> str | None:
-        """Return why a fit that has run for some seconds is ended; None if it is not."""
+        """Return the reason to end a fit that has run for some seconds, or None."""
         if seconds <= self.limit(trial):
             return None
         if not self._is_auto:
@@ -84,10 +82,14 @@ class FitLimits:
         )
 
     def warn_of_end(self, trial: Trial, reason: str) -> None:
-        """Warn of a fit that was ended by a limit that the user has not given."""
+        """Warn of a fit that was ended by the limit of "auto"."""
         if self._is_auto:
-            what = f"{reason} Trial {trial.number} has failed with {_describe(trial.params)}."
-            warn(f"{what} Set fit_timeout=None to let such fits run.", SlowFitWarning, stacklevel=2)
+            message = f"{reason} Trial {trial.number} has failed with {_describe(trial.params)}."
+            warn(
+                f"{message} Set fit_timeout=None to let such fits run.",
+                SlowFitWarning,
+                stacklevel=2,
+            )
 
     def _compare(self, trial: Trial) -> str:
         known = self._seconds[_fidelity(trial)]
@@ -97,13 +99,13 @@ class FitLimits:
         )
 
     def patience(self, trial: Trial, seconds: float) -> float:
-        """Return after how many seconds to look at a fit again that has run for some seconds."""
+        """Return the seconds until the next check of a fit that has run for some seconds."""
         if seconds > 0.0:
             return self.limit(trial) - seconds
         return _SLOW_POLL if self._is_auto else _START_POLL
 
     def start(self, key: object, trial: Trial, split: int) -> None:
-        """Watch a fit that starts now, if it cannot be ended."""
+        """Watch a new fit if it cannot be ended."""
         limit = math.inf if self._watchdog is None else self.limit(trial)
         if self._watchdog is not None and math.isfinite(limit):
             message = (
@@ -115,23 +117,23 @@ class FitLimits:
             self._watchdog.watch(key, limit, message)
 
     def stop(self, key: object) -> None:
-        """Watch a fit no longer."""
+        """Stop watching a fit."""
         if self._watchdog is not None:
             self._watchdog.forget(key)
 
     def close(self) -> None:
-        """End the thread that watches."""
+        """End the watching thread."""
         if self._watchdog is not None:
             self._watchdog.close()
 
 
 class _Watchdog:
-    """A thread that warns of fits while they run; it starts with the first fit."""
+    """Thread that warns of running fits; it starts with the first fit."""
 
     def __init__(self) -> None:
         self._fits: dict[object, tuple[float, str]] = {}
         self._wake = threading.Event()
-        self._next = math.inf  # when the thread looks again, on the monotonic clock
+        self._next = math.inf  # time of the next check, on the monotonic clock
         self._thread: threading.Thread | None = None
         self._is_closed = False
 
@@ -158,7 +160,7 @@ class _Watchdog:
             now = time.monotonic()
             for key, (deadline, message) in list(self._fits.items()):
                 if deadline <= now and self._fits.pop(key, None) is not None:
-                    # Filters that make errors of warnings have nobody here to raise them to.
+                    # With the filter "error", an exception in this thread would help nobody.
                     with suppress(Warning):
                         warn(message, SlowFitWarning, stacklevel=1)
             deadlines = [deadline for deadline, _ in list(self._fits.values())]
@@ -169,7 +171,7 @@ class _Watchdog:
 
 
 def _fidelity(trial: Trial) -> float | None:
-    """Return the share of a resource that a trial has; None is all of it."""
+    """Return the fidelity of a trial; None is the full resource."""
     return None if trial.is_full else trial.fidelity
 
 

@@ -1,4 +1,4 @@
-"""The one loop: ask, evaluate, tell, yield."""
+"""The loop of a search: ask, evaluate, tell, yield; and its callbacks."""
 
 from collections.abc import Callable, Generator, Sequence
 from contextlib import ExitStack
@@ -17,22 +17,22 @@ from sklearn_lepton.callbacks._stopping import NoImprovement, TargetScore
 def run_trials(
     study: Study, evaluator: Evaluator, *, is_stopped: Callable[[], bool]
 ) -> Generator[Trial, None, None]:
-    """Run trials until the budget is used up, the space exhausted or a stop called.
+    """Run trials until the budget or the space is exhausted, or a stop is requested.
 
     Parameters
     ----------
     study : Study
-        What is asked for trials, and told what became of them.
+        Proposes trials and is told the finished ones.
     evaluator : Evaluator
     is_stopped : callable
-        Asked before each proposal. What runs by then still comes in.
+        Called before each proposal. Trials that run already are still finished.
 
     Yields
     ------
     trial : Trial
-        Each finished trial, those of an earlier process or another one included. It has
-        been told by then, with all that finished together with it, so that an early end
-        loses nothing.
+        Each finished trial, including trials of earlier and of other processes. The study is
+        told a trial, and all that finished together with it, before it is yielded. An early
+        end therefore loses no result.
     """
     try:
         while True:
@@ -55,24 +55,25 @@ def run_trials(
 
 
 class Callbacks:
-    """Call the callbacks of a search, none of which can cost a result or keep out the others.
+    """Stopping rules and callbacks of a search.
+
+    An error in one callback neither loses a result nor prevents the calls of the others.
 
     Parameters
     ----------
     search : object
-        What they are shown: the search, or the result of `tune`.
+        First argument of each callback: the search, or the result of `tune`.
     callbacks : sequence of callable
-        The stopping rules and the callbacks of the user.
     errors : DeferredErrors
-        Where the errors are kept. A callback that has raised one ends the search and is not
-        called again, except for its ``finish``.
+        Collects the errors of callbacks. A callback that raised an error ends the search and
+        is not called again, except for its ``finish``.
 
     Attributes
     ----------
     reason : str or None
-        Why a callback ended the search.
+        Reason for which a callback ended the search.
     has_failed : bool
-        Whether one raised an error.
+        Whether a callback raised an error.
     errors : DeferredErrors
     """
 
@@ -85,16 +86,16 @@ class Callbacks:
 
     @property
     def is_stopped(self) -> bool:
-        """Whether the search is to end."""
+        """Whether the search must end."""
         return self.has_failed or self.reason is not None
 
     @property
     def have_finish(self) -> bool:
-        """Whether one of them is told when the search is over."""
+        """Whether a callback has a ``finish``."""
         return any(hasattr(callback, "finish") for callback in self._started)
 
     def start(self) -> None:
-        """Call each ``start``, which makes a callback ready for another search."""
+        """Call each ``start``, which prepares a callback for a search."""
         for callback in self._callbacks:
             self._started.append(callback)
             if hasattr(callback, "start"):
@@ -111,14 +112,14 @@ class Callbacks:
                 self.errors.found.append(error)
                 self._callbacks.remove(callback)
                 self.has_failed = True
-            # Many a callback returns something; only a true or false is an answer.
+            # A callback may return anything; only a bool is an answer.
             if isinstance(answer, bool | np.bool_) and answer:
                 self.reason = self.reason or getattr(callback, "reason", "callback")
 
     def finish(self, trial: Trial | None) -> None:
-        """Call each ``finish`` with the best trial, or None; of those that were started."""
+        """Call the ``finish`` of each started callback with the best trial, or None."""
         shown = None if trial is None else trial.for_callback()
-        with ExitStack() as calls:  # all are called, even if one is interrupted
+        with ExitStack() as calls:  # calls all of them, even if one is interrupted
             for callback in reversed(self._started):
                 if hasattr(callback, "finish"):
                     calls.callback(self.errors.run, callback.finish, self._search, shown)
@@ -136,7 +137,7 @@ def make_callbacks(
     target_score : float or None
     n_iter_no_change : int or None
     tol : float
-        As for the searches.
+        Parameters of the searches of these names.
     """
     rules: list[Callback] = []
     if target_score is not None:

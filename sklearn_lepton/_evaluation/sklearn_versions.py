@@ -1,17 +1,17 @@
-"""Versions: of scikit-learn, whose internals the searches use."""
+"""Supported versions of scikit-learn, and the error for other ones."""
 
 import sklearn
 
-SUPPORTED = ("1.6", "1.9")  # the first and the last one that is tested
+SUPPORTED = ("1.6", "1.9")  # the first and the last tested version
 
 
 def unsupported(what: str) -> RuntimeError:
-    """Return the error for a scikit-learn whose search is not as expected.
+    """Return the error for a version of scikit-learn whose search lacks an internal name.
 
     Parameters
     ----------
     what : str
-        What its search lacks.
+        Description of the missing name.
     """
     return RuntimeError(
         f"sklearn-lepton cannot search with scikit-learn {sklearn.__version__}, whose BaseSearchCV "

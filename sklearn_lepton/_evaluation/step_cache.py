@@ -1,4 +1,4 @@
-"""Steps: what the first steps of a pipeline gave is kept for trials that repeat them."""
+"""StepCache: cached outputs of the first steps of a pipeline, for trials that repeat them."""
 
 import contextlib
 import math
@@ -22,27 +22,27 @@ from sklearn_lepton._validation import is_whole
 from sklearn_lepton._workers.temporary_folders import make_temporary_folder, remove_folder
 from sklearn_lepton.space._space import Space
 
-WORTH = 0.05  # seconds; a step that takes less is fitted again
-MOST_BYTES = 1_000_000_000  # of all that is kept
-_MIN_FREE = 200_000_000  # bytes of the disk that are left to others
-_BYTES_PER_SECOND = 200_000_000  # a cautious guess of how fast they are written
+MIN_SECONDS = 0.05  # a faster step is fitted again
+MAX_BYTES = 1_000_000_000  # size of the cache
+_MIN_FREE = 200_000_000  # bytes of the disk that stay free
+_BYTES_PER_SECOND = 200_000_000  # cautious estimate of the writing speed
 _MAX_HASHES = 1000
 
 
 class _State:
-    """What this process knows of a search's steps.
+    """State of a search's step cache in one process.
 
     Attributes
     ----------
     seconds : dict of str to float
-        What each step, by its name and class, has taken of late, the last time counting
-        half: a machine that was busy for a moment makes no step slow.
-    left_out : set of str
-        Steps that are no faster read than fitted.
+        Moving average of the duration of each step, by its name and class. The last duration
+        has weight 1/2, so that a machine that is busy for a moment makes no step slow.
+    skipped : set of str
+        Steps whose outputs are not read faster than they are computed.
     folder : Path or None
-        Where they are kept; None before there is one.
+        Folder of the cache; None before it is made.
     lock : Lock
-        Of threads, the first makes the folder.
+        Guards the making of the folder.
     """
 
     def __init__(self, folder: Path | None) -> None:
@@ -51,25 +51,25 @@ class _State:
         self.folder = folder
         self.lock = threading.Lock()
 
-    def note(self, name: str, seconds: float) -> None:
-        """Take down how long a step takes."""
+    def record_duration(self, name: str, seconds: float) -> None:
+        """Record the duration of a step."""
         self.seconds[name] = (seconds + self.seconds.get(name, seconds)) / 2
 
     def is_cacheable(self, name: str) -> bool:
-        """Say whether a step takes long enough to be kept, or has not been seen."""
-        return name not in self.skipped and self.seconds.get(name, WORTH) >= WORTH
+        """Return whether a step takes long enough to be cached, or is unknown."""
+        return name not in self.skipped and self.seconds.get(name, MIN_SECONDS) >= MIN_SECONDS
 
 
 _states: dict[str, _State] = {}
 
 
 class FitWithSteps:
-    """Run a fit of a pipeline with a `TransformerCache`; add "saved_time" to its row.
+    """Fit of a pipeline with a `TransformerCache`, and "saved_time" in its row.
 
     Parameters
     ----------
     function : callable
-        What would be run without.
+        Function of the fit.
     """
 
     def __init__(self, function: Callable[..., Any]) -> None:
@@ -84,34 +84,34 @@ class FitWithSteps:
 
 
 class TransformerCache:
-    """Take the place of a pipeline's `memory` for one fit.
+    """Replacement for the `memory` of a pipeline in one fit.
 
-    In contrast to `joblib.Memory` it hashes no data: in a search the data of a step follow
-    from the rows that the pipeline is fitted on and from the steps before it.
+    In contrast to `joblib.Memory` it hashes no data. In a search, the training rows and the
+    preceding steps determine the data of a step.
 
     Parameters
     ----------
     pipeline : Pipeline
-        The one that is fitted.
+        The fitted pipeline.
     search : str
-        Stands for the search.
+        Identifier of the search.
     folder : Path or None
-        Where results are kept; None in the process of the search, which makes it with the first
-        of them.
+        Folder of the cache; None in the process of the search, which makes it when it is
+        needed.
     names : tuple of str
-        The first steps, those that other trials may repeat.
+        First steps of the pipeline, which other trials may repeat.
     rows : str
-        Stands for the rows that the pipeline is fitted on.
+        Hash of the training rows.
     owner : int
-        The process of the search.
+        Identifier of the search's process.
 
     Attributes
     ----------
     saved : float
-        Seconds that steps would have taken longer.
+        Seconds that the cache has saved.
     """
 
-    location = None  # so that the pipeline, which is a clone already, does not clone its steps
+    location = None  # tells the pipeline, itself a clone, not to clone its steps
 
     def __init__(
         self,
@@ -131,15 +131,15 @@ class TransformerCache:
         self.saved = 0.0
 
     def cache(self, func: Callable[..., Any], **_: Any) -> Callable[..., Any]:
-        """Return what the pipeline calls in place of `func`, step by step.
+        """Return the function that the pipeline calls for each step instead of `func`.
 
         Parameters
         ----------
         func : callable
-            Fits a transformer in its first argument to the data in its second, and returns
+            Fits its first argument, a transformer, to its second argument, the data; returns
             the transformed data and the transformer.
         **_ : dict
-            What `joblib.Memory` would not hash; here no argument is.
+            Options of `joblib.Memory.cache`, which are ignored.
 
         Returns
         -------
@@ -158,46 +158,46 @@ class TransformerCache:
         def call(transformer: Any, X: Any, *args: Any, **kwargs: Any) -> Any:
             nonlocal key
             name = steps[0][0]
-            # Without a link there is no chain: the steps after this one are fitted, too.
-            is_of_use = any(may_recur and state.is_cacheable(other) for other, may_recur in steps)
+            # Without the key of this step, no later step has a key.
+            is_useful = any(may_recur and state.is_cacheable(other) for other, may_recur in steps)
             may_recur = steps.pop(0)[1]
-            key = _key(key, transformer, X) if key and may_recur and is_of_use else None
+            key = _key(key, transformer, X) if key and may_recur and is_useful else None
             file = key if key is not None and state.is_cacheable(name) else None
             if file is not None and (kept := self._load(file, name, state)) is not None:
                 return kept
             start = time.perf_counter()
             result = func(transformer, X, *args, **kwargs)
             seconds = time.perf_counter() - start
-            state.note(name, seconds)
-            if file is not None and seconds >= WORTH:
+            state.record_duration(name, seconds)
+            if file is not None and seconds >= MIN_SECONDS:
                 self._store(file, name, state, result, seconds)
             return result
 
         return call
 
     def _state(self) -> _State | None:
-        """Return what is known here; None once the search is over, whose threads may go on."""
+        """Return the state in this process; None if the search, but not this thread, is over."""
         if os.getpid() == self._owner:
             return _states.get(self._search)
         return _states.setdefault(self._search, _State(self._folder))
 
     def _load(self, key: str, name: str, state: _State) -> Any:
-        """Return what is kept, or None."""
+        """Return the cached output of a step, or None."""
         if state.folder is None:
             return None
         start = time.perf_counter()
         try:
             with (state.folder / key).open("rb") as stream:
                 result, seconds = pickle.load(stream)  # noqa: S301 - written by this search
-        except (FileNotFoundError, PermissionError):  # Windows opens no file that is replaced
+        except (FileNotFoundError, PermissionError):  # on Windows, while the file is replaced
             return None
-        except Exception:  # noqa: BLE001 - whatever it is, the step can be fitted
+        except Exception:  # noqa: BLE001 - the step can be fitted
             logger.debug(
-                "What the step %r gave could not be read: it is fitted.", name, exc_info=True
+                "The output of step %r could not be read: it is fitted.", name, exc_info=True
             )
             state.skipped.add(name)
             return None
-        state.note(name, seconds)
+        state.record_duration(name, seconds)
         saved = seconds - (time.perf_counter() - start)
         if saved < 0:
             state.skipped.add(name)
@@ -205,8 +205,8 @@ class TransformerCache:
         return result
 
     def _store(self, key: str, name: str, state: _State, result: Any, seconds: float) -> None:
-        """Keep a result if there is room and writing takes clearly less than fitting."""
-        if self._state() is not state:  # the search is over, and this thread goes on
+        """Write an output if there is room and writing is clearly faster than fitting."""
+        if self._state() is not state:  # the search is over, but this thread still runs
             return
         n_bytes = _n_bytes(result[0])
         if n_bytes / _BYTES_PER_SECOND > seconds / 2:
@@ -215,7 +215,7 @@ class TransformerCache:
         part = None
         try:
             folder = self._open_folder(state)
-            room = MOST_BYTES - sum(entry.stat().st_size for entry in os.scandir(folder))
+            room = MAX_BYTES - sum(entry.stat().st_size for entry in os.scandir(folder))
             room = min(room, shutil.disk_usage(folder).free - _MIN_FREE)
             if n_bytes > room:
                 return
@@ -224,13 +224,13 @@ class TransformerCache:
                 pickle.dump((result, seconds), stream, protocol=5)
             if part.stat().st_size <= room:
                 part.replace(folder / key)
-        except Exception:  # noqa: BLE001 - a full disk, or what cannot be pickled, fails no fit
+        except Exception:  # noqa: BLE001 - a full disk or a pickling error must not fail the fit
             logger.debug(
-                "What the step %r gave could not be kept: it is fitted each time.",
+                "The output of step %r could not be written: it is fitted each time.",
                 name,
                 exc_info=True,
             )
-            # Windows replaces no file that another worker reads.
+            # On Windows, a file that another worker reads cannot be replaced.
             if state.folder is None or not (state.folder / key).exists():
                 state.skipped.add(name)
         finally:
@@ -242,7 +242,7 @@ class TransformerCache:
 
     @staticmethod
     def _open_folder(state: _State) -> Path:
-        """Return the folder, which is made with the first result that is kept."""
+        """Return the folder of the cache, which the first write makes."""
         with state.lock:
             if state.folder is None:
                 state.folder = make_temporary_folder("steps-")
@@ -250,16 +250,16 @@ class TransformerCache:
 
 
 def _key(key: str, transformer: Any, X: Any) -> str | None:
-    """Return what stands for the outcome of a step; None if that is not always the same.
+    """Return the key of a step's output; None if the output is not deterministic.
 
     Parameters
     ----------
     key : str
-        Stands for its data.
+        Key of the input data.
     transformer : estimator object
-        Not fitted.
+        Unfitted transformer.
     X : object
-        The data, whose shape is a further safeguard.
+        Input data, whose shape is an additional safeguard.
 
     Returns
     -------
@@ -267,7 +267,7 @@ def _key(key: str, transformer: Any, X: Any) -> str | None:
     """
     try:
         for name, value in transformer.get_params(deep=True).items():
-            # Each fit would draw anew, or go on from where the one before stopped.
+            # A generator, or no seed, gives other random numbers at each fit.
             if name.rpartition("__")[2] == "random_state" and not is_whole(value):
                 return None
         shape = X.shape if hasattr(X, "shape") else len(X)
@@ -278,10 +278,10 @@ def _key(key: str, transformer: Any, X: Any) -> str | None:
 
 
 def _n_bytes(data: Any) -> int:
-    """Return about how many bytes data take; 0 if that is not known."""
+    """Return the approximate size of data in bytes; 0 if unknown."""
     if hasattr(data, "memory_usage"):  # a DataFrame
         return int(data.memory_usage().sum())
-    if hasattr(data, "estimated_size"):  # one of polars
+    if hasattr(data, "estimated_size"):  # of polars
         return int(data.estimated_size())
     parts = [getattr(data, name, None) for name in ("data", "indices", "indptr")]
     if parts[1] is not None:  # a sparse matrix
@@ -290,12 +290,12 @@ def _n_bytes(data: Any) -> int:
 
 
 class StepCache:
-    """Keep what the first steps of a search's pipeline gave, while it runs.
+    """Fit aid that caches the outputs of a pipeline's first steps during a search.
 
     Parameters
     ----------
     names : tuple of str
-        What `reusable_steps` returned.
+        Steps that `reusable_steps` returned.
     has_processes : bool
         Whether fits run in other processes of this machine.
     """
@@ -308,7 +308,7 @@ class StepCache:
         self._has_processes = has_processes
 
     def prepare(self, fit: FitCall) -> FitCall:
-        """Give the pipeline of a fit, which is a clone for it alone, a memory."""
+        """Return a fit whose pipeline, a clone for this fit, has a `TransformerCache`."""
         pipeline = fit.args[0]
         if self._can_keep and self._search not in _states:
             self._open()
@@ -326,12 +326,12 @@ class StepCache:
         return fit._replace(function=FitWithSteps(fit.function))
 
     def _open(self) -> None:
-        """Begin to keep results; for other processes, in a folder that is there from the start."""
+        """Open the cache; other processes need a folder from the start."""
         try:
             folder = make_temporary_folder("steps-") if self._has_processes else None
         except OSError:
             logger.debug(
-                "No folder for the results of steps could be made: they are fitted each time.",
+                "No folder for the outputs of steps could be made: they are fitted each time.",
                 exc_info=True,
             )
             self._can_keep = False
@@ -339,7 +339,7 @@ class StepCache:
             _states[self._search] = _State(folder)
 
     def _hash(self, rows: Any) -> str:
-        """Return a hash of rows, which are the same object in all fits on a split."""
+        """Return a hash of training rows, which are one object for all fits of a split."""
         if len(self._hashes) > _MAX_HASHES:
             self._hashes.clear()
         if id(rows) not in self._hashes:
@@ -347,17 +347,17 @@ class StepCache:
         return self._hashes[id(rows)][1]
 
     def publish(self, results: dict[str, Any], trials: Sequence[Trial]) -> None:
-        """Add nothing: the results are the same without."""
+        """Do nothing: the results have no additional columns."""
 
     def close(self) -> None:
-        """Remove all that was kept."""
+        """Remove the cache."""
         state = _states.pop(self._search, None)
         if state is not None and state.folder is not None:
             remove_folder(state.folder)
 
 
 def reusable_steps(estimator: Any, space: Space, n_trials: int) -> tuple[str, ...]:
-    """Name the first steps of a pipeline that trials are likely to repeat.
+    """Return the names of the first steps of a pipeline that trials are likely to repeat.
 
     Parameters
     ----------
@@ -368,9 +368,9 @@ def reusable_steps(estimator: Any, space: Space, n_trials: int) -> tuple[str, ..
     Returns
     -------
     names : tuple of str
-        The first steps, up to the one with which they have more than half as many settings
-        as there are trials. None where the estimator is no pipeline, has a memory of its
-        own, or the space has one or replaces its steps as a whole.
+        The longest prefix of steps that has at most half as many configurations as there are
+        trials. Empty if the estimator is not a pipeline or has a memory, or if the space sets
+        the memory or all steps.
     """
     if type(estimator) is not Pipeline or estimator.memory is not None:
         return ()
@@ -379,7 +379,7 @@ def reusable_steps(estimator: Any, space: Space, n_trials: int) -> tuple[str, ..
         return ()
     for n_steps in range(len(steps) - 1, 0, -1):
         first = steps[:n_steps]
-        n_settings = sum(
+        n_configurations = sum(
             math.prod(
                 space.dimensions[column].n_values
                 for name, column in branch.items()
@@ -387,6 +387,6 @@ def reusable_steps(estimator: Any, space: Space, n_trials: int) -> tuple[str, ..
             )
             for branch in space.branches
         )
-        if n_settings <= max(1, n_trials / 2):
+        if n_configurations <= max(1, n_trials / 2):
             return tuple(first)
     return ()

@@ -1,4 +1,4 @@
-"""Honest statistics: how lucky the best score is, and whether a difference is one."""
+"""Selection bias of the best score, and trials that are not significantly worse."""
 
 from collections.abc import Iterable, Sequence
 
@@ -12,36 +12,36 @@ from sklearn_lepton._trials.trial import Trial
 
 @ignore_float_errors
 def optimism(trials: Iterable[Trial], n_disjoint: int | None) -> float:
-    """Estimate from the trials alone how much too good the best mean score is.
+    """Return the selection bias of the best mean score, estimated from the trials alone.
 
-    The best of many is in part the luckiest. Each split in turn is left out, the best trial
-    is chosen by the others, and its score is read on the split left out, which had no part in
-    the choice. Of trials that tie, the mean is read: which of them comes first may depend on
-    the split left out. Repeated folds choose within each repeat, since other repeats score on
-    the rows left out.
+    The best of many scores is too good on average. The estimate holds out each split in turn,
+    selects the best trial on the other splits and takes its score on the held-out split. Tied
+    trials contribute their mean, since their order may depend on the held-out split. For
+    repeated folds the selection is made within each repeat, because other repeats score on
+    the held-out rows.
 
     Parameters
     ----------
     trials : iterable of Trial
-        Those that are complete, with the full resource, count.
+        Complete trials with the full resource count.
     n_disjoint : int or None
-        Number of consecutive splits whose test parts are disjoint, as `layout_of` counts it;
-        None, if it is unknown, is all splits.
+        Number of consecutive splits with disjoint test parts, as `layout_of` counts it; None
+        (unknown) is all splits.
 
     Returns
     -------
     optimism : float
-        The best mean score less the mean of the scores read so, in units of the score. NaN
-        without a trial, with fewer than two splits, or where test parts overlap otherwise than
-        those of repeated folds.
+        The best mean score minus the mean of the held-out scores, in units of the score. NaN
+        without a trial, with fewer than two splits, or if test parts overlap in another way
+        than those of repeated folds.
 
     Notes
     -----
-    It is the luck of the splits' test parts alone. That the trials were proposed, and what
-    was learnt, on rows of all splits is not in it; `nested_cross_val_score` has that, too.
+    The estimate covers the selection on the test parts only. It does not include the bias
+    from proposing and fitting trials on all splits; use `nested_cross_val_score` for that.
 
-    The choice with one split left out is next of kin to the bootstrap of Tsamardinos et al.,
-    who choose by the predictions of resampled rows and score on the other rows.
+    The method is related to the bootstrap of Tsamardinos et al., which selects by the
+    predictions of resampled rows and scores on the other rows.
 
     References
     ----------
@@ -59,31 +59,31 @@ def optimism(trials: Iterable[Trial], n_disjoint: int | None) -> float:
     # Sums of the same scores in another order differ in their last digits.
     digits = 8 * n_folds * np.finfo(float).eps * np.abs(scores).max()
     is_leader = rest >= rest.max(axis=0) - digits
-    read = np.sum(folds * is_leader, axis=0) / np.sum(is_leader, axis=0)
-    return float(scores[0].mean() - read.mean())
+    held_out = np.sum(folds * is_leader, axis=0) / np.sum(is_leader, axis=0)
+    return float(scores[0].mean() - held_out.mean())
 
 
 @ignore_float_errors
 def not_significantly_worse(
     trials: Iterable[Trial], ratio: float | None, level: float = 0.05
 ) -> list[Trial]:
-    """Return the trials that the splits cannot tell from the best one.
+    """Return the trials that are not significantly worse than the best one.
 
     Parameters
     ----------
     trials : iterable of Trial
-        Those that are complete, with the full resource, count.
+        Complete trials with the full resource count.
     ratio : float or None
         The `split_ratio` of the splits; None is that of one k-fold cross-validation.
     level : float, default=0.05
-        A trial counts as worse if the corrected resampled t-test of its differences from
-        the best one, split by split, has a smaller p-value. Nothing is corrected for the
-        number of trials.
+        A trial is worse if the corrected resampled t-test of its differences from the best
+        one, split by split, has a smaller p-value. There is no correction for the number of
+        trials.
 
     Returns
     -------
     close : list of Trial
-        The best first; empty if no trial counts.
+        Best first; empty without a complete trial at full resource.
     """
     ranked = candidates(trials)
     scores = _scores(ranked)

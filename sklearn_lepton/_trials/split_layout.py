@@ -1,4 +1,4 @@
-"""Layout of splits: the ratio of test to training samples, and disjoint repeats."""
+"""Layout of splits: ratio of test to training samples, and disjoint test parts."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
@@ -10,7 +10,7 @@ from sklearn_lepton._runtime.floating_point import ignore_float_errors
 
 @ignore_float_errors
 def split_ratio(splits: Iterable[Sequence[Any]]) -> float:
-    """Return the number of test samples for each training sample, on average over splits.
+    """Return the ratio of test to training samples, averaged over the splits.
 
     Parameters
     ----------
@@ -20,22 +20,22 @@ def split_ratio(splits: Iterable[Sequence[Any]]) -> float:
     Returns
     -------
     ratio : float
-        As `standard_error` takes it.
+        For `standard_error`.
     """
     sizes = [(_count_rows(train), _count_rows(test)) for train, test in splits]
     return float(np.mean([n_test / max(n_train, 1) for n_train, n_test in sizes]))
 
 
 class SplitLayout(NamedTuple):
-    """How the training and test parts of splits overlap.
+    """Overlap of the training and test parts of splits.
 
     Attributes
     ----------
     ratio : float
-        Their `split_ratio`.
+        The `split_ratio` of the splits.
     n_disjoint : int
-        Number of consecutive splits whose test parts have no row in common, as the folds of one
-        repeat; 0 where this number changes or no two consecutive splits are so.
+        Number of consecutive splits with disjoint test parts, such as the folds of one
+        repeat; 0 if the number varies or is 1.
     """
 
     ratio: float

@@ -12,7 +12,7 @@ from sklearn_lepton._runtime.floating_point import ignore_float_errors
 
 @ignore_float_errors
 def plain_standard_error(scores: Sequence[float]) -> float:
-    """Return the standard error of a mean as if the scores were independent; 0.0 of one."""
+    """Return the standard error of the mean of independent scores; 0.0 for one score."""
     return float(np.std(scores, ddof=1) / len(scores) ** 0.5) if len(scores) > 1 else 0.0
 
 
@@ -20,20 +20,20 @@ def plain_standard_error(scores: Sequence[float]) -> float:
 def standard_error(scores: Sequence[float], ratio: float | None) -> float:
     """Return the standard error of a mean score over splits.
 
-    Training sets of different splits overlap, so that the scores vary less than independent
-    ones would: the variance of the mean is taken as (1/k + ratio) times that of the scores.
+    The training sets of the splits overlap, so that the scores are correlated. The variance of
+    the mean is therefore (1/k + ratio) times the variance of the scores.
 
     Parameters
     ----------
     scores : sequence of float of length k
     ratio : float or None
-        The `split_ratio` of the splits. None, if it is unknown, is 1/(k-1), that of one
-        k-fold cross-validation.
+        The `split_ratio` of the splits; None (unknown) is 1/(k-1), the ratio of one k-fold
+        cross-validation.
 
     Returns
     -------
     error : float
-        0.0 of a single split, which tells nothing.
+        0.0 for a single split.
 
     References
     ----------
@@ -52,15 +52,15 @@ FloatArray = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class PairedTest:
-    """The mean of paired differences over splits, with what chance makes of it.
+    """Mean of paired differences over splits, with its interval and p-value.
 
     Attributes
     ----------
     difference : float
     interval : tuple of float
-        That holds the true mean with the probability `confidence`.
+        Interval that contains the true mean with probability `confidence`.
     p_value : float
-        Two-sided: how probable so large a difference is where there is none.
+        Two-sided p-value of the hypothesis that the true mean is zero.
     confidence : float
     """
 
@@ -76,24 +76,24 @@ def paired_test(
     ratio: float | None,
     confidence: float = 0.95,
 ) -> PairedTest:
-    """Test whether the mean of paired differences over splits is zero.
+    """Return the corrected resampled t-test of the mean of paired differences over splits.
 
-    The corrected resampled t-test, for repeated cross-validation too: Student's with k - 1
-    degrees of freedom, and the variance of the mean (1/k + ratio) times that of the
-    differences, since the splits share samples.
+    The test has k - 1 degrees of freedom. The variance of the mean is (1/k + ratio) times the
+    variance of the differences, since the splits share samples. It also applies to repeated
+    cross-validation.
 
     Parameters
     ----------
     differences : sequence of float of length k, at least 2
     ratio : float or None
-        The `split_ratio` of the splits; None is that of one k-fold cross-validation.
+        The `split_ratio` of the splits; None is the ratio of one k-fold cross-validation.
     confidence : float, default=0.95
-        Of the interval, between 0 and 1.
+        Confidence level of the interval, between 0 and 1.
 
     Returns
     -------
     test : PairedTest
-        Where all differences are the same, the p-value is 1.0 if they are 0, else 0.0.
+        If all differences are equal, the p-value is 1.0 if they are 0, and 0.0 otherwise.
 
     References
     ----------

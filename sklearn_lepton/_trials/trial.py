@@ -1,4 +1,4 @@
-"""Trial: the one record that optimizers, evaluators and searches pass around."""
+"""Trial: one configuration with its number, status and results."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -16,36 +16,36 @@ STATUSES = ("pending", "complete", "failed", "pruned")
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """One setting of the parameters, with what became of it.
+    """One configuration with its number, status and results.
 
-    Nothing in it can be changed, nested dicts, lists, sets and arrays included; only other
-    objects, such as estimators, are those of the space. A trial can be hashed, and
-    ``dict(trial.params)`` is a dict to change.
+    A trial is immutable and hashable, with its nested dicts, lists, sets and arrays. Other
+    objects, such as estimators, are those of the space. ``dict(trial.params)`` is a mutable
+    copy of the parameters.
 
     Parameters
     ----------
     number : int
-        Counts the trials of a search from 0.
+        Number of the trial in its search, from 0.
     point : tuple of float of length n_dims
-        The setting's place in the unit cube.
+        Row of the configuration in the unit cube.
     params : dict
-        The setting, for the estimator's ``set_params``.
+        Configuration, for the estimator's ``set_params``.
     proposal : dict
-        What the optimizer remembers of the proposal, in JSON values.
+        Data of the optimizer about the proposal, in JSON values.
     status : {"pending", "complete", "failed", "pruned"}, default="pending"
-        What became of it.
+        State of the trial.
     score : float or None, default=None
         Mean score over the splits, greater is better; None unless complete.
     split_scores : tuple of float
-        Score on each split; NaN where it was not run.
+        Score on each split; NaN for a split that was not run.
     split_results : tuple of SplitResult
         Scores, times and error of the fit on each split; false for a split that was not run.
     duration : float, default=0.0
-        Time that the fits and the scoring took together, in seconds.
+        Total duration of the fits and their scoring, in seconds.
     fidelity : float or None, default=None
-        Share of the full fidelity; None is all.
+        Share of the full resource; None is the full resource.
     estimate : tuple (expected, std) or None, default=None
-        Of a pruned trial, what its mean score over all splits would be.
+        Estimated mean score of a pruned trial over all splits.
 
     Examples
     --------
@@ -68,7 +68,7 @@ class Trial:
     estimate: tuple[float, float] | None = None
 
     def __post_init__(self) -> None:
-        """Freeze the containers; refuse a status that no optimizer would know what to do with."""
+        """Freeze the containers, and check that status, score and estimate are consistent."""
         for name in ("params", "proposal"):
             object.__setattr__(self, name, _frozen_dict(getattr(self, name)))
         for name in ("point", "split_scores", "estimate"):
@@ -90,7 +90,7 @@ class Trial:
             raise ValueError(msg)
 
     def __hash__(self) -> int:
-        """Hash what never changes: parameter values may be of any type."""
+        """Hash number and point, since parameter values may not be hashable."""
         return hash((self.number, self.point))
 
     def for_callback(self) -> "Trial":
@@ -99,7 +99,7 @@ class Trial:
 
     @property
     def is_full(self) -> bool:
-        """Whether it has the full resource, so that it can be the best."""
+        """Whether the trial has the full resource; only such a trial can be the best."""
         return self.fidelity is None or self.fidelity >= 1.0
 
     def complete(
@@ -115,14 +115,14 @@ class Trial:
         Parameters
         ----------
         score : float
-            Greater is better. A score that is not finite, or no float can hold, makes the trial
-            fail.
+            Greater is better. A score that is not finite, or too large for a float, makes the
+            trial fail.
         split_scores : sequence of float, default=()
             Score on each split.
         split_results : sequence of SplitResult, default=()
             Results of the fits.
         duration : float, default=0.0
-            Time that the evaluation took.
+            Duration of the evaluation, in seconds.
 
         Returns
         -------
@@ -131,7 +131,7 @@ class Trial:
         Raises
         ------
         TypeError
-            If a score is no real number.
+            If a score is not a real number.
         """
         score = as_float(score)
         is_finite = math.isfinite(score)
@@ -164,18 +164,18 @@ class Trial:
         split_results: Sequence[SplitResult] = (),
         duration: float = 0.0,
     ) -> "Trial":
-        """Return this trial as ended before all of its splits were run.
+        """Return this trial as pruned, before all of its splits were run.
 
         Parameters
         ----------
         estimate : tuple (expected, std) or None
-            Of what the mean score over all splits would be.
+            Estimated mean score over all splits.
         split_scores : sequence of float, default=()
-            Score on each split, NaN where it was not run.
+            Score on each split; NaN for a split that was not run.
         split_results : sequence of SplitResult, default=()
             Results of the fits; ``SplitResult()`` for a split that was not run.
         duration : float, default=0.0
-            Time that the evaluation took.
+            Duration of the evaluation, in seconds.
 
         Returns
         -------
@@ -197,8 +197,8 @@ class Trial:
         Returns
         -------
         data : dict
-            Parameter values that JSON cannot hold are described in words; the point
-            tells which ones they were.
+            A parameter value that JSON cannot hold is replaced by a description; `from_json`
+            finds the value by the point.
         """
         data = {name: getattr(self, name) for name in self.__slots__}
         data["score"] = value_to_json(self.score)
@@ -211,13 +211,13 @@ class Trial:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any], space: Space) -> "Trial":
-        """Decode what `to_json` encoded.
+        """Return the trial that `to_json` encoded.
 
         Parameters
         ----------
         data : dict
         space : Space
-            The space that the trial was asked from.
+            Space of the trial.
 
         Returns
         -------
@@ -227,7 +227,7 @@ class Trial:
         params = space.from_point(data["point"])
         for name, value in data["params"].items():
             decoded = value_from_json(value)
-            # The point tells a choice; of a number its last bits may be lost there.
+            # The point determines a choice, but may lose the last bits of a number.
             if isinstance(decoded, float) and name in params and decoded != params[name]:
                 params[name] = decoded
         values["point"], values["params"] = tuple(data["point"]), params
@@ -239,7 +239,7 @@ class Trial:
 
 
 def _frozen_dict(given: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Freeze a mapping of whatever class."""
+    """Return a frozen copy of a mapping of any class."""
     frozen: Mapping[str, Any] = given if type(given) is FrozenDict else freeze(dict(given))
     return frozen
 
@@ -257,30 +257,31 @@ def _checked_results(given: Sequence[SplitResult]) -> tuple[SplitResult, ...]:
 
 
 def check_trial(given: Any) -> Trial:
-    """Return a trial; refuse what is none."""
+    """Return the argument if it is a `Trial`; raise `TypeError` otherwise."""
     if not isinstance(given, Trial):
         msg = (
-            f"{given!r} (of type {type(given).__name__}) is no Trial: tell those that ask returned."
+            f"tell takes Trial objects, got {given!r} (of type {type(given).__name__}): tell the "
+            "trials that ask returned."
         )
         raise TypeError(msg)
     return given
 
 
 def check_point(trial: Trial, known: Trial | None, n_dims: int) -> None:
-    """Refuse a trial at another point than the one known, or at none of a space's unit cube."""
+    """Raise `ValueError` if a trial's point is not that of the known trial, or not in the cube."""
     if known is not None and known.point == trial.point:
         return
     if known is not None:
-        what = "at another point"
+        fault = "at another point"
     elif len(trial.point) != n_dims:
-        what = f"of another space, with a point of {len(trial.point)} columns instead of {n_dims}"
+        fault = f"of another space, with a point of {len(trial.point)} columns instead of {n_dims}"
     elif not _is_in_cube(trial.point):
-        what = f"at the point {trial.point!r}, whose numbers do not all lie in [0, 1]"
+        fault = f"at the point {trial.point!r}, which is not inside [0, 1]"
     else:
         return
     msg = (
-        f"Trial {trial.number} was told {what}: tell the trials that ask returned, or give points "
-        "of the space's to_point and your own numbers that are not taken."
+        f"Trial {trial.number} was told {fault}: tell the trials that ask returned, or give points "
+        "of the space's to_point and unused numbers."
     )
     raise ValueError(msg)
 

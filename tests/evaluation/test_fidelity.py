@@ -427,7 +427,7 @@ def test_whatever_happens_to_the_kept_fits_no_trial_fails(
     search = make(resource="epochs", learner=learner, callbacks=harm).fit(*rows)
     expected = make(resource="epochs", learner=Learner()).fit(*rows)
     assert outline(search) == outline(expected)
-    assert "the fit starts over" in caplog.text
+    assert "the fit starts cold" in caplog.text
 
 
 def test_only_what_is_fitted_in_place_goes_on():

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from sklearn_lepton._evaluation.racing import Race, _most_telling
+from sklearn_lepton._evaluation.racing import Race, _most_informative_order
 from sklearn_lepton._trials.trial import Trial
 
 K = 5
@@ -45,8 +45,8 @@ def test_each_split_in_the_order_leaves_the_least_variance():
     while left:
         order.append(min(left, key=variance))
         left.remove(order[-1])
-    assert _most_telling(relative) == order
-    assert _most_telling(np.ones(600)) == list(range(600))
+    assert _most_informative_order(relative) == order
+    assert _most_informative_order(np.ones(600)) == list(range(600))
 
 
 def test_pruned_and_failed_trials_are_no_references():

@@ -222,7 +222,7 @@ def test_what_cannot_be_pickled_is_fitted_each_time(folder, blobs):
     assert n_fits(folder) == 4 * 2 + 1
 
 
-@pytest.mark.parametrize(("name", "value"), [("MOST_BYTES", 100), ("_MIN_FREE", 10**18)])
+@pytest.mark.parametrize(("name", "value"), [("MAX_BYTES", 100), ("_MIN_FREE", 10**18)])
 def test_without_room_nothing_is_kept(folder, blobs, monkeypatch, name, value):
     monkeypatch.setattr(step_cache_module, name, value)
     make(pipeline(folder)).fit(*blobs)
@@ -382,7 +382,7 @@ class Unhashable(Slow):
 
 @pytest.mark.parametrize(
     ("kind", "outcome", "message"),
-    [(Slow, "unpicklable", "'slow.*could not be kept"), (Unhashable, "ok", "has no hash")],
+    [(Slow, "unpicklable", "'slow.*could not be written"), (Unhashable, "ok", "has no hash")],
 )
 def test_error_that_turns_the_cache_off_is_logged(folder, blobs, caplog, kind, outcome, message):
     caplog.set_level(logging.DEBUG, logger="sklearn_lepton")

@@ -572,9 +572,7 @@ def test_a_number_that_is_taken(kind):
     optimizer = make(kind, SPACES["continuous"])
     [asked] = optimizer.ask()
     other = replace(asked, point=(0.123, 0.456))
-    with pytest.raises(
-        ValueError, match="Trial 0 was told at another point.*numbers that are not taken"
-    ):
+    with pytest.raises(ValueError, match="Trial 0 was told at another point.*unused numbers"):
         optimizer.tell([other.complete(1.0)])
     assert optimizer.trials == [asked]
 
@@ -618,9 +616,9 @@ def test_what_is_no_list_of_trials_is_refused(kind):
         (told, r"give \[trial\]"),
         (None, "got None"),
         (3, "got 3"),
-        ([told, None], "None .* is no Trial"),
-        ([told, (0, 1.0)], r"\(0, 1\.0\) .* is no Trial"),
-        ("ab", "'a' .* is no Trial"),
+        ([told, None], "tell takes Trial objects, got None"),
+        ([told, (0, 1.0)], r"tell takes Trial objects, got \(0, 1\.0\)"),
+        ("ab", "tell takes Trial objects, got 'a'"),
     ]:
         with pytest.raises(TypeError, match=message):
             optimizer.tell(trials)
