@@ -114,7 +114,7 @@ BAYES = "optimizers._bayes.BayesOptimizer"
 ABLATIONS: dict[str, dict[str, Any]] = {
     "no forest": {"_surrogate.mixture._RAMP": (10**8, 10**9)},
     "forest from the start": {"_surrogate.mixture._RAMP": (0, 1)},
-    "hopeless scores not clipped": {"_surrogate.gaussian_process._CLIP": math.inf},
+    "hopeless scores not clipped": {"_surrogate.observations._CLIP": math.inf},
     "wide prior of length-scales": {"_surrogate.likelihood._LENGTH": (-1.2, 1.2)},
     "prior without the number of columns": {"_surrogate.likelihood._LENGTH_BY_COLUMNS": 0.0},
     "wide prior of the noise": {"_surrogate.likelihood._NOISE": (-6.0, 2.0)},

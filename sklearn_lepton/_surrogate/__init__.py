@@ -9,6 +9,7 @@ module             content
 `kernel`           Matérn-5/2 covariance and the encoding of points
 `likelihood`       posterior of the hyperparameters and its mode
 `gaussian_process` regression, prediction with gradients, pending points
+`observations`     standardised scores, choice of the observations to keep
 `forest`           extremely randomised trees
 `mixture`          the ensemble of process and forest
 `acquisition`      logarithm of expected improvement
@@ -16,6 +17,7 @@ module             content
 `quasi_newton`     bounded ascent from several starts
 `multi_fidelity`   scores at low fidelities
 `multi_task`       transfer from source studies
+`target_scaling`   offset and scale of the target's scores
 `fanova`           functional analysis of variance
 ================== ==============================================================
 

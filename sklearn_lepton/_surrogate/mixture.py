@@ -11,8 +11,9 @@ from sklearn_lepton._surrogate.acquisition import (
     log_expected_improvement_with_derivatives,
 )
 from sklearn_lepton._surrogate.forest import Forest
-from sklearn_lepton._surrogate.gaussian_process import GaussianProcess, subset
+from sklearn_lepton._surrogate.gaussian_process import GaussianProcess
 from sklearn_lepton._surrogate.kernel import FloatArray
+from sklearn_lepton._surrogate.observations import subset
 
 _WEIGHT = 0.5  # of the forest
 # A forest learns little from a few observations: its weight grows from 0 at the first of these

@@ -14,10 +14,10 @@ from sklearn_lepton._surrogate.gaussian_process import GaussianProcess
 from sklearn_lepton._surrogate.multi_task import (
     MultiTaskPosterior,
     MultiTaskProcess,
-    Scaling,
     append_task_columns,
     fit_multi_task,
 )
+from sklearn_lepton._surrogate.target_scaling import Scaling
 from sklearn_lepton._trials.trial import Trial
 from sklearn_lepton.optimizers import BayesOptimizer, RandomOptimizer
 from sklearn_lepton.optimizers._surrogate_assisted import SurrogateOptimizer

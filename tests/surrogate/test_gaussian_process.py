@@ -6,8 +6,9 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import ConstantKernel, Matern, WhiteKernel
 
-from sklearn_lepton._surrogate.gaussian_process import GaussianProcess, fit, standardize
+from sklearn_lepton._surrogate.gaussian_process import GaussianProcess, fit
 from sklearn_lepton._surrogate.likelihood import LogPosterior, Prior, log_marginal_posterior
+from sklearn_lepton._surrogate.observations import standardize
 
 
 def problem(n, d, *, n_categorical=0, seed=0):

@@ -7,9 +7,10 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from sklearn_lepton._surrogate.acquisition import log_expected_improvement
-from sklearn_lepton._surrogate.gaussian_process import GaussianProcess, standardize
+from sklearn_lepton._surrogate.gaussian_process import GaussianProcess
 from sklearn_lepton._surrogate.maximize import maximize
 from sklearn_lepton._surrogate.mixture import SurrogateEnsemble
+from sklearn_lepton._surrogate.observations import standardize
 from sklearn_lepton._surrogate.quasi_newton import ascend
 
 INF = np.inf

@@ -6,8 +6,9 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from sklearn_lepton._surrogate.acquisition import log_expected_improvement
 from sklearn_lepton._surrogate.forest import Forest
-from sklearn_lepton._surrogate.gaussian_process import fit, standardize
+from sklearn_lepton._surrogate.gaussian_process import fit
 from sklearn_lepton._surrogate.mixture import SurrogateEnsemble
+from sklearn_lepton._surrogate.observations import standardize
 
 NUMERIC = np.zeros(3, dtype=bool)
 
