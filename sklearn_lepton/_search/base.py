@@ -1,4 +1,4 @@
-"""What the searches share: everything but the optimizer."""
+"""The base of the searches: everything except the optimizer and the constructor."""
 
 import copy
 from abc import abstractmethod
@@ -20,7 +20,7 @@ from sklearn_lepton._evaluation.sklearn import FitContext, SearchTask
 from sklearn_lepton._evaluation.splits import OTHER_SPLITS, FrozenSplits
 from sklearn_lepton._evaluation.step_cache import StepCache, reusable_steps
 from sklearn_lepton._runtime.output import warn
-from sklearn_lepton._search.final_choice import FinalChoice
+from sklearn_lepton._search.final_choice import ChoiceOptions, FinalChoice
 from sklearn_lepton._search.inputs import initial_configurations, make_space, read_studies
 from sklearn_lepton._search.nested import ComparisonMixin
 from sklearn_lepton._search.parameters import SearchParameters
@@ -67,7 +67,7 @@ class _Setup(NamedTuple):
 
 
 class BaseOptimizerSearchCV(UpdateMixin, ComparisonMixin, ReportMixin, SearchParameters):
-    """What the searches share: everything but the optimizer."""
+    """The base of the searches: everything except the optimizer and the constructor."""
 
     trials_: list[Trial]
     space_: Space
@@ -81,9 +81,9 @@ class BaseOptimizerSearchCV(UpdateMixin, ComparisonMixin, ReportMixin, SearchPar
         previous_studies: list[list[Trial]],
         resources: Sequence[float],
     ) -> Optimizer:
-        """Make the optimizer from the search's own parameters."""
+        """Return the optimizer, made from the parameters of the search."""
 
-    def _search(self, running: FitContext, callback_ctx: Any) -> None:
+    def _search(self, context: FitContext, callback_ctx: Any) -> None:
         """Run the search; `fit` calls it once, with everything else prepared."""
         check_parameters(self.get_params(deep=False))
         check_n_splits(self.n_splits_, self.cv)
@@ -91,7 +91,7 @@ class BaseOptimizerSearchCV(UpdateMixin, ComparisonMixin, ReportMixin, SearchPar
         try:
             with OpenResources(self._errors) as opened:
                 has_earlier = "trials_" in vars(self)
-                run, setup = self._open(running, callback_ctx, opened)
+                run, setup = self._open(context, callback_ctx, opened)
                 self._run(run, setup, callbacks, has_earlier=has_earlier)
             if run.study.optimizer.best is None:
                 self._fail(run.study.finished(), callbacks)
@@ -128,14 +128,26 @@ class BaseOptimizerSearchCV(UpdateMixin, ComparisonMixin, ReportMixin, SearchPar
             verbose=self.verbose,
         )
 
+    def _choice_options(self) -> ChoiceOptions:
+        """Return the options of the final choice."""
+        return ChoiceOptions(
+            final_cv=self.final_cv,
+            refit=self.refit,
+            complexity=self.complexity,
+            error_score=self.error_score,
+            fit_timeout=self.fit_timeout,
+            max_time=self.max_time,
+            verbose=self.verbose,
+        )
+
     def _open(
-        self, running: FitContext, callback_ctx: Any, opened: OpenResources
+        self, context: FitContext, callback_ctx: Any, opened: OpenResources
     ) -> tuple[SearchRun, _Setup]:
         """Open and check everything that the search needs, before the first fit."""
         update: Update | None = self.__dict__.pop("_update", None)
         options = self._run_options()
-        workers = opened.keep(self._make_workers(running.parallel))
-        space = self._make_space(running, update)
+        workers = opened.keep(self._make_workers(context.parallel))
+        space = self._make_space(context, update)
         check_choice(
             self.complexity,
             self.final_cv,
@@ -144,12 +156,18 @@ class BaseOptimizerSearchCV(UpdateMixin, ComparisonMixin, ReportMixin, SearchPar
             scoring=self.scoring,
             cv=self.cv,
         )
-        aids = [opened.keep(aid) for aid in self._make_aids(running, space, workers)]
+        aids = [opened.keep(aid) for aid in self._make_aids(context, space, workers)]
         studies = self._source_studies(space, update)
-        study, splits, resource = self._prepare(running, space, studies, opened)
+        study, splits, resource = self._prepare(context, space, studies, opened)
         options.configure(study.optimizer, workers.n_workers, self.n_splits_)
         choice = FinalChoice(
-            self, running, splits, study, aids=aids, resource=resource, errors=opened.errors
+            self._choice_options(),
+            context,
+            splits,
+            study,
+            aids=aids,
+            resource=resource,
+            errors=opened.errors,
         )
         # The search travels to the workers; the results of an earlier fit must not.
         for name in LEFT_BY_FIT:
@@ -158,7 +176,7 @@ class BaseOptimizerSearchCV(UpdateMixin, ComparisonMixin, ReportMixin, SearchPar
         if callback_ctx is not None:
             task = opened.keep(SearchTask(callback_ctx, self, study.n_trials * self.n_splits_))
         fits = Fits(
-            running,
+            context,
             check_metrics=self._check_metrics,
             task=task,
             splits=splits,
@@ -176,7 +194,7 @@ class BaseOptimizerSearchCV(UpdateMixin, ComparisonMixin, ReportMixin, SearchPar
             update=update,
             reserve=lambda: self._reserved_seconds(study.optimizer.trials),
         )
-        data_shape = getattr(running.X, "shape", None)
+        data_shape = getattr(context.X, "shape", None)
         return run, _Setup(fits, splits, resource, studies, choice, data_shape)
 
     def _run(
@@ -239,22 +257,22 @@ class BaseOptimizerSearchCV(UpdateMixin, ComparisonMixin, ReportMixin, SearchPar
             self._errors.raise_first()
         if any(trial.is_full for trial in trials):
             raise ValueError(explain_failures(trials))
-        what = "a trial" if self.resource is None else "a trial at full resource"
+        first = "a trial" if self.resource is None else "a trial with the full resource"
         raise TimeoutError(
-            f"max_time={self.max_time} s passed before {what} had finished, so that there is no "
+            f"max_time={self.max_time} s passed before {first} had finished, so that there is no "
             "result: give it more time, or a smaller estimator or part of the data."
         )
 
-    def _make_space(self, running: FitContext, update: Update | None) -> Space:
-        """Return the space; one that depends on the data is kept where the search goes on."""
+    def _make_space(self, context: FitContext, update: Update | None) -> Space:
+        """Return the space; a continued search keeps a space that depends on the data."""
         given = self.param_distributions
         resumes = update is not None or self.warm_start
         if isinstance(given, str) and given == "auto" and resumes and hasattr(self, "space_"):
             return self.space_
-        return make_space(given, self.estimator, running.X, running.y, without=self.resource)
+        return make_space(given, self.estimator, context.X, context.y, without=self.resource)
 
     def _source_studies(self, space: Space, update: Update | None) -> list[list[Trial]]:
-        """Return what the search learns from beside its own trials."""
+        """Return the source studies of the search."""
         if update is not None:
             return read_studies(update.source_studies, self.estimator, space)
         if self.warm_start and getattr(self, "trials_", None):
@@ -263,22 +281,22 @@ class BaseOptimizerSearchCV(UpdateMixin, ComparisonMixin, ReportMixin, SearchPar
 
     def _prepare(
         self,
-        running: FitContext,
+        context: FitContext,
         space: Space,
         studies: list[list[Trial]],
         opened: OpenResources,
     ) -> tuple[Study, FrozenSplits, Resource | None]:
-        """Return the study to start from, the splits, and what trials have little of first."""
+        """Return the study to start from, the splits, and the resource."""
         check_names(space, self.estimator)
         seed, earlier, fingerprint = self._earlier_search(space)
         initial = without_resource(self.initial_params, self.resource)
-        settings = initial_configurations(initial, self.estimator, space)
-        splits = FrozenSplits(running, fingerprint)
+        configurations = initial_configurations(initial, self.estimator, space)
+        splits = FrozenSplits(context, fingerprint)
         resource = make_resource(
             self.resource,
             ResourceBounds(self.min_resources, self.max_resources),
             self.estimator,
-            y=running.y,
+            y=context.y,
             space=space,
             splits=splits.split(),
             eval_set_from_split=self.eval_set_from_split,
@@ -296,17 +314,18 @@ class BaseOptimizerSearchCV(UpdateMixin, ComparisonMixin, ReportMixin, SearchPar
             optimizer = self._make_optimizer(space, seed, studies, shares)
             optimizer.configure(resumes=resource is not None and resource.resumes)
             optimizer.tell(earlier)
-            optimizer.enqueue(settings)
+            optimizer.enqueue(configurations)
             return optimizer
 
         n_trials = self.n_iter + len(earlier)
         study = Study(make(seed), n_trials)
         if study.is_truncated:
-            what = "settings" if resource is None else "trials"
-            each = "of them" if resource is None else "setting with each amount of the resource"
+            is_plain = resource is None
+            kind = "configurations" if is_plain else "trials"
+            each = "of them" if is_plain else "configuration with each amount of the resource"
             msg = (
                 f"The space holds {study.n_trials - len(earlier)} {'further ' * bool(earlier)}"
-                f"{what}, fewer than n_iter={self.n_iter}: each {each} is tried once."
+                f"{kind}, fewer than n_iter={self.n_iter}: each {each} is tried once."
             )
             warn(msg, SpaceExhaustedWarning, stacklevel=5)
         if self.journal is None:
@@ -320,7 +339,7 @@ class BaseOptimizerSearchCV(UpdateMixin, ComparisonMixin, ReportMixin, SearchPar
             self.estimator,
             self._scores(),
             space,
-            running,
+            context,
             splits,
             source_studies=studies,
             error_score=self.error_score,
@@ -341,18 +360,18 @@ class BaseOptimizerSearchCV(UpdateMixin, ComparisonMixin, ReportMixin, SearchPar
         return SharedStudy(make(replay.seed), n_trials, replay), splits, resource
 
     def _for_workers(self) -> "BaseOptimizerSearchCV":
-        """Return what is sent to workers in place of this search.
+        """Return the copy of this search that workers get, for scikit-learn's callbacks.
 
-        scikit-learn's callbacks get it there. Ours are called here, and may
-        hold what no worker can be sent; so may older searches, and what chooses.
+        The callbacks of the search itself run in this process, and may hold objects that cannot
+        be pickled. The same is true of earlier studies, `complexity` and `final_cv`.
         """
-        sent = copy.copy(self)
-        return sent.set_params(  # type: ignore[no-any-return]
+        copied = copy.copy(self)
+        return copied.set_params(  # type: ignore[no-any-return]
             callbacks=None, previous_studies=None, complexity=None, final_cv=None
         )
 
     def _earlier_search(self, space: Space) -> tuple[int, list[Trial], str | None]:
-        """Return the seed, the trials and the splits' fingerprint that the search starts from."""
+        """Return the seed, the trials and the fingerprint of the splits to start from."""
         if not self.warm_start or not getattr(self, "trials_", None):
             return draw_seed(self.random_state), [], None
         if space != self.space_:
@@ -365,8 +384,8 @@ class BaseOptimizerSearchCV(UpdateMixin, ComparisonMixin, ReportMixin, SearchPar
         check_scores(self._scores(), self._scoring)
         if len(self.trials_) >= space.size and self.optimizer_.is_exhausted:
             raise ValueError(
-                f"All {len(self.trials_)} settings of the space have been tried, so that there is "
-                "nothing to go on with: widen the space and set warm_start=False."
+                f"All {len(self.trials_)} configurations of the space have been tried, so that "
+                "none is left: widen the space and set warm_start=False."
             )
         return self.optimizer_.seed, self.trials_, self._fingerprint
 
@@ -374,12 +393,12 @@ class BaseOptimizerSearchCV(UpdateMixin, ComparisonMixin, ReportMixin, SearchPar
         """Return workers that can do everything that the parameters ask for."""
         return self._run_options().make_workers(parallel)
 
-    def _make_aids(self, running: FitContext, space: Space, workers: Workers) -> list[FitAid]:
-        """Make what changes fits: early stopping, quiet fits of a built-in space, kept steps."""
-        aids: list[FitAid] = [EarlyStopping(running, space)] if self.eval_set_from_split else []
+    def _make_aids(self, context: FitContext, space: Space, workers: Workers) -> list[FitAid]:
+        """Return the aids of each fit: early stopping, hidden warnings, the cache of steps."""
+        aids: list[FitAid] = [EarlyStopping(context, space)] if self.eval_set_from_split else []
         aids += [QuietFits()] if isinstance(self.param_distributions, str) else []
         if self.cache_steps and workers.is_here:
-            names = reusable_steps(running.estimator, space, self.n_iter)
+            names = reusable_steps(context.estimator, space, self.n_iter)
             if names:
                 aids.append(StepCache(names, has_processes=workers.can_end))
         return aids

@@ -1,8 +1,8 @@
-"""The final splits: the leaders of a search are scored anew before the best is chosen."""
+"""Final choice: the finalists of a search are scored on fresh splits before one is chosen."""
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ from sklearn.model_selection import check_cv
 
 from sklearn_lepton._evaluation.evaluator import EvaluationOptions, SplitEvaluator
 from sklearn_lepton._evaluation.fits import Fits
+from sklearn_lepton._evaluation.resource import Resource
 from sklearn_lepton._evaluation.sklearn import FitContext
 from sklearn_lepton._evaluation.splits import FrozenSplits
 from sklearn_lepton._runtime.deferred_errors import DeferredErrors
@@ -30,101 +31,108 @@ from sklearn_lepton._validation import is_whole
 from sklearn_lepton.exceptions import FinalChoiceWarning, SearchInterruptedWarning
 from sklearn_lepton.space._values import count_rows
 
-_MAX_LEADERS = 5
-_KEPT_TIME = 0.2  # share of max_time that the search leaves to the final fits
+_MAX_FINALISTS = 5
+_FINAL_SHARE = 0.2  # of max_time, reserved for the final fits
+
+
+@dataclass(frozen=True)
+class ChoiceOptions:
+    """The parameters of a search that decide which trial is chosen, and how it is scored.
+
+    Attributes
+    ----------
+    final_cv, refit, complexity, error_score : object
+    fit_timeout : float, "auto" or None
+    max_time : float or None
+    verbose : int
+        As for the searches.
+    """
+
+    final_cv: Any
+    refit: Any
+    complexity: Any
+    error_score: Any
+    fit_timeout: float | str | None
+    max_time: float | None
+    verbose: int
 
 
 class FinalChoice:
-    """Score the leaders of a search anew, and choose.
+    """The scores of the finalists on fresh splits, and the choice among the trials.
 
     Parameters
     ----------
-    search : BaseSearchCV
-        In the middle of its ``fit``.
-    running : RunningFit
+    options : ChoiceOptions
+    context : FitContext
     splits : FrozenSplits
-        Those of the search.
+        The splits of the search.
     study : Study
     aids : sequence of FitAid
-        What changes each fit.
+        The changes to each fit.
     resource : Resource or None
-        What trials have little of first; the leaders have all of it.
+        The resource that trials have a share of; finalists have all of it.
     errors : DeferredErrors
-        Where errors in closing the workers are kept.
+        Collects the errors raised while closing the workers.
 
     Attributes
     ----------
     search_deadline : float or None, seconds
-        When the search itself is to end, on the clock of `time.monotonic`.
+        When the search itself ends, on the clock of `time.monotonic`.
 
     Raises
     ------
     ValueError
-        If the final splits cannot be made, or are those of the search.
+        If the final splits cannot be made, or equal the splits of the search.
     """
 
     def __init__(
         self,
-        search: Any,
-        running: FitContext,
+        options: ChoiceOptions,
+        context: FitContext,
         splits: FrozenSplits,
         study: Study,
         *,
         aids: Sequence[FitAid],
-        resource: Any,
+        resource: Resource | None,
         errors: DeferredErrors,
     ) -> None:
+        self._options = options
         self._aids, self._resource, self._errors = aids, resource, errors
-        self._search, self._running, self._study = search, running, study
-        self._metric = metric_of(search.refit)
-        self._cost = cost_of(search.complexity, study.optimizer.space)
-        self._splits: FrozenSplits | None = None
+        self._context, self._study = context, study
+        self._cost = cost_of(options.complexity, study.optimizer.space)
+        self._splits = _make_splits(options.final_cv, context, splits, study.optimizer.seed)
         self._finals: dict[int, Trial] = {}
-        self._is_whole = True
-        if search.final_cv is not None:
-            try:
-                cv = _splitter(search, running, study.optimizer.seed)
-                self._splits = FrozenSplits(running._replace(cv=cv), None)
-            except ValueError as error:
-                raise ValueError(f"final_cv={search.final_cv!r}: {error}") from error
-            _check_rows(self._splits, running.X)
-            if not self._splits.split():
-                raise ValueError(
-                    f"final_cv={search.final_cv!r} holds no split; a generator is used up "
-                    "by one fit, so give a list, a splitter or a number."
-                )
-            if self._splits.fingerprint == splits.fingerprint:
-                raise ValueError(
-                    f"final_cv={search.final_cv!r} makes the same splits as cv, on which "
-                    "all trials are scored already: give it another random_state, or a number."
-                )
-        seconds, now = search.max_time, time.monotonic()
-        kept = 0.0 if self._splits is None else _KEPT_TIME
+        self._has_best = True
+        seconds, now = options.max_time, time.monotonic()
+        reserved = 0.0 if self._splits is None else _FINAL_SHARE
         self._deadline = None if seconds is None else now + seconds
-        self.search_deadline = None if seconds is None else now + seconds * (1 - kept)
+        self.search_deadline = None if seconds is None else now + seconds * (1 - reserved)
 
     def score_finalists(self, make_workers: Callable[[Any], Workers]) -> None:
-        """Score the leaders on the final splits; whatever goes wrong, the search stands.
+        """Score the finalists on the final splits.
+
+        An error in it warns, and leaves the choice to the scores of the search.
 
         Parameters
         ----------
         make_workers : callable
-            Takes the running fit's `Parallel`.
+            Gets the `Parallel` of the running `fit`.
         """
-        finalists = self._leaders()
+        ranked = candidates(self._study.optimizer.trials)
+        finalists = within_one_se(ranked)[:_MAX_FINALISTS]
         if self._splits is None or not finalists:
             return
         try:
-            finished = self._run(finalists, make_workers(self._running.parallel))
+            finished = self._run(finalists, make_workers(self._context.parallel))
         except KeyboardInterrupt:
             msg = "The final fits were interrupted: the best is chosen by the search's own scores."
             warn(msg, SearchInterruptedWarning, stacklevel=5)
             return
         except Exception as error:
-            if self._search.error_score == "raise":
+            if self._options.error_score == "raise":
                 raise
             msg = (
-                "The leaders could not be scored on final_cv, so that the best is chosen by "
+                "The finalists could not be scored on final_cv, so that the best is chosen by "
                 f"the search's own scores. {describe_error(error)}"
             )
             warn(msg, FinalChoiceWarning, stacklevel=5)
@@ -132,14 +140,10 @@ class FinalChoice:
         self._finals = {trial.number: trial for trial in finished}
         self._warn_of_missing(finalists)
 
-    def _leaders(self) -> list[Trial]:
-        """Return the trials to score again, the best first."""
-        return within_one_se(candidates(self._study.optimizer.trials))[:_MAX_LEADERS]
-
     def _run(self, finalists: list[Trial], workers: Workers) -> list[Trial]:
-        search = self._search
+        """Return the finalists with their scores on the final splits."""
         assert self._splits is not None  # noqa: S101 - for mypy
-        fits = _FinalFits(self._running, self._splits, self._aids, finalists)
+        fits = _FinalFits(self._context, self._splits, self._aids, finalists)
         evaluator = SplitEvaluator(
             fits,
             workers,
@@ -147,12 +151,12 @@ class FinalChoice:
                 self._study,
                 self._splits.fingerprint,
                 fits.n_splits,
-                {t.number: t for t in finalists} if search.verbose >= FIT_LINES else {},
+                {t.number: t for t in finalists} if self._options.verbose >= FIT_LINES else {},
             ),
             EvaluationOptions(
-                metric=self._metric,
+                metric=metric_of(self._options.refit),
                 n_points=len(finalists),
-                fit_timeout=search.fit_timeout,
+                fit_timeout=self._options.fit_timeout,
                 deadline=self._deadline,
             ),
             errors=self._errors,
@@ -167,64 +171,66 @@ class FinalChoice:
                 evaluator.close()
 
     def _warn_of_missing(self, finalists: list[Trial]) -> None:
+        """Warn of finalists without a score on the final splits."""
         failed = [t for t in self._finals.values() if t.status != "complete"]
         if failed:
             reasons = [r.error for r in failed[0].split_results if r.error]
             reason = reasons[0] if reasons else f"its scores are {list(failed[0].split_scores)}"
             msg = (
-                f"{len(failed)} of {len(finalists)} leaders failed on final_cv and cannot be "
+                f"{len(failed)} of {len(finalists)} finalists failed on final_cv and cannot be "
                 f"chosen, trial {failed[0].number} for this reason: {reason}"
             )
             warn(msg, FinalChoiceWarning, stacklevel=6)
         n_missing = len(finalists) - len(self._finals)
         if n_missing:
             msg = (
-                f"{n_missing} of {len(finalists)} leaders could not be scored on final_cv within "
-                f"max_time={self._search.max_time} s and cannot be chosen."
+                f"{n_missing} of {len(finalists)} finalists could not be scored on final_cv within "
+                f"max_time={self._options.max_time} s and cannot be chosen."
             )
             warn(msg, FinalChoiceWarning, stacklevel=6)
-        self._is_whole = finalists[0].number in self._finals
+        self._has_best = finalists[0].number in self._finals
 
     @ignore_float_errors
     def publish(self, results: dict[str, Any], trials: Sequence[Trial]) -> None:
-        """Add the scores on the final splits to ``cv_results_``, NaN for all but the leaders.
+        """Add the scores on the final splits to ``cv_results_``, NaN for other trials.
 
         Parameters
         ----------
         results : dict
+            ``cv_results_``; changed in place.
         trials : sequence of Trial
-            Its rows.
+            The trials of its rows.
         """
         if self._splits is None:
             return
         n_splits = len(self._splits.split())
         for name in [n.removeprefix("mean_test_") for n in results if n.startswith("mean_test_")]:
             table = np.full((len(trials), n_splits), np.nan)
-            for place, trial in enumerate(trials):
+            for row, trial in enumerate(trials):
                 final = self._finals.get(trial.number)
                 if final is not None:
                     scores = [result.scores for result in final.split_results]
-                    table[place] = [s[name] if isinstance(s, Mapping) else s for s in scores]
+                    table[row] = [s[name] if isinstance(s, Mapping) else s for s in scores]
             results |= {f"final_split{k}_{name}": table[:, k] for k in range(n_splits)}
             results[f"mean_final_{name}"] = table.mean(axis=1)
             results[f"std_final_{name}"] = table.std(axis=1)
 
     def choose(self, trials: Sequence[Trial]) -> Choice | None:
-        """Choose.
+        """Return the chosen trial.
 
         Parameters
         ----------
         trials : sequence of Trial
-            The rows of ``cv_results_``.
+            The trials of the rows of ``cv_results_``.
 
         Returns
         -------
         choice : Choice or None
-            None is the best mean score of the search.
+            None is the trial with the best mean score of the search.
         """
         ranked = candidates(trials)
-        finals = {t.number: t for t in candidates(self._finals.values())} if self._is_whole else {}
-        is_simple = is_one_se(self._search.refit)
+        finals = {t.number: t for t in candidates(self._finals.values())} if self._has_best else {}
+        is_simple = is_one_se(self._options.refit)
         if not ranked or not (finals or is_simple):
             return None
         ratio = None if self._splits is None else self._splits.layout.ratio
@@ -234,7 +240,7 @@ class FinalChoice:
 
 
 def _check_rows(splits: FrozenSplits, X: Any) -> None:
-    """Refuse rows that the data do not have."""
+    """Raise ValueError if a split has row numbers that the data do not have."""
     n_samples = count_rows(X)
     for number, parts in enumerate(splits.split()):
         for rows in map(np.asarray, parts):
@@ -245,32 +251,55 @@ def _check_rows(splits: FrozenSplits, X: Any) -> None:
                 )
 
 
-def _splitter(search: Any, running: FitContext, seed: int) -> Any:
-    """Return what makes the final splits: for a number, shuffled folds of the kind of cv's."""
-    final = search.final_cv
-    if not is_whole(final):
-        return check_cv(final, running.y, classifier=is_classifier(search.estimator))
+def _make_splits(
+    final_cv: Any, context: FitContext, splits: FrozenSplits, seed: int
+) -> FrozenSplits | None:
+    """Return the final splits, which must differ from those of the search; None without any."""
+    if final_cv is None:
+        return None
+    try:
+        made = FrozenSplits(context._replace(cv=_splitter(final_cv, context, seed)), None)
+    except ValueError as error:
+        raise ValueError(f"final_cv={final_cv!r}: {error}") from error
+    _check_rows(made, context.X)
+    if not made.split():
+        raise ValueError(
+            f"final_cv={final_cv!r} holds no split; a generator is used up by one fit, so give a "
+            "list, a splitter or a number."
+        )
+    if made.fingerprint == splits.fingerprint:
+        raise ValueError(
+            f"final_cv={final_cv!r} makes the same splits as cv, on which all trials are scored "
+            "already: give it another random_state, or a number."
+        )
+    return made
+
+
+def _splitter(final_cv: Any, context: FitContext, seed: int) -> Any:
+    """Return the splitter; a number becomes shuffled folds of the kind that cv would have."""
+    if not is_whole(final_cv):
+        return check_cv(final_cv, context.y, classifier=is_classifier(context.estimator))
     return shuffled_splitter(
-        search.estimator,
-        running.y,
-        int(final),
-        has_groups=running.params.splitter.split.get("groups") is not None,
+        context.estimator,
+        context.y,
+        int(final_cv),
+        has_groups=context.params.splitter.split.get("groups") is not None,
         seed=int(np.random.SeedSequence([seed, 1]).generate_state(1)[0]),
     )
 
 
 class _FinalFits(Fits):
-    """Fits on the final splits, of which there may be another number than of cv's."""
+    """Factory of fits on the final splits, whose number may differ from that of the search."""
 
     def __init__(
         self,
-        running: FitContext,
+        context: FitContext,
         splits: FrozenSplits,
         aids: Sequence[FitAid],
         finalists: Sequence[Trial],
     ) -> None:
         super().__init__(
-            running,
+            context,
             check_metrics=lambda _: None,
             task=None,
             splits=splits,
@@ -280,25 +309,25 @@ class _FinalFits(Fits):
         self.n_splits = len(splits.split())
 
     def make_fits(self, trials: Sequence[Trial]) -> list[list[FitCall] | str]:
-        """Return the fits of trials, one a split."""
-        recorded = super().make_fits(trials)
-        for fits in recorded:
+        """Return the fits of trials, one per split."""
+        made = super().make_fits(trials)
+        for fits in made:
             for split, (_, _, kwargs) in enumerate([] if isinstance(fits, str) else fits):
                 kwargs["split_progress"] = (split, self.n_splits)
-        return recorded
+        return made
 
 
 class _FinalLog:
-    """The log of the final fits, kept apart from that of the search's own.
+    """The log of the final fits, separate from the log of the search's fits.
 
     Parameters
     ----------
     study : Study
     fingerprint : str
-        Of the final splits.
+        Fingerprint of the final splits.
     n_splits : int
     shown : dict of int to Trial
-        The trials whose fits get a line each.
+        The trials whose fits are shown in one line each.
     """
 
     def __init__(
@@ -310,7 +339,7 @@ class _FinalLog:
         self._shown = shown
 
     def finished(self) -> list[Trial]:
-        """Return none: the leaders are not raced."""
+        """Return no trials, since finalists are not pruned."""
         return []
 
     def split_results(self, number: int) -> Mapping[int, SplitResult]:

@@ -217,9 +217,9 @@ class ModelsMixin:
             passed["model__sample_weight"] = passed.pop("sample_weight")
         return passed
 
-    def _make_aids(self, running: FitContext, space: Space, workers: Workers) -> list[FitAid]:
+    def _make_aids(self, context: FitContext, space: Space, workers: Workers) -> list[FitAid]:
         """Return the aids of each fit; models that the user did not choose warn of nothing."""
-        aids: list[FitAid] = super()._make_aids(running, space, workers)  # type: ignore[misc]
+        aids: list[FitAid] = super()._make_aids(context, space, workers)  # type: ignore[misc]
         return aids if self._portfolio is None else [*aids, QuietFits()]
 
     def _refine(self, X: Any, y: Any) -> None:

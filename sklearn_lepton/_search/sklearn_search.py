@@ -126,7 +126,7 @@ class SklearnSearchAdapter(BaseSearchCV):  # type: ignore[misc]
         """Change the refitted estimator; `fit` calls it at its end."""
 
     @abstractmethod
-    def _search(self, running: FitContext, callback_ctx: Any) -> None:
+    def _search(self, context: FitContext, callback_ctx: Any) -> None:
         """Run the search; `fit` calls it once, with everything else prepared."""
 
     def _check_metrics(self, scores: Mapping[str, Any]) -> None:

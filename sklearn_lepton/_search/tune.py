@@ -349,8 +349,8 @@ class _Tuning:
         study = Study(make(seed), self.n_iter)
         if study.is_truncated and not isinstance(study.optimizer, GridOptimizer):
             msg = (
-                f"The space holds {study.n_trials} settings, fewer than n_iter={self.n_iter}: each "
-                "is tried once."
+                f"The space holds {study.n_trials} configurations, fewer than "
+                f"n_iter={self.n_iter}: each is tried once."
             )
             warn(msg, SpaceExhaustedWarning, stacklevel=4)
         if self.journal is None:

@@ -504,6 +504,6 @@ def test_no_full_trial_in_time(make, rows):
             return super().fit(X, y)
 
     search = make(learner=Slow(), max_time=1.5, n_points=2, asynchronous=True, n_jobs=2)
-    with pytest.raises(TimeoutError, match="before a trial at full resource had finished"):
+    with pytest.raises(TimeoutError, match="before a trial with the full resource had finished"):
         search.fit(*rows)
     assert search.stop_reason_ == "max_time"

@@ -156,7 +156,7 @@ def test_initial_params_of_a_branch(search_class, probe, numbered):
 @pytest.mark.parametrize("n_points", [1, 3, 10])
 def test_a_small_space_is_searched_completely(search_class, probe, log, numbered, n_points):
     space = {"x": [0.1, 0.2, 0.4], "z": [1, 2]}
-    with pytest.warns(SpaceExhaustedWarning, match="holds 6 settings.*n_iter=20"):
+    with pytest.warns(SpaceExhaustedWarning, match="holds 6 configurations.*n_iter=20"):
         search = run(search_class, probe, numbered, space, n_iter=20, n_points=n_points)
     settings = {(trial.params["x"], trial.params["z"]) for trial in search.trials_}
     assert settings == {(x, z) for x in (0.1, 0.2, 0.4) for z in (1, 2)}
@@ -171,7 +171,7 @@ def test_a_space_of_just_n_iter_settings_needs_no_notice(search_class, probe, nu
 
 
 def test_an_empty_space_is_one_trial(search_class, probe, numbered):
-    with pytest.warns(SpaceExhaustedWarning, match="1 setting"):
+    with pytest.warns(SpaceExhaustedWarning, match="1 configuration"):
         search = run(search_class, probe, numbered, {})
     assert search.best_params_ == {}
     assert len(search.trials_) == 1
@@ -199,7 +199,7 @@ def test_a_list_of_dicts_shares_one_budget(search_class, blobs):
 
 def test_a_finite_list_of_dicts(search_class, probe, numbered):
     space = [{"x": [0.1, 0.2]}, {"z": [1, 2, 3], "x": [0.5]}]
-    with pytest.warns(SpaceExhaustedWarning, match="holds 5 settings"):
+    with pytest.warns(SpaceExhaustedWarning, match="holds 5 configurations"):
         search = run(search_class, probe, numbered, space)
     assert sorted(map(str, search.cv_results_["params"])) == sorted(
         [*(str({"x": x}) for x in (0.1, 0.2)), *(str({"z": z, "x": 0.5}) for z in (1, 2, 3))]

@@ -348,7 +348,7 @@ def check_plain(search):
 
 def test_final_fits_that_fail(make, rows):
     search = make(Lucky(trap=raise_for_all), final_cv=3)
-    with pytest.warns(FinalChoiceWarning, match=r"(?s)leaders failed on final_cv.*no luck"):
+    with pytest.warns(FinalChoiceWarning, match=r"(?s)finalists failed on final_cv.*no luck"):
         search.fit(*rows)
     check_plain(search)
     assert np.isnan(search.cv_results_["mean_final_score"]).all()
@@ -362,7 +362,7 @@ def test_a_leader_that_fails_is_not_chosen(make, rows):
             raise RuntimeError("no luck")
 
     search = make(Lucky(trap=trap), final_cv=3, n_iter=12)
-    with pytest.warns(FinalChoiceWarning, match=r"[12] of \d leaders failed"):
+    with pytest.warns(FinalChoiceWarning, match=r"[12] of \d finalists failed"):
         search.fit(*rows)
     assert search.best_params_ != best
     assert search.best_score_ == search.cv_results_["mean_final_score"][search.best_index_]

@@ -152,7 +152,9 @@ def test_brute_force_walks_the_whole_grid_and_does_not_warn():
 
 
 def test_a_small_space_ends_with_a_warning():
-    with pytest.warns(SpaceExhaustedWarning, match="holds 2 settings, fewer than n_iter=5") as told:
+    with pytest.warns(
+        SpaceExhaustedWarning, match="holds 2 configurations, fewer than n_iter=5"
+    ) as told:
         result = tune(lambda p: p["x"], {"x": [1, 2]}, n_iter=5)
     assert told[0].filename == __file__
     assert (len(result.trials_), result.stop_reason_) == (2, "exhausted")

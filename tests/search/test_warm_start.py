@@ -88,7 +88,7 @@ def test_train_scores_are_of_all_trials_or_none(search_class, probe, log, number
 def test_other_data_are_refused(search_class, blobs):
     X, y = blobs
     search = search_class(TREE, SPACE, n_iter=4, cv=2, random_state=0, warm_start=True).fit(X, y)
-    with pytest.raises(ValueError, match="the data have changed"):
+    with pytest.raises(ValueError, match="the data or cv have changed"):
         search.fit(X[:-3], y[:-3])
     assert len(search.trials_) == 4
 
@@ -96,10 +96,10 @@ def test_other_data_are_refused(search_class, blobs):
 def test_a_finite_space_is_used_up(search_class, blobs):
     search = search_class(TREE, {"max_depth": (1, 6, "int")}, n_iter=4, cv=2, warm_start=True)
     search.fit(*blobs)
-    with pytest.warns(SpaceExhaustedWarning, match="2 further settings"):
+    with pytest.warns(SpaceExhaustedWarning, match="2 further configurations"):
         search.fit(*blobs)
     assert search.stop_reason_ == "exhausted"
     assert sorted(t.params["max_depth"] for t in search.trials_) == list(range(1, 7))
-    with pytest.raises(ValueError, match="nothing to go on with"):
+    with pytest.raises(ValueError, match="none is left"):
         search.fit(*blobs)
     assert len(search.trials_) == 6
