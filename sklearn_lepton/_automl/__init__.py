@@ -1,1 +1,1 @@
-"""Models and preprocessing that AutoSearchCV chooses from for a table."""
+"""Models and preprocessing of AutoSearchCV for tabular data."""

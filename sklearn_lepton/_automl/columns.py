@@ -1,4 +1,4 @@
-"""Columns: what kind each column of the data is, and functions that make numbers of it."""
+"""Columns: the kind of each column of the data, and its conversion to numbers."""
 
 import datetime as dt
 import math
@@ -14,9 +14,9 @@ from sklearn.feature_extraction.text import HashingVectorizer
 from sklearn_lepton._arrays import as_array, is_masked, is_missing
 from sklearn_lepton._runtime.floating_point import ignore_float_errors
 
-MOST_CATEGORIES = 60  # columns that one-hot encoding makes of one; the rarest share the last
-_UNIQUE = 0.9  # of the rows: texts with more values name the row, and tell nothing of others
-_WORDS = 3.0  # on average, from which on texts are read word by word
+MAX_CATEGORIES = 60  # columns per one-hot encoded column; the rarest categories share the last
+_UNIQUE = 0.9  # share of distinct texts above which a column identifies its rows
+_MIN_WORDS = 3.0  # mean number of words for texts to be split into words
 N_TOPICS = 8
 _CALENDAR = ("days", "year", "month", "weekday", "hour")
 _MAX_NAMED = 5
@@ -26,20 +26,20 @@ FloatArray = npt.NDArray[np.float64]
 
 @dataclass
 class Columns:
-    """The columns of data by their kind; each kind holds names, or places where there are none.
+    """The columns of the data by kind, as names, or as indices for data without names.
 
     Attributes
     ----------
     numbers, categories, dates, texts : list
-        What is learned from. Durations and booleans are numbers.
+        Columns that models learn from. Durations and booleans are numbers.
     dropped : list of str
-        What is not, each with the reason.
+        Columns that are not used, each with the reason.
     n_columns : int
-        All of them.
-    n_made : int
-        How many columns one-hot encoding and the rest make of them, about.
+        Number of all columns.
+    n_prepared : int
+        Approximate number of columns after preprocessing.
     is_plain : bool
-        Whether all columns are numbers that scikit-learn takes as they are.
+        Whether all columns are numbers that scikit-learn accepts unchanged.
     is_sparse : bool
     """
 
@@ -49,7 +49,7 @@ class Columns:
     texts: list[Any] = field(default_factory=list)
     dropped: list[str] = field(default_factory=list)
     n_columns: int = 0
-    n_made: int = 0
+    n_prepared: int = 0
     is_plain: bool = True
     is_sparse: bool = False
 
@@ -59,7 +59,7 @@ class Columns:
         return bool(self.numbers or self.categories or self.dates or self.texts)
 
     def describe(self) -> str:
-        """Say in words what was made of the columns."""
+        """Return a text with the number of columns of each kind and the dropped columns."""
         parts = [
             f"{len(columns)} {noun if len(columns) != 1 else one}"
             for one, noun, columns in (
@@ -74,13 +74,13 @@ class Columns:
         if self.dropped:
             shown = ", ".join(self.dropped[:_MAX_NAMED])
             more = len(self.dropped) - _MAX_NAMED
-            text += f" Left out: {shown}{f' and {more} more' if more > 0 else ''}."
+            text += f" Dropped: {shown}{f' and {more} more' if more > 0 else ''}."
         return text
 
 
 @ignore_float_errors
 def read_columns(X: Any) -> Columns:
-    """Find out what kind each column is.
+    """Return the kind of each column.
 
     Parameters
     ----------
@@ -93,24 +93,24 @@ def read_columns(X: Any) -> Columns:
     Raises
     ------
     ValueError
-        If it is not two-dimensional, has no row, no column, complex numbers, two columns of the
-        same name, or names of which only some are texts.
+        If `X` is not two-dimensional, is empty, or has complex numbers, duplicate column names,
+        or column names of which only some are strings.
     """
     X = _with_columns(X)
     if len(X.shape) != 2 or 0 in X.shape:
         raise ValueError(
             "X must be two-dimensional, with at least one row and one column, got one of shape "
-            f"{tuple(X.shape)}: give what there is to learn from."
+            f"{tuple(X.shape)}: pass a table of samples and features."
         )
     n_columns = int(X.shape[1])
-    columns = Columns(n_columns=n_columns, n_made=n_columns)
+    columns = Columns(n_columns=n_columns, n_prepared=n_columns)
     if issparse(X):
         columns.is_sparse = True
         columns.numbers = list(range(n_columns))
         return columns
     if isinstance(X, np.ndarray) and X.dtype.kind in "biuf":
         return _read_numbers(X, columns)
-    columns.n_made = 0
+    columns.n_prepared = 0
     for place, key in enumerate(_keys(X)):
         column = column_of(X, place)
         kind = getattr(column.dtype, "kind", "O") if isinstance(column.dtype, np.dtype) else "O"
@@ -134,17 +134,18 @@ def _with_columns(X: Any) -> Any:
 
 
 def _keys(X: Any) -> list[Any]:
-    """Return what `ColumnTransformer` knows the columns by: names, or places."""
+    """Return the keys of the columns for `ColumnTransformer`: names, or indices."""
     names = list(getattr(X, "columns", []))
     if repeated := sorted({str(name) for name in names if names.count(name) > 1}):
         raise ValueError(
-            f"Columns of X have the same name: {', '.join(repeated)}: give each one of its own."
+            f"Columns of X have the same name: {', '.join(repeated)}: give each column its own "
+            "name."
         )
     others = [name for name in names if not isinstance(name, str)]
     if others and len(others) < len(names):
         raise ValueError(
-            f"Names of columns of X must be all texts or all not, got texts and {others[0]!r}: "
-            "X.columns = X.columns.astype(str) makes texts of all."
+            "Names of columns of X must all be strings or all be others, got strings and "
+            f"{others[0]!r}: convert them with X.columns = X.columns.astype(str)."
         )
     return names if names and not others else list(range(X.shape[1]))
 
@@ -159,20 +160,20 @@ def column_of(X: Any, place: int) -> Any:
 
 
 def _read_column(column: Any, key: Any, columns: Columns) -> None:
-    """Put one column where it belongs."""
+    """Add one column to the list of its kind."""
     is_categorical = str(column.dtype).lower().startswith(("category", "categorical", "enum"))
     values = _plain(column)
     if values.dtype.kind == "c":
         raise ValueError(
-            f"Column {key!r} of X has complex numbers: give their real and imaginary parts as two "
-            "columns."
+            f"Column {key!r} of X has complex numbers: pass their real and imaginary parts as "
+            "two columns."
         )
     if not is_categorical and values.dtype.kind == "M":
         if np.isnat(values).all():
             columns.dropped.append(f"{key!r} (no value)")
             return
         columns.dates.append(key)
-        columns.n_made += len(_CALENDAR)
+        columns.n_prepared += len(_CALENDAR)
         return
     numbers = None if is_categorical else _numbers(values)
     if numbers is not None:
@@ -180,7 +181,7 @@ def _read_column(column: Any, key: Any, columns: Columns) -> None:
             columns.dropped.append(f"{key!r} (no value)")
             return
         columns.numbers.append(key)
-        columns.n_made += 1
+        columns.n_prepared += 1
         return
     texts = [text for text in _texts(values) if isinstance(text, str)]
     if not texts:
@@ -188,14 +189,14 @@ def _read_column(column: Any, key: Any, columns: Columns) -> None:
         return
     n_values = len(set(texts))
     if n_values > _UNIQUE * len(texts) and n_values > 10 and not is_categorical:
-        if np.mean([text.count(" ") + 1 for text in texts]) >= _WORDS:
+        if np.mean([text.count(" ") + 1 for text in texts]) >= _MIN_WORDS:
             columns.texts.append(key)
-            columns.n_made += N_TOPICS
+            columns.n_prepared += N_TOPICS
         else:
-            columns.dropped.append(f"{key!r} (another value in nearly every row)")
+            columns.dropped.append(f"{key!r} (nearly all values are distinct)")
         return
     columns.categories.append(key)
-    columns.n_made += min(n_values, MOST_CATEGORIES)
+    columns.n_prepared += min(n_values, MAX_CATEGORIES)
 
 
 def _plain(column: Any) -> Any:
@@ -223,7 +224,7 @@ def _naive(moment: Any) -> Any:
 
 
 def _numbers(values: Any) -> FloatArray | None:
-    """Return values as numbers, what is missing or infinite as NaN; None if they are none."""
+    """Return values as floats, missing and infinite ones as NaN; None if they are no numbers."""
     if values.dtype.kind == "m":
         seconds = values / np.timedelta64(1, "s")
         return seconds.astype(float)  # type: ignore[no-any-return]
@@ -242,7 +243,7 @@ def _numbers(values: Any) -> FloatArray | None:
 def _float(value: Any) -> float:
     try:
         return float(value)
-    except OverflowError:  # an integer that no float can hold
+    except OverflowError:  # the integer is too large for a float
         return math.inf
 
 
@@ -251,14 +252,14 @@ def _texts(values: Any) -> list[Any]:
 
 
 def _each(X: Any) -> list[Any]:
-    """Return the columns of what a transformer is given."""
+    """Return the columns of a transformer's input."""
     X = _with_columns(X)
     return [_plain(column_of(X, place)) for place in range(X.shape[1])]
 
 
 @ignore_float_errors
 def to_numbers(X: Any) -> FloatArray:
-    """Make numbers of booleans, durations, nullable integers and texts of numbers.
+    """Convert booleans, durations, nullable integers and numeric strings to numbers.
 
     Parameters
     ----------
@@ -267,7 +268,7 @@ def to_numbers(X: Any) -> FloatArray:
     Returns
     -------
     numbers : ndarray of shape (n_samples, n_features)
-        NaN for what is missing, infinite or no number.
+        Missing, infinite and non-numeric values are NaN.
     """
     columns = []
     for values in _each(X):
@@ -280,18 +281,18 @@ def to_numbers(X: Any) -> FloatArray:
 
 @ignore_float_errors
 def to_finite(X: Any, names: Sequence[str] | None = None) -> Any:
-    """Take infinite numbers as missing, and columns by their names.
+    """Replace infinite numbers by NaN, and select columns by name.
 
     Parameters
     ----------
     X : DataFrame or array of shape (n_samples, n_features)
     names : sequence of str or None, default=None
-        What is wanted of a DataFrame, in this order; None is all as it is.
+        Columns to select from a DataFrame, in this order; None keeps all columns.
 
     Returns
     -------
     numbers : DataFrame or array of shape (n_samples, n_features)
-        `X` itself where there is nothing to do, as on the data that was learned from.
+        `X` itself if nothing changes.
 
     Raises
     ------
@@ -300,7 +301,7 @@ def to_finite(X: Any, names: Sequence[str] | None = None) -> Any:
     """
     if names is not None and hasattr(X, "columns") and list(X.columns) != list(names):
         if missing := [name for name in names if name not in X.columns]:
-            raise ValueError(f"X has no column {missing[0]!r}, which the model learned from.")
+            raise ValueError(f"X has no column {missing[0]!r}, which the model was fitted on.")
         X = X[list(names)]
     if is_masked(X):
         X = as_array(X)
@@ -324,7 +325,7 @@ def _number(value: Any) -> float:
 
 @ignore_float_errors
 def to_categories(X: Any) -> Any:
-    """Make texts of categories of any kind.
+    """Convert categories of any type to strings.
 
     Parameters
     ----------
@@ -333,17 +334,17 @@ def to_categories(X: Any) -> Any:
     Returns
     -------
     categories : ndarray of object of shape (n_samples, n_features)
-        NaN for what is missing.
+        Missing values are NaN.
     """
-    made = np.empty(X.shape, dtype=object)
-    for place, values in enumerate(_each(X)):
-        made[:, place] = _texts(values)
-    return made
+    categories = np.empty(X.shape, dtype=object)
+    for index, values in enumerate(_each(X)):
+        categories[:, index] = _texts(values)
+    return categories
 
 
 @ignore_float_errors
 def to_calendar(X: Any) -> FloatArray:
-    """Make numbers of dates.
+    """Convert dates to numbers.
 
     Parameters
     ----------
@@ -352,8 +353,8 @@ def to_calendar(X: Any) -> FloatArray:
     Returns
     -------
     numbers : ndarray of shape (n_samples, 5 * n_features)
-        Of each column: days since 1970, year, month, day of the week, 0 on Mondays, and
-        hour, all of coordinated universal time; NaN for what is missing.
+        For each column: days since 1970, year, month, day of the week (Monday is 0) and hour,
+        all in UTC. Missing values are NaN.
     """
     columns: list[FloatArray] = []
     for values in _each(X):
@@ -374,13 +375,13 @@ def to_calendar(X: Any) -> FloatArray:
 
 
 def calendar_names(_: Any, names: Sequence[str]) -> list[str]:
-    """Return the names of what `to_calendar` makes of columns of these names."""
+    """Return the names of the output columns of `to_calendar`."""
     return [f"{name}_{part}" for name in names for part in _CALENDAR]
 
 
 @ignore_float_errors
 def to_words(X: Any) -> Any:
-    """Count the words of a column of texts.
+    """Return hashed word counts of a column of texts.
 
     Parameters
     ----------
@@ -389,8 +390,8 @@ def to_words(X: Any) -> Any:
     Returns
     -------
     counts : sparse matrix of shape (n_samples, 4096)
-        Of the words by their hashes, each row of length 1; zeros where there is no text.
+        Word counts by hash, normalised to length 1 in each row; zeros for missing texts.
     """
     texts = [text if isinstance(text, str) else "" for text in _texts(_each(X)[0])]
-    # As a step of a pipeline it would have none take `set_output`.
+    # As a step, HashingVectorizer would disable `set_output` for the whole pipeline.
     return HashingVectorizer(n_features=4096, alternate_sign=False).transform(texts)

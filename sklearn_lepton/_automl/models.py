@@ -1,7 +1,6 @@
-"""Models: what is tried where the user names no estimator, and where each of them starts.
+"""Models: the estimators of a model search, with their spaces and initial configurations.
 
-Each function below makes one model for a task, or none where it does not suit it: the
-estimator, the space of its parameters, and the settings that are tried first.
+Each builder function below returns one model for a task, or None if it does not suit the task.
 """
 
 from collections.abc import Mapping, Sequence
@@ -41,12 +40,12 @@ from sklearn_lepton._automl.task import Task
 from sklearn_lepton.default_spaces._linear import max_iterations
 from sklearn_lepton.space._dimension import Integer, Real
 
-_SKEWED = 1.0  # skewness of the target, from which on its transformation is tried
-_MAX_SPLINES, _MAX_PRODUCTS = 40, 20  # numbers
+_SKEWED = 1.0  # skewness of the target above which a power transformation is tried
+_MAX_SPLINES, _MAX_PRODUCTS = 40, 20  # numeric columns
 _MIN_ROWS = 50  # for splines and products
-LARGE = 5000  # rows, from which on dear models get cheaper first settings
-_MAX_ROWS = {"vectors": 3000, "process": 800, "neighbours": 20_000}
-_MIN_CLASS = {"vectors": 6, "discriminants": 2, "quadratic": 10}
+LARGE = 5000  # rows above which expensive models start with cheaper configurations
+_MAX_ROWS = {"svm": 3000, "gaussian_process": 800, "neighbours": 20_000}
+_MIN_CLASS = {"svm": 6, "discriminants": 2, "quadratic": 10}
 
 _SCALE = "prepare__numbers__scale"
 _TARGET = "model__transformer"
@@ -58,14 +57,14 @@ class Model(NamedTuple):
     Attributes
     ----------
     name : str
-        In words.
+        Name for display.
     estimator : estimator object
     is_tree : bool
-        Whether it is given codes and missing values.
+        Whether the model takes ordinal codes and missing values.
     space : dict
-        Of the pipeline's parameters.
+        Search space of the pipeline's parameters.
     starts : list of dict
-        Settings that are tried first, the best guess first.
+        Initial configurations, the most promising first.
     """
 
     name: str
@@ -77,15 +76,17 @@ class Model(NamedTuple):
 
 @dataclass(frozen=True)
 class ModelFactory:
-    """What models are made with; the same objects for all, so that they are one dimension.
+    """Factory of the models of a task.
+
+    All models share the same transformer objects, so that these form one dimension of the space.
 
     Attributes
     ----------
     task : Task
     scales : dict
-        By name, what may become of numbers.
+        Transformers of numeric columns, by name.
     targets : list
-        What may become of the target.
+        Transformers of the target.
     """
 
     task: Task
@@ -101,20 +102,20 @@ class ModelFactory:
         scales: Sequence[str] = (),
         path: str = "",
     ) -> Model:
-        """Make a model of an estimator.
+        """Return a model with its space and initial configurations.
 
         Parameters
         ----------
         name : str
         estimator : estimator object
         space : dict
-            Of its own parameters.
+            Search space of the estimator's parameters.
         *starts : dict
-            Of its own parameters; ``"scale"`` names one of `scales`.
+            Initial configurations of the estimator; ``"scale"`` names one of `scales`.
         scales : sequence of str, default=()
-            What numbers are tried as; empty for trees.
+            Names of the transformers to try for numeric columns; empty for trees.
         path : str, default=""
-            What the parameters' names begin with.
+            Prefix of the parameter names.
 
         Returns
         -------
@@ -134,16 +135,16 @@ class ModelFactory:
         whole |= {f"model__{path}{key}": values for key, values in space.items()}
         queue = []
         for start in starts:
-            wanted = start.get("scale", "standard")
-            if choices and wanted not in choices:
+            scale = start.get("scale", "standard")
+            if choices and scale not in choices:
                 continue
             own = {f"model__{path}{key}": v for key, v in start.items() if key != "scale"}
-            queue.append(fixed | own | ({_SCALE: choices[wanted]} if choices else {}))
+            queue.append(fixed | own | ({_SCALE: choices[scale]} if choices else {}))
         return Model(name, estimator, not scales, whole, queue)
 
 
-def make_kit(task: Task) -> ModelFactory:
-    """Make what models are made with.
+def make_factory(task: Task) -> ModelFactory:
+    """Return the model factory of a task, with the transformers that suit its data.
 
     Parameters
     ----------
@@ -151,7 +152,7 @@ def make_kit(task: Task) -> ModelFactory:
 
     Returns
     -------
-    kit : Kit
+    factory : ModelFactory
     """
     targets: list[Any] = [with_default_output(StandardScaler())]
     if task.skewness > _SKEWED:
@@ -182,28 +183,28 @@ _PLAIN = ("standard", "normal")
 _LINEAR = (*_PLAIN, "splines", "products")
 
 
-def linear(kit: ModelFactory) -> Model | None:
-    """Make a linear model, regularised by the squares of its weights."""
-    if not kit.task.is_classifier:
+def linear(factory: ModelFactory) -> Model | None:
+    """Return ridge or logistic regression."""
+    if not factory.task.is_classifier:
         starts = [{"alpha": 1.0, "scale": scale} for scale in ("standard", "splines", "products")]
         space = {"alpha": Real(1e-3, 1e4, log=True)}
-        return kit.model("ridge regression", Ridge(), space, *starts, scales=_LINEAR)
-    if not kit.task.is_single:
+        return factory.model("ridge regression", Ridge(), space, *starts, scales=_LINEAR)
+    if not factory.task.is_single:
         return None
     logistic = LogisticRegression(max_iter=500)
     weights = {"standard": 1.0, "splines": 0.1, "products": 0.1}
     starts = [{"C": C, "scale": scale} for scale, C in weights.items()]
     space = {"C": Real(1e-4, 1e3, log=True)}
-    return kit.model("logistic regression", logistic, space, *starts, scales=_LINEAR)
+    return factory.model("logistic regression", logistic, space, *starts, scales=_LINEAR)
 
 
-def boosting(kit: ModelFactory) -> Model | None:
-    """Make gradient boosting."""
-    task = kit.task
+def boosting(factory: ModelFactory) -> Model | None:
+    """Return histogram gradient boosting."""
+    task = factory.task
     if not task.is_single or task.columns.is_sparse:
         return None
     kind = HistGradientBoostingClassifier if task.is_classifier else HistGradientBoostingRegressor
-    # A round has a tree for each class: of many classes there are fewer rounds of larger steps.
+    # Each iteration fits one tree per class: use fewer iterations and larger steps for many.
     share = (2.0 / max(2, task.n_classes)) ** 0.5
     space: dict[str, Any] = {
         "learning_rate": Real(0.02, 0.3, log=True),
@@ -224,23 +225,23 @@ def boosting(kit: ModelFactory) -> Model | None:
         start["learning_rate"] = min(0.3, start["learning_rate"] / share)
         start["max_iter"] = max(20, int(start["max_iter"] * share))
     estimator = kind(early_stopping=False, random_state=0)
-    return kit.model("gradient boosting", estimator, space, *starts)
+    return factory.model("gradient boosting", estimator, space, *starts)
 
 
-def extra_trees(kit: ModelFactory) -> Model | None:
-    """Make extremely randomised trees."""
-    kind = ExtraTreesClassifier if kit.task.is_classifier else ExtraTreesRegressor
-    return _forest(kit, "extra trees", kind)
+def extra_trees(factory: ModelFactory) -> Model | None:
+    """Return extremely randomized trees."""
+    kind = ExtraTreesClassifier if factory.task.is_classifier else ExtraTreesRegressor
+    return _forest(factory, "extra trees", kind)
 
 
-def forest(kit: ModelFactory) -> Model | None:
-    """Make a random forest."""
-    kind = RandomForestClassifier if kit.task.is_classifier else RandomForestRegressor
-    return _forest(kit, "random forest", kind)
+def forest(factory: ModelFactory) -> Model | None:
+    """Return a random forest."""
+    kind = RandomForestClassifier if factory.task.is_classifier else RandomForestRegressor
+    return _forest(factory, "random forest", kind)
 
 
-def _forest(kit: ModelFactory, name: str, kind: Any) -> Model:
-    task = kit.task
+def _forest(factory: ModelFactory, name: str, kind: Any) -> Model:
+    task = factory.task
     leaf = Integer(1, max(2, min(50, task.n_rows // 10)), log=True)
     space: dict[str, Any] = {
         "max_features": Real(0.1, 1.0),
@@ -257,25 +258,25 @@ def _forest(kit: ModelFactory, name: str, kind: Any) -> Model:
     if task.is_classifier:
         space["criterion"] = ["gini", "entropy"]
         start["criterion"] = "entropy"
-    return kit.model(name, kind(random_state=0), space, start)
+    return factory.model(name, kind(random_state=0), space, start)
 
 
 class SeededSVR(SVR):  # type: ignore[misc]
-    """Support vectors that leave numpy's global generator alone.
+    """Support vector regression that does not use numpy's global generator.
 
-    `SVR` draws a seed from it, of which nothing depends, and takes no ``random_state``.
+    `SVR` draws an unused seed from numpy's global generator and accepts no ``random_state``.
     """
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Any:
-        """Fit as `SVR` does."""
+        """Fit the model as `SVR` does."""
         self.random_state = 0
         return super().fit(X, y, sample_weight)
 
 
-def vectors(kit: ModelFactory) -> Model | None:
-    """Make support vectors, calibrated so that they know probabilities."""
-    task = kit.task
-    if task.n_rows > _MAX_ROWS["vectors"] or not task.is_single:
+def svm(factory: ModelFactory) -> Model | None:
+    """Return a support vector machine; classifiers are calibrated to predict probabilities."""
+    task = factory.task
+    if task.n_rows > _MAX_ROWS["svm"] or not task.is_single:
         return None
     gamma, max_iter = 1.0 / task.width, max_iterations(task.n_rows)
     space: dict[str, Any] = {
@@ -287,19 +288,19 @@ def vectors(kit: ModelFactory) -> Model | None:
         space["epsilon"] = Real(1e-3, 0.5, log=True)
         start["epsilon"] = 0.1
         machine = SeededSVR(max_iter=max_iter)
-        return kit.model("support vectors", machine, space, start, scales=_PLAIN)
-    if task.least_class < _MIN_CLASS["vectors"]:
+        return factory.model("support vectors", machine, space, start, scales=_PLAIN)
+    if task.smallest_class < _MIN_CLASS["svm"]:
         return None
     svc = SVC(random_state=0, max_iter=max_iter)
     machine = CalibratedClassifierCV(svc, ensemble=False, cv=3)
     path = "estimator__"
-    return kit.model("support vectors", machine, space, start, scales=_PLAIN, path=path)
+    return factory.model("support vectors", machine, space, start, scales=_PLAIN, path=path)
 
 
-def process(kit: ModelFactory) -> Model | None:
-    """Make a Gaussian process for a few amounts."""
-    task = kit.task
-    is_small = task.n_rows <= _MAX_ROWS["process"] and not task.columns.is_sparse
+def gaussian_process(factory: ModelFactory) -> Model | None:
+    """Return Gaussian process regression for small data."""
+    task = factory.task
+    is_small = task.n_rows <= _MAX_ROWS["gaussian_process"] and not task.columns.is_sparse
     if task.is_classifier or not task.is_single or not is_small:
         return None
     length = float(np.sqrt(task.width))
@@ -310,23 +311,23 @@ def process(kit: ModelFactory) -> Model | None:
     trend = ConstantKernel(0.1) * DotProduct(1.0) + ConstantKernel(1.0) * Matern(length, bounds)
     space = {"kernel": [smooth, rough, trend + noise]}
     estimator = GaussianProcessRegressor(smooth, random_state=0)
-    return kit.model("Gaussian process", estimator, space, {"kernel": rough}, scales=_PLAIN)
+    return factory.model("Gaussian process", estimator, space, {"kernel": rough}, scales=_PLAIN)
 
 
-def sparse_linear(kit: ModelFactory) -> Model | None:
-    """Make a linear model that leaves columns out, for amounts."""
-    if kit.task.is_classifier:
+def sparse_linear(factory: ModelFactory) -> Model | None:
+    """Return elastic net regression."""
+    if factory.task.is_classifier:
         return None
     space = {"alpha": Real(1e-4, 1.0, log=True), "l1_ratio": Real(0.05, 1.0)}
-    scale = "products" if "products" in kit.scales else "standard"
+    scale = "products" if "products" in factory.scales else "standard"
     start = {"alpha": 0.01, "l1_ratio": 0.9, "scale": scale}
     estimator = ElasticNet(max_iter=2000, random_state=0)
-    return kit.model("elastic net", estimator, space, start, scales=_LINEAR)
+    return factory.model("elastic net", estimator, space, start, scales=_LINEAR)
 
 
-def neighbours(kit: ModelFactory) -> Model | None:
-    """Make nearest neighbours."""
-    task = kit.task
+def neighbours(factory: ModelFactory) -> Model | None:
+    """Return nearest neighbours."""
+    task = factory.task
     if task.n_rows > _MAX_ROWS["neighbours"]:
         return None
     most = max(2, min(100, task.n_rows // 4))
@@ -339,16 +340,16 @@ def neighbours(kit: ModelFactory) -> Model | None:
     if task.columns.is_sparse:
         space["p"], start["p"] = [2], 2
     kind = KNeighborsClassifier if task.is_classifier else KNeighborsRegressor
-    return kit.model("nearest neighbours", kind(), space, start, scales=_PLAIN)
+    return factory.model("nearest neighbours", kind(), space, start, scales=_PLAIN)
 
 
-def network(kit: ModelFactory) -> Model | None:
-    """Make a neural network."""
-    # Few rows are too few to leave some out for early stopping: weight decay takes its place.
-    is_small = kit.task.n_rows < LARGE
-    estimator = (MLPClassifier if kit.task.is_classifier else MLPRegressor)(
+def network(factory: ModelFactory) -> Model | None:
+    """Return a multilayer perceptron."""
+    # Small data cannot spare rows for early stopping: weight decay regularises instead.
+    is_small = factory.task.n_rows < LARGE
+    estimator = (MLPClassifier if factory.task.is_classifier else MLPRegressor)(
         early_stopping=not is_small,
-        max_iter=100 if kit.task.n_rows < 2000 else 40,
+        max_iter=100 if factory.task.n_rows < 2000 else 40,
         tol=1e-3 if is_small else 1e-4,
         random_state=0,
     )
@@ -358,57 +359,58 @@ def network(kit: ModelFactory) -> Model | None:
         "learning_rate_init": Real(1e-3, 3e-2, log=True),
     }
     start = {"alpha": 1.0, "hidden_layer_sizes": (64,), "learning_rate_init": 5e-3}
-    return kit.model("neural network", estimator, space, start, scales=_PLAIN)
+    return factory.model("neural network", estimator, space, start, scales=_PLAIN)
 
 
-def discriminants(kit: ModelFactory) -> Model | None:
-    """Make linear discriminants."""
-    if not _suits_densities(kit.task, most=300) or kit.task.least_class < 2:
+def discriminants(factory: ModelFactory) -> Model | None:
+    """Return linear discriminant analysis."""
+    if not _suits_densities(factory.task, max_width=300) or factory.task.smallest_class < 2:
         return None
     estimator = LinearDiscriminantAnalysis(solver="lsqr", shrinkage=0.01)
     space = {"shrinkage": Real(1e-4, 1.0, log=True)}
     start = {"shrinkage": 0.01, "scale": "normal"}
-    return kit.model("linear discriminants", estimator, space, start, scales=_LINEAR)
+    return factory.model("linear discriminants", estimator, space, start, scales=_LINEAR)
 
 
-def quadratic(kit: ModelFactory) -> Model | None:
-    """Make quadratic discriminants."""
-    least = max(_MIN_CLASS["quadratic"], 2 * kit.task.width)
-    if not _suits_densities(kit.task, most=50) or kit.task.least_class < least:
+def quadratic(factory: ModelFactory) -> Model | None:
+    """Return quadratic discriminant analysis."""
+    min_rows = max(_MIN_CLASS["quadratic"], 2 * factory.task.width)
+    if not _suits_densities(factory.task, max_width=50) or factory.task.smallest_class < min_rows:
         return None
     space = {"reg_param": Real(1e-4, 1.0, log=True)}
     estimator = QuadraticDiscriminantAnalysis(reg_param=0.1)
     start = {"reg_param": 0.1}
-    return kit.model("quadratic discriminants", estimator, space, start, scales=_PLAIN)
+    return factory.model("quadratic discriminants", estimator, space, start, scales=_PLAIN)
 
 
-def bayes(kit: ModelFactory) -> Model | None:
-    """Make naive Bayes."""
-    if not _suits_densities(kit.task, most=10_000):
+def naive_bayes(factory: ModelFactory) -> Model | None:
+    """Return Gaussian naive Bayes."""
+    if not _suits_densities(factory.task, max_width=10_000):
         return None
     space = {"var_smoothing": Real(1e-9, 1.0, log=True)}
     start = {"var_smoothing": 1e-2}
-    return kit.model("naive Bayes", GaussianNB(), space, start, scales=_PLAIN)
+    return factory.model("naive Bayes", GaussianNB(), space, start, scales=_PLAIN)
 
 
-def _suits_densities(task: Task, *, most: int) -> bool:
-    """Say whether the density of each class may be modelled."""
-    is_dense = not task.columns.is_sparse and task.width <= most
+def _suits_densities(task: Task, *, max_width: int) -> bool:
+    """Return whether a task suits models of the density of each class."""
+    is_dense = not task.columns.is_sparse and task.width <= max_width
     return task.is_classifier and task.is_single and is_dense
 
 
-# A linear model and the best guess, then the cheap ones first; of much data boosting before all.
+# A linear model, the most promising model, then cheap models first. `make_portfolio` moves
+# boosting to the front for large data.
 MODELS = (
     linear,
     boosting,
     sparse_linear,
     discriminants,
     extra_trees,
-    vectors,
+    svm,
     neighbours,
     forest,
-    process,
+    gaussian_process,
     network,
-    bayes,
+    naive_bayes,
     quadratic,
 )

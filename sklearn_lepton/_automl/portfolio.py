@@ -1,4 +1,4 @@
-"""Portfolio: the models that suit a task, as branches of one space."""
+"""Portfolio: the models for a task, as branches of one search space, and its splits."""
 
 import math
 from operator import itemgetter
@@ -22,39 +22,38 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils import Bunch
 from sklearn.utils.validation import has_fit_parameter
 
-from sklearn_lepton._automl.models import LARGE, MODELS, boosting, make_kit
+from sklearn_lepton._automl.models import LARGE, MODELS, boosting, make_factory
 from sklearn_lepton._automl.preprocessing import for_distances, for_trees, passthrough
 from sklearn_lepton._automl.task import Task
 from sklearn_lepton.space._dimension import Categorical
 
-_TURN = 5  # models that come before a further setting of the first one
-_QUICK = 200_000  # rows times columns, times the trees of a round
+_TURN = 5  # models that start before the second configuration of the first one
+_QUICK = 200_000  # rows times columns, times the trees of a boosting iteration
 
-
-_SMALL, _LARGE, _HUGE = 500, 10_000, 50_000  # rows, on which the splits depend
-# Rows, times the trees of a round, for each second of max_time: below which there are two times
-# five splits of few rows, five, and three.
+_SMALL, _LARGE, _HUGE = 500, 10_000, 50_000  # rows
+# Upper limits of rows (times the trees of a boosting iteration) per second of max_time for
+# repeated 5-fold, 5-fold and 3-fold cross-validation. Above the last one there is one split.
 _MIN_A_SECOND, _FEW_A_SECOND, _MANY_A_SECOND = 2.0, 50.0, 400.0
-_SHARE = 0.2  # of the rows, of the one test part of huge data
+_TEST_SHARE = 0.2  # of the rows, in the single split of huge data
 
 
 class Portfolio(NamedTuple):
-    """What a search of models is to search.
+    """The pipeline, search space and initial configurations of a model search.
 
     Attributes
     ----------
     pipeline : Pipeline
-        With the steps ``prepare`` and ``model``.
+        Pipeline with the steps ``prepare`` and ``model``.
     space : list of dict
-        A branch a model.
+        Search space with one branch per model.
     starts : list of dict
-        Settings of `space`, in the order in which they are tried.
+        Initial configurations, in order of evaluation.
     names : list of str
-        Of the models, in words, by branch.
+        Names of the models, by branch.
     is_single : bool, default=True
         Whether there is one target.
     is_quick : bool, default=False
-        Whether a fit takes so little that none need be ended in time.
+        Whether fits are so short that they need no time limit.
     """
 
     pipeline: Pipeline
@@ -66,32 +65,32 @@ class Portfolio(NamedTuple):
 
 
 def make_portfolio(task: Task, *, is_routed: bool = False) -> Portfolio:
-    """Choose models, their spaces and where they start.
+    """Return the models for a task with their spaces and initial configurations.
 
     Parameters
     ----------
     task : Task
     is_routed : bool, default=False
-        Whether models are to ask for the weights of samples.
+        Whether metadata routing is enabled, so that models must request sample weights.
 
     Returns
     -------
     portfolio : Portfolio
-        Of a constant prediction alone where there is nothing to learn.
+        A constant prediction only if there is nothing to learn.
     """
     asks = is_routed and task.has_weights
     if task.is_constant or not task.columns.is_any:
         dummy = DummyClassifier(strategy="prior") if task.is_classifier else DummyRegressor()
         pipeline = Pipeline([("prepare", passthrough()), ("model", _request_weights(dummy, asks))])
         return Portfolio(_request_weights(pipeline, asks), [{}], [], ["a constant prediction"])
-    kit = make_kit(task)
-    makers = sorted(MODELS, key=lambda make: task.n_rows < LARGE or make is not boosting)
-    models = [model for make in makers if (model := make(kit)) is not None]
+    factory = make_factory(task)
+    builders = sorted(MODELS, key=lambda build: task.n_rows < LARGE or build is not boosting)
+    models = [model for build in builders if (model := build(factory)) is not None]
     if task.has_weights:
         models = [model for model in models if _takes_weights(model.estimator)]
     preparations = {True: for_trees(task.columns), False: for_distances(task.columns)}
     if asks:
-        for each in (*preparations.values(), *kit.scales.values()):
+        for each in (*preparations.values(), *factory.scales.values()):
             _decline_weights(each)
     branches, queues = [], []
     for model in models:
@@ -99,17 +98,17 @@ def make_portfolio(task: Task, *, is_routed: bool = False) -> Portfolio:
         first = {"prepare": preparations[model.is_tree], "model": estimator}
         branches.append({k: Categorical([v]) for k, v in first.items()} | dict(model.space))
         queues.append([first | dict(start) for start in model.starts])
-    # A second setting of the first models comes before the first of the dear or doubtful ones.
-    turns = [
-        (place + _TURN * turn, start)
-        for place, queue in enumerate(queues)
+    # Second configurations of the first models come before expensive or unlikely models.
+    ranked = [
+        (position + _TURN * turn, start)
+        for position, queue in enumerate(queues)
         for turn, start in enumerate(queue)
     ]
-    starts = [start for _, start in sorted(turns, key=itemgetter(0))]
+    starts = [start for _, start in sorted(ranked, key=itemgetter(0))]
     pipeline = Pipeline([(step, starts[0][step]) for step in ("prepare", "model")])
     names = [model.name for model in models]
     is_quick = task.n_rows * task.width * max(1, task.n_classes - 1) < _QUICK
-    # scikit-learn 1.7 and older look at what the pipeline itself asks for.
+    # scikit-learn 1.7 and older read the requests of the pipeline itself.
     return Portfolio(
         _request_weights(pipeline, asks), branches, starts, names, task.is_single, is_quick
     )
@@ -136,16 +135,16 @@ def make_splits(task: Task, *, n_groups: int | None = None, max_time: float | No
     n_fitted = n * max(1, task.n_classes - 1)  # boosting has so many trees more
     n_splits = 5 if n < _LARGE and n_fitted < _FEW_A_SECOND * seconds else 3
     n_splits = max(2, min(n_splits, n // 2))
-    if is_stratified and not task.is_constant and task.least_class > 1:
-        n_splits = max(2, min(n_splits, task.least_class))
-    is_stratified &= task.least_class >= n_splits
+    if is_stratified and not task.is_constant and task.smallest_class > 1:
+        n_splits = max(2, min(n_splits, task.smallest_class))
+    is_stratified &= task.smallest_class >= n_splits
     if n_groups is not None:
         n_splits = max(2, min(n_splits, n_groups))
         kind = StratifiedGroupKFold if is_stratified else GroupKFold
         return kind(n_splits, shuffle=True, random_state=0)
     if n >= _HUGE or n_fitted > _MANY_A_SECOND * seconds:
         one = StratifiedShuffleSplit if is_stratified else ShuffleSplit
-        return one(1, test_size=_SHARE, random_state=0)
+        return one(1, test_size=_TEST_SHARE, random_state=0)
     if n < _SMALL and n_fitted < _MIN_A_SECOND * seconds:
         many = RepeatedStratifiedKFold if is_stratified else RepeatedKFold
         return many(n_splits=n_splits, n_repeats=2, random_state=0)
@@ -154,19 +153,19 @@ def make_splits(task: Task, *, n_groups: int | None = None, max_time: float | No
 
 
 def average(fitted: list[Any], X: Any, y: Any) -> Any:
-    """Make the average of pipelines that are fitted.
+    """Return a fitted voting ensemble of fitted pipelines.
 
     Parameters
     ----------
     fitted : list of Pipeline
-        Of one kind, all of the same data.
+        Classifiers or regressors, fitted on the same data.
     X, y : array-like
-        These data.
+        Data of the fits.
 
     Returns
     -------
     vote : VotingClassifier or VotingRegressor
-        Fitted; a clone of it fits its pipelines anew.
+        Fitted ensemble. A clone of it refits its pipelines.
     """
     names = [f"pipeline{number}" for number in range(len(fitted))]
     frozen = [(name, FrozenEstimator(each)) for name, each in zip(names, fitted, strict=True)]
@@ -180,7 +179,7 @@ def average(fitted: list[Any], X: Any, y: Any) -> Any:
 
 
 def _decline_weights(transformer: Any) -> None:
-    """Have a transformer, and all in it, take no weights where metadata are routed."""
+    """Make a transformer and its parts request no sample weights under metadata routing."""
     for each in (transformer, *transformer.get_params(deep=True).values()):
         if hasattr(each, "set_fit_request") and has_fit_parameter(each, "sample_weight"):
             each.set_fit_request(sample_weight=False)
@@ -192,7 +191,7 @@ def _takes_weights(estimator: Any) -> bool:
 
 
 def _request_weights(estimator: Any, is_routed: bool) -> Any:
-    """Have an estimator, and one in it, ask for weights where metadata are routed."""
+    """Make an estimator and the one inside it request sample weights under metadata routing."""
     if is_routed:
         names = ("regressor", "estimator")
         inner = [getattr(estimator, name, None) for name in names]

@@ -1,4 +1,4 @@
-"""Preparation: the transformers that make of columns what models take."""
+"""Preprocessing: the transformers that convert columns to the input of models."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ from sklearn.preprocessing import (
 )
 
 from sklearn_lepton._automl.columns import (
-    MOST_CATEGORIES,
+    MAX_CATEGORIES,
     N_TOPICS,
     Columns,
     calendar_names,
@@ -28,11 +28,11 @@ from sklearn_lepton._automl.columns import (
     to_words,
 )
 
-_MAX_CODES = 254  # what the bins of a boosted tree have room for
+_MAX_CODES = 254  # bins of a histogram gradient boosting tree
 
 
 def with_default_output(transformer: Any) -> Any:
-    """Have a transformer give arrays, whatever the user has all transformers give.
+    """Make a transformer return arrays, regardless of scikit-learn's global setting.
 
     Parameters
     ----------
@@ -41,18 +41,18 @@ def with_default_output(transformer: Any) -> Any:
     Returns
     -------
     transformer : transformer
-        The same one.
+        The given transformer.
     """
     return transformer.set_output(transform="default")
 
 
 def passthrough() -> Any:
-    """Make the preparation that changes nothing."""
+    """Return a transformer that returns its input."""
     return _function(None)
 
 
 def for_trees(columns: Columns) -> Any:
-    """Make the preparation for trees: codes for categories, missing values as they are.
+    """Return the preprocessing for trees: ordinal codes; missing values are kept.
 
     Parameters
     ----------
@@ -61,12 +61,12 @@ def for_trees(columns: Columns) -> Any:
     Returns
     -------
     prepare : transformer
-        Not fitted. The columns of categories come first.
+        Unfitted transformer. The columns of categories come first.
     """
     if columns.is_sparse:
         return passthrough()
     if columns.is_plain and not columns.dropped:
-        # Without a ColumnTransformer, which takes longer than some trees do.
+        # A ColumnTransformer would take longer than the fit of some trees.
         names = [name for name in columns.numbers if isinstance(name, str)]
         return _function(to_finite, kw_args={"names": names} if names else None)
     encoder = OrdinalEncoder(
@@ -76,14 +76,14 @@ def for_trees(columns: Columns) -> Any:
         max_categories=_MAX_CODES,
     )
     parts = [
-        ("categories", _then(to_categories, ("encode", encoder)), columns.categories),
-        ("numbers", _function(_reading(columns)), columns.numbers),
+        ("categories", _read_and(to_categories, ("encode", encoder)), columns.categories),
+        ("numbers", _function(_number_reader(columns)), columns.numbers),
     ]
-    return _transformer([*parts, *_of_the_rest(columns, [])])
+    return _transformer([*parts, *_dates_and_texts(columns, [])])
 
 
 def for_distances(columns: Columns) -> Any:
-    """Make the preparation for all other models: nothing is missing, and all is of one scale.
+    """Return the preprocessing for other models: imputed, one-hot encoded and scaled columns.
 
     Parameters
     ----------
@@ -92,39 +92,40 @@ def for_distances(columns: Columns) -> Any:
     Returns
     -------
     prepare : transformer
-        Not fitted; ``numbers__scale`` is its step that scales numbers.
+        Unfitted transformer; its step ``numbers__scale`` scales numeric columns.
     """
     if columns.is_sparse:
         return with_default_output(MaxAbsScaler())
     encoder = OneHotEncoder(
         handle_unknown="infrequent_if_exist",
-        max_categories=MOST_CATEGORIES,
+        max_categories=MAX_CATEGORIES,
         min_frequency=2,
         sparse_output=False,
     )
     scaled = [("impute", _imputer()), ("scale", StandardScaler())]
     parts = [
-        ("numbers", _then(_reading(columns), *scaled), columns.numbers),
-        ("categories", _then(to_categories, ("encode", encoder)), columns.categories),
+        ("numbers", _read_and(_number_reader(columns), *scaled), columns.numbers),
+        ("categories", _read_and(to_categories, ("encode", encoder)), columns.categories),
     ]
-    return _transformer([*parts, *_of_the_rest(columns, scaled)])
+    return _transformer([*parts, *_dates_and_texts(columns, scaled)])
 
 
 def _imputer() -> SimpleImputer:
     return SimpleImputer(strategy="median", add_indicator=True, keep_empty_features=True)
 
 
-def _reading(columns: Columns) -> Any:
+def _number_reader(columns: Columns) -> Any:
+    """Return the function that converts numeric columns."""
     return to_finite if columns.is_plain else to_numbers
 
 
 def _same(_: Any, names: Any) -> Any:
-    """Return the names of columns that stay what they are.
+    """Return the input names as output names.
 
-    "one-to-one" makes an array of None of it before fit, which `_repr_html_` fails on.
+    "one-to-one" returns an array of None before fit, which breaks `_repr_html_`.
     """
     if names is None:
-        raise NotFittedError("Names of columns are known once they were seen: call fit first.")
+        raise NotFittedError("Names of columns are known after fit: call fit first.")
     return names
 
 
@@ -132,13 +133,14 @@ def _function(function: Any, names: Any = _same, **options: Any) -> Any:
     return with_default_output(FunctionTransformer(function, feature_names_out=names, **options))
 
 
-def _then(function: Any, *steps: tuple[str, Any], names: Any = _same) -> Pipeline:
+def _read_and(function: Any, *steps: tuple[str, Any], names: Any = _same) -> Pipeline:
+    """Return a pipeline that converts columns with a function before its other steps."""
     return Pipeline([("read", _function(function, names)), *steps])
 
 
-def _of_the_rest(columns: Columns, scaled: list[tuple[str, Any]]) -> list[tuple[str, Any, Any]]:
-    """Make what dates and texts need, which is alike for all models."""
-    dates = _then(to_calendar, *scaled, names=calendar_names)
+def _dates_and_texts(columns: Columns, scaled: list[tuple[str, Any]]) -> list[tuple[str, Any, Any]]:
+    """Return the transformers of dates and texts, which all models share."""
+    dates = _read_and(to_calendar, *scaled, names=calendar_names)
     parts = [("dates", dates, columns.dates)]
     for number, text in enumerate(columns.texts):
         words = Pipeline([

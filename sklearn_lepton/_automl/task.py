@@ -1,4 +1,4 @@
-"""Task: what is to be learned, as the target tells."""
+"""Task: the kind of the target and the properties of the data that models depend on."""
 
 from collections import Counter
 from contextlib import suppress
@@ -13,15 +13,15 @@ from sklearn_lepton._arrays import as_array, is_masked, is_missing
 from sklearn_lepton._automl.columns import Columns, column_of
 from sklearn_lepton._runtime.floating_point import ignore_float_errors
 
-_IMBALANCED = 0.2  # share of the rarest class, below which weights of classes are tried
-_MAX_CLASSES = 20  # integers with more values than these are amounts, not classes
-_ROWS_A_CLASS = 5  # on average, if integers are to be classes
-_WHAT = "estimator='classifier' or estimator='regressor' says which it is"
+_IMBALANCED = 0.2  # share of the rarest class below which class weights are tried
+_MAX_CLASSES = 20  # distinct integers above which a target is numeric
+_ROWS_A_CLASS = 5  # minimum mean number of rows per class, for integer targets
+_ADVICE = "pass estimator='classifier' or estimator='regressor' to choose the kind"
 
 
 @dataclass(frozen=True)
 class Task:
-    """What is to be learned.
+    """A supervised learning task: the kind of the target and properties of the data.
 
     Attributes
     ----------
@@ -30,22 +30,22 @@ class Task:
     n_rows : int
     n_classes : int
         0 in regression.
-    least_class : int
+    smallest_class : int
         Rows of the rarest class; `n_rows` in regression.
     n_targets : int
     skewness : float, >= 0
-        Of the target, in regression.
+        Absolute skewness of the target in regression.
     has_weights : bool
-        Whether models must take ``sample_weight``.
+        Whether models must accept ``sample_weight``.
     is_constant : bool
-        Whether there is a single value of the target.
+        Whether the target has a single value.
     """
 
     is_classifier: bool
     columns: Columns
     n_rows: int
     n_classes: int = 0
-    least_class: int = 0
+    smallest_class: int = 0
     n_targets: int = 1
     skewness: float = 0.0
     has_weights: bool = False
@@ -53,8 +53,8 @@ class Task:
 
     @property
     def width(self) -> int:
-        """Columns after preparation, at least 1."""
-        return max(self.columns.n_made, 1)
+        """Number of columns after preprocessing, at least 1."""
+        return max(self.columns.n_prepared, 1)
 
     @property
     def is_single(self) -> bool:
@@ -63,14 +63,14 @@ class Task:
 
     @property
     def is_imbalanced(self) -> bool:
-        """Whether weights of classes are worth trying."""
-        share = self.least_class / self.n_rows
+        """Whether class weights should be tried."""
+        share = self.smallest_class / self.n_rows
         return self.is_classifier and self.is_single and share < _IMBALANCED
 
 
 @ignore_float_errors
 def read_target(y: Any) -> Any:
-    """Return a target in a form that all models take.
+    """Return a target in a form that all models accept.
 
     Parameters
     ----------
@@ -79,7 +79,7 @@ def read_target(y: Any) -> Any:
     Returns
     -------
     y : array-like of shape (n_samples,) or (n_samples, n_outputs) or None
-        Dense. A single column has one dimension; several are a numpy array.
+        Dense target. A single column has one dimension; several are a numpy array.
     """
     if issparse(y) or is_masked(y):  # most models take neither
         y = as_array(y)
@@ -93,18 +93,18 @@ def read_target(y: Any) -> Any:
 
 @ignore_float_errors
 def read_task(kind: str, columns: Columns, y: Any, *, n_rows: int, has_weights: bool) -> Task:
-    """Find out what is to be learned.
+    """Return the task that a target defines.
 
     Parameters
     ----------
     kind : {"auto", "classifier", "regressor"}
     columns : Columns
-        Of the data.
+        Columns of the data.
     y : array-like or sparse matrix of shape (n_samples,) or (n_samples, n_outputs)
-        The target.
+        Target.
     n_rows : int
     has_weights : bool
-        Whether models must take ``sample_weight``.
+        Whether models must accept ``sample_weight``.
 
     Returns
     -------
@@ -113,7 +113,7 @@ def read_task(kind: str, columns: Columns, y: Any, *, n_rows: int, has_weights: 
     Raises
     ------
     ValueError
-        If there is no target, or it has missing values or ones of no kind.
+        If there is no target, or it has missing values or unsupported types.
     """
     if y is None:
         raise ValueError("Models are chosen by how they predict y, which was not given: pass it.")
@@ -132,8 +132,8 @@ def read_task(kind: str, columns: Columns, y: Any, *, n_rows: int, has_weights: 
     if form == "unknown" or (is_classifier and form.startswith("continuous")):
         raise ValueError(
             f"y looks like {form!r}, which is no target of a "
-            f"{'classifier' if is_classifier else 'regressor'}: make it strings or integers for "
-            f"classes, or numbers for amounts; {_WHAT}."
+            f"{'classifier' if is_classifier else 'regressor'}: use strings or integers for "
+            f"classes, or numbers for regression; {_ADVICE}."
         )
     if not is_classifier:
         amounts = _amounts(target)
@@ -146,7 +146,7 @@ def read_task(kind: str, columns: Columns, y: Any, *, n_rows: int, has_weights: 
             False,
             columns,
             n_rows,
-            least_class=n_rows,
+            smallest_class=n_rows,
             n_targets=n_targets,
             skewness=abs(skewness),
             has_weights=has_weights,
@@ -161,7 +161,7 @@ def read_task(kind: str, columns: Columns, y: Any, *, n_rows: int, has_weights: 
         columns,
         n_rows,
         n_classes=len(counts),
-        least_class=min(counts, default=0),
+        smallest_class=min(counts, default=0),
         n_targets=n_targets,
         has_weights=has_weights,
         is_constant=len(counts) == 1,
@@ -170,7 +170,7 @@ def read_task(kind: str, columns: Columns, y: Any, *, n_rows: int, has_weights: 
 
 @ignore_float_errors
 def check_scored(task: Task, y: Any) -> None:
-    """Refuse what the default of `scoring` is not made for.
+    """Raise an error if the default of `scoring` does not support the target.
 
     Raises
     ------
@@ -185,20 +185,20 @@ def check_scored(task: Task, y: Any) -> None:
 
 
 def _amounts(target: Any) -> Any:
-    """Return a target as numbers; texts and dates are none, even those that make numbers."""
+    """Return a target as floats; raise an error for strings and dates."""
     kind = target.dtype.kind
     has_texts = kind == "O" and any(isinstance(v, str | bytes) for v in target.ravel().tolist())
     if kind in "biufO" and not has_texts:
         with suppress(TypeError, ValueError):
             return target.astype(float)
     raise ValueError(
-        f"y of type {target.dtype} is no target of a regressor: make it numbers, or give "
-        "estimator='classifier'."
+        f"y of type {target.dtype} is no target of a regressor: convert it to numbers, or "
+        "pass estimator='classifier'."
     )
 
 
 def _looks_like_classes(flat: Any, form: str) -> bool:
-    """Say whether a target is of classes: texts, booleans, or few different integers."""
+    """Return whether a target holds classes: strings, booleans, or few distinct integers."""
     if form.startswith("continuous"):
         return False
     if flat.dtype.kind not in "iuf":

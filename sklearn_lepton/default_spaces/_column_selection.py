@@ -34,7 +34,7 @@ def after(step: Any, data: Data) -> Data:
         With 1 as the fewest columns where nothing better is known.
     """
     if isinstance(step, str) or step is None:
-        return replace(data, least_columns=0) if step == "drop" else data
+        return replace(data, min_columns=0) if step == "drop" else data
     names = {kind.__name__ for kind in type(step).__mro__}
     if names & _SAME_COLUMNS:
         return replace(data, variance=1.0 if names & _SCALERS else data.variance, rows=None)
@@ -44,11 +44,11 @@ def after(step: Any, data: Data) -> Data:
         return data
     least = max(1, next((count(step, data) for n, count in _LEAST.items() if n in names), 1))
     n_columns = max(data.n_columns, least)
-    return replace(data, n_columns=n_columns, least_columns=least, variance=1.0, rows=None)
+    return replace(data, n_columns=n_columns, min_columns=least, variance=1.0, rows=None)
 
 
 def _one_hot(step: Any, data: Data) -> int:
-    return data.least_columns if step.drop is None else 1
+    return data.min_columns if step.drop is None else 1
 
 
 def _hashed(step: Any, _: Data) -> int:
@@ -56,11 +56,11 @@ def _hashed(step: Any, _: Data) -> int:
 
 
 def _side_by_side(step: Any, data: Data) -> int:
-    return sum(after(t, of_columns(data, c)).least_columns for _, t, c in step.transformers)
+    return sum(after(t, of_columns(data, c)).min_columns for _, t, c in step.transformers)
 
 
 def _joined(step: Any, data: Data) -> int:
-    return sum(after(inner, data).least_columns for _, inner in step.transformer_list)
+    return sum(after(inner, data).min_columns for _, inner in step.transformer_list)
 
 
 def of_columns(data: Data, columns: Any) -> Data:
@@ -87,8 +87,8 @@ def of_columns(data: Data, columns: Any) -> Data:
         logger.debug(
             "The columns of a ColumnTransformer are not known to the built-in space.", exc_info=True
         )
-        return replace(data, least_columns=1, rows=None)
-    return replace(data, n_columns=max(1, n_columns), least_columns=n_columns, rows=rows)
+        return replace(data, min_columns=1, rows=None)
+    return replace(data, n_columns=max(1, n_columns), min_columns=n_columns, rows=rows)
 
 
 def _take(rows: Any, columns: Any) -> Any:
@@ -119,7 +119,7 @@ def _least_words(step: Any, data: Data) -> int:
 
 
 def _as_many(_: Any, data: Data) -> int:
-    return data.least_columns
+    return data.min_columns
 
 
 # The fewest columns that a step makes, by its class.

@@ -24,11 +24,11 @@ class Data:
         Number of samples, before they are split.
     n_columns : int
         Number of features that the estimator gets, as far as that is known.
-    least_columns : int
+    min_columns : int
         The fewest that it may get, after steps that leave some out.
     n_classes : int
         Number of classes; 0 for other targets, and where there is none.
-    least_class : int
+    smallest_class : int
         Number of samples of the smallest class.
     n_targets : int
         Number of columns of the target.
@@ -49,9 +49,9 @@ class Data:
 
     n_rows: int = 1000
     n_columns: int = 20
-    least_columns: int = 20
+    min_columns: int = 20
     n_classes: int = 2
-    least_class: int = 400
+    smallest_class: int = 400
     n_targets: int = 1
     is_imbalanced: bool = False
     is_sparse: bool = False

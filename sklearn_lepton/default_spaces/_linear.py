@@ -186,13 +186,13 @@ def _qda(data: Data) -> Branch | list[Branch]:
     if "solver" not in data.defaults:  # before 1.8
         return regularized
     shrunk: Branch = {"solver": ["eigen"], "shrinkage": Real(0.01, 1.0), "reg_param": [0.0]}
-    if data.least_class // 2 <= data.n_columns:  # then "svd" refuses
+    if data.smallest_class // 2 <= data.n_columns:  # then "svd" refuses
         return shrunk
     return [{**regularized, "solver": ["svd"], "shrinkage": [None]}, shrunk]
 
 
 def _omp(data: Data) -> Branch:
-    most = max(1, min(data.least_columns, data.n_train))
+    most = max(1, min(data.min_columns, data.n_train))
     # None is a tenth of the columns, at least one.
     tenth = max(1, data.n_columns // 10)
     values = [n for n in counts(most).categories if n != tenth]

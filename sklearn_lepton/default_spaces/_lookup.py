@@ -91,7 +91,7 @@ def _describe(estimator: Any, X: Any, y: Any) -> Data:
     data = Data(
         n_rows=shape[0],
         n_columns=n_columns,
-        least_columns=n_columns,
+        min_columns=n_columns,
         is_sparse=issparse(X),
         variance=_variance(X),
         rows=None if issparse(X) else first_rows(X, min(_MAX_READ, -(-shape[0] // 2))),
@@ -106,7 +106,7 @@ def _describe(estimator: Any, X: Any, y: Any) -> Data:
     return replace(
         data,
         n_classes=len(sizes),
-        least_class=int(sizes.min()),
+        smallest_class=int(sizes.min()),
         is_imbalanced=bool(sizes.max() >= 3 * sizes.min()),
     )
 
@@ -194,25 +194,25 @@ def _one_against_rest(data: Data) -> Data:
 
 
 def _two_classes(data: Data) -> Data:
-    return replace(data, n_classes=2, n_rows=max(2, 2 * data.least_class))
+    return replace(data, n_classes=2, n_rows=max(2, 2 * data.smallest_class))
 
 
 def _four_fifths(data: Data) -> Data:
     """Describe the training part of five splits."""
-    return replace(data, n_rows=data.n_rows * 4 // 5, least_class=data.least_class * 4 // 5)
+    return replace(data, n_rows=data.n_rows * 4 // 5, smallest_class=data.smallest_class * 4 // 5)
 
 
 def _three_tenths(data: Data) -> Data:
     """Describe the fewest rows that a bag has in the built-in space of bagging."""
-    return replace(data, n_rows=data.n_rows * 3 // 10, least_class=data.least_class // 5)
+    return replace(data, n_rows=data.n_rows * 3 // 10, smallest_class=data.smallest_class // 5)
 
 
 def _fewer_columns(data: Data) -> Data:
-    return replace(data, least_columns=1)
+    return replace(data, min_columns=1)
 
 
 def _of_predictions(data: Data) -> Data:
-    return replace(data, n_columns=3, least_columns=1, variance=1.0, is_sparse=False)
+    return replace(data, n_columns=3, min_columns=1, variance=1.0, is_sparse=False)
 
 
 _INSIDE: dict[str, Callable[[Data], Data]] = {

@@ -130,7 +130,7 @@ TABLE: dict[str, Entry] = {
     "sklearn.BisectingKMeans": _clusters,
     "sklearn.AgglomerativeClustering": _agglomerative,
     "sklearn.FeatureAgglomeration": lambda data: {
-        "n_clusters": with_number(counts(max(2, data.least_columns)), 2)
+        "n_clusters": with_number(counts(max(2, data.min_columns)), 2)
     },
     "sklearn.Birch": _birch,
     "sklearn.SpectralClustering": _spectral,
@@ -185,14 +185,14 @@ TABLE: dict[str, Entry] = {
 
 def _k(data: Data) -> Integer:
     """Return neighbours within the smallest class, of which SMOTE needs one more."""
-    return log_integer(1, max(5, min(15, data.least_class // 2 - 1)))
+    return log_integer(1, max(5, min(15, data.smallest_class // 2 - 1)))
 
 
 def _balance(data: Data) -> Branch:
     """Return sizes to bring the smaller of two classes to, as shares of the other's."""
     if data.n_classes != 2 or not data.has("sampling_strategy", "auto"):
         return {}
-    now = data.least_class / (data.n_rows - data.least_class)
+    now = data.smallest_class / (data.n_rows - data.smallest_class)
     return {"sampling_strategy": ladder([s for s in (0.3, 0.5, 0.75) if s > 1.5 * now] + ["auto"])}
 
 

@@ -84,7 +84,7 @@ TABLE: dict[str, Entry] = {
     "sklearn.NearestCentroid": _CENTROID,
     "sklearn.KNeighborsTransformer": lambda data: {"n_neighbors": neighbours(data)},
     "sklearn.NeighborhoodComponentsAnalysis": lambda data: {
-        "n_components": counts(max(1, data.least_columns - 1), None)
+        "n_components": counts(max(1, data.min_columns - 1), None)
     },
     "sklearn.GaussianNB": {"var_smoothing": log(1e-12, 1e-1)},
     "sklearn.MultinomialNB": _SMOOTHING,

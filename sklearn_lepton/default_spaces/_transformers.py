@@ -19,7 +19,7 @@ from sklearn_lepton.space._dimension import Integer, Real
 
 def _components(data: Data) -> int:
     """Return how many components half of the rows and the fewest columns allow."""
-    return max(1, min(data.least_columns, data.n_train) - 1)
+    return max(1, min(data.min_columns, data.n_train) - 1)
 
 
 def _pca(data: Data) -> Branch:
@@ -80,7 +80,7 @@ def _rbf_sampler(data: Data) -> Branch:
 
 
 def _select_k(data: Data) -> Branch:
-    return {"k": with_number(counts(data.least_columns), 10)}
+    return {"k": with_number(counts(data.min_columns), 10)}
 
 
 def _imputer(data: Data) -> Branch:
@@ -143,7 +143,7 @@ def _hashing(data: Data) -> Branch:
 def _share_selected(data: Data) -> Branch:
     """Return how many features RFE keeps, at least one; None is half of them."""
     shares = [0.1, 0.2, 0.3, 0.4, None, 0.6, 0.7, 0.8, 0.9]
-    kept = [s for s in shares if s is None or int(s * data.least_columns) > 0]
+    kept = [s for s in shares if s is None or int(s * data.min_columns) > 0]
     return {"n_features_to_select": ladder(kept)}
 
 
@@ -182,8 +182,8 @@ def _random_projection(data: Data) -> Branch:
     # where it is more than there are columns.
     eps = float(data.params.get("eps", 0.1))
     enough = 4 * math.log(data.n_rows) / (eps**2 / 2 - eps**3 / 3)
-    words = ["auto"] if enough <= data.least_columns else []
-    return {"n_components": counts(max(1, data.least_columns - 1), *words)}
+    words = ["auto"] if enough <= data.min_columns else []
+    return {"n_components": counts(max(1, data.min_columns - 1), *words)}
 
 
 _RBM: Branch = {

@@ -15,7 +15,7 @@ from sklearn.pipeline import Pipeline
 
 from sklearn_lepton import AutoSearchCV
 from sklearn_lepton._automl.columns import read_columns, to_finite
-from sklearn_lepton._automl.models import MODELS, make_kit
+from sklearn_lepton._automl.models import MODELS, make_factory
 from sklearn_lepton._automl.portfolio import average, make_portfolio, make_splits
 from sklearn_lepton._automl.task import Task, read_task
 
@@ -200,7 +200,7 @@ def test_the_global_generator_of_numpy_is_left_alone():
         task = read_task(kind, read_columns(X), y, n_rows=60, has_weights=False)
         for name, _ in every_model(X, y, task):
             assert pickle.dumps(np.random.get_state()) == before, name
-        for name, scale in make_kit(task).scales.items():
+        for name, scale in make_factory(task).scales.items():
             scale.fit(np.arange(10_001.0)[:, None])
             assert pickle.dumps(np.random.get_state()) == before, name
     search("regressor").fit(X, y)
@@ -419,7 +419,7 @@ def test_what_is_wrong_is_said_before_anything_is_fitted(given, y, message):
     [
         (np.empty((0, 2)), r"one row and one column, got one of shape \(0, 2\)"),
         (pd.DataFrame({"a": []}), r"one row and one column, got one of shape \(0, 1\)"),
-        (pd.DataFrame({"a": [1.0, 2.0], 7: [1.0, 2.0]}), r"got texts and 7: X.columns = "),
+        (pd.DataFrame({"a": [1.0, 2.0], 7: [1.0, 2.0]}), r"got strings and 7: convert them with X.columns = "),
     ],
 )
 def test_what_is_wrong_with_columns_is_said_before_anything_is_fitted(X, message):
