@@ -404,9 +404,17 @@ def test_splits_are_shuffled_and_as_many_as_the_rows_need():
         ({}, [0.5, np.nan] * 5, "5 missing values: leave out the rows"),
         ({"estimator": "classifier"}, list(np.linspace(0, 1, 10)), "no target of a classifier"),
         ({"estimator": "regressor"}, ["a", "b"] * 5, "no target of a regressor"),
-        ({"estimator": "regressor"}, ["1.5", "2"] * 5, "make it numbers, or give"),
-        ({"estimator": "regressor"}, np.array(["1", "2"] * 5, dtype=object), "make it numbers"),
-        ({"estimator": "regressor"}, pd.date_range("2020-01-01", periods=10), "make it numbers"),
+        ({"estimator": "regressor"}, ["1.5", "2"] * 5, "convert it to numbers, or pass"),
+        (
+            {"estimator": "regressor"},
+            np.array(["1", "2"] * 5, dtype=object),
+            "convert it to numbers",
+        ),
+        (
+            {"estimator": "regressor"},
+            pd.date_range("2020-01-01", periods=10),
+            "convert it to numbers",
+        ),
     ],
 )
 def test_what_is_wrong_is_said_before_anything_is_fitted(given, y, message):
@@ -419,7 +427,10 @@ def test_what_is_wrong_is_said_before_anything_is_fitted(given, y, message):
     [
         (np.empty((0, 2)), r"one row and one column, got one of shape \(0, 2\)"),
         (pd.DataFrame({"a": []}), r"one row and one column, got one of shape \(0, 1\)"),
-        (pd.DataFrame({"a": [1.0, 2.0], 7: [1.0, 2.0]}), r"got strings and 7: convert them with X.columns = "),
+        (
+            pd.DataFrame({"a": [1.0, 2.0], 7: [1.0, 2.0]}),
+            r"got strings and 7: convert them with X.columns = ",
+        ),
     ],
 )
 def test_what_is_wrong_with_columns_is_said_before_anything_is_fitted(X, message):
