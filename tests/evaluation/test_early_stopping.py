@@ -1,4 +1,4 @@
-"""Boosters that get the validation part of each split and stop by themselves."""
+"""Early stopping of boosters by the validation part of each split."""
 
 import json
 import math
@@ -74,7 +74,7 @@ def thousandths(numbered):
     return np.column_stack([X[:, 0] / 1000, X[:, 1]]), y
 
 
-def test_each_split_is_the_eval_set_of_its_fits(search_class, booster, log, thousandths):
+def test_validation_part_is_eval_set(search_class, booster, log, thousandths):
     X, y = thousandths
     search = make(booster, search_class=search_class).fit(X, y)
     splits = list(KFold(3).split(X))
@@ -92,7 +92,7 @@ def test_each_split_is_the_eval_set_of_its_fits(search_class, booster, log, thou
     assert search.best_estimator_.fit.__func__ is Booster.fit
 
 
-def test_the_rounds_are_kept_and_their_mean_refits(booster, log, thousandths):
+def test_rounds_are_recorded_and_their_mean_refits(booster, log, thousandths):
     search = make(booster).fit(*thousandths)
     results = search.cv_results_
     for place, trial in enumerate(search.trials_):
@@ -112,7 +112,7 @@ def test_the_rounds_are_kept_and_their_mean_refits(booster, log, thousandths):
 
 
 @pytest.mark.parametrize("racing", [False, True])
-def test_a_trial_without_rounds_comes_after_and_before_ones_with_rounds(racing, thousandths):
+def test_trials_with_and_without_rounds_mix(racing, thousandths):
     class Trap(Booster):
         def fit(self, X, y, eval_set=None, sample_weight=None):
             if self.z > 10:
@@ -131,7 +131,7 @@ def test_a_trial_without_rounds_comes_after_and_before_ones_with_rounds(racing, 
         assert search.best_params_["z"] == 2
 
 
-def test_rounds_of_the_space_are_the_most_there_may_be(booster, thousandths):
+def test_searched_number_of_rounds_is_maximum(booster, thousandths):
     search = make(booster, {"n_estimators": [2, 3]}, n_iter=2).fit(*thousandths)
     most = [trial.params["n_estimators"] for trial in search.trials_]
     assert sorted(most) == [2, 3]
@@ -142,7 +142,7 @@ def test_rounds_of_the_space_are_the_most_there_may_be(booster, thousandths):
         assert params == {"n_estimators": math.floor(np.mean(rounds) + 0.5)}
 
 
-def test_a_users_patience_wins_and_is_off_in_the_refit(log, thousandths):
+def test_patience_of_user_is_used_and_off_in_refit(log, thousandths):
     booster = Booster(early_stopping_rounds=7, log=log)
     search = make(booster).fit(*thousandths)
     assert {fit["patience"] for fit in log.fits[:-1]} == {7}
@@ -156,9 +156,7 @@ def test_a_users_patience_wins_and_is_off_in_the_refit(log, thousandths):
 
 
 @pytest.mark.parametrize("is_routed", [False, True])
-def test_in_a_pipeline_the_eval_set_is_transformed_by_steps_fitted_on_the_rest(
-    log, blobs, is_routed
-):
+def test_eval_set_is_transformed_by_fitted_steps(log, blobs, is_routed):
     X, y = blobs
     weight = np.linspace(1.0, 2.0, 60)
     with sklearn.config_context(enable_metadata_routing=is_routed):
@@ -181,7 +179,7 @@ def test_in_a_pipeline_the_eval_set_is_transformed_by_steps_fitted_on_the_rest(
     assert search.best_estimator_[-1].n_estimators == search.best_params_["clf__n_estimators"]
 
 
-def test_in_a_pipeline_in_a_pipeline(log, blobs):
+def test_early_stopping_in_nested_pipeline(log, blobs):
     inner = Pipeline([("scale", StandardScaler()), ("clf", Booster(log=log))])
     outer = Pipeline([("scale", StandardScaler(with_std=False)), ("inner", inner)])
     search = make(outer, {"inner__clf__z": [10]}, n_iter=1).fit(*blobs)
@@ -193,7 +191,7 @@ def test_in_a_pipeline_in_a_pipeline(log, blobs):
     assert "inner__clf__n_estimators" in search.best_params_
 
 
-def test_a_step_is_not_fitted_twice(log, blobs, monkeypatch):
+def test_steps_are_fitted_once_with_eval_set(log, blobs, monkeypatch):
     seen = []
     fit = StandardScaler.fit
     monkeypatch.setattr(StandardScaler, "fit", lambda *args: seen.append(1) or fit(*args))
@@ -202,7 +200,7 @@ def test_a_step_is_not_fitted_twice(log, blobs, monkeypatch):
     assert len(seen) == 2 * 3 + 1
 
 
-def test_where_the_last_step_is_a_choice(log, blobs):
+def test_early_stopping_with_searched_last_step(log, blobs):
     pipeline = Pipeline([("scale", StandardScaler()), ("clf", LogisticRegression())])
     space = [
         {"clf": [Booster(log=log, early_stopping_rounds=5)], "clf__z": [10, 20]},
@@ -241,7 +239,7 @@ def test_estimators_without_eval_set_are_refused_before_the_first_fit(estimator,
         make(estimator, space).fit(*blobs)
 
 
-def test_an_eval_set_of_the_user_is_refused(booster, log, thousandths):
+def test_eval_set_of_user_is_refused(booster, log, thousandths):
     X, y = thousandths
     with pytest.raises(ValueError, match=r"eval_set was passed to fit.*leave it out"):
         make(booster).fit(X, y, eval_set=[(X, y)])
@@ -253,7 +251,7 @@ def test_eval_set_from_split_must_be_true_or_false(booster, thousandths):
         make(booster, eval_set_from_split=1).fit(*thousandths)
 
 
-def test_without_it_nothing_changes(booster, log, thousandths):
+def test_fits_without_eval_set_from_split_are_unchanged(booster, log, thousandths):
     search = make(booster, eval_set_from_split=False).fit(*thousandths)
     assert all(fit["eval_set"] is None for fit in log.fits)
     assert not any("n_rounds" in name for name in search.cv_results_)
@@ -277,7 +275,7 @@ class Fragile(Booster):
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.FitFailedWarning")
 @pytest.mark.filterwarnings("ignore:One or more of the:UserWarning")
-def test_a_trial_that_failed_has_no_rounds(thousandths):
+def test_failed_trial_has_no_rounds(thousandths):
     search = make(Fragile(), {"z": [1, 12]}, n_iter=2).fit(*thousandths)
     failed = [trial.params["z"] == 12 for trial in search.trials_]
     assert np.isnan(search.cv_results_["mean_n_rounds"]).tolist() == failed
@@ -286,7 +284,7 @@ def test_a_trial_that_failed_has_no_rounds(thousandths):
 
 @pytest.mark.thorough
 @pytest.mark.parametrize("backend", ["loky", "threading", "multiprocessing"])
-def test_on_other_workers_it_is_the_same(thousandths, backend):
+def test_early_stopping_is_the_same_on_other_backends(thousandths, backend):
     alone = make(Booster()).fit(*thousandths)
     with joblib.parallel_config(backend=backend, n_jobs=2):
         search = make(Booster(), n_jobs=2).fit(*thousandths)
@@ -296,7 +294,7 @@ def test_on_other_workers_it_is_the_same(thousandths, backend):
     assert search.best_params_ == alone.best_params_
 
 
-def test_a_journal_keeps_the_rounds(booster, log, thousandths, tmp_path):
+def test_journal_has_rounds(booster, log, thousandths, tmp_path):
     path = tmp_path / "study.jsonl"
     whole = make(booster, journal=path).fit(*thousandths)
     log.fits.clear()
@@ -311,7 +309,7 @@ def test_a_journal_keeps_the_rounds(booster, log, thousandths, tmp_path):
         make(booster, journal=path, eval_set_from_split=False).fit(*thousandths)
 
 
-def test_a_journal_of_before_goes_on(booster, log, thousandths, tmp_path):
+def test_search_with_early_stopping_resumes_from_journal(booster, log, thousandths, tmp_path):
     path = tmp_path / "study.jsonl"
     make(booster, journal=path, eval_set_from_split=False).fit(*thousandths)
     head = json.loads(path.read_text().splitlines()[0])
@@ -321,7 +319,7 @@ def test_a_journal_of_before_goes_on(booster, log, thousandths, tmp_path):
     assert len(log.fits) == 1
 
 
-def test_warm_start_knows_the_rounds_of_before(booster, thousandths):
+def test_warm_start_keeps_rounds(booster, thousandths):
     search = make(booster, warm_start=True).fit(*thousandths)
     before = search.cv_results_["mean_n_rounds"]
     search.fit(*thousandths)
@@ -340,7 +338,7 @@ class Secretive(Booster):
         return self
 
 
-def test_parameters_that_are_not_listed_can_be_tuned(thousandths):
+def test_unlisted_parameters_can_be_tuned(thousandths):
     search = make(Secretive()).fit(*thousandths)
     assert {trial.params["z"] for trial in search.trials_} != {0}
     pipeline = Pipeline([("clf", Secretive())])
@@ -351,7 +349,7 @@ def test_parameters_that_are_not_listed_can_be_tuned(thousandths):
 
 
 @pytest.mark.parametrize("n_rounds", [0, -1, 1.5, "many"])
-def test_rounds_that_are_none_damage_a_journal(thousandths, tmp_path, n_rounds):
+def test_invalid_rounds_in_journal_are_refused(thousandths, tmp_path, n_rounds):
     make(Booster(), journal=tmp_path / "study.jsonl", n_iter=1).fit(*thousandths)
     replay = replay_module.Replay(Journal(tmp_path / "study.jsonl"))
     *before, row = [record for record in replay.journal.load() if "told" not in record]
@@ -405,7 +403,7 @@ def make_small(estimator, space=RATE, **params):
 
 
 @pytest.mark.parametrize("library", LIBRARIES)
-def test_a_real_booster_stops_by_itself(library, cancer, capfd):
+def test_library_booster_stops_early(library, cancer, capfd):
     name = ROUNDS[library]
     booster = library(max_depth=2, **{name: 400})
     search = make_small(booster).fit(*cancer)
@@ -424,7 +422,7 @@ def test_a_real_booster_stops_by_itself(library, cancer, capfd):
 
 @pytest.mark.parametrize("library", [lightgbm, catboost])  # those of XGBoost are 0, 1, ...
 @pytest.mark.parametrize("labels", [["b", "m"], [1, 2], [7, 5]])
-def test_the_classes_may_have_any_name(library, cancer, labels):
+def test_early_stopping_with_any_class_labels(library, cancer, labels):
     X, y = cancer
     booster = library(max_depth=2, **{ROUNDS[library]: 60})
     expected = make_small(booster).fit(X, y).cv_results_
@@ -438,7 +436,7 @@ def test_the_classes_may_have_any_name(library, cancer, labels):
 
 @pytest.mark.parametrize("library", LIBRARIES)
 @pytest.mark.parametrize("kind", ["Classifier", "Regressor"])
-def test_data_may_be_lists(library, cancer, kind):
+def test_early_stopping_with_lists(library, cancer, kind):
     X, y = cancer
     booster = library(kind, max_depth=2, **{ROUNDS[library]: 20})
     expected = make_small(booster).fit(X, y).cv_results_
@@ -447,7 +445,7 @@ def test_data_may_be_lists(library, cancer, kind):
 
 
 @pytest.mark.parametrize("library", LIBRARIES)
-def test_the_rounds_are_those_that_the_library_tells(library, cancer):
+def test_rounds_are_those_of_library(library, cancer):
     X, y = cancer
     name = "early_stopping_round" if library is lightgbm else "early_stopping_rounds"
     booster = library(max_depth=2, **{ROUNDS[library]: 300, name: 10})
@@ -468,7 +466,7 @@ def test_the_rounds_are_those_that_the_library_tells(library, cancer):
 
 
 @pytest.mark.parametrize("library", LIBRARIES)
-def test_a_real_booster_that_does_not_stop_has_all_rounds(library, cancer):
+def test_library_booster_without_stop_has_all_rounds(library, cancer):
     search = make_small(library(learning_rate=0.001, **{ROUNDS[library]: 5}), {"max_depth": [2, 3]})
     search.fit(*cancer)
     assert {row.n_rounds for trial in search.trials_ for row in trial.split_results} <= {
@@ -482,7 +480,7 @@ def test_a_real_booster_that_does_not_stop_has_all_rounds(library, cancer):
 
 @pytest.mark.parametrize("library", LIBRARIES)
 @pytest.mark.parametrize("is_routed", [False, True])
-def test_a_real_booster_in_a_pipeline_with_its_rounds_in_the_space(library, cancer, is_routed):
+def test_library_booster_in_pipeline_with_searched_rounds(library, cancer, is_routed):
     if is_routed and library is catboost:
         pytest.skip("it knows no metadata routing")
     name = f"clf__{ROUNDS[library]}"
@@ -495,7 +493,7 @@ def test_a_real_booster_in_a_pipeline_with_its_rounds_in_the_space(library, canc
 
 
 @pytest.mark.parametrize("library", LIBRARIES)
-def test_a_real_booster_as_the_choice_of_a_step_with_regression(library):
+def test_library_booster_as_searched_step_in_regression(library):
     X, y = load_diabetes(return_X_y=True)
     pipeline = Pipeline([("scale", StandardScaler()), ("model", library("Regressor", max_depth=2))])
     booster = library("Regressor", max_depth=2, **{ROUNDS[library]: 300})
@@ -505,7 +503,7 @@ def test_a_real_booster_as_the_choice_of_a_step_with_regression(library):
 
 
 @pytest.mark.parametrize("library", LIBRARIES)
-def test_other_names_of_the_same_parameters(library, cancer):
+def test_early_stopping_knows_aliases_of_parameters(library, cancer):
     params = {
         xgboost: {"n_estimators": 200, "early_stopping_rounds": 5},
         lightgbm: {"num_iterations": 200, "n_iter_no_change": 5},
@@ -515,7 +513,7 @@ def test_other_names_of_the_same_parameters(library, cancer):
     assert n_trees(search.best_estimator_) == search.best_params_[next(iter(params))] < 200
 
 
-def test_a_callback_of_xgboost_that_stops(cancer):
+def test_xgboost_callback_stops_early(cancer):
     library = pytest.importorskip("xgboost")
     callbacks = [library.callback.EarlyStopping(rounds=5)]
     search = make_small(xgboost(n_estimators=300, callbacks=callbacks)).fit(*cancer)
@@ -523,14 +521,14 @@ def test_a_callback_of_xgboost_that_stops(cancer):
     assert n_trees(search.best_estimator_) == search.best_params_["n_estimators"] < 300
 
 
-def test_a_callback_of_lightgbm_that_stops_is_refused(cancer):
+def test_lightgbm_early_stopping_callback_is_refused(cancer):
     library = pytest.importorskip("lightgbm")
     with pytest.raises(ValueError, match="early stopping is no callback of fit"):
         make_small(lightgbm()).fit(*cancer, callbacks=[library.early_stopping(5)])
 
 
 @pytest.mark.thorough
-def test_a_real_booster_in_processes(cancer):
+def test_library_booster_in_processes(cancer):
     library = xgboost
     booster = library(max_depth=2, **{ROUNDS[library]: 100})
     alone = make_small(booster).fit(*cancer)

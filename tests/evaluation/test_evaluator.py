@@ -1,4 +1,4 @@
-"""The evaluator on workers of the test's: who runs what, and what becomes of accidents."""
+"""SplitEvaluator with fake workers: order of fits, worker deaths, deadlines, racing."""
 
 import time
 from concurrent.futures import Future
@@ -16,7 +16,7 @@ N_SPLITS = 3
 
 
 class FakeFits:
-    """A fit is (number of the trial, split); its row has the split as score."""
+    """Fits are pairs (number of the trial, split), whose score is the split."""
 
     n_splits = N_SPLITS
 
@@ -40,7 +40,7 @@ class FakeFits:
 
 
 class FakeWorkers:
-    """Fits are done when the test says so, or by `wait` in the order of their start."""
+    """Workers whose fits finish by `finish`, or by `wait` in the order of their start."""
 
     can_end = True
 
@@ -88,7 +88,7 @@ class FakeWorkers:
 
 
 class FakeLog:
-    """Know some rows, and take down others."""
+    """Log with some known results, which lists the recorded ones."""
 
     def __init__(self):
         self.known, self.recorded, self.told = {}, [], []
@@ -122,10 +122,10 @@ def numbers(trials):
     return [trial.number for trial in trials]
 
 
-# ------------------------------------------------------------------- who runs when
+# ------------------------------------------------------------------ order of fits
 
 
-def test_a_batch_is_finished_before_there_is_room():
+def test_batch_finishes_before_next_trial_can_be_submitted():
     evaluator, workers, _ = make(n_points=2)
     assert evaluator.free() == 2
     evaluator.submit(ask(2))
@@ -137,7 +137,7 @@ def test_a_batch_is_finished_before_there_is_room():
     assert workers.n_opened == 1
 
 
-def test_a_batch_comes_in_the_order_of_its_numbers():
+def test_collect_returns_batch_in_order_of_numbers():
     evaluator, workers, _ = make(n_workers=6, n_points=2)
     evaluator.submit(ask(2))
     for fit in [(1, 0), (1, 1), (1, 2), (0, 0), (0, 1), (0, 2)]:
@@ -146,7 +146,7 @@ def test_a_batch_comes_in_the_order_of_its_numbers():
     assert numbers(evaluator.collect(more=True)) == [0, 1]
 
 
-def test_each_fit_is_taken_down_as_it_is_kept():
+def test_each_result_is_recorded_as_it_is_kept():
     log = FakeLog()
     evaluator, _, fits = make(log=log, n_points=2)
     fits.refused[1] = "not together"
@@ -159,7 +159,7 @@ def test_each_fit_is_taken_down_as_it_is_kept():
         assert trials[number].split_results[split] == row
 
 
-def test_what_is_known_of_a_trial_is_not_fitted_again():
+def test_known_results_are_not_computed_again():
     log = FakeLog()
     row = SplitResult(scores=7.0, fit_time=1.0)
     log.known = {0: {0: row, 1: row, 2: row}, 1: {2: row}}
@@ -175,7 +175,7 @@ def test_what_is_known_of_a_trial_is_not_fitted_again():
     assert len(log.recorded) == 5
 
 
-def test_a_batch_that_is_known_starts_no_worker():
+def test_known_batch_starts_no_worker():
     log = FakeLog()
     row = SplitResult(scores=7.0, fit_time=1.0)
     log.known = {0: {0: row, 1: row, 2: row}}
@@ -185,7 +185,7 @@ def test_a_batch_that_is_known_starts_no_worker():
     assert workers.n_opened == 0
 
 
-def test_a_trial_has_its_scores_in_the_order_of_the_splits():
+def test_trial_has_scores_in_order_of_splits():
     evaluator, workers, _ = make(n_workers=3)
     evaluator.submit(ask(1))
     workers.finish((0, 2))
@@ -201,12 +201,12 @@ def test_a_trial_has_its_scores_in_the_order_of_the_splits():
 @pytest.mark.parametrize(
     ("n_workers", "n_points", "room"), [(1, None, 1), (2, None, 1), (3, None, 1), (4, None, 2)]
 )
-def test_asynchronous_room_is_what_keeps_the_workers_busy(n_workers, n_points, room):
+def test_asynchronous_free_is_number_of_trials_that_keeps_workers_busy(n_workers, n_points, room):
     evaluator, _, _ = make(n_workers, n_points=n_points, asynchronous=True)
     assert evaluator.free() == room
 
 
-def test_there_is_room_as_soon_as_a_worker_has_nothing_to_do():
+def test_idle_worker_lets_asynchronous_trial_start():
     evaluator, workers, _ = make(2, n_points=None, asynchronous=True)
     trials = ask(3)
     evaluator.submit(trials[:1])
@@ -217,7 +217,7 @@ def test_there_is_room_as_soon_as_a_worker_has_nothing_to_do():
     assert workers.started == [(0, 0), (0, 1), (0, 2)]
 
 
-def test_collect_comes_back_for_more_before_any_trial_is_finished():
+def test_collect_returns_early_if_another_trial_can_start():
     evaluator, _workers, _ = make(4, n_points=None, asynchronous=True)
     evaluator.submit(ask(1))
     assert evaluator.collect(more=True) == []
@@ -225,7 +225,7 @@ def test_collect_comes_back_for_more_before_any_trial_is_finished():
     assert numbers(evaluator.collect(more=False)) == [0]
 
 
-def test_all_that_is_done_comes_before_the_next_proposal():
+def test_collect_returns_all_finished_trials_before_next_proposal():
     evaluator, workers, _ = make(6, n_points=None, asynchronous=True)
     evaluator.submit(ask(2))
     for fit in list(workers.started):
@@ -233,14 +233,14 @@ def test_all_that_is_done_comes_before_the_next_proposal():
     assert numbers(evaluator.collect(more=True)) == [0, 1]
 
 
-def test_a_number_of_points_caps_the_trials_in_flight():
+def test_n_points_limits_running_trials():
     evaluator, _, _ = make(12, n_points=2, asynchronous=True)
     assert evaluator.free() == 2
     evaluator.submit(ask(2))
     assert evaluator.free() == 0
 
 
-def test_lanes_are_those_of_the_workers():
+def test_split_results_have_numbers_of_workers():
     evaluator, _workers, _ = make(2, n_points=None, asynchronous=True)
     finished = []
     for trial in ask(8):
@@ -253,7 +253,7 @@ def test_lanes_are_those_of_the_workers():
     assert {row.worker for trial in finished for row in trial.split_results} == {0, 1}
 
 
-def test_an_impossible_trial_fails_without_a_fit():
+def test_trial_with_invalid_parameters_fails_without_fit():
     evaluator, workers, fits = make(n_points=2)
     fits.refused[0] = "no such step"
     evaluator.submit(ask(2))
@@ -263,10 +263,10 @@ def test_an_impossible_trial_fails_without_a_fit():
     assert {fit[0] for fit in workers.started} == {1}
 
 
-# ----------------------------------------------------------------------- accidents
+# ------------------------------------------------- worker deaths and time limits
 
 
-def test_a_fit_whose_worker_died_is_repeated_first_and_once():
+def test_fit_is_repeated_once_after_worker_death():
     evaluator, workers, _ = make(1, n_points=2)
     workers.outcomes[0, 1] = [WorkerDied("exit code 9")]
     evaluator.submit(ask(2))
@@ -275,7 +275,7 @@ def test_a_fit_whose_worker_died_is_repeated_first_and_once():
     assert workers.started == [(0, 0), (0, 1), (0, 1), (0, 2), (1, 0), (1, 1), (1, 2)]
 
 
-def test_a_fit_whose_worker_died_twice_is_guilty():
+def test_fit_fails_after_second_worker_death():
     evaluator, workers, _ = make(1, n_points=2)
     workers.outcomes[0, 1] = [WorkerDied("exit code 9"), WorkerDied("exit code 9")]
     evaluator.submit(ask(2))
@@ -289,7 +289,7 @@ def test_a_fit_whose_worker_died_twice_is_guilty():
     assert (0, 2) not in workers.started
 
 
-def test_a_final_death_is_not_repeated():
+def test_fit_is_not_repeated_after_final_death():
     evaluator, workers, _ = make(1)
     workers.outcomes[0, 0] = [WorkerDied("The fit raised SystemExit(4).", is_final=True)]
     evaluator.submit(ask(1))
@@ -298,7 +298,7 @@ def test_a_final_death_is_not_repeated():
     assert workers.started == [(0, 0)]
 
 
-def test_workers_that_die_before_they_begin_end_the_search():
+def test_repeated_startup_failures_end_search():
     evaluator, workers, _ = make(1)
     workers.outcomes[0, 1] = [WorkerDied("exit code 9", has_begun=False) for _ in range(9)]
     evaluator.submit(ask(1))
@@ -307,7 +307,7 @@ def test_workers_that_die_before_they_begin_end_the_search():
     assert evaluator.close() == []
 
 
-def test_now_and_then_a_worker_may_die_before_it_begins():
+def test_occasional_startup_failures_are_tolerated():
     evaluator, workers, _ = make(1)
     for split in range(N_SPLITS):
         workers.outcomes[0, split] = [WorkerDied("?", has_begun=False) for _ in range(4)]
@@ -316,7 +316,7 @@ def test_now_and_then_a_worker_may_die_before_it_begins():
     assert trial.status == "complete"
 
 
-def test_a_fit_that_takes_too_long_is_ended():
+def test_fit_is_ended_at_time_limit():
     evaluator, workers, _ = make(2, n_points=2, fit_timeout=5.0)
     workers.durations[0, 1] = 6.0
     evaluator.submit(ask(2))
@@ -326,7 +326,7 @@ def test_a_fit_that_takes_too_long_is_ended():
     assert "longer than fit_timeout=5.0 s" in failed.split_results[1].error
 
 
-def test_an_error_of_a_fit_goes_through_and_what_is_finished_stays():
+def test_error_of_fit_is_raised_and_finished_trials_are_kept():
     evaluator, workers, _ = make(1, n_points=2)
     workers.outcomes[1, 1] = [ZeroDivisionError("of the user")]
     evaluator.submit(ask(2))
@@ -336,10 +336,10 @@ def test_an_error_of_a_fit_goes_through_and_what_is_finished_stays():
     assert workers.n_closed == 1
 
 
-# -------------------------------------------------------------------------- the end
+# ------------------------------------------------------------- deadline and close
 
 
-def test_past_the_deadline_nothing_starts_and_nothing_is_waited_for():
+def test_nothing_starts_or_waits_after_deadline():
     evaluator, workers, _ = make(1, n_points=2, deadline=time.monotonic() - 1.0)
     assert evaluator.is_late
     assert evaluator.free() == 0
@@ -349,7 +349,7 @@ def test_past_the_deadline_nothing_starts_and_nothing_is_waited_for():
     assert evaluator.collect(more=True) == []
 
 
-def test_what_is_kept_for_later_is_taken_off_the_deadline():
+def test_reserve_moves_deadline_forward():
     kept = [0.0]
     evaluator, _workers, _ = make(1, deadline=time.monotonic() + 100.0, reserve=lambda: kept[0])
     assert not evaluator.is_late
@@ -357,7 +357,7 @@ def test_what_is_kept_for_later_is_taken_off_the_deadline():
     assert evaluator.is_late
 
 
-def test_the_deadline_ends_the_waiting():
+def test_deadline_ends_waiting():
     evaluator, workers, _ = make(1, n_points=2, deadline=time.monotonic() + 0.05)
     evaluator.submit(ask(2))
     assert evaluator.collect(more=True) == []
@@ -365,7 +365,7 @@ def test_the_deadline_ends_the_waiting():
     assert workers.n_closed == 1
 
 
-def test_close_returns_what_was_returned_last_since_it_may_not_have_arrived():
+def test_close_returns_trials_of_last_collect_again():
     evaluator, _workers, _ = make(1)
     trials = ask(2)
     evaluator.submit(trials[:1])
@@ -373,7 +373,7 @@ def test_close_returns_what_was_returned_last_since_it_may_not_have_arrived():
     assert numbers(evaluator.close()) == [0]
 
 
-def test_close_takes_what_is_done():
+def test_close_receives_finished_fits():
     evaluator, workers, _ = make(3)
     evaluator.submit(ask(1))
     for fit in list(workers.started):
@@ -381,7 +381,7 @@ def test_close_takes_what_is_done():
     assert numbers(evaluator.close()) == [0]
 
 
-def test_workers_are_closed_whatever_happens():
+def test_workers_are_closed_after_error():
     evaluator, workers, _ = make(1)
 
     def interrupt(future):
@@ -400,7 +400,7 @@ def test_workers_are_closed_whatever_happens():
 
 @pytest.fixture
 def hopeless():
-    """A log of trials beside which any further one is hopeless after its first split."""
+    """A log of trials so good that racing prunes any other trial after its first split."""
     log = FakeLog()
     for number in range(-5, 0):
         scores = [split + 10.0 + 0.01 * number for split in range(N_SPLITS)]
@@ -409,7 +409,7 @@ def hopeless():
     return log
 
 
-def test_the_splits_of_a_trial_are_run_one_after_the_other(hopeless):
+def test_racing_runs_splits_one_after_the_other(hopeless):
     evaluator, workers, _ = make(1, log=hopeless, racing=0.01)
     evaluator.submit(ask(1))
     [trial] = evaluator.collect(more=True)
@@ -418,7 +418,7 @@ def test_the_splits_of_a_trial_are_run_one_after_the_other(hopeless):
     assert [bool(row) for row in trial.split_results] == [True, False, False]
 
 
-def test_all_splits_are_run_where_nothing_can_be_judged():
+def test_racing_runs_all_splits_without_reference_trials():
     evaluator, workers, _ = make(1, racing=0.01)
     evaluator.submit(ask(1))
     [trial] = evaluator.collect(more=True)
@@ -426,7 +426,7 @@ def test_all_splits_are_run_where_nothing_can_be_judged():
     assert trial.status == "complete"
 
 
-def test_a_batch_fills_its_workers_with_fits_that_may_be_in_vain(hopeless):
+def test_racing_batch_fills_idle_workers_with_later_splits(hopeless):
     evaluator, workers, _ = make(3, log=hopeless, n_points=2, racing=0.01)
     evaluator.submit(ask(2))
     assert workers.started == [(0, 0), (1, 0), (0, 1)]
@@ -436,7 +436,7 @@ def test_a_batch_fills_its_workers_with_fits_that_may_be_in_vain(hopeless):
     assert [len(list(filter(None, trial.split_results))) for trial in finished] == [1, 1]
 
 
-def test_asynchronous_workers_take_new_trials_instead(hopeless):
+def test_asynchronous_racing_prefers_new_trials_to_later_splits(hopeless):
     evaluator, workers, _ = make(3, log=hopeless, n_points=None, asynchronous=True, racing=0.01)
     assert evaluator.free() == 3
     evaluator.submit(ask(1))
@@ -448,7 +448,7 @@ def test_asynchronous_workers_take_new_trials_instead(hopeless):
     assert workers.started == [(0, 0), (0, 1), (0, 2)]
 
 
-def test_a_split_that_fails_ends_its_trial(hopeless):
+def test_failed_split_ends_trial(hopeless):
     evaluator, workers, _ = make(1, racing=0.01)
     workers.outcomes[0, 0] = [WorkerDied("gone", is_final=True)]
     evaluator.submit(ask(1))
@@ -457,7 +457,7 @@ def test_a_split_that_fails_ends_its_trial(hopeless):
     assert [bool(row) for row in trial.split_results] == [True, False, False]
 
 
-def test_known_rows_are_judged_as_if_they_had_just_come(hopeless):
+def test_racing_judges_known_results(hopeless):
     row = SplitResult(scores=0.0, fit_time=0.5, score_time=0.25)
     hopeless.known[0] = {0: row, 1: row}
     evaluator, workers, _ = make(1, log=hopeless, racing=0.01)

@@ -1,4 +1,4 @@
-"""Little of a resource first: what is cut, what goes on, what is chosen, what is refused."""
+"""Fidelity: levels of a resource, resumed fits, the choice of the best trial, invalid input."""
 
 import itertools
 import logging
@@ -37,7 +37,7 @@ SPACE = {"x": (0.0, 1.0, "uniform")}
 
 
 class Learner(ClassifierMixin, BaseEstimator):
-    """Scores by its parameters and what it has had of a resource; adds up epochs if warm.
+    """Classifier whose score depends on its parameters and its amount of a resource.
 
     The first column of X numbers the rows.
     """
@@ -102,7 +102,7 @@ def make_each(search_class, log):
 
 @pytest.fixture
 def make(log):
-    """Make searches of a kind that proposes quickly: of what is the same in each."""
+    """Return a factory of swarm searches, which propose quickly."""
     return maker(SwarmSearchCV, log, surrogate=False)
 
 
@@ -110,10 +110,10 @@ def outline(search):
     return [(t.number, t.point, t.params, t.fidelity, t.split_scores) for t in search.trials_]
 
 
-# ------------------------------------------------------------------ what is chosen
+# ------------------------------------------------------------------ choice of the best trial
 
 
-def test_the_winner_has_all_of_a_parameter(make_each, rows):
+def test_best_trial_has_full_parameter(make_each, rows):
     search = make_each().fit(*rows)
     table = search.cv_results_
     amounts = table["n_resources"]
@@ -130,7 +130,7 @@ def test_the_winner_has_all_of_a_parameter(make_each, rows):
     assert sum(amounts) < 0.75 * 27 * 20
 
 
-def test_the_winner_has_all_samples(make_each, rows, log):
+def test_best_trial_has_all_samples(make_each, rows, log):
     search = make_each(resource="n_samples", cv=3).fit(*rows)
     amounts = search.cv_results_["n_resources"]
     assert amounts[search.best_index_] == 400 == max(amounts)
@@ -141,7 +141,7 @@ def test_the_winner_has_all_samples(make_each, rows, log):
     assert set(log.scores) == {200}  # what scores are measured on is never cut
 
 
-def test_samples_are_nested_ordered_and_hold_each_class(make, rows, log):
+def test_smaller_training_sets_are_nested_and_hold_each_class(make, rows, log):
     make(resource="n_samples", cv=StratifiedKFold(2)).fit(*rows)
     by_split = {}
     for fit in log.fits[:-1]:
@@ -161,7 +161,7 @@ def test_samples_are_nested_ordered_and_hold_each_class(make, rows, log):
         assert all(any(few <= many for many in folds[large]) for few in folds[small])
 
 
-def test_bounds_that_are_given(make, rows):
+def test_given_bounds_set_lowest_and_highest_level(make, rows):
     search = make(min_resources=5, max_resources=40).fit(*rows)
     assert set(search.cv_results_["n_resources"]) == {5, 14, 40}
     search = make(resource="n_samples", min_resources=50, max_resources=150).fit(*rows)
@@ -170,7 +170,7 @@ def test_bounds_that_are_given(make, rows):
     assert set(plain.cv_results_["n_resources"]) == {27}
 
 
-def test_a_parameter_of_a_step(blobs):
+def test_parameter_of_pipeline_step_can_be_resource(blobs):
     pipe = make_pipeline(StandardScaler(), RandomForestClassifier(9, random_state=0))
     name = "randomforestclassifier__n_estimators"
     space = {"randomforestclassifier__max_depth": (1, 6, "int")}
@@ -180,14 +180,14 @@ def test_a_parameter_of_a_step(blobs):
     assert len(search.best_estimator_[-1].estimators_) == search.best_params_[name] == 9
 
 
-def test_best_params_of_before_can_be_tried_first(make, rows):
+def test_best_params_of_earlier_search_can_be_initial(make, rows):
     first = make(n_iter=6).fit(*rows)
     again = make(n_iter=6, initial_params=first.best_params_).fit(*rows)
     assert again.trials_[0].params == {"x": first.best_params_["x"]}
     assert again.trials_[0].is_full
 
 
-def test_stopping_rules_see_full_trials_only(make, rows):
+def test_stopping_rules_count_full_trials_only(make, rows):
     seen = []
     search = make(n_iter_no_change=2, tol=1.0, callbacks=lambda _, t: seen.append(t)).fit(*rows)
     assert search.stop_reason_ == "n_iter_no_change"
@@ -195,7 +195,7 @@ def test_stopping_rules_see_full_trials_only(make, rows):
     assert make(target_score=0.79).fit(*rows).best_score_ >= 0.79
 
 
-def test_updates_score_at_full_resource(make, rows):
+def test_update_scores_at_full_resource(make, rows):
     search = make().fit(*rows).update(*rows)
     assert search.updates_[-1]["held"]
     assert all(trial.is_full for trial in search.trials_)
@@ -204,7 +204,7 @@ def test_updates_score_at_full_resource(make, rows):
 # ---------------------------------------------------------- kinds of data and runs
 
 
-def test_kinds_of_data(rows):
+def test_resource_n_samples_with_kinds_of_data(rows):
     X, y = rows
     tree, space = DecisionTreeClassifier(random_state=0), {"max_depth": (1, 9, "int")}
     settings = {
@@ -230,7 +230,7 @@ def test_kinds_of_data(rows):
     assert max(masked.cv_results_["n_resources"]) == 300
 
 
-def test_several_metrics_and_train_scores(make, rows):
+def test_resource_with_several_metrics_and_train_scores(make, rows):
     scoring = {"a": lambda e, X, y: e.score(X, y), "b": lambda e, X, y: -e.score(X, y)}
     search = make(scoring=scoring, refit="a", return_train_score=True).fit(*rows)
     table = search.cv_results_
@@ -241,7 +241,7 @@ def test_several_metrics_and_train_scores(make, rows):
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning", "ignore::sklearn.exceptions.FitFailedWarning")
-def test_failures(make, rows):
+def test_resource_with_failing_trials(make, rows):
     space = SPACE | {"outcome": ["ok", "raise"]}
     search = make(space).fit(*rows)
     table = search.cv_results_
@@ -252,7 +252,7 @@ def test_failures(make, rows):
     assert max(table["rank_test_score"][~failed]) < min(table["rank_test_score"][failed])
 
 
-def test_a_finite_space(make_each, rows):
+def test_resource_with_finite_space(make_each, rows):
     search = make_each({"x": [0.1, 0.4, 0.7, 0.9]}, n_iter=12).fit(*rows)
     assert search.stop_reason_ == "exhausted"
     assert search.best_params_["x"] == 0.7
@@ -263,7 +263,7 @@ def test_a_finite_space(make_each, rows):
 
 
 @pytest.mark.parametrize("asynchronous", [False, True])
-def test_in_parallel(rows, asynchronous):
+def test_resource_in_parallel(rows, asynchronous):
     search = SwarmSearchCV(
         Learner(), SPACE, n_iter=16, cv=2, random_state=0, surrogate=False, resource="n"
     )
@@ -274,7 +274,7 @@ def test_in_parallel(rows, asynchronous):
     assert len(search.trials_) == 16
 
 
-def test_a_second_fit_goes_on(make, rows):
+def test_search_with_resource_continues_with_warm_start(make, rows):
     search = make(n_iter=8, warm_start=True).fit(*rows)
     before = outline(search)
     search.fit(*rows)
@@ -290,7 +290,9 @@ def test_a_second_fit_goes_on(make, rows):
 @pytest.mark.thorough
 @pytest.mark.parametrize("n_points", [1, 3])
 @pytest.mark.parametrize("resource", ["n", "n_samples"])
-def test_a_journal_goes_on_where_it_was_cut(make_each, rows, tmp_path, resource, n_points):
+def test_search_with_resource_resumes_from_cut_journal(
+    make_each, rows, tmp_path, resource, n_points
+):
     path = tmp_path / "study.jsonl"
     settings = {"resource": resource, "n_iter": 14, "n_points": n_points}
     expected = outline(make_each(**settings).fit(*rows))
@@ -308,17 +310,17 @@ def test_a_journal_goes_on_where_it_was_cut(make_each, rows, tmp_path, resource,
         make_each(journal=path, **(settings | {"resource": None})).fit(*rows)
 
 
-def test_without_a_resource_a_journal_does_not_speak_of_it(make, rows, tmp_path):
+def test_journal_without_resource_has_no_resource_keys(make, rows, tmp_path):
     path = tmp_path / "study.jsonl"
     search = make(journal=path, resource=None, n_iter=3).fit(*rows)
     assert b'"resource"' not in path.read_bytes()
     assert "n_resources" not in search.cv_results_
 
 
-# ----------------------------------------------------------------- fits that go on
+# ----------------------------------------------------------------- resumed fits
 
 
-def test_a_warm_start_goes_on(make, rows):
+def test_warm_start_resumes_lower_fidelity(make, rows):
     Learner.seen.clear()
     search = make(resource="epochs", learner=Learner(warm_start=True), refit=False).fit(*rows)
     of_trial = [Learner.seen[2 * k : 2 * k + 2] for k in range(20)]
@@ -337,7 +339,7 @@ def test_a_warm_start_goes_on(make, rows):
 
 @pytest.mark.thorough
 @pytest.mark.parametrize("backend", ["threading", "sequential"])
-def test_trees_are_added_and_are_those_of_a_fit_from_the_start(blobs, backend):
+def test_resumed_ensemble_equals_cold_start(blobs, backend):
     space = {"max_depth": (1, 5, "int"), "learning_rate": (0.05, 1.0, "log-uniform")}
     found = []
     for warm in (False, True):
@@ -365,7 +367,7 @@ def test_trees_are_added_and_are_those_of_a_fit_from_the_start(blobs, backend):
         (HistGradientBoostingClassifier(early_stopping=True, n_iter_no_change=2), "max_iter"),
     ],
 )
-def test_what_stops_early_has_the_scores_of_a_fit_from_the_start(blobs, model, name):
+def test_early_stopping_estimator_scores_as_in_cold_start(blobs, model, name):
     model = clone(model).set_params(random_state=0, warm_start=True)
     space = {"learning_rate": (0.05, 1.0, "log-uniform")}
     search = SwarmSearchCV(
@@ -378,7 +380,7 @@ def test_what_stops_early_has_the_scores_of_a_fit_from_the_start(blobs, model, n
         assert list(trial.split_scores) == anew.tolist()
 
 
-def test_a_parameter_that_only_the_constructor_lists():
+def test_resource_may_be_parameter_of_constructor_only():
     library = pytest.importorskip("catboost")
     X, y = load_breast_cancer(return_X_y=True)
     model = library.CatBoostClassifier(verbose=False, thread_count=1, allow_writing_files=False)
@@ -396,7 +398,7 @@ def test_a_parameter_that_only_the_constructor_lists():
     assert search.best_params_["iterations"] == search.best_estimator_.tree_count_ == 9
 
 
-def test_nothing_is_left(make, rows, tmp_path, monkeypatch):
+def test_resource_leaves_no_files(make, rows, tmp_path, monkeypatch):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     search = make(resource="epochs", learner=Learner(warm_start=True))
     held = []
@@ -409,9 +411,7 @@ def test_nothing_is_left(make, rows, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("trouble", ["gone", "damaged", "the warm fit raises"])
-def test_whatever_happens_to_the_kept_fits_no_trial_fails(
-    make, rows, tmp_path, monkeypatch, caplog, trouble
-):
+def test_damaged_files_of_fits_fail_no_trial(make, rows, tmp_path, monkeypatch, caplog, trouble):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     caplog.set_level(logging.DEBUG, logger="sklearn_lepton")
 
@@ -430,7 +430,7 @@ def test_whatever_happens_to_the_kept_fits_no_trial_fails(
     assert "the fit starts cold" in caplog.text
 
 
-def test_only_what_is_fitted_in_place_goes_on():
+def test_only_estimator_fitted_in_place_resumes():
     warm = Learner(warm_start=True)
     assert not supports_warm_start(OneVsRestClassifier(warm), "estimator__epochs", ())
     assert supports_warm_start(warm, "epochs", ())
@@ -455,7 +455,7 @@ def test_only_what_is_fitted_in_place_goes_on():
     assert not is_equivalent_to_cold_start(stops, name, (flag,), 300)
 
 
-# ---------------------------------------------------------------------- bad input
+# ---------------------------------------------------------------------- invalid input
 
 
 @pytest.mark.parametrize(
@@ -480,13 +480,13 @@ def test_only_what_is_fitted_in_place_goes_on():
         ),
     ],
 )
-def test_bad_input_is_refused_before_the_first_fit(make, rows, log, settings, message):
+def test_invalid_resource_is_refused_before_first_fit(make, rows, log, settings, message):
     with pytest.raises(ValueError, match=message):
         make(**settings).fit(*rows)
     assert not log.fits
 
 
-def test_a_step_that_is_searched_has_no_resource(rows):
+def test_parameter_of_searched_step_cannot_be_resource(rows):
     pipe = make_pipeline(StandardScaler(), Learner())
     search = BayesSearchCV(
         pipe, {"learner": [Learner(x=0.1), Learner(x=0.2)]}, resource="learner__n"
@@ -495,7 +495,7 @@ def test_a_step_that_is_searched_has_no_resource(rows):
         search.fit(*rows)
 
 
-def test_no_full_trial_in_time(make, rows):
+def test_search_without_full_trial_in_time_raises(make, rows):
     class Slow(Learner):
         def fit(self, X, y):
             import time

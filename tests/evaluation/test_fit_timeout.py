@@ -1,4 +1,4 @@
-"""Time limits of fits: ended where that is possible, named in a warning where it is not."""
+"""Time limits of fits: slow fits are ended, or named in a warning if they cannot be ended."""
 
 import threading
 import time

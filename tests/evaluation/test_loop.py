@@ -1,4 +1,4 @@
-"""The loop: asks within room and budget, tells before it yields, loses nothing."""
+"""The loop of a search: budget, order of tell and yield, no lost trials."""
 
 import itertools
 import random

@@ -1,3 +1,5 @@
+"""Race: when a trial is pruned, the order of the splits, the error rate."""
+
 import numpy as np
 import pytest
 
@@ -27,13 +29,13 @@ def judge(race, scores, k):
 
 
 @pytest.mark.parametrize("n_complete", [0, 1, 2])
-def test_nothing_is_judged_before_three_trials_are_complete(n_complete):
+def test_race_prunes_nothing_before_three_complete_trials(n_complete):
     race = Race(told()[:n_complete], K, 0.05)
     assert race.order == list(range(K))
     assert judge(race, np.full(K, -100.0), 1) is None
 
 
-def test_each_split_in_the_order_leaves_the_least_variance():
+def test_order_reduces_variance_fastest():
     relative = np.random.default_rng(0).uniform(0.5, 2.0, 9)
     left, order = list(range(9)), []
 
@@ -49,44 +51,44 @@ def test_each_split_in_the_order_leaves_the_least_variance():
     assert _most_informative_order(np.ones(600)) == list(range(600))
 
 
-def test_pruned_and_failed_trials_are_no_references():
+def test_race_ignores_pruned_and_failed_trials():
     others = [Trial(n, (), {}).prune((9.0, 0.1)) for n in range(6, 9)]
     assert judge(Race([*told()[:2], *others], K, 0.05), np.full(K, -100.0), 1) is None
 
 
-def test_a_hopeless_trial_is_ended_after_one_split():
+def test_race_prunes_hopeless_trial_after_one_split():
     expected, std = judge(Race(told(), K, 0.05), 0.3 + HARDNESS, 1)
     # What makes the splits hard is taken off: not the score on the one split is told.
     assert expected == pytest.approx(0.3 + HARDNESS.mean(), abs=0.02)
     assert 0 < std < 0.05
 
 
-def test_a_better_trial_never_is():
+def test_race_never_prunes_better_trial():
     race = Race(told(), K, 0.05)
     assert all(judge(race, 0.9 + HARDNESS, k) is None for k in range(1, K))
 
 
-def test_one_hard_split_does_not_end_a_trial_that_is_no_worse_on_it():
+def test_race_does_not_prune_equal_trial_on_hard_split():
     race = Race(told(), K, 0.05)
     scores = 0.81 + HARDNESS
     scores[race.order[0]] -= 0.005
     assert judge(race, scores, 1) is None
 
 
-def test_a_trial_equal_to_the_best_one_is_ended():
+def test_race_prunes_trial_equal_to_best():
     trials = told()
     best = max(trials, key=lambda trial: trial.score)
     twin = [complete(n, best.split_scores) for n in range(6, 16)]
     assert judge(Race([*trials, *twin], K, 0.01), best.split_scores, 2) is not None
 
 
-def test_constant_scores_end_everything_that_is_no_better():
+def test_race_with_constant_scores_prunes_trials_that_are_not_better():
     race = Race([complete(n, np.ones(K)) for n in range(4)], K, 0.01)
     assert judge(race, np.ones(K), 1) == (1.0, 0.0)
     assert judge(race, np.full(K, 2.0), 1) is None
 
 
-def test_a_smaller_error_rate_ends_less():
+def test_smaller_error_rate_prunes_fewer_trials():
     race = {rate: Race(told(noise=0.05), K, rate) for rate in (0.001, 0.05, 0.5)}
     levels = np.linspace(0.3, 0.9, 61)
     n_ended = [
@@ -97,7 +99,7 @@ def test_a_smaller_error_rate_ends_less():
     assert 0 < n_ended[0] < n_ended[1] < n_ended[2]
 
 
-def test_the_split_on_which_trials_differ_comes_early():
+def test_order_starts_with_informative_split():
     trials = told(noise=0.001)
     rng = np.random.default_rng(0)
     loud = []
@@ -109,7 +111,7 @@ def test_the_split_on_which_trials_differ_comes_early():
     assert sorted(Race(loud, K, 0.05).order) == list(range(K))
 
 
-def test_the_estimate_has_the_unit_of_the_scores():
+def test_estimate_scales_with_scores():
     trials = told(noise=0.02)
     scaled = [complete(t.number, 1000.0 * np.array(t.split_scores) - 7.0) for t in trials]
     scores = 0.4 + HARDNESS
@@ -119,14 +121,14 @@ def test_the_estimate_has_the_unit_of_the_scores():
     )
 
 
-def test_one_split_leaves_nothing_to_judge():
+def test_race_with_one_split_prunes_nothing():
     race = Race([complete(n, [float(n)]) for n in range(5)], 1, 0.05)
     assert race.order == [0]
 
 
 @pytest.mark.thorough
 @pytest.mark.parametrize("noise", [0.01, 0.1])
-def test_trials_are_ended_wrongly_no_more_often_than_stated(noise):
+def test_race_keeps_its_error_rate(noise):
     rate, n_runs, n_wrong, n_all = 0.05, 50, 0, 0
     for seed in range(n_runs):
         rng = np.random.default_rng(seed)

@@ -1,4 +1,4 @@
-"""Racing: which fits are left out, and what becomes of the trials that were ended."""
+"""Searches with racing: saved fits, pruned trials, journal and warm start."""
 
 import functools
 import warnings
@@ -40,7 +40,7 @@ def n_run(search):
     return [sum(map(bool, trial.split_results)) for trial in search.trials_]
 
 
-def test_fits_are_left_out_and_the_winner_has_all(make):
+def test_racing_saves_fits_and_best_trial_has_all_splits(make):
     search = make().fit(*data())
     statuses = [trial.status for trial in search.trials_]
     assert statuses.count("pruned") >= 4
@@ -49,14 +49,14 @@ def test_fits_are_left_out_and_the_winner_has_all(make):
     assert np.isfinite(search.best_score_)
 
 
-def test_the_fits_that_are_left_out_are_not_run(search_class, probe, numbered, log):
+def test_splits_of_pruned_trials_are_not_run(search_class, probe, numbered, log):
     search = search_class(
         probe, SPACE, n_iter=12, cv=N_SPLITS, random_state=0, racing=True, refit=False
     ).fit(*numbered)
     assert len(log.fits) == sum(n_run(search)) < 12 * N_SPLITS
 
 
-def test_the_table_says_what_was_run(make):
+def test_cv_results_has_number_of_splits_run(make):
     search = make(return_train_score=True).fit(*data())
     results = search.cv_results_
     ended = np.array([trial.status == "pruned" for trial in search.trials_])
@@ -73,7 +73,7 @@ def test_the_table_says_what_was_run(make):
     assert ranks[~ended].max() <= np.sum(~ended)
 
 
-def test_a_trial_that_was_ended_has_an_estimate_below_the_best(make):
+def test_pruned_trial_has_estimate_below_best_score(make):
     search = make().fit(*data())
     for trial in search.trials_:
         assert (trial.estimate is not None) == (trial.status == "pruned")
@@ -83,19 +83,19 @@ def test_a_trial_that_was_ended_has_an_estimate_below_the_best(make):
             assert trial.estimate[1] >= 0
 
 
-def test_without_racing_the_table_has_no_such_column(make):
+def test_cv_results_without_racing_has_no_column_of_splits_run(make):
     search = make(racing=False, n_iter=4).fit(*data())
     assert "n_splits_run" not in search.cv_results_
     assert n_run(search) == [N_SPLITS] * 4
 
 
-def test_no_warning_is_raised_of_scores_that_were_left_out(make):
+def test_missing_scores_of_pruned_trials_raise_no_warning(make):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         make().fit(*data())
 
 
-def test_failed_trials_are_ended_at_once_and_rank_last(search_class, probe, numbered):
+def test_failed_trials_end_at_once_and_rank_last(search_class, probe, numbered):
     space = SPACE | {"outcome": ["ok", "raise", "nan"]}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -114,7 +114,7 @@ def test_failed_trials_are_ended_at_once_and_rank_last(search_class, probe, numb
 
 @pytest.mark.thorough
 @pytest.mark.parametrize("n_jobs", [2, 3])
-def test_the_number_of_workers_changes_nothing(make, n_jobs):
+def test_racing_is_the_same_with_any_number_of_workers(make, n_jobs):
     alone = make(n_points=2, n_iter=10).fit(*data())
     with parallel_config(backend="threading"):
         together = make(n_points=2, n_iter=10, n_jobs=n_jobs).fit(*data())
@@ -124,21 +124,21 @@ def test_the_number_of_workers_changes_nothing(make, n_jobs):
 
 
 @both_modes
-def test_it_works_in_parallel(make, asynchronous):
+def test_racing_runs_in_parallel(make, asynchronous):
     with parallel_config(backend="threading"):
         search = make(n_jobs=2, asynchronous=asynchronous).fit(*data())
     assert len(search.trials_) == 16
     assert sum(n_run(search)) < 16 * N_SPLITS
 
 
-def test_the_error_rate_decides_how_many_are_ended(make):
+def test_larger_error_rate_prunes_more_trials(make):
     strict = make(racing=1e-9).fit(*data())
     loose = make(racing=0.3).fit(*data())
     assert sum(n_run(loose)) < sum(n_run(strict))
 
 
 @pytest.mark.thorough
-def test_several_metrics(make):
+def test_racing_with_several_metrics(make):
     search = make(scoring=["accuracy", "roc_auc"], refit="roc_auc").fit(*data())
     ended = search.cv_results_["n_splits_run"] < N_SPLITS
     assert ended.any()
@@ -146,7 +146,7 @@ def test_several_metrics(make):
     assert not ended[search.best_index_]
 
 
-def test_a_journal_goes_on_where_it_was(make, tmp_path):
+def test_racing_search_resumes_from_journal(make, tmp_path):
     def stop(search, trial):
         if trial.number == 8:
             raise InterruptedError
@@ -161,7 +161,7 @@ def test_a_journal_goes_on_where_it_was(make, tmp_path):
     assert [t.estimate for t in load_trials(path)] == [t.estimate for t in again.trials_]
 
 
-def test_warm_start_goes_on(make):
+def test_racing_search_continues_with_warm_start(make):
     search = make(warm_start=True, n_iter=8).fit(*data())
     search.fit(*data())
     assert len(search.trials_) == 16
@@ -169,12 +169,12 @@ def test_warm_start_goes_on(make):
 
 
 @pytest.mark.parametrize("racing", [0.0, 1.0, -0.1, "yes", None, np.nan])
-def test_a_bad_error_rate_is_refused(make, racing):
+def test_invalid_error_rate_is_refused(make, racing):
     with pytest.raises(ValueError, match=r"racing must be True, False, .auto. or an error rate"):
         make(racing=racing).fit(*data())
 
 
-def test_workers_that_take_whole_batches_are_refused(make):
+def test_racing_refuses_workers_that_run_whole_batches(make):
     with (
         parallel_config(backend="multiprocessing"),
         pytest.raises(ValueError, match="racing=True needs workers that take single fits"),
@@ -182,14 +182,14 @@ def test_workers_that_take_whole_batches_are_refused(make):
         make(n_jobs=2).fit(*data())
 
 
-def test_a_false_flag_of_numpy_is_false():
+def test_numpy_false_disables_racing():
     tree = DecisionTreeClassifier(random_state=0)
     search = BayesSearchCV(tree, TREE_SPACE, n_iter=4, cv=3, racing=np.bool_(False)).fit(*data())
     assert n_run(search) == [3] * 4
 
 
 @pytest.mark.thorough
-def test_with_a_resource_trials_race_with_those_that_have_as_much(make):
+def test_trials_race_within_their_fidelity(make):
     search = make(resource="n_samples", n_iter=40).fit(*data())
     by_resource = {}
     for trial in search.trials_:

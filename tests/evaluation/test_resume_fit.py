@@ -1,4 +1,4 @@
-"""Estimators that wrap networks: parameters of their parts, and fits that go on."""
+"""Wrappers of neural networks: parameters of their parts, and resumed fits."""
 
 import pickle
 from typing import ClassVar
@@ -14,7 +14,7 @@ from sklearn_lepton._evaluation.resume_fit import ResumedFit
 
 
 class Wrapper(ClassifierMixin, BaseEstimator):
-    """As wrappers of networks do, hands on ``module__...``, and begins anew when it is set."""
+    """Wrapper of a network: passes on ``module__...``, and starts cold when it is set."""
 
     seen: ClassVar[list] = []  # epochs of each fit and in total, also of those from a file
 
@@ -60,7 +60,7 @@ def make(estimator, space=WIDTH, **params):
 
 
 @pytest.mark.parametrize("is_step", [False, True])
-def test_a_network_goes_on_whatever_is_tuned(numbered, is_step):
+def test_network_resumes_with_any_tuned_parameter(numbered, is_step):
     Wrapper.seen.clear()
     estimator, space, name = Wrapper(), WIDTH, "epochs"
     if is_step:
@@ -75,7 +75,7 @@ def test_a_network_goes_on_whatever_is_tuned(numbered, is_step):
     assert search.best_estimator_.get_params()[name] == 9
 
 
-def test_parameters_of_parts_can_be_tuned(numbered, search_class):
+def test_parameters_of_network_parts_can_be_tuned(numbered, search_class):
     pipeline = Pipeline([("net", Wrapper())])
     space = {"net__module__width": [1, 2, 3]}
     search = search_class(pipeline, space, n_iter=3, cv=2, random_state=0).fit(*numbered)
@@ -83,12 +83,12 @@ def test_parameters_of_parts_can_be_tuned(numbered, search_class):
 
 
 @pytest.mark.parametrize("name", ["width", "nothing__width", "modul__width", "epochs__width"])
-def test_parameters_that_no_part_takes_are_refused(numbered, name):
+def test_unknown_parameters_of_network_parts_are_refused(numbered, name):
     with pytest.raises(ValueError, match=f"Unknown parameter '{name}'"):
         make(Wrapper(), {name: [1, 2]}).fit(*numbered)
 
 
-def test_a_class_of_a_users_script_is_kept_between_fits(tmp_path):
+def test_estimator_of_user_script_is_resumed(tmp_path):
     kind = type("Net", (Wrapper,), {"__module__": "__main__"})  # which no worker can import
     target = str(tmp_path / "0-0.pkl")
 

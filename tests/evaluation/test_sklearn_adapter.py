@@ -1,4 +1,4 @@
-"""What each of scikit-learn's private names that the searches lean on must still mean."""
+"""Behaviour of the private names of scikit-learn that the searches rely on."""
 
 import ast
 import inspect
@@ -319,7 +319,7 @@ def test_a_part_of_the_data_is_that_of_a_fit(probe, numbered, is_frame):
     assert y_part.tolist() == [1, 1]
 
 
-# ------------------------------------------------------------ where the names stand
+# ------------------------------------------------------------ where private names are used
 
 
 def private_imports(path):

@@ -1,4 +1,4 @@
-"""First steps of a pipeline that trials repeat are not fitted again."""
+"""Cache of the first steps of a pipeline: contents, keys, errors, removal."""
 
 import errno
 import logging
@@ -69,9 +69,7 @@ def same_results(search, other):
 
 @pytest.mark.thorough
 @pytest.mark.parametrize("n_jobs", [1, 2])
-def test_a_slow_step_is_fitted_once_a_split_and_the_results_are_the_same(
-    folder, tmp_path, blobs, n_jobs
-):
+def test_slow_step_is_fitted_once_per_split_with_same_results(folder, tmp_path, blobs, n_jobs):
     kept = make(pipeline(folder), n_jobs=n_jobs).fit(*blobs)
     assert n_fits(folder) == 2 + 1  # and the refit
     plain_folder = tmp_path / "plain"
@@ -82,7 +80,7 @@ def test_a_slow_step_is_fitted_once_a_split_and_the_results_are_the_same(
     np.testing.assert_array_equal(kept.predict(blobs[0]), plain.predict(blobs[0]))
 
 
-def test_what_a_trial_costs_minds_no_kept_steps(folder, blobs):
+def test_cost_of_trial_includes_saved_time(folder, blobs):
     search = make(pipeline(folder), refit="1se").fit(*blobs)
     saved = [row.saved_time or 0.0 for trial in search.trials_ for row in trial.split_results]
     assert saved[:2] == [0.0, 0.0]
@@ -92,25 +90,25 @@ def test_what_a_trial_costs_minds_no_kept_steps(folder, blobs):
     assert "saved_time" not in str(sorted(search.cv_results_))
 
 
-def test_in_threads(folder, blobs):
+def test_step_cache_in_threads(folder, blobs):
     with joblib.parallel_config(backend="threading", n_jobs=2):
         make(pipeline(folder)).fit(*blobs)
     assert n_fits(folder) == 2 + 1
 
 
 @pytest.mark.thorough
-def test_where_fits_may_be_ended(folder, blobs):
+def test_step_cache_in_processes_that_can_be_ended(folder, blobs):
     make(pipeline(folder), fit_timeout=60).fit(*blobs)
     assert n_fits(folder) == 2 + 1
 
 
-def test_on_other_machines_nothing_is_kept(folder, blobs):
+def test_step_cache_is_off_on_other_machines(folder, blobs):
     with joblib.parallel_config(backend="multiprocessing", n_jobs=2):
         make(pipeline(folder)).fit(*blobs)
     assert n_fits(folder) == 4 * 2 + 1
 
 
-def test_the_search_does_not_show_it(folder, blobs):
+def test_step_cache_does_not_appear_in_results(folder, blobs):
     estimator = pipeline(folder)
     search = make(estimator).fit(*blobs)
     assert estimator.memory is None
@@ -119,7 +117,7 @@ def test_the_search_does_not_show_it(folder, blobs):
     assert "mean_" not in vars(estimator.steps[0][1])
 
 
-def test_the_users_memory_is_left(folder, tmp_path, blobs, monkeypatch):
+def test_memory_of_user_is_kept(folder, tmp_path, blobs, monkeypatch):
     monkeypatch.setattr(step_cache_module, "TransformerCache", None)
     estimator = pipeline(folder).set_params(memory=str(tmp_path / "mine"))
     search = make(estimator).fit(*blobs)
@@ -127,7 +125,7 @@ def test_the_users_memory_is_left(folder, tmp_path, blobs, monkeypatch):
     assert (tmp_path / "mine").exists()
 
 
-def test_a_cheap_step_is_not_kept(folder, temporary, blobs):
+def test_fast_step_is_not_cached(folder, temporary, blobs):
     seen = []
     search = make(
         pipeline(folder, seconds=0.0), callbacks=lambda *_: seen.extend(temporary.iterdir())
@@ -137,7 +135,7 @@ def test_a_cheap_step_is_not_kept(folder, temporary, blobs):
     assert seen == []
 
 
-def test_a_slow_step_after_a_cheap_one(folder, blobs):
+def test_slow_step_after_fast_one_is_cached(folder, blobs):
     estimator = Pipeline(
         [
             ("scale", StandardScaler()),
@@ -151,7 +149,7 @@ def test_a_slow_step_after_a_cheap_one(folder, blobs):
 
 
 @pytest.mark.thorough
-def test_settings_are_told_apart(folder, tmp_path, blobs):
+def test_configurations_have_different_cache_keys(folder, tmp_path, blobs):
     space = {"slow__shift": [0.0, 100.0], **C}
     kept = make(pipeline(folder), space, n_iter=8).fit(*blobs)
     shifts = {trial.params["slow__shift"] for trial in kept.trials_}
@@ -163,7 +161,7 @@ def test_settings_are_told_apart(folder, tmp_path, blobs):
 
 @pytest.mark.thorough
 @pytest.mark.parametrize("choice", ["passthrough", StandardScaler(), None])
-def test_steps_that_are_replaced(folder, blobs, choice):
+def test_replaced_step_has_its_own_cache_keys(folder, blobs, choice):
     estimator = Pipeline(
         [
             ("first", Slow(folder=str(folder))),
@@ -182,14 +180,14 @@ def test_steps_that_are_replaced(folder, blobs, choice):
 
 
 @pytest.mark.parametrize("random_state", [None, np.random.RandomState(0)])
-def test_what_draws_anew_is_fitted_anew(folder, blobs, random_state):
+def test_step_without_seed_is_not_cached(folder, blobs, random_state):
     make(pipeline(folder, random_state=random_state)).fit(*blobs)
     assert n_fits(folder) == 4 * 2 + 1
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.FitFailedWarning")
 @pytest.mark.filterwarnings("ignore:One or more of the:UserWarning")
-def test_exceptions(folder, blobs, temporary):
+def test_errors_of_steps_are_not_cached(folder, blobs, temporary):
     estimator = pipeline(folder)
     space = {"slow__outcome": ["ok", "raise"], **C}
     search = make(estimator, space, n_iter=8).fit(*blobs)
@@ -200,7 +198,7 @@ def test_exceptions(folder, blobs, temporary):
 
 
 @pytest.mark.thorough
-def test_after_an_error_of_a_callback_nothing_is_left(folder, temporary, blobs):
+def test_cache_is_removed_after_error_of_callback(folder, temporary, blobs):
     def stop(search, trial):
         assert list(temporary.glob("sklearn_lepton-steps-*")) != []
         raise ZeroDivisionError
@@ -211,19 +209,19 @@ def test_after_an_error_of_a_callback_nothing_is_left(folder, temporary, blobs):
         assert list(temporary.iterdir()) == []
 
 
-def test_an_error_before_the_first_fit_leaves_nothing(folder, blobs, tmp_path):
+def test_cache_is_removed_after_early_error(folder, blobs, tmp_path):
     (tmp_path / "journal").write_text("this is not a journal\n")
     with pytest.raises(ValueError, match="journal"):
         make(pipeline(folder), journal=tmp_path / "journal", n_jobs=2).fit(*blobs)
 
 
-def test_what_cannot_be_pickled_is_fitted_each_time(folder, blobs):
+def test_unpicklable_step_is_fitted_each_time(folder, blobs):
     make(pipeline(folder, outcome="unpicklable")).fit(*blobs)
     assert n_fits(folder) == 4 * 2 + 1
 
 
 @pytest.mark.parametrize(("name", "value"), [("MAX_BYTES", 100), ("_MIN_FREE", 10**18)])
-def test_without_room_nothing_is_kept(folder, blobs, monkeypatch, name, value):
+def test_full_cache_stores_nothing(folder, blobs, monkeypatch, name, value):
     monkeypatch.setattr(step_cache_module, name, value)
     make(pipeline(folder)).fit(*blobs)
     assert n_fits(folder) == 4 * 2 + 1
@@ -258,13 +256,13 @@ def test_step_that_another_worker_has_kept_and_reads_is_used(folder, blobs, monk
     assert n_fits(folder) == 2 + 1
 
 
-def test_what_takes_long_to_write_is_not_kept(folder, blobs, monkeypatch):
+def test_output_that_is_slow_to_write_is_not_cached(folder, blobs, monkeypatch):
     monkeypatch.setattr(step_cache_module, "_BYTES_PER_SECOND", 1)
     make(pipeline(folder)).fit(*blobs)
     assert n_fits(folder) == 4 * 2 + 1
 
 
-def test_an_update_has_other_data(folder, blobs):
+def test_update_does_not_read_cache_of_other_data(folder, blobs):
     X, y = blobs
     search = make(pipeline(folder)).fit(X, y)
     before = n_fits(folder)
@@ -277,7 +275,7 @@ def test_cache_steps_must_be_true_or_false(folder, blobs):
         make(pipeline(folder), cache_steps="yes").fit(*blobs)
 
 
-# ------------------------------------------------------------ what may be repeated
+# ------------------------------------------------------------ reusable steps
 
 
 @pytest.mark.parametrize(
@@ -298,14 +296,14 @@ def test_cache_steps_must_be_true_or_false(folder, blobs):
         ({"steps": [[("clf", LogisticRegression())]]}, ()),
     ],
 )
-def test_which_steps_may_be_repeated(space, names):
+def test_reusable_steps_depend_on_space(space, names):
     estimator = Pipeline(
         [("scale", StandardScaler()), ("reduce", PCA()), ("clf", LogisticRegression())]
     )
     assert step_cache_module.reusable_steps(estimator, Space(space), 10) == names
 
 
-def test_only_pipelines_have_steps():
+def test_reusable_steps_are_those_of_pipelines():
     class Mine(Pipeline):
         pass
 
@@ -315,7 +313,7 @@ def test_only_pipelines_have_steps():
     assert step_cache_module.reusable_steps(Pipeline(steps[1:]), Space(C), 10) == ()
 
 
-def test_how_many_bytes_data_take():
+def test_n_bytes_of_kinds_of_data():
     pd = pytest.importorskip("pandas")
     from scipy.sparse import csr_matrix
 
@@ -351,7 +349,7 @@ search.fit(*load_iris(return_X_y=True))
 @pytest.mark.faults
 @pytest.mark.parametrize("kept", ["steps", "warm starts"])
 @pytest.mark.parametrize("n_jobs", [1, 2])
-def test_a_search_that_is_killed_leaves_nothing(folder, temporary, n_jobs, kept):
+def test_killed_search_leaves_no_cache(folder, temporary, n_jobs, kept):
     command = [sys.executable, "-c", KILLED, str(folder), str(n_jobs), kept]
     process = subprocess.Popen(command, env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)})
     name = "sklearn_lepton-steps-*/*" if kept == "steps" else "sklearn_lepton-*/*.pkl"
@@ -394,7 +392,7 @@ def test_error_that_turns_the_cache_off_is_logged(folder, blobs, caplog, kind, o
     assert record.exc_info
 
 
-def test_without_a_place_for_a_folder_steps_are_fitted_each_time(blobs, monkeypatch, caplog):
+def test_steps_are_fitted_each_time_without_folder(blobs, monkeypatch, caplog):
     def full(**_):
         raise OSError(28, "no space left")
 
@@ -408,7 +406,7 @@ def test_without_a_place_for_a_folder_steps_are_fitted_each_time(blobs, monkeypa
     assert "No folder" in caplog.text
 
 
-def test_nothing_is_read_from_a_folder_that_was_there_before(temporary, monkeypatch):
+def test_existing_folder_is_not_read(temporary, monkeypatch):
     """A folder of a name that can be guessed may be another user's, with pickles of theirs."""
     names = iter(["guessed", "guessed", "other", "another"])
     monkeypatch.setattr(tempfile, "_get_candidate_names", lambda: names)

@@ -1,4 +1,4 @@
-"""Honest statistics: the corrected test, optimism and ties, against formulas and simulation."""
+"""Selection bias and the corrected t-test, compared with formulas and simulations."""
 
 import numpy as np
 import pytest
@@ -18,7 +18,7 @@ def trials_of(table):
     ]
 
 
-def test_the_test_is_that_of_nadeau_and_bengio():
+def test_paired_test_equals_nadeau_bengio():
     d = np.array([0.02, -0.01, 0.03, 0.04, 0.01, 0.02])
     found = paired_test(d, 0.25, confidence=0.9)
     error = np.sqrt(d.var(ddof=1) * (1 / 6 + 0.25))
@@ -28,7 +28,7 @@ def test_the_test_is_that_of_nadeau_and_bengio():
     assert found.interval == pytest.approx((d.mean() - reach, d.mean() + reach))
 
 
-def test_without_the_correction_it_is_students():
+def test_paired_test_without_correction_is_students():
     d = np.random.default_rng(0).normal(0.3, 1.0, 20)
     assert paired_test(d, 0.0).p_value == pytest.approx(stats.ttest_1samp(d, 0).pvalue)
 
@@ -42,7 +42,7 @@ def test_interval_and_p_value_agree():
 
 
 @pytest.mark.parametrize(("value", "p_value"), [(0.0, 1.0), (0.1, 0.0), (-0.3, 0.0)])
-def test_equal_differences(value, p_value):
+def test_paired_test_of_equal_differences(value, p_value):
     found = paired_test([value] * 5, None)
     assert found.p_value == p_value
     assert found.interval == (found.difference, found.difference)
@@ -128,7 +128,7 @@ def test_only_full_and_complete_trials_count():
     )
 
 
-def test_what_the_splits_cannot_tell_from_the_best():
+def test_not_significantly_worse_trials_by_hand():
     hardness = np.array([[0.0], [1.0], [-1.0], [0.5], [-0.5]])
     noise = np.array([[0.01], [-0.01], [0.0], [0.01], [-0.01]])
     table = np.hstack([hardness + 1.0, hardness + 0.99 + 2 * noise, hardness + 0.9 + noise])
@@ -140,7 +140,7 @@ def test_what_the_splits_cannot_tell_from_the_best():
     ]
 
 
-def test_equal_trials_are_told_apart_as_seldom_as_it_says():
+def test_paired_test_keeps_its_level():
     rng = np.random.default_rng(0)
     n_apart = 0
     for _ in range(400):
@@ -148,7 +148,7 @@ def test_equal_trials_are_told_apart_as_seldom_as_it_says():
     assert 0.02 < n_apart / 400 < 0.09
 
 
-def test_a_comparison_is_readable():
+def test_comparison_is_readable():
     scores = np.array([0.9, 0.8]), np.array([0.7, 0.7])
     comparison = Comparison(*scores, 0.15, (0.05, 0.25), 0.01, 0.95, True)
     text = str(comparison)
@@ -161,7 +161,7 @@ def test_a_comparison_is_readable():
     assert "new to the search" in str(found)
 
 
-def test_a_nested_score_is_readable():
+def test_nested_score_is_readable():
     score = NestedScore(np.array([0.8, 0.9]), np.array([0.9, 0.92]), [{"C": 1}, {"C": 2}], 1.0)
     assert score.mean == pytest.approx(0.85)
     assert score.optimism == pytest.approx(0.06)

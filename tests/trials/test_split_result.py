@@ -1,4 +1,4 @@
-"""SplitResult: what counts as run, its JSON keys, and that it cannot be changed."""
+"""SplitResult: truth value, JSON keys, immutability."""
 
 import dataclasses
 import json

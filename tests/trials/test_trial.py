@@ -1,4 +1,4 @@
-"""Trial: what may become of it, and its JSON."""
+"""Trial: statuses, JSON, immutability."""
 
 import copy
 import dataclasses
@@ -34,7 +34,7 @@ def through_json(trial, space):
     return Trial.from_json(json.loads(json.dumps(trial.to_json(), allow_nan=False)), space)
 
 
-def test_a_new_trial_is_pending():
+def test_new_trial_is_pending():
     assert (trial().status, trial().score, trial().fidelity) == ("pending", None, None)
     assert (trial().proposal, trial().split_scores, trial().split_results, trial().duration) == (
         {},
@@ -60,18 +60,18 @@ def test_complete_returns_another_trial():
 
 
 @pytest.mark.parametrize("score", [math.nan, math.inf, -math.inf, np.float32("nan")])
-def test_a_score_that_is_not_finite_fails_the_trial(score):
+def test_non_finite_score_fails_trial(score):
     failed = trial().complete(score, split_scores=[0.5, score])
     assert (failed.status, failed.score) == ("failed", None)
     assert failed.split_scores[0] == 0.5
 
 
 @pytest.mark.parametrize("score", [0.0, -0.0, 1e30, -1e-300, 5e-324, 1.7e308])
-def test_any_finite_score_completes_the_trial(score):
+def test_finite_score_completes_trial(score):
     assert trial().complete(score).score == score
 
 
-def test_fail():
+def test_fail_returns_failed_trial():
     failed = trial().fail(
         split_scores=[0.5, math.nan], split_results=[SplitResult(error="x")], duration=1.5
     )
@@ -79,13 +79,13 @@ def test_fail():
     assert failed.split_results == (SplitResult(error="x"),)
 
 
-def test_it_is_frozen():
+def test_trial_is_frozen():
     with pytest.raises(dataclasses.FrozenInstanceError):
         trial().score = 1.0
 
 
 @pytest.mark.parametrize("status", ["done", "", "Complete", None])
-def test_only_known_statuses(status):
+def test_unknown_status_is_refused(status):
     with pytest.raises(ValueError, match=r"pending.*complete.*failed.*pruned.*got"):
         trial(status=status)
 
@@ -93,13 +93,13 @@ def test_only_known_statuses(status):
 @pytest.mark.parametrize(
     "changes", [{"status": "complete"}, {"score": 1.0}, {"status": "failed", "score": 1.0}]
 )
-def test_a_score_if_and_only_if_complete(changes):
+def test_score_is_refused_unless_complete(changes):
     with pytest.raises(ValueError, match="if and only if"):
         trial(**changes)
 
 
 @pytest.mark.parametrize("score", [math.nan, math.inf])
-def test_a_complete_trial_has_a_finite_score_however_it_is_made(score):
+def test_complete_trial_needs_finite_score(score):
     with pytest.raises(ValueError, match="finite"):
         trial(status="complete", score=score)
 
@@ -113,12 +113,12 @@ def test_a_complete_trial_has_a_finite_score_however_it_is_made(score):
         {"estimate": (math.nan, 0.1), "status": "pruned"},
     ],
 )
-def test_an_estimate_of_a_pruned_trial_only(changes):
+def test_estimate_is_refused_unless_pruned(changes):
     with pytest.raises(ValueError, match="only a pruned trial has an estimate"):
         trial(**changes)
 
 
-def test_prune():
+def test_prune_returns_pruned_trial():
     ended = trial().prune(
         (0.5, 0.1),
         split_scores=[0.4, math.nan],
@@ -131,12 +131,12 @@ def test_prune():
     assert (again.estimate, again.split_results) == (ended.estimate, ended.split_results)
 
 
-def test_pickle():
+def test_trial_survives_pickle():
     done = trial().complete(0.5, split_results=[SplitResult(scores={"accuracy": 0.5})])
     assert pickle.loads(pickle.dumps(done)) == done
 
 
-def test_json_of_all_fields():
+def test_trial_survives_json():
     space = Space({"x": (0.0, 1.0, "uniform"), "kind": ["a", "b"]})
     full = Trial(
         number=7,
@@ -153,7 +153,7 @@ def test_json_of_all_fields():
     assert through_json(full, space) == full
 
 
-def test_json_of_scores_that_are_not_finite():
+def test_non_finite_scores_survive_json():
     rows = [SplitResult(scores=math.nan, train_scores={"a": -math.inf})]
     failed = trial(params={"x": 0.25}).fail(
         split_scores=[math.nan, math.inf, 0.5], split_results=rows
@@ -162,7 +162,7 @@ def test_json_of_scores_that_are_not_finite():
     assert repr(back) == repr(failed)
 
 
-def test_json_gives_back_the_exact_number_that_was_tried():
+def test_json_keeps_exact_number():
     # 0.1 is not what the point of 0.1 maps to, to the last bit.
     space = Space({"C": (1e-3, 7.0, "log-uniform")})
     point = space.to_point({"C": 0.1})
@@ -194,7 +194,7 @@ def test_json_gives_back_the_exact_number_that_was_tried():
         frozenset({1}),
     ],
 )
-def test_json_gives_back_the_very_choice(value):
+def test_json_keeps_choice(value):
     space = Space({"x": ["another", value]})
     point = space.to_point({"x": value})
     given_back = through_json(Trial(0, point, {"x": value}), space).params["x"]
@@ -254,7 +254,7 @@ def test_trial_cannot_be_changed(change, how):
     assert kept.to_json() == held().to_json()
 
 
-def test_trial_does_not_follow_what_it_was_made_of():
+def test_trial_does_not_follow_changes_of_its_arguments():
     params, meta, scores = {"x": [1]}, {"parents": [1]}, {"auc": 0.5}
     kept = trial(params=params, proposal=meta, split_results=(SplitResult(scores=scores),))
     params["x"].append(2)

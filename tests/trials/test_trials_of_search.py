@@ -1,4 +1,4 @@
-"""Trials and results: what a callback or a user changes reaches no other place."""
+"""Trials and results of a search are independent: changes to one do not reach the other."""
 
 import pytest
 from sklearn.linear_model import LogisticRegression

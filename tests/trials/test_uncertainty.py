@@ -1,4 +1,4 @@
-"""The uncertainty of a score: the same wherever it is shown, and right for the splits."""
+"""Standard error of a score: equal in all outputs, and correct for the splits."""
 
 import json
 import re
