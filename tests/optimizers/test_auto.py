@@ -1,4 +1,4 @@
-"""Which optimizer `AutoOptimizer` lets propose, and that it is that one's proposal."""
+"""`AutoOptimizer`: the rules of its choice, and the proposals of the chosen optimizer."""
 
 import json
 import pickle
@@ -29,7 +29,7 @@ def make(space, budget=None, **options):
 
 
 def timed(optimizer, n_trials, seconds):
-    """Ask and tell, each trial taking so many seconds."""
+    """Ask and tell trials that take a given number of seconds."""
     for _ in range(n_trials):
         [trial] = optimizer.ask()
         optimizer.tell([trial.complete(score(trial.params), duration=seconds)])
@@ -42,7 +42,7 @@ def proposers(optimizer):
 
 @pytest.mark.thorough
 @pytest.mark.parametrize("space", [NUMERIC, MIXED, BRANCHES])
-def test_the_trials_are_those_of_the_one_chosen(space):
+def test_auto_proposes_the_trials_of_its_choice(space):
     for n_points in (1, 16):
         optimizer = make(space, 200, n_points=n_points)
         name = optimizer.choice.optimizer
@@ -52,23 +52,23 @@ def test_the_trials_are_those_of_the_one_chosen(space):
         assert [trial.point for trial in trials] == [trial.point for trial in alone]
 
 
-def test_another_goes_on_where_one_stopped(monkeypatch):
+def test_auto_switches_to_another_optimizer_told_all_trials(monkeypatch):
     monkeypatch.setattr(auto, "_MAX_BAYES_TRIALS", 12)
     optimizer = make(MIXED)
     trials = run(optimizer, 18)
-    first, then = proposers(optimizer)[11], proposers(optimizer)[12]
-    assert first != then
-    assert proposers(optimizer)[12:] == [then] * 6
-    other = make_optimizer(then, MIXED)
+    first, second = proposers(optimizer)[11], proposers(optimizer)[12]
+    assert first != second
+    assert proposers(optimizer)[12:] == [second] * 6
+    other = make_optimizer(second, MIXED)
     other.tell(trials[:17])
     assert other.ask()[0].point == trials[17].point
     assert optimizer.describe().splitlines() == [
         f"Trials 5 to 11 by {first}: {optimizer.choices[0][2].reason}.",
-        f"Trials 12 to 17 by {then}: {optimizer.choices[1][2].reason}.",
+        f"Trials 12 to 17 by {second}: {optimizer.choices[1][2].reason}.",
     ]
 
 
-def test_told_the_same_it_chooses_the_same_whatever_was_between(monkeypatch):
+def test_auto_told_the_same_chooses_and_proposes_the_same(monkeypatch):
     monkeypatch.setattr(auto, "_MAX_BAYES_TRIALS", 12)
     space = Space(MIXED)
     trials = run(make(space), 18)
@@ -84,7 +84,7 @@ def test_told_the_same_it_chooses_the_same_whatever_was_between(monkeypatch):
 
 
 @pytest.mark.parametrize("space", FINITE)
-def test_a_space_that_the_budget_is_enough_for_is_walked(space):
+def test_auto_walks_a_grid_if_the_budget_covers_the_space(space):
     size = int(Space(FINITE[space]).size)
     optimizer = make(FINITE[space], size)
     assert optimizer.choice.optimizer == "grid"
@@ -94,14 +94,14 @@ def test_a_space_that_the_budget_is_enough_for_is_walked(space):
     assert make(FINITE[space], size - 1).choice.optimizer != "grid"
 
 
-def test_without_a_score_in_time_nobody_learns():
+def test_auto_searches_at_random_if_all_trials_run_at_once():
     optimizer = make(NUMERIC, 16, n_points=16)
     optimizer.ask(16)
     assert set(proposers(optimizer)) == {None, "random"}
     assert make(NUMERIC, 17, n_points=16).choice.optimizer != "random"
 
 
-def test_trials_of_a_millisecond_have_no_model_where_time_is_short():
+def test_auto_uses_no_surrogate_for_fast_trials_in_limited_time():
     hurried = timed(make(NUMERIC, max_seconds=1.0), 14, seconds=0.001)
     assert not hurried.choice.surrogate
     assert hurried.choice.optimizer == "swarm"
@@ -109,13 +109,13 @@ def test_trials_of_a_millisecond_have_no_model_where_time_is_short():
     assert timed(make(NUMERIC, max_seconds=1.0), 14, seconds=0.1).choice.surrogate
     assert timed(make(NUMERIC), 14, seconds=0.001).choice.surrogate  # the clock decides nothing
     assert timed(make(NUMERIC, max_seconds=1.0), 14, seconds=0.0).choice.surrogate  # not known
-    # With many at once there is less time for each proposal.
-    for n_points, screening in ((4, True), (32, False)):
+    # A larger batch leaves less time for each proposal.
+    for n_points, surrogate in ((4, True), (32, False)):
         crowd = make(NUMERIC, n_points=n_points, max_seconds=1.0)
-        assert timed(crowd, 14, seconds=0.1).choice.surrogate is screening
+        assert timed(crowd, 14, seconds=0.1).choice.surrogate is surrogate
 
 
-def test_the_first_trials_decide_and_later_ones_change_nothing():
+def test_auto_times_the_first_trials_only():
     optimizer = timed(make(NUMERIC, max_seconds=9.0), 30, seconds=0.001)
     slow = [replace(trial, duration=1.0) for trial in optimizer.trials[24:]]
     optimizer.tell(slow)
@@ -123,14 +123,14 @@ def test_the_first_trials_decide_and_later_ones_change_nothing():
 
 
 @pytest.mark.parametrize("n_points", [0, -1, 1.5, "auto", None, True])
-def test_bad_numbers_of_trials_at_once(n_points):
+def test_auto_rejects_bad_batch_sizes(n_points):
     with pytest.raises(ValueError, match="n_points must be an integer of at least 1"):
         AutoOptimizer(NUMERIC, n_points=n_points)
 
 
 @pytest.mark.skipif(not TABLE.exists(), reason="the benchmarks are not part of the distribution")
-def test_the_rules_follow_what_was_measured():
-    # On the problems where rules are made; the others are for judging them.
+def test_auto_rules_agree_with_the_benchmark():
+    # The rules were made on these problems; the others are for judging them.
     rows = json.loads(TABLE.read_text(encoding="utf-8"))["groups"]["development"]
     assert {(row["budget"], row["n_points"]) for row in rows} >= {
         (budget, n_points) for budget in (32, 64) for n_points in (1, 16)

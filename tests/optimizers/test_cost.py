@@ -17,11 +17,13 @@ from sklearn_lepton.optimizers import BayesOptimizer
 from sklearn_lepton.optimizers._cost import CostModel, full_seconds
 from sklearn_lepton.optimizers._surrogate_assisted import SurrogateOptimizer
 
-MODELLED = sorted(concrete(SurrogateOptimizer), key=lambda kind: kind.__name__)
-SCREENING = [kind for kind in MODELLED if "surrogate" in inspect.signature(kind).parameters]
+SURROGATE_KINDS = sorted(concrete(SurrogateOptimizer), key=lambda kind: kind.__name__)
+WITH_SURROGATE = [
+    kind for kind in SURROGATE_KINDS if "surrogate" in inspect.signature(kind).parameters
+]
 
 
-@pytest.fixture(params=MODELLED, ids=lambda kind: kind.__name__)
+@pytest.fixture(params=SURROGATE_KINDS, ids=lambda kind: kind.__name__)
 def kind(request):
     return request.param
 
@@ -153,7 +155,7 @@ def test_seconds_are_positive(kind, value):
         kind(NUMERIC, cost_aware="yes")
 
 
-@pytest.mark.parametrize("kind", SCREENING)
+@pytest.mark.parametrize("kind", WITH_SURROGATE)
 def test_cost_aware_needs_the_surrogate(kind):
     with pytest.raises(ValueError, match="surrogate=True"):
         kind(NUMERIC, cost_aware=True, surrogate=False)

@@ -1,3 +1,5 @@
+"""`GeneticOptimizer`: survivors, operators, learnt rates, branches."""
+
 import json
 
 import numpy as np
@@ -15,7 +17,7 @@ def trial_with(number, score, **meta):
 
 
 @pytest.mark.parametrize("space", [NUMERIC, MIXED, BRANCHES])
-def test_meta_survives_json_and_tell_in_any_order_gives_the_same_proposal(space):
+def test_genetic_told_json_in_any_order_proposes_the_same(space):
     trials = run(GeneticOptimizer(space, seed=3), 40)
     expected = GeneticOptimizer(space, seed=3)
     expected.tell(trials)
@@ -35,7 +37,7 @@ def test_parents_are_survivors_of_earlier_trials():
         assert set(trial.proposal["parents"]) <= set(_survivors(told, scores, rows, 5).tolist())
 
 
-def test_a_child_takes_the_place_of_its_first_parent_or_dies():
+def test_survivors_child_replaces_its_first_parent_if_not_worse():
     told = [trial_with(n, float(n)) for n in range(4)]  # the best is 3
     told += [trial_with(4, 9.0, parents=[0, 3])]  # beats its first parent
     told += [trial_with(5, 2.5, parents=[3, 0])]  # does not, though better than 1 and 2
@@ -56,8 +58,8 @@ def test_a_child_takes_the_place_of_its_first_parent_or_dies():
     assert survivors(6, size=5) == [4, 3, 2, 1]
 
 
-def test_a_lucky_line_does_not_fill_the_population():
-    """One place scores far better than all others; half of the lines go on elsewhere."""
+def test_survivors_keep_several_lines_of_descent():
+    """One point scores far better than all others; half of the lines stay elsewhere."""
     optimizer = GeneticOptimizer(NUMERIC, surrogate=False)
 
     def two_hills(params):
@@ -76,7 +78,7 @@ def test_both_operators_are_used():
     assert operators == {"crossover", "differential"}
     screened = [t.proposal["operator"] for t in run(GeneticOptimizer(MIXED), 60)[8:]]
     assert set(screened) >= operators
-    assert screened.count("random") < 26  # a quarter of what is screened
+    assert screened.count("random") < 26  # a quarter of the candidates
 
 
 def test_credit_goes_to_the_operator_whose_children_beat_their_first_parent():
@@ -88,14 +90,14 @@ def test_credit_goes_to_the_operator_whose_children_beat_their_first_parent():
     told += [trial_with(9, 9.0, operator="restart", parents=[0]), trial_with(10, 9.0, other=1)]
     told += [trial_with(11, 9.0, operator="crossover", parents=[0])]  # does not say its rates
     learnt = _learn(told, np.array([trial.score for trial in told]))
-    # Won and tried, with the one of each: differential 4 of 5, crossover 2 of 6.
+    # Won and tried, with one of each added: differential 4 of 5, crossover 2 of 6.
     assert learnt.share == pytest.approx((4 / 5) / (4 / 5 + 2 / 6))
     assert learnt.mutation == 1.0  # no crossover with rates succeeded
     assert learnt.scale == pytest.approx((0.6 + 3 * 0.2) / 4)
     assert learnt.crossed == pytest.approx((0.8 + 3 * 0.4) / 4)
 
 
-def test_what_an_operator_draws_follows_what_succeeded():
+def test_rates_follow_recent_successes():
     optimizer = GeneticOptimizer(MIXED)
     members, rng = np.random.default_rng(0).random((8, 3)), np.random.default_rng(1)
     learnt = _Rates(share=0.5, mutation=2.0, scale=0.3, crossed=0.9)
@@ -132,7 +134,7 @@ def test_crossover_without_mutation_stays_within_the_blend():
 def test_differential_crosses_one_column_or_more_of_four_different_members():
     optimizer = GeneticOptimizer(NUMERIC)
     members, rng = np.random.default_rng(0).random((6, 2)), np.random.default_rng(1)
-    still = STILL._replace(crossed=-1.0)  # never by itself
+    still = STILL._replace(crossed=-1.0)  # never alone
     litter = optimizer._differential(members, 300, still, rng)
     target, best, plus, minus = litter.parents
     assert np.all(np.sum(litter.children != members[target], axis=1) == 1)
@@ -141,7 +143,7 @@ def test_differential_crosses_one_column_or_more_of_four_different_members():
     assert set(plus) == set(minus) == set(range(6))
 
 
-def test_collapsed_population_leaps():
+def test_collapsed_population_restarts():
     optimizer = GeneticOptimizer(NUMERIC, surrogate=False)
     points = [(0.5 + 1e-6 * number, 0.5) for number in range(12)]
     optimizer.tell([Trial(n, p, {}).complete(0.0) for n, p in enumerate(points)])
@@ -165,7 +167,7 @@ def test_children_of_a_conditional_space_are_legal_and_of_one_branch(batch):
         assert {trials[number].point[0] for number in trial.proposal["parents"]} == {trial.point[0]}
 
 
-def test_branch_that_nobody_tried_is_entered():
+def test_genetic_enters_an_untried_branch():
     optimizer = GeneticOptimizer(BRANCHES, n_initial_points=1)
     points = [(0.25, 0.5, 0.01 * n, 0.5, 0.5, 0.5, 0.5)[: optimizer.space.n_dims] for n in range(9)]
     points = optimizer.space.snap(points).tolist()
@@ -182,7 +184,7 @@ def test_finite_space_is_exhausted_without_repeats(space):
     assert optimizer.ask() == []
 
 
-def test_failures_only_keep_to_the_design():
+def test_genetic_continues_the_design_if_all_trials_fail():
     optimizer = GeneticOptimizer(MIXED)
     for _ in range(12):
         optimizer.tell([trial.fail() for trial in optimizer.ask()])
@@ -204,6 +206,6 @@ def test_failed_trials_are_not_parents_once_others_fill_the_population():
     "wrong",
     [{"population_size": 1}, {"population_size": "10"}, {"blend": -0.1}, {"surrogate": "no"}],
 )
-def test_parameters_out_of_range_are_refused(wrong):
+def test_genetic_rejects_parameters_out_of_range(wrong):
     with pytest.raises(ValueError, match=next(iter(wrong))):
         GeneticOptimizer(NUMERIC, **wrong)

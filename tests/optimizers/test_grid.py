@@ -1,4 +1,4 @@
-"""The grid of `GridOptimizer`: its levels, its size, its order; and optimizers by name."""
+"""`GridOptimizer`: levels, size and order of the grid; `make_optimizer`."""
 
 import itertools
 import math
@@ -18,7 +18,7 @@ PLANE = {"x": (0.0, 1.0, "uniform"), "y": (-2.0, 2.0, "uniform")}
 
 
 def levels(space, **options):
-    """Return the values that the parameter x takes on the whole grid."""
+    """Return the values of the parameter x on the whole grid."""
     return sorted({trial.params["x"] for trial in GridOptimizer(space, **options).ask(5000)})
 
 
@@ -41,22 +41,22 @@ def walk(optimizer):
         (scipy.stats.loguniform(0.01, 100), [0.01, 0.1, 1.0, 10.0, 100.0]),
     ],
 )
-def test_five_levels(entry, expected):
+def test_grid_of_five_levels(entry, expected):
     assert_allclose(levels({"x": entry}, n_levels=5), expected, rtol=1e-4)
 
 
-def test_log_integers_that_fall_together_count_once():
+def test_grid_counts_equal_log_integers_once():
     found = levels({"x": (1, 100, "log-int")}, n_levels=10)
     assert found[0] == 1
     assert found[-1] == 100
     assert len(found) == len(set(found)) < 10
 
 
-def test_one_level_is_the_middle():
+def test_grid_of_one_level_is_the_middle():
     assert walk(GridOptimizer(PLANE, n_levels=1)) == [{"x": 0.5, "y": 0.0}]
 
 
-def test_choices_are_tried_in_all_their_values_like_parameter_grid():
+def test_grid_of_choices_is_that_of_parameter_grid():
     space = [{"a": [3, 1, 2], "b": ["x", None]}, {"c": [True, False]}, {}]
     expected = list(ParameterGrid(space))
     found = walk(GridOptimizer(space, n_levels=2))
@@ -77,33 +77,33 @@ def test_choices_are_tried_in_all_their_values_like_parameter_grid():
         ({"k": list(range(60)), "x": (0.0, 1.0, "uniform")}, 50, 60),
     ],
 )
-def test_an_automatic_grid_fits_the_budget(space, budget, size):
+def test_automatic_grid_fits_the_budget(space, budget, size):
     optimizer = GridOptimizer(space)
     optimizer.configure(budget=budget)
     assert optimizer.grid_size == size == len(walk(optimizer))
     assert optimizer.is_exhausted
 
 
-def test_without_a_budget_there_are_a_thousand_points():
+def test_automatic_grid_without_budget_has_a_thousand_points():
     assert 900 < GridOptimizer(PLANE).grid_size <= 1000
     assert GridOptimizer({"n": (1, 800, "int")}).grid_size == 800
 
 
-def test_capacity_is_what_was_asked_for():
+def test_grid_capacity():
     assert GridOptimizer(PLANE).capacity == math.inf
     assert GridOptimizer(PLANE, n_levels=3).capacity == 9
     assert GridOptimizer(PLANE, n_levels=3, resources=(0.5, 1.0)).capacity == 18
     assert GridOptimizer({"k": [1, 2]}).capacity == 2
 
 
-def test_more_dimensions_than_could_ever_be_walked():
+def test_grid_of_very_many_dimensions():
     optimizer = GridOptimizer({f"x{k}": (0.0, 1.0, "uniform") for k in range(400)}, n_levels=10)
     assert optimizer.grid_size == 10**400
     assert len({trial.point for trial in optimizer.ask(20)}) == 20
 
 
 @pytest.mark.parametrize("shape", [(20, 20), (7, 7), (5, 5, 5)])
-def test_early_points_are_spread_over_the_grid(shape):
+def test_grid_spreads_its_early_points(shape):
     space = {f"x{k}": np.linspace(0, 1, n).tolist() for k, n in enumerate(shape)}
     n_early = math.prod(shape) // 5
     early = np.array([list(p.values()) for p in walk(GridOptimizer(space))[:n_early]])
@@ -116,7 +116,7 @@ def test_early_points_are_spread_over_the_grid(shape):
     assert gap(early) < 0.6 * gap(listed)
 
 
-def test_a_point_given_as_values_is_not_visited_again():
+def test_grid_skips_points_told_as_values():
     space = {"x": (0.0, 0.3, "uniform"), "C": (0.01, 100.0, "log-uniform")}
     optimizer = GridOptimizer(space, n_levels=5)
     given = [{"x": x, "C": c} for x in (0.075, 0.225, 0.3) for c in (0.1, 1.0, 10.0)]
@@ -124,13 +124,13 @@ def test_a_point_given_as_values_is_not_visited_again():
     assert len(optimizer.ask(1000)) == 25
 
 
-def test_a_point_off_the_grid_does_not_count():
+def test_grid_ignores_points_off_the_grid():
     optimizer = GridOptimizer(PLANE, n_levels=2)
     optimizer.enqueue([{"x": 0.3, "y": 0.3}])
     assert len(optimizer.ask(100)) == 5
 
 
-def test_another_budget_makes_another_grid_and_repeats_nothing():
+def test_grid_of_another_budget_repeats_no_point():
     optimizer = GridOptimizer({"x": (0.0, 1.0, "uniform")})
     optimizer.configure(budget=3)
     optimizer.ask(10)
@@ -143,7 +143,7 @@ def test_another_budget_makes_another_grid_and_repeats_nothing():
 
 
 @pytest.mark.parametrize("n_levels", [0, -1, 2.5, None, True, "few"])
-def test_bad_levels(n_levels):
+def test_grid_rejects_bad_levels(n_levels):
     with pytest.raises(ValueError, match="n_levels must be 'auto' or an integer of at least 1"):
         GridOptimizer(PLANE, n_levels=n_levels)
 
@@ -151,22 +151,22 @@ def test_bad_levels(n_levels):
 # ------------------------------------------------------------------- by name
 
 
-def test_each_optimizer_has_a_name():
+def test_registry_has_each_optimizer():
     assert set(BY_NAME.values()) == set(OPTIMIZERS)
 
 
 @pytest.mark.parametrize("name", BY_NAME)
-def test_made_by_name(name):
+def test_make_optimizer_by_name(name):
     optimizer = make_optimizer(name, PLANE, seed=3, previous_studies=[], resources=(0.5, 1.0))
     assert type(optimizer) is BY_NAME[name]
     assert (optimizer.seed, optimizer.resources) == (3, (0.5, 1.0))
 
 
-def test_parameters_of_its_own_are_passed_on():
+def test_make_optimizer_passes_parameters_on():
     assert make_optimizer("grid", PLANE, n_levels=2).grid_size == 4
 
 
 @pytest.mark.parametrize("name", ["bays", "", None, 3])
-def test_unknown_names(name):
+def test_make_optimizer_rejects_unknown_names(name):
     with pytest.raises(ValueError, match=r"optimizer.*Allowed are .*'bayes'.*'grid'"):
         make_optimizer(name, PLANE)

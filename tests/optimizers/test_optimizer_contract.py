@@ -1,4 +1,4 @@
-"""What every optimizer promises, shown on each subclass of `Optimizer` that is exported."""
+"""Contract of all optimizers, tested on each exported subclass of `Optimizer`."""
 
 import inspect
 import json
@@ -68,7 +68,7 @@ def kind(request):
 
 
 def make(kind, space, seed=0):
-    """Make an optimizer that learns early, where its design can be made short."""
+    """Return an optimizer with a short initial design, if it has one."""
     short = (
         {"n_initial_points": 4} if "n_initial_points" in inspect.signature(kind).parameters else {}
     )
@@ -113,7 +113,7 @@ def interleave(optimizer, n_trials, seed, n_in_flight=4):
 
 
 def summary(trials):
-    """Return what must be equal of proposals."""
+    """Return the parts of proposals that must be equal."""
     return [(t.number, t.point, repr(t.params), dict(t.proposal), t.status) for t in trials]
 
 
@@ -122,7 +122,7 @@ def through_json(trials, space):
     return [Trial.from_json(entry, Space(space)) for entry in data]
 
 
-def test_all_are_found():
+def test_contract_covers_all_optimizers():
     assert {kind.__name__ for kind in OPTIMIZERS} <= set(optimizers.__all__)
     assert len(OPTIMIZERS) >= 2
 
@@ -152,7 +152,7 @@ def test_proposals_are_legal_and_new(kind, space):
 
 
 @pytest.mark.parametrize("space", SPACES)
-def test_meta_is_json(kind, space):
+def test_proposal_values_are_json(kind, space):
     for trial in run(make(kind, SPACES[space]), 10):
         assert json.loads(json.dumps(trial.proposal, allow_nan=False)) == trial.proposal
 
@@ -169,20 +169,20 @@ def test_asked_trials_are_pending(kind, space):
 
 @pytest.mark.parametrize("n_told", [0, 2, 7])
 @pytest.mark.parametrize("space", ["mixed", "conditional"])
-def test_asking_for_three_is_asking_three_times(kind, space, n_told):
+def test_ask_three_equals_asking_three_times(kind, space, n_told):
     together, one_by_one = (make(kind, SPACES[space], seed=2) for _ in range(2))
     run(together, n_told)
     run(one_by_one, n_told)
     assert summary(together.ask(3)) == summary([one_by_one.ask()[0] for _ in range(3)])
 
 
-def test_asking_for_none(kind):
+def test_ask_zero_returns_nothing(kind):
     optimizer = make(kind, SPACES["continuous"])
     assert optimizer.ask(0) == []
     assert optimizer.trials == []
 
 
-def test_the_seed_decides(kind):
+def test_seed_determines_proposals(kind):
     if kind.__name__ == "GridOptimizer":
         pytest.skip("leaves nothing to chance")
     space = SPACES["mixed"]
@@ -193,13 +193,13 @@ def test_the_seed_decides(kind):
 
 
 @pytest.mark.parametrize("seed", [-1, 0.5, None, "0"])
-def test_bad_seeds(kind, seed):
+def test_bad_seeds_raise(kind, seed):
     with pytest.raises(ValueError, match="seed must be an integer of at least 0, got"):
         kind(SPACES["continuous"], seed=seed)
 
 
 @pytest.mark.parametrize("n_initial_points", [0, -1, 2.5, "many", None])
-def test_bad_designs(kind, n_initial_points):
+def test_bad_n_initial_points_raise(kind, n_initial_points):
     if "n_initial_points" not in inspect.signature(kind).parameters:
         pytest.skip("has no design to choose")
     with pytest.raises(
@@ -208,7 +208,7 @@ def test_bad_designs(kind, n_initial_points):
         kind(SPACES["continuous"], n_initial_points=n_initial_points)
 
 
-def test_bad_spaces(kind):
+def test_bad_spaces_raise(kind):
     with pytest.raises(TypeError, match="'x': 5"):
         kind({"x": 5})
 
@@ -248,14 +248,14 @@ def test_replay_at_any_moment_of_an_asynchronous_search(kind, space, seed):
             n_told = choose.randint(1, len(trials))
             replayed.tell(trials[:n_told])
             trials = trials[n_told:]
-        # A copy asks, so that the live one goes on as if nothing had been asked.
+        # A copy asks, so that the live optimizer is not changed by it.
         assert summary(replayed.ask(2)) == summary(pickle.loads(pickle.dumps(live)).ask(2))
 
 
 @pytest.mark.thorough
 @pytest.mark.parametrize("restore", ["pickle", "json"])
 @pytest.mark.parametrize("n_kept", [3, 9, 13])
-def test_a_resumed_search_is_the_uninterrupted_one(kind, n_kept, restore):
+def test_resumed_search_equals_the_uninterrupted_one(kind, n_kept, restore):
     space = SPACES["mixed"]
     whole = run(make(kind, space, seed=5), 16)
     kept = whole[:n_kept]
@@ -279,7 +279,7 @@ def test_pending_trials_through_json(kind, space):
 
 @pytest.mark.thorough
 @pytest.mark.parametrize("space", ["mixed", "conditional"])
-def test_the_order_of_any_history_does_not_matter(kind, space):
+def test_tell_in_any_order_proposes_the_same(kind, space):
     known = Space(SPACES[space])
 
     @settings(max_examples=15)
@@ -298,7 +298,7 @@ def test_the_order_of_any_history_does_not_matter(kind, space):
     check()
 
 
-def test_telling_twice_and_pending_first_changes_nothing(kind):
+def test_tell_twice_or_pending_first_changes_nothing(kind):
     space = SPACES["mixed"]
     trials = run(make(kind, space), 9)
     once, often = make(kind, space), make(kind, space)
@@ -309,7 +309,7 @@ def test_telling_twice_and_pending_first_changes_nothing(kind):
     assert summary(often.ask(2)) == summary(once.ask(2))
 
 
-def test_an_optimizer_is_what_it_was_after_pickling(kind):
+def test_pickled_optimizer_proposes_the_same(kind):
     live = make(kind, SPACES["conditional"], seed=8)
     live.enqueue([{"kind": "c", "z": "q", "y": 0.5}])
     run(live, 7)
@@ -329,7 +329,7 @@ def test_pickles_are_small(kind):
     assert (len(pickle.dumps(optimizer)) - empty) / 30 < 1000
 
 
-def test_callers_trials_are_left_alone(kind):
+def test_tell_does_not_change_the_given_trials(kind):
     optimizer = make(kind, SPACES["mixed"])
     trials = [trial.complete(score(trial)) for trial in optimizer.ask(6)][::-1]
     before = list(trials)
@@ -375,7 +375,7 @@ def test_replay_with_resources(kind, space):
 
 
 @pytest.mark.parametrize("space", ["flat", "branches", "alone", "empty"])
-def test_a_finite_space_with_resources_comes_to_an_end(kind, space):
+def test_finite_space_with_resources_is_exhausted(kind, space):
     optimizer = make_with_resources(kind, FINITE[space])
     trials = run(optimizer, 100)
     assert optimizer.is_exhausted
@@ -390,7 +390,7 @@ def test_a_finite_space_with_resources_comes_to_an_end(kind, space):
 
 @pytest.mark.parametrize("n_at_once", [1, 3, 100])
 @pytest.mark.parametrize("space", FINITE)
-def test_a_finite_space_is_searched_once_each_and_then_no_more(kind, space, n_at_once):
+def test_finite_space_is_proposed_once_each(kind, space, n_at_once):
     optimizer = make(kind, FINITE[space], seed=3)
     seen = []
     for _ in range(40):
@@ -406,7 +406,7 @@ def test_a_finite_space_is_searched_once_each_and_then_no_more(kind, space, n_at
 
 
 @pytest.mark.parametrize("outcome", ["pending", "failed", "pruned", "constant"])
-def test_a_finite_space_whatever_becomes_of_its_trials(kind, outcome):
+def test_finite_space_is_exhausted_with_any_outcome(kind, outcome):
     optimizer = make(kind, FINITE["flat"])
     for _ in range(12):
         [trial] = optimizer.ask()
@@ -417,7 +417,7 @@ def test_a_finite_space_whatever_becomes_of_its_trials(kind, outcome):
     assert len({trial.point for trial in optimizer.trials}) == 12
 
 
-def test_a_restored_search_of_a_finite_space_goes_on_where_it_stopped(kind):
+def test_restored_search_of_a_finite_space_continues(kind):
     optimizer = make(kind, FINITE["branches"])
     trials = run(optimizer, 9)
     restored = make(kind, FINITE["branches"])
@@ -427,7 +427,7 @@ def test_a_restored_search_of_a_finite_space_goes_on_where_it_stopped(kind):
     assert restored.is_exhausted
 
 
-def test_an_empty_space_has_one_trial(kind):
+def test_empty_space_has_one_trial(kind):
     optimizer = make(kind, {})
     [trial] = optimizer.ask(3)
     assert (trial.number, trial.point, trial.params) == (0, (), {})
@@ -444,7 +444,7 @@ def test_constants_stay_constant(kind):
         assert trial.point[:3] == (0.5, 0.5, 0.5)
 
 
-def test_nearly_all_of_a_larger_finite_space(kind):
+def test_larger_finite_space_is_nearly_exhausted_without_repeats(kind):
     space = {"n": (1, 60, "int"), "k": [1, 2]}
     optimizer = make(kind, space)
     known = [{"n": n, "k": k} for n in range(1, 61) for k in (1, 2)][:-4]
@@ -478,7 +478,7 @@ def test_nearly_all_of_a_larger_finite_space(kind):
     ids=str,
 )
 @pytest.mark.parametrize("space", ["mixed", "conditional"])
-def test_unusual_scores(kind, space, scores):
+def test_unusual_scores_raise_and_warn_nothing(kind, space, scores):
     optimizer = make(kind, SPACES[space])
     with np.errstate(all="raise", under="ignore"):
         for number in range(10):
@@ -490,7 +490,7 @@ def test_unusual_scores(kind, space, scores):
 
 
 @pytest.mark.parametrize("status", ["failed", "pending", "pruned"])
-def test_nothing_but_trials_without_a_score(kind, status):
+def test_trials_without_a_score_only(kind, status):
     optimizer = make(kind, SPACES["mixed"])
     for _ in range(12):
         [trial] = optimizer.ask()
@@ -499,7 +499,7 @@ def test_nothing_but_trials_without_a_score(kind, status):
     assert len({trial.point for trial in optimizer.trials}) == 12
 
 
-def test_failures_are_not_sought(kind):
+def test_failures_are_avoided(kind):
     if kind.__name__ in {"RandomOptimizer", "GridOptimizer"}:
         pytest.skip("learns nothing")
     optimizer = make(kind, {"x": (0.0, 1.0, "uniform"), "y": (0.0, 1.0, "uniform")})
@@ -522,11 +522,11 @@ def test_best_is_the_earliest_of_equals(kind):
     assert optimizer.best.score == -1.0
 
 
-# -------------------------------------------------------- trials of one's own
+# -------------------------------------------------------- trials that were not asked for
 
 
 @pytest.mark.parametrize("space", SPACES)
-def test_trials_that_nobody_asked_for(kind, space):
+def test_tell_trials_that_were_not_asked_for(kind, space):
     own = Space(SPACES[space])
     rng = np.random.default_rng(0)
     points = own.snap(rng.random((15, own.n_dims))).tolist()
@@ -539,28 +539,28 @@ def test_trials_that_nobody_asked_for(kind, space):
 
 
 @pytest.mark.parametrize("other", OPTIMIZERS, ids=lambda kind: kind.__name__)
-def test_trials_of_another_optimizer(kind, other):
+def test_tell_trials_of_another_optimizer(kind, other):
     optimizer = make(kind, SPACES["mixed"])
     optimizer.tell(run(make(other, SPACES["mixed"], seed=1), 12))
     assert len({trial.point for trial in run(optimizer, 4)}) == 16
 
 
-def test_trials_that_lack_those_before_them(kind):
-    # As when the trials of a journal are pruned: parents and a particle's moves are missing.
+def test_tell_trials_whose_predecessors_are_missing(kind):
+    # Parents and moves of a particle are missing, as after deleting trials of a journal.
     trials = run(make(kind, SPACES["mixed"], seed=1), 14)
     optimizer = make(kind, SPACES["mixed"])
     optimizer.tell(trials[9::2])
     assert len({trial.point for trial in run(optimizer, 4)}) == 7
 
 
-def test_a_large_number_of_ones_own(kind):
-    # Journals of several searches may be numbered apart: 0, 1, ..., 10_000_000, ...
+def test_tell_a_large_trial_number(kind):
+    # Several searches may number their trials apart: 0, 1, ..., 10_000_000, ...
     optimizer = make(kind, SPACES["continuous"])
     optimizer.tell([Trial(2**40, (0.125, 0.25), {"x": 0.125, "y": -2.5}).complete(1.0)])
     assert [trial.number for trial in optimizer.ask(6)] == list(range(2**40 + 1, 2**40 + 7))
 
 
-def test_a_point_beside_the_centre_of_its_cell_is_the_same_setting(kind):
+def test_point_off_the_centre_of_its_cell_is_not_proposed_again(kind):
     optimizer = make(kind, {"x": ["a", "b", "c"]})
     optimizer.tell([Trial(0, (0.1,), {"x": "a"}).complete(1.0)])
     assert not optimizer.is_exhausted
@@ -568,7 +568,7 @@ def test_a_point_beside_the_centre_of_its_cell_is_the_same_setting(kind):
     assert optimizer.is_exhausted
 
 
-def test_a_number_that_is_taken(kind):
+def test_tell_rejects_a_number_at_another_point(kind):
     optimizer = make(kind, SPACES["continuous"])
     [asked] = optimizer.ask()
     other = replace(asked, point=(0.123, 0.456))
@@ -577,7 +577,7 @@ def test_a_number_that_is_taken(kind):
     assert optimizer.trials == [asked]
 
 
-def test_an_error_keeps_nothing_of_what_was_told(kind):
+def test_tell_keeps_nothing_after_an_error(kind):
     optimizer = make(kind, SPACES["continuous"])
     first, second = optimizer.ask(2)
     with pytest.raises(ValueError, match="Trial 1 was told at another point"):
@@ -585,7 +585,7 @@ def test_an_error_keeps_nothing_of_what_was_told(kind):
     assert optimizer.trials == [first, second]
 
 
-def test_two_trials_of_one_number_in_one_tell(kind):
+def test_tell_rejects_two_points_of_one_number(kind):
     optimizer = make(kind, SPACES["continuous"])
     one, other = Trial(0, (0.25, 0.25), {}), Trial(0, (0.75, 0.75), {})
     with pytest.raises(ValueError, match="Trial 0 was told at another point"):
@@ -594,13 +594,13 @@ def test_two_trials_of_one_number_in_one_tell(kind):
 
 
 @pytest.mark.parametrize("point", [(), (0.5,), (0.5, 0.5, 0.5)])
-def test_a_trial_of_another_space(kind, point):
+def test_tell_rejects_a_trial_of_another_space(kind, point):
     with pytest.raises(ValueError, match="Trial 0 was told of another space"):
         make(kind, SPACES["continuous"]).tell([Trial(0, point, {}).complete(1.0)])
 
 
 @pytest.mark.parametrize("unit", [math.nan, math.inf, -1e-9, 1.1, "0.5", None])
-def test_a_point_outside_the_cube_is_refused_and_nothing_told(kind, unit):
+def test_tell_rejects_a_point_outside_the_cube(kind, unit):
     optimizer = make(kind, SPACES["continuous"])
     [asked] = optimizer.ask()
     with pytest.raises(ValueError, match=r"Trial 7 was told at the point .* \[0, 1\].*to_point"):
@@ -608,7 +608,7 @@ def test_a_point_outside_the_cube_is_refused_and_nothing_told(kind, unit):
     assert optimizer.trials == [asked]
 
 
-def test_what_is_no_list_of_trials_is_refused(kind):
+def test_tell_rejects_values_that_are_not_trials(kind):
     optimizer = make(kind, SPACES["continuous"])
     [asked] = optimizer.ask()
     told = asked.complete(1.0)
@@ -626,7 +626,7 @@ def test_what_is_no_list_of_trials_is_refused(kind):
 
 
 @pytest.mark.parametrize("n_trials", ["3", None, 1.5, -1, math.nan, True])
-def test_what_is_no_number_of_trials_is_refused(kind, n_trials):
+def test_ask_rejects_bad_numbers(kind, n_trials):
     optimizer = make(kind, SPACES["continuous"])
     with pytest.raises(ValueError, match=f"n_trials must be an integer .* got {n_trials!r}"):
         optimizer.ask(n_trials)
@@ -637,7 +637,7 @@ def test_what_is_no_number_of_trials_is_refused(kind, n_trials):
 # ------------------------------------------------------------------- the queue
 
 
-def test_enqueued_settings_come_first_and_in_order(kind):
+def test_enqueue_comes_first_and_in_order(kind):
     optimizer = make(kind, SPACES["mixed"])
     run(optimizer, 5)
     wanted = [
@@ -654,7 +654,7 @@ def test_enqueued_settings_come_first_and_in_order(kind):
         assert trial.proposal == {}
 
 
-def test_enqueued_settings_that_are_known_are_passed_over(kind):
+def test_enqueue_skips_known_configurations(kind):
     optimizer = make(kind, FINITE["flat"])
     setting, other = {"a": 1, "b": "x", "c": 2}, {"a": 3, "b": "y", "c": 1}
     optimizer.enqueue([setting, setting, other])
@@ -673,7 +673,7 @@ def test_enqueued_settings_that_are_known_are_passed_over(kind):
         ({"bias": 1}, "'bias': 1 is not among"),
     ],
 )
-def test_enqueued_settings_lie_in_the_space(kind, setting, message):
+def test_enqueue_rejects_configurations_outside_the_space(kind, setting, message):
     optimizer = make(kind, SPACES["mixed"])
     legal = {"C": 1.0, "n": 10, "kernel": "rbf", "width": 1, "bias": True}
     with pytest.raises(ValueError, match=message):
@@ -684,7 +684,7 @@ def test_enqueued_settings_lie_in_the_space(kind, setting, message):
 # ------------------------------------------------------------- good neighbours
 
 
-def test_nothing_global_is_touched(kind):
+def test_global_state_is_unchanged(kind):
     numpy_state, python_state = np.random.get_state(), random.getstate()
     filters, errors = list(warnings.filters), np.geterr()
     run(make(kind, SPACES["mixed"]), 9)
@@ -696,7 +696,7 @@ def test_nothing_global_is_touched(kind):
     assert np.geterr() == errors
 
 
-def test_global_seeds_do_not_matter(kind):
+def test_global_seeds_do_not_change_proposals(kind):
     runs = []
     for seed in (0, 1):
         state = np.random.get_state()
@@ -707,7 +707,7 @@ def test_global_seeds_do_not_matter(kind):
     assert runs[0] == runs[1]
 
 
-def test_two_optimizers_do_not_share_anything(kind):
+def test_optimizers_share_no_state(kind):
     space = Space(SPACES["mixed"])
     alone = summary(run(make(kind, space), 8))
     one, other = make(kind, space), make(kind, space, seed=9)

@@ -1,9 +1,8 @@
-"""How well the optimizers search: against random search, and how even the first points are.
+"""Regret of the optimizers compared with random search, and evenness of the first points.
 
-All seeds are fixed, so on one machine and one set of versions the answers never
-change. The rates below say how often a test would fail if the seeds were drawn
-anew although nothing is wrong (false alarm), and pass although the optimizer
-were no better than random search (miss).
+All seeds are fixed, so on one machine and one set of versions the results never change. The rates
+below are for fresh seeds. A false alarm is a test that fails although nothing is wrong. A miss is
+a test that passes although the optimizer is no better than random search.
 """
 
 import inspect
@@ -34,19 +33,19 @@ def bowl(x0, x1, x2, x3):
 
 
 def valley(x, y, z):
-    """Rosenbrock's, a little less steep: -10 (y - x²)² instead of -100."""
+    """Return Rosenbrock's function, less steep: -10 (y - x²)² instead of -100."""
     return -sum(10 * (v - u**2) ** 2 + (1 - u) ** 2 for u, v in ((x, y), (y, z)))
 
 
 def tuning(C, gamma, kernel, degree, scale):
-    """Resemble a support vector machine: a ridge in log C and log gamma, a best kernel."""
+    """Return a score like a support vector machine's: a ridge in log C and log gamma."""
     ridge = (math.log10(C) + math.log10(gamma) + 1.0) ** 2 / 8 + (math.log10(C) - 1.3) ** 2 / 12
     penalty = {"rbf": 0.0, "poly": 0.3 + 0.1 * abs(degree - 3), "linear": 0.5, "sigmoid": 1.0}
     return -(ridge + penalty[kernel] + 0.2 * (scale is False))
 
 
 def choice(model, C=None, depth=None, rate=None, k=None):
-    """Resemble the choice between three models, each with parameters of its own."""
+    """Return a score like that of three models, each with its own parameters."""
     if model == "linear":
         return -0.35 - 0.05 * (math.log10(C) - 0.5) ** 2
     if model == "neighbours":
@@ -94,7 +93,7 @@ def best_score(optimizer, function):
 
 @pytest.fixture(scope="module")
 def random_scores():
-    """Return the best scores of random search, computed once a problem."""
+    """Return the best scores of random search, computed once per problem."""
     found = {}
 
     def scores(problem):
@@ -109,24 +108,24 @@ def random_scores():
     return scores
 
 
-def without_screening(kind):
-    """Return what makes the algorithm alone."""
+def without_surrogate(kind):
+    """Return the options of the algorithm without a surrogate."""
     alone = partial(kind, surrogate=False)
-    alone.__name__ = f"{kind.__name__}, no screening"
+    alone.__name__ = f"{kind.__name__}, no surrogate"
     return alone
 
 
-SCREENING = [kind for kind in LEARNING if "surrogate" in inspect.signature(kind).parameters]
+WITH_SURROGATE = [kind for kind in LEARNING if "surrogate" in inspect.signature(kind).parameters]
 
 
 # On the valley the genetic algorithm alone wins two of three, which 60 pairs do not prove.
-ALONE = [(kind, problem) for kind in SCREENING for problem in PROBLEMS if problem != "valley"]
+ALONE = [(kind, problem) for kind in WITH_SURROGATE for problem in PROBLEMS if problem != "valley"]
 
 
 @pytest.mark.parametrize(
     ("kind", "problem"),
     [(kind, problem) for kind in LEARNING for problem in PROBLEMS]
-    + [(without_screening(kind), problem) for kind, problem in ALONE],
+    + [(without_surrogate(kind), problem) for kind, problem in ALONE],
     ids=lambda value: getattr(value, "__name__", value),
 )
 def test_learning_beats_random_search(kind, problem, random_scores):
@@ -145,9 +144,9 @@ def test_learning_beats_random_search(kind, problem, random_scores):
     assert p < 0.01, f"{n_won} won, medians {np.median(learnt):.3g}, {np.median(drawn):.3g}"
 
 
-@pytest.mark.parametrize("kind", SCREENING, ids=lambda kind: kind.__name__)
-def test_screening_pays_where_the_function_is_smooth(kind):
-    """The sign test from above, between the two ways of one optimizer."""
+@pytest.mark.parametrize("kind", WITH_SURROGATE, ids=lambda kind: kind.__name__)
+def test_surrogate_improves_search_of_a_smooth_function(kind):
+    """Sign test as above, with and without the surrogate."""
     function, space = PROBLEMS["bowl"]
     seeds = range(N_REPEATS)
     screened = np.array([best_score(kind(space, seed=s), function) for s in seeds])
@@ -165,17 +164,17 @@ CUBE = {f"x{k}": (0.0, 1.0, "uniform") for k in range(N_DIMS)}
 
 
 def design(kind, n_points, seed):
-    """Return the first points, which nothing told can influence."""
+    """Return the first points, which do not depend on scores."""
     longer = {"n_initial_points": n_points} if kind is not RandomOptimizer else {}
     asked = kind(CUBE, seed=seed, **longer).ask(n_points)
     return np.array([trial.point for trial in asked])
 
 
 @pytest.mark.parametrize("kind", DRAWN, ids=lambda kind: kind.__name__)
-def test_each_point_of_the_design_is_uniform_over_the_seeds(kind):
+def test_design_points_are_uniform_over_the_seeds(kind):
     """Kolmogorov-Smirnov for each of 8 points and 5 columns, Bonferroni: false alarm 0.001."""
     points = np.array([design(kind, 8, seed) for seed in range(N_SEEDS)])
-    first = 0 if np.ptp(points[:, 0]) > 0 else 1  # some start in the middle
+    first = 0 if np.ptp(points[:, 0]) > 0 else 1  # some designs start in the middle
     if first:
         assert np.all(points[:, 0] == 0.5)
     columns = points[:, first:].reshape(N_SEEDS, -1).T
@@ -192,7 +191,7 @@ def test_designs_of_different_seeds_are_independent(kind):
 
 
 @pytest.mark.parametrize("kind", DRAWN, ids=lambda kind: kind.__name__)
-def test_the_design_is_more_even_than_independent_draws(kind):
+def test_design_is_more_even_than_independent_draws(kind):
     """Mean centred discrepancy of 16 points over 100 seeds below 0.7 of that of draws.
 
     It is about 0.45; the ratio of the means varies by 0.02, so that a false

@@ -1,4 +1,4 @@
-"""The model that optimizers share, and whatever histories they may be told."""
+"""Surrogate of the optimizers: predictions, selection of candidates, unusual histories."""
 
 import inspect
 import subprocess
@@ -13,8 +13,10 @@ from subjects import BRANCHES, MIXED, NUMERIC, concrete, run, score
 from sklearn_lepton.optimizers import BayesOptimizer, Trial
 from sklearn_lepton.optimizers._surrogate_assisted import SurrogateOptimizer
 
-MODELLED = sorted(concrete(SurrogateOptimizer), key=lambda kind: kind.__name__)
-SCREENING = [kind for kind in MODELLED if "surrogate" in inspect.signature(kind).parameters]
+SURROGATE_KINDS = sorted(concrete(SurrogateOptimizer), key=lambda kind: kind.__name__)
+WITH_SURROGATE = [
+    kind for kind in SURROGATE_KINDS if "surrogate" in inspect.signature(kind).parameters
+]
 
 # ------------------------------------------------------------------------ the model
 
@@ -40,9 +42,9 @@ def test_predict_in_units_of_the_score():
 
 
 @pytest.mark.thorough
-@pytest.mark.parametrize("kind", MODELLED)
+@pytest.mark.parametrize("kind", SURROGATE_KINDS)
 @pytest.mark.parametrize("space", [NUMERIC, MIXED, BRANCHES])
-def test_predict_knows_what_it_was_told_better_than_the_rest(kind, space):
+def test_predict_is_more_certain_at_tried_points(kind, space):
     optimizer = told(space, kind=kind)
     trials = optimizer.trials
     mean, std = optimizer.predict([trial.params for trial in trials])
@@ -52,7 +54,7 @@ def test_predict_knows_what_it_was_told_better_than_the_rest(kind, space):
     assert std.mean() < optimizer.predict([trial.params for trial in fresh])[1].mean()
 
 
-def test_predict_is_a_function_of_the_trials_and_changes_nothing():
+def test_predict_depends_on_the_trials_only_and_changes_nothing():
     optimizer, other = told(MIXED), told(MIXED)
     settings = [trial.params for trial in optimizer.trials]
     first = optimizer.predict(settings)
@@ -61,13 +63,13 @@ def test_predict_is_a_function_of_the_trials_and_changes_nothing():
     assert optimizer.ask() == other.ask()
 
 
-def test_predict_without_a_score_or_a_legal_setting():
+def test_predict_rejects_missing_scores_and_illegal_configurations():
     optimizer = BayesOptimizer(NUMERIC, seed=0)
     trials = optimizer.ask(3)
-    with pytest.raises(ValueError, match="tell at least one trial"):
+    with pytest.raises(ValueError, match="tell a trial that is complete at full fidelity"):
         optimizer.predict({"x": 0.1, "y": 0.1})
     optimizer.tell([trial.fail() for trial in trials])
-    with pytest.raises(ValueError, match="tell at least one trial"):
+    with pytest.raises(ValueError, match="tell a trial that is complete at full fidelity"):
         optimizer.predict([])
     optimizer.tell([trial.complete(1.0) for trial in optimizer.ask(2)])
     assert all(np.isfinite(optimizer.predict({"x": 0.1, "y": 0.1})))
@@ -78,7 +80,7 @@ def test_predict_without_a_score_or_a_legal_setting():
         optimizer.predict({"x": 0.1})
 
 
-def test_a_space_without_parameters_has_a_model_too():
+def test_predict_in_a_space_without_parameters():
     optimizer = BayesOptimizer({}, seed=0)
     optimizer.tell([Trial(n, (), {}).complete(float(n)) for n in range(12)])
     mean, std = optimizer.predict({})
@@ -87,7 +89,7 @@ def test_a_space_without_parameters_has_a_model_too():
 
 
 @pytest.mark.thorough
-def test_hyperparameters_are_fitted_less_often_once_there_are_many_trials():
+def test_hyperparameters_are_fitted_less_often_with_many_trials():
     optimizer = BayesOptimizer(NUMERIC, seed=0)
     points = np.random.default_rng(0).random((300, 2))
     optimizer.tell(
@@ -100,12 +102,12 @@ def test_hyperparameters_are_fitted_less_often_once_there_are_many_trials():
     assert set(np.diff(fitted)) == {4}  # 3 more are less than a hundredth of 303
     few = told(n_trials=30)
     assert all("theta" in t.proposal for t in few.trials[few.n_initial_points :])
-    # All of a batch share what the first of them has found.
+    # The whole batch uses the hyperparameters that the first proposal has fitted.
     batch = few.ask(4)
     assert ["theta" in t.proposal for t in batch] == [True, False, False, False]
 
 
-def test_noise_is_part_of_the_deviation():
+def test_predicted_std_includes_the_noise():
     rng = np.random.default_rng(0)
     quiet = told(n_trials=40)
     noisy = told(n_trials=40, function=lambda params: score(params) + 0.3 * rng.normal())
@@ -114,11 +116,11 @@ def test_noise_is_part_of_the_deviation():
     assert 0.15 < noisy.predict(near)[1] < 0.6
 
 
-# ------------------------------------------------------------------------ screening
+# ----------------------------------------------------- selection of candidates
 
 
-@pytest.mark.parametrize("kind", SCREENING)
-def test_of_many_candidates_the_most_promising_new_one_is_proposed(kind):
+@pytest.mark.parametrize("kind", WITH_SURROGATE)
+def test_select_returns_the_most_promising_new_candidate(kind):
     optimizer = told({"x": (0.0, 1.0, "uniform"), "n": (1, 6, "int")}, kind=kind)
     space, rng = optimizer.space, np.random.default_rng(0)
     candidates = np.vstack([rng.random((40, 2)), [trial.point for trial in optimizer.trials]])
@@ -131,17 +133,17 @@ def test_of_many_candidates_the_most_promising_new_one_is_proposed(kind):
     assert len(meta["theta"]) == 4
 
 
-@pytest.mark.parametrize("kind", SCREENING)
-def test_where_all_candidates_are_taken_any_will_do(kind):
+@pytest.mark.parametrize("kind", WITH_SURROGATE)
+def test_select_returns_any_candidate_if_all_are_taken(kind):
     optimizer = told(kind=kind)
     taken = np.array([trial.point for trial in optimizer.trials])
     observed = optimizer._observations()
     assert optimizer._select(taken, *observed, np.random.default_rng(0)) == (0, {})
 
 
-@pytest.mark.parametrize("kind", SCREENING)
+@pytest.mark.parametrize("kind", WITH_SURROGATE)
 @pytest.mark.parametrize("space", [NUMERIC, MIXED, BRANCHES])
-def test_without_screening_there_is_no_model(kind, space, monkeypatch):
+def test_no_surrogate_is_fitted_without_surrogate(kind, space, monkeypatch):
     with_model = told(space, kind=kind).trials
     assert any("theta" in trial.proposal for trial in with_model)
     monkeypatch.setattr(SurrogateOptimizer, "_fit", None)
@@ -149,9 +151,9 @@ def test_without_screening_there_is_no_model(kind, space, monkeypatch):
     assert not any("theta" in trial.proposal for trial in run(optimizer, 25))
 
 
-@pytest.mark.parametrize("kind", SCREENING)
-def test_a_batch_is_spread_by_what_is_pending(kind):
-    """Each proposal is made in the belief that those before it score as expected."""
+@pytest.mark.parametrize("kind", WITH_SURROGATE)
+def test_pending_trials_spread_a_batch(kind):
+    """Each proposal takes the pending ones to score as predicted."""
     optimizer = told(kind=kind, n_trials=20)
     batch = np.array([trial.point for trial in optimizer.ask(6)])
     gaps = np.abs(batch[:, np.newaxis] - batch).max(axis=2)
@@ -170,7 +172,7 @@ SPACES = [
 
 
 def draw_scores(rng, n):
-    """Scores that a model could stumble over; NaN and infinities are failures."""
+    """Draw scores that are difficult to model; NaN and infinities are failures."""
     kind = rng.integers(8)
     scores = rng.normal(size=n)
     if kind == 0:
@@ -191,7 +193,7 @@ def draw_scores(rng, n):
 
 
 def draw_units(rng, n, d):
-    """Points that make a covariance singular."""
+    """Draw points that make a covariance singular."""
     kind = rng.integers(6)
     units = rng.random((n, d))
     if kind == 0:
@@ -209,7 +211,7 @@ def draw_units(rng, n, d):
 
 def tell_and_ask(seed):
     rng = np.random.default_rng(seed)
-    kind, space = MODELLED[seed % len(MODELLED)], SPACES[rng.integers(len(SPACES))]
+    kind, space = SURROGATE_KINDS[seed % len(SURROGATE_KINDS)], SPACES[rng.integers(len(SPACES))]
     optimizer = kind(space, seed=seed)
     space, n = optimizer.space, int(rng.integers(0, 36))
     points = space.snap(draw_units(rng, n, space.n_dims))
@@ -231,14 +233,14 @@ def tell_and_ask(seed):
 
 
 @pytest.mark.thorough
-def test_no_history_raises_or_warns():
+def test_unusual_histories_raise_and_warn_nothing():
     for seed in range(300):
         tell_and_ask(seed)
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-def test_ten_thousand_histories_raise_or_warn_nothing():
+def test_ten_thousand_unusual_histories_raise_and_warn_nothing():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         for seed in range(1000, 11_000):
@@ -269,8 +271,8 @@ print(slowest, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", MODELLED)
-def test_five_thousand_trials_neither_fill_the_memory_nor_take_a_second(kind):
+@pytest.mark.parametrize("kind", SURROGATE_KINDS)
+def test_five_thousand_trials_stay_within_memory_and_time(kind):
     script = LARGE.replace("{kind}", kind.__name__)
     done = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, check=True

@@ -1,3 +1,5 @@
+"""`SwarmOptimizer`: tracks of the particles, moves, branches, reseeding."""
+
 import itertools
 import json
 
@@ -11,7 +13,7 @@ from sklearn_lepton.optimizers._swarm import _N_MOVES, SwarmOptimizer
 from sklearn_lepton.space import Space
 
 
-def test_initial_trials_are_the_particles_and_then_move_in_turn():
+def test_swarm_starts_at_the_design_and_moves_in_turn():
     trials = run(SwarmOptimizer(NUMERIC, n_particles=4), 12)
     assert [trial.proposal for trial in trials[:4]] == [{}] * 4
     assert [trial.proposal["particle"] for trial in trials[4:]] == [0, 1, 2, 3] * 2
@@ -24,7 +26,7 @@ def test_particle_with_a_pending_trial_does_not_move_while_another_can():
     assert [trial.proposal["particle"] for trial in optimizer.ask(2)] == [1, 2]
 
 
-def test_batch_beyond_the_swarm_is_served_with_different_points():
+def test_swarm_serves_a_batch_larger_than_itself():
     optimizer = SwarmOptimizer(NUMERIC, n_particles=4)
     run(optimizer, 4)
     asked = optimizer.ask(12)
@@ -33,7 +35,7 @@ def test_batch_beyond_the_swarm_is_served_with_different_points():
 
 
 @pytest.mark.parametrize("space", [NUMERIC, MIXED, BRANCHES])
-def test_meta_survives_json_and_tell_in_any_order_gives_the_same_proposal(space):
+def test_swarm_told_json_in_any_order_proposes_the_same(space):
     trials = run(SwarmOptimizer(space, seed=3), 40)
     expected = SwarmOptimizer(space, seed=3)
     expected.tell(trials)
@@ -46,7 +48,7 @@ def test_meta_survives_json_and_tell_in_any_order_gives_the_same_proposal(space)
 
 
 def test_choices_are_taken_from_sources_and_not_interpolated():
-    # Between "c" (first) and "b" (last) lie two choices that no source holds.
+    # Between "c" (first) and "b" (last) are two choices that no source has.
     optimizer = SwarmOptimizer({"kind": list("cadb"), "x": (0.0, 1.0, "uniform")})
     track = [Trial(n, (0.125, 0.2 + n / 10), {}).complete(0.0) for n in range(3)]
     observed = np.array([[0.875, 0.5]]), np.array([1.0])
@@ -69,7 +71,7 @@ def test_integer_particles_keep_moving_until_the_space_is_exhausted(space):
     assert optimizer.ask() == []
 
 
-def test_rounding_is_in_proportion_to_the_distance():
+def test_dither_rounds_in_proportion_to_the_distance():
     space, rng = Space({"n": (0, 9, "int")}), np.random.default_rng(0)
     point = np.array([0.45 + 0.03])  # three tenths of a cell above the centre of 4
     values = [space.from_point(reflect_and_dither(space, point, rng))["n"] for _ in range(2000)]
@@ -77,7 +79,7 @@ def test_rounding_is_in_proportion_to_the_distance():
     assert np.mean(values) == pytest.approx(4.3, abs=0.05)
 
 
-def test_bounds_reflect():
+def test_reflect_at_the_bounds():
     space, rng = Space(NUMERIC), np.random.default_rng(0)
     np.testing.assert_allclose(reflect_and_dither(space, np.array([-0.2, 1.3]), rng), [0.2, 0.7])
 
@@ -92,7 +94,7 @@ def test_particle_that_enters_a_branch_sees_only_columns_that_exist_there():
     views = optimizer._enter(tree[0], sources, observed, fresh, np.random.default_rng(0))
     depth = space.names.index("depth")
     assert set(views[0, :, depth]) == {0.123, tree[depth]}
-    # No velocity and no pull of its own in columns that were not there.
+    # Columns that the last point lacked have no velocity and no pull.
     np.testing.assert_array_equal(views[1, :, 4:], views[0, :, 4:])
     np.testing.assert_array_equal(views[2, :, 4:], views[0, :, 4:])
     np.testing.assert_array_equal(views[3, :, 4:], np.tile(tree[4:], (20, 1)))
@@ -108,7 +110,7 @@ def test_trials_of_a_conditional_space_are_legal(batch):
 
 
 @pytest.mark.parametrize("surrogate", [True, False])
-def test_particle_at_rest_is_thrown_and_forgets_its_past(surrogate):
+def test_particle_at_rest_is_reseeded_and_forgets_its_past(surrogate):
     optimizer = SwarmOptimizer(NUMERIC, n_particles=2, n_initial_points=2, surrogate=surrogate)
     points = [(0.5 + 1e-6 * number, 0.5) for number in range(6)]
     told = [
@@ -125,7 +127,7 @@ def test_particle_at_rest_is_thrown_and_forgets_its_past(surrogate):
     ]
 
 
-def test_failures_only_keep_to_the_design():
+def test_swarm_continues_the_design_if_all_trials_fail():
     optimizer = SwarmOptimizer(MIXED)
     for _ in range(12):
         optimizer.tell([trial.fail() for trial in optimizer.ask()])
@@ -142,7 +144,7 @@ def test_trials_of_another_optimizer_start_the_particles():
         assert [trial.score for trial in track] == [max(t.score for t in foreign[particle::8])]
 
 
-def test_particle_that_joins_later_does_not_change_where_the_others_started():
+def test_later_particle_does_not_change_the_starts_of_the_others():
     optimizer = SwarmOptimizer(NUMERIC)
     start = [Trial(n, (n / 200, 0.5), {}).complete(n) for n in range(8)]
     moves = [Trial(n, (n / 200, 0.5), {}, {"particle": n % 8}).complete(0) for n in range(8, 180)]
@@ -154,7 +156,7 @@ def test_particle_that_joins_later_does_not_change_where_the_others_started():
     assert after[8] == []
 
 
-def test_swarm_grows_slowly():
+def test_swarm_size_grows_with_the_number_of_trials():
     optimizer = SwarmOptimizer(NUMERIC)
     sizes = [optimizer._swarm_size(n) for n in (0, 50, 130, 400, 1600)]
     assert sizes == sorted(sizes)
@@ -172,6 +174,6 @@ def test_swarm_grows_slowly():
         {"surrogate": 1},
     ],
 )
-def test_parameters_out_of_range_are_refused(wrong):
+def test_swarm_rejects_parameters_out_of_range(wrong):
     with pytest.raises(ValueError, match=next(iter(wrong))):
         SwarmOptimizer(NUMERIC, **wrong)

@@ -1,4 +1,4 @@
-"""Learning from older studies: how they are read, what they are worth, what they cost."""
+"""Transfer from source studies: reading, first trials, benefit and cost."""
 
 import inspect
 import json
@@ -24,12 +24,12 @@ from sklearn_lepton.optimizers._surrogate_assisted import SurrogateOptimizer
 from sklearn_lepton.optimizers._transfer import best_of, read_previous_studies
 from sklearn_lepton.space import Space
 
-MODELLED = sorted(concrete(SurrogateOptimizer), key=lambda kind: kind.__name__)
+SURROGATE_KINDS = sorted(concrete(SurrogateOptimizer), key=lambda kind: kind.__name__)
 CUBE = {f"x{k}": (0.0, 1.0, "uniform") for k in range(3)}
 
 
 def study(settings, scores=None):
-    """Trials of another space: their points are of no use."""
+    """Return trials of another space, whose points are invalid."""
     scores = range(len(settings)) if scores is None else scores
     return [
         Trial(n, (), s).complete(v) for n, (s, v) in enumerate(zip(settings, scores, strict=True))
@@ -58,7 +58,7 @@ def model_of(optimizer):
 
 
 def until(optimizer, function, target, n_most=25):
-    """Count the evaluations up to a target."""
+    """Return the number of evaluations until a target is reached."""
     for number in range(1, n_most + 1):
         [trial] = run(optimizer, number, function)[-1:]
         if trial.score >= target:
@@ -69,7 +69,7 @@ def until(optimizer, function, target, n_most=25):
 # ------------------------------------------------------------------------- mapping
 
 
-def test_parameters_that_were_lost_or_gained():
+def test_previous_studies_drop_unknown_and_fill_missing_parameters():
     space = Space({"x": (0.0, 1.0, "uniform"), "n": (1, 9, "int")})
     [(points, scores)] = read_previous_studies(
         [study([{"x": 0.25, "gone": "a"}, {"n": 2, "x": 1.0}])], space
@@ -78,7 +78,7 @@ def test_parameters_that_were_lost_or_gained():
     assert_array_equal(scores, [0.0, 1.0])
 
 
-def test_trials_that_do_not_belong_are_left_out():
+def test_previous_studies_leave_out_unfit_trials():
     settings = [{"x": 0.5}, {"x": 7.0}, {"other": 1}, {"x": "a"}, {"x": 0.75}]
     trials = study(settings)
     trials += [replace(trials[0], status="failed", score=None), Trial(9, (), {"x": 0.1})]
@@ -90,7 +90,7 @@ def test_trials_that_do_not_belong_are_left_out():
     assert_array_equal(scores, [0.0, 4.0])
 
 
-def test_conditional_spaces():
+def test_previous_studies_in_conditional_spaces():
     space = Space([*BRANCHES, {}])
     settings = [
         {"kind": "svm", "C": 1.0, "kernel": "p"},
@@ -111,7 +111,7 @@ def test_conditional_spaces():
 
 @pytest.mark.parametrize("given", [5, "trials", None, {"a": 1}, [5], [[5]], ["ab"], [[{"x": 1}]]])
 @pytest.mark.parametrize("kind", OPTIMIZERS)
-def test_bad_priors(kind, given):
+def test_previous_studies_rejects_bad_values(kind, given):
     with pytest.raises(
         ValueError,
         match=r"previous_studies must be a sequence of older studies.*\[search.trials_\], got",
@@ -119,7 +119,7 @@ def test_bad_priors(kind, given):
         kind(NUMERIC, previous_studies=given)
 
 
-def test_a_study_instead_of_studies():
+def test_previous_studies_rejects_a_single_study():
     with pytest.raises(ValueError, match=r"got Trial.*One study is a sequence of one: \[trials\]"):
         BayesOptimizer(NUMERIC, previous_studies=study([{"x": 0.5, "y": 0.5}]))
 
@@ -127,7 +127,7 @@ def test_a_study_instead_of_studies():
 # --------------------------------------------------------------------------- queue
 
 
-def test_the_best_of_each_study_comes_first_the_latest_study_before_others():
+def test_best_of_each_study_comes_first_latest_study_before_others():
     one = study([{"x": 0.1, "y": 0.1}, {"x": 0.5, "y": 0.5}, {"x": 0.9, "y": 0.9}])
     other = study([{"x": 0.2, "y": 0.8}, {"x": 0.51, "y": 0.5}])
     studies = read_previous_studies([other, one], Space(NUMERIC))
@@ -135,7 +135,7 @@ def test_the_best_of_each_study_comes_first_the_latest_study_before_others():
     assert list(best_of(studies[1:], Space(NUMERIC))) == [(0.9, 0.9)]
 
 
-def test_the_best_are_diverse():
+def test_best_of_studies_are_diverse():
     one = study([{"x": 0.1, "y": 0.1}, {"x": 0.9, "y": 0.9}])
     other = study([{"x": 0.2, "y": 0.8}, {"x": 0.91, "y": 0.9}])
     studies = read_previous_studies([other, one, one], Space(NUMERIC))
@@ -144,7 +144,7 @@ def test_the_best_are_diverse():
 
 
 @pytest.mark.parametrize("kind", OPTIMIZERS)
-def test_what_is_enqueued_comes_before_the_best(kind):
+def test_enqueued_configurations_come_before_the_best_of_studies(kind):
     older = study([{"x": 0.2, "y": 0.2}, {"x": 0.8, "y": 0.8}])
     optimizer = kind(NUMERIC, previous_studies=[older])
     optimizer.enqueue([{"x": 0.4, "y": 0.6}])
@@ -156,7 +156,7 @@ def test_what_is_enqueued_comes_before_the_best(kind):
 
 
 @pytest.mark.parametrize("kind", OPTIMIZERS)
-def test_a_finite_space_goes_to_its_end(kind):
+def test_finite_space_with_previous_studies_is_exhausted(kind):
     space = {"a": [1, 2, 3], "b": list("xy")}
     optimizer = kind(space, previous_studies=[study([{"a": 2, "b": "x"}, {"a": 3, "b": "y"}])])
     for _ in range(6):
@@ -172,7 +172,7 @@ def test_a_finite_space_goes_to_its_end(kind):
 @pytest.mark.thorough
 @pytest.mark.parametrize("kind", OPTIMIZERS)
 @pytest.mark.parametrize("space", [NUMERIC, MIXED, BRANCHES])
-def test_tell_is_enough(kind, space):
+def test_tell_is_enough_with_previous_studies(kind, space):
     def function(params):
         return sum(v for v in params.values() if isinstance(v, float | int)) / 3
 
@@ -189,15 +189,15 @@ def test_tell_is_enough(kind, space):
 
 
 @pytest.mark.parametrize("kind", OPTIMIZERS)
-def test_no_prior_is_no_prior(kind):
+def test_empty_previous_studies_change_nothing(kind):
     space = {"x": (0.0, 1.0, "uniform"), "y": (0.0, 1.0, "uniform")}
     plain = summary(run(kind(space, seed=1), 14))
     for previous_studies in [(), [], [[]], [study([{"other": 1}])]]:
         assert summary(run(kind(space, seed=1, previous_studies=previous_studies), 14)) == plain
 
 
-@pytest.mark.parametrize("kind", MODELLED)
-def test_batches_before_the_first_score_and_failures(kind):
+@pytest.mark.parametrize("kind", SURROGATE_KINDS)
+def test_previous_studies_with_batches_and_failures(kind):
     older = old_bowl(15)
     optimizer = kind(CUBE, seed=0, previous_studies=[older])
     batch = optimizer.ask(6)
@@ -207,8 +207,8 @@ def test_batches_before_the_first_score_and_failures(kind):
     assert json.loads(json.dumps(optimizer.trials[-1].proposal)) == optimizer.trials[-1].proposal
 
 
-@pytest.mark.parametrize("kind", MODELLED)
-def test_unusual_scores(kind):
+@pytest.mark.parametrize("kind", SURROGATE_KINDS)
+def test_previous_studies_with_unusual_scores(kind):
     rng = np.random.default_rng(0)
     settings = [dict(zip(CUBE, x, strict=True)) for x in rng.random((9, 3)).tolist()]
     for old in (np.zeros(9), 1e300 * np.arange(9), 1e-300 * np.arange(9), [0.0] * 8 + [-1e30]):
@@ -226,8 +226,8 @@ def test_unusual_scores(kind):
 
 
 @pytest.mark.thorough
-@pytest.mark.parametrize("kind", MODELLED)
-def test_a_related_study_of_another_magnitude_is_used_at_once(kind):
+@pytest.mark.parametrize("kind", SURROGATE_KINDS)
+def test_related_study_of_another_magnitude_saves_trials(kind):
     target = new_bowl({"x0": 0.4, "x1": 0.37, "x2": 0.31})
     cold = [until(kind(CUBE, seed=s), new_bowl, target) for s in range(3)]
     warm = [
@@ -238,7 +238,7 @@ def test_a_related_study_of_another_magnitude_is_used_at_once(kind):
 
 
 @pytest.mark.thorough
-def test_a_misleading_study_loses_its_say_and_costs_little():
+def test_misleading_study_is_dropped_and_costs_little():
     older = [trial.complete(-trial.score) for trial in old_bowl()]
     target = new_bowl({"x0": 0.4, "x1": 0.37, "x2": 0.36})
     cold, misled = (
@@ -262,15 +262,15 @@ def test_a_misleading_study_loses_its_say_and_costs_little():
     assert model_of(related).task_correlation[0] > 0.6
 
 
-def test_a_given_design_is_kept():
+def test_given_design_runs_with_previous_studies():
     optimizer = BayesOptimizer(CUBE, n_initial_points=9, previous_studies=[old_bowl(15)])
     assert not any("theta" in trial.proposal for trial in run(optimizer, 9, new_bowl))
     auto = BayesOptimizer(CUBE, previous_studies=[old_bowl(15)])
     assert "theta" in run(auto, 3, new_bowl)[2].proposal
 
 
-@pytest.mark.parametrize("kind", MODELLED)
-def test_without_screening_there_is_no_model(kind, monkeypatch):
+@pytest.mark.parametrize("kind", SURROGATE_KINDS)
+def test_no_surrogate_is_fitted_to_previous_studies_without_surrogate(kind, monkeypatch):
     if "surrogate" not in inspect.signature(kind).parameters:
         pytest.skip("always has a model")
     older = old_bowl(15)
@@ -278,7 +278,7 @@ def test_without_screening_there_is_no_model(kind, monkeypatch):
     run(kind(CUBE, surrogate=False, previous_studies=[older]), 12, bowl)
 
 
-def test_predictions_are_in_units_of_the_score():
+def test_predict_with_previous_studies_in_units_of_the_score():
     older = run(RandomOptimizer(CUBE, seed=9), 40, bowl)
     optimizer = BayesOptimizer(CUBE, seed=0, previous_studies=[older])
     run(optimizer, 10, new_bowl)
@@ -304,7 +304,7 @@ def related(n=6, d=3, n_categorical=0, n_studies=2):
 
 
 @pytest.mark.parametrize("n_categorical", [0, 1])
-def test_gradients_of_the_lifted_process(n_categorical):
+def test_gradients_of_the_multi_task_process(n_categorical):
     gp, X = related(n_categorical=n_categorical)
     assert isinstance(gp, MultiTaskProcess)
     Xs = np.vstack([X[:2] + 0.01, np.random.default_rng(3).random((4, 3))])
@@ -320,7 +320,7 @@ def test_gradients_of_the_lifted_process(n_categorical):
     assert_allclose([mean, std], gp.predict(Xs))
 
 
-def test_what_is_observed_and_pending_is_of_the_current_study():
+def test_observed_and_pending_points_are_of_the_current_task():
     gp, X = related()
     assert_array_equal(gp.observed[0], X)
     assert_allclose(gp.fitted, gp.predict(X)[0], atol=1e-8)
@@ -353,7 +353,7 @@ def test_gradient_of_the_log_posterior():
 
 
 @pytest.mark.parametrize("factor", [1e-3, 1.0, 1e3])
-def test_offset_and_scale_are_found(factor):
+def test_multi_task_fit_finds_offset_and_scale(factor):
     rng = np.random.default_rng(2)
     X, older = rng.random((8, 2)), rng.random((40, 2))
 
@@ -372,7 +372,7 @@ def test_offset_and_scale_are_found(factor):
     assert_allclose(gp.y_mean + gp.y_scale * mean, factor * true + 77, atol=0.2 * factor)
 
 
-def test_the_first_score_tells_the_level_only():
+def test_multi_task_fit_to_one_score_sets_the_level_only():
     X = np.random.default_rng(0).random((30, 2))
     gp = fit_multi_task(
         X[:1], np.array([1234.0]), [(X, X.sum(axis=1))], categorical=np.zeros(2, dtype=bool)
@@ -383,7 +383,7 @@ def test_the_first_score_tells_the_level_only():
     assert isinstance(gp, GaussianProcess)
 
 
-def test_many_studies_and_observations_are_bounded():
+def test_multi_task_fit_bounds_studies_and_observations():
     rng = np.random.default_rng(0)
     studies = [(X := rng.random((90, 2)), X.sum(axis=1) + k) for k in range(9)]
     gp = fit_multi_task(
@@ -393,7 +393,7 @@ def test_many_studies_and_observations_are_bounded():
     assert gp.n_source == 150
 
 
-def test_among_many_trials_of_its_own_a_study_needs_no_older_one():
+def test_source_studies_are_dropped_among_many_trials():
     optimizer = BayesOptimizer(
         NUMERIC, seed=0, previous_studies=[study([{"x": 0.2, "y": 0.2}] * 70)]
     )
