@@ -97,9 +97,9 @@ def maximize(
 class _Search:
     """One maximisation of the acquisition; see `maximize` for the attributes.
 
-    In the methods ``x`` are current points, ``value`` is their acquisition, ``x_new`` and
-    ``f_new`` are proposed points with theirs, and ``active`` are indices of starts that still
-    improve.
+    In the methods, ``x`` or ``points`` are current points with acquisition ``value``. Proposed
+    points are ``x_new`` with acquisition ``f_new``. The starts that still improve have the
+    indices ``active``.
     """
 
     model: SurrogateEnsemble
@@ -248,7 +248,7 @@ class _Search:
     def keep_improved(
         self, points: FloatArray, value: FloatArray, x_new: FloatArray, f_new: FloatArray
     ) -> tuple[FloatArray, FloatArray]:
-        """Return the new points where they are better and not taken, else the old ones."""
+        """Return each new point and value if better and not taken, otherwise the old ones."""
         available = np.array([_key(row) not in self.taken for row in x_new], dtype=np.bool_)
         accepted = (f_new > value) & available
         return np.where(accepted[:, None], x_new, points), np.where(accepted, f_new, value)

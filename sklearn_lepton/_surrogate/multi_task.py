@@ -180,7 +180,7 @@ class MultiTaskPosterior(LogPosterior):
         return self.scaling.parts @ weights, alpha, beta, log_correction
 
     def initial_points(self, theta0: FloatArray | None) -> list[FloatArray]:
-        """Return those of `LogPosterior.initial_points` and one with an unrelated target."""
+        """Return the points of `LogPosterior` and an additional one, with an unrelated target."""
         # The last length-scale, before the two variances, is that of the target's column.
         unrelated = self.prior.mean.copy()
         unrelated[-3] = _UNRELATED_TASK_LENGTH

@@ -21,11 +21,11 @@ class MLflowLogger:
     """Callback that logs a search to MLflow, as one run with a child run for each trial.
 
     It requires ``pip install sklearn-lepton[mlflow]``. The run of the search records the
-    search's parameters, its space, the versions of the libraries, the score and the best score
-    after each trial, and finally the best parameters. The run of a trial records its parameters,
-    its score, the scores of its splits and its duration. A pruned trial has the status "KILLED".
-    If a run is active, it becomes the parent of the search's run. An object can be used for
-    several searches, one after another.
+    parameters of the search, its space and the versions of the libraries. It also records the
+    score and the best score after each trial, and finally the best parameters. The run of a trial
+    records its parameters, its score, the scores of its splits and its duration. A pruned trial
+    has the status "KILLED". If a run is active, it becomes the parent of the search's run. An
+    object can be used for several searches, one after another.
 
     Parameters
     ----------

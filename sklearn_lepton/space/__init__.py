@@ -9,7 +9,7 @@ class           purpose
 `Integer`       integers between two bounds, uniform or log-uniform
 `Categorical`   choices of any type, with or without an order
 `Distribution`  values of a ``scipy.stats`` distribution
-`Dimension`     base class of these four, for dimensions of your own
+`Dimension`     base class of these four, for custom dimensions
 =============== =========================================================
 """
 

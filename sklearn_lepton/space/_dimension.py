@@ -83,7 +83,7 @@ class Dimension(ABC):
 
     @abstractmethod
     def snap(self, units: FloatArray) -> FloatArray:
-        """Return positions in [0, 1], of any shape, moved to those of their values."""
+        """Return positions in [0, 1], of any shape, moved to the positions of their values."""
 
     def validate(self, value: Any) -> Any:
         """Return the value in the type that trials have; raise ValueError if it is not allowed."""

@@ -60,7 +60,7 @@ def _from_triple(low: Any, high: Any, prior: str) -> Dimension | None:
         letters = "".join(filter(str.isalpha, prior.lower())).replace("integer", "int")
         meant = [known for known in _PRIORS if known.replace("-", "") == letters]
         if meant:
-            msg = f"{(low, high, prior)!r} is no range: write the prior as {meant[0]!r}."
+            msg = f"{(low, high, prior)!r} is not a range: write the prior as {meant[0]!r}."
             raise ValueError(msg)
         return None
     kind = Integer if prior.endswith("int") else Real

@@ -138,7 +138,9 @@ def value_from_json(data: Any) -> Any:
         return tuple(value_from_json(item) for item in content)
     if kind == "dict":
         return {key: value_from_json(item) for key, item in content.items()}
-    raise ValueError(f"no value is encoded as {kind!r}")
+    raise ValueError(
+        f"unknown encoding {kind!r} of a value; expected 'float', 'tuple', 'dict' or 'opaque'"
+    )
 
 
 def is_number(value: Any) -> bool:
