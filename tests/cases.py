@@ -1,4 +1,4 @@
-"""What the tests of real libraries have in common: an estimator, a space and data of each.
+"""Estimators, spaces and data of real libraries, for their tests.
 
 Nothing is imported before it is asked for: most of these libraries are large.
 """
@@ -30,7 +30,7 @@ class Case(NamedTuple):
     Attributes
     ----------
     copy : callable
-        Makes equal data anew, as another process would that reads them.
+        Returns equal data, as another process would read them.
     """
 
     estimator: Any
@@ -46,7 +46,7 @@ def arrays(**params):
 
 
 def torch():
-    """Import torch with one thread, as far as it is this process'."""
+    """Import torch and limit this process to one thread."""
     found = pytest.importorskip("torch")
     found.set_num_threads(1)
     return found

@@ -1,4 +1,4 @@
-"""Settings of hypothesis, the number of test processes, and fixtures of several folders."""
+"""Settings of hypothesis, the number of test processes, and shared fixtures."""
 
 import os
 
@@ -25,13 +25,13 @@ settings.load_profile("lepton")
 
 
 def pytest_xdist_auto_num_workers(config):
-    """Start no workers for files or single tests: to start them takes longer than these do."""
+    """Return 0 for files or single tests, which are faster than the start of workers."""
     if any(".py" in argument for argument in config.args):
         return 0
-    # Workers with as many BLAS threads as there are cores compete for these.
+    # Workers with one BLAS thread per core would compete for the cores.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    return None  # as many as there are cores
+    return None  # one per core
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -48,7 +48,7 @@ def _types(params):
 
 @pytest.fixture(params=SEARCHES, ids=lambda search: search.__name__)
 def search_class(request):
-    """Each search that the package exports."""
+    """Each exported search class."""
     return request.param
 
 
@@ -59,13 +59,13 @@ def log():
 
 @pytest.fixture
 def probe(log):
-    """An estimator that costs nothing and writes to `log`."""
+    """A fast estimator that writes to `log`."""
     return Probe(log=log)
 
 
 @pytest.fixture(scope="session")
 def numbered():
-    """Thirty rows, the first column of which numbers them, and two classes."""
+    """Thirty rows of two classes; the first column is the row number."""
     X = np.column_stack([np.arange(30.0), np.linspace(-1, 1, 30) ** 2])
     return X, np.arange(30) % 2
 

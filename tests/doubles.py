@@ -1,4 +1,4 @@
-"""An estimator that costs nothing, its log, and the list of searches."""
+"""A fast estimator, its log, and the list of search classes."""
 
 import numpy as np
 from sklearn.base import BaseEstimator
@@ -11,7 +11,7 @@ SEARCHES = [
 
 
 class Log:
-    """Remembers what happened to all clones of an estimator, which share it."""
+    """Log of the fits and scores of an estimator and its clones, which share it."""
 
     def __init__(self):
         self.fits = []
@@ -27,14 +27,14 @@ class Log:
     def __repr__(self):
         return "Log()"
 
-    def __reduce__(self):  # what it remembers makes no other study
+    def __reduce__(self):  # the content is no part of a study's identity
         return Log, ()
 
 
 class Probe(BaseEstimator):
-    """Costs nothing to fit; its score depends on its parameters alone.
+    """Fast estimator whose score depends on its parameters alone.
 
-    The first column of X is the number of the row. `outcome` says what goes wrong.
+    The first column of X is the number of the row. `outcome` names the failure.
     """
 
     def __init__(self, x=0.5, z=0, outcome="ok", log=None):

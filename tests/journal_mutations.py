@@ -1,4 +1,4 @@
-"""Journals that no search has written: real records with a part changed, the check sums right."""
+"""Altered journals: real records with a part changed, with correct checksums."""
 
 import copy
 import json
@@ -15,7 +15,7 @@ def nested(depth):
     return value
 
 
-# Texts that JSON has no other way to say stand between @s.
+# Texts between @s replace values that JSON cannot represent.
 VALUES = [
     None,
     True,
@@ -122,7 +122,7 @@ CHANGES = [*map(put, VALUES), remove, repeat, prolong]
 
 
 def mutate(records, rng):
-    """Return records of which some part was changed, and what was changed."""
+    """Return records with one changed part, and its description."""
     records = list(records)
     n_changes = 1 if rng.random() < 0.8 else 2
     what = []
@@ -151,7 +151,7 @@ def mutate(records, rng):
 
 
 def write_text(path, records):
-    """Write records, also those that JSON cannot hold, with the right check sums."""
+    """Write records with correct checksums, including values that JSON cannot represent."""
     total, lines = 0, []
     for record in records:
         body = json.dumps(record).replace('"@', "").replace('@"', "").encode()

@@ -33,7 +33,7 @@ def halve(value):
 
 
 class Steady(BaseEstimator):
-    """Costs little to fit; its score depends on its parameters and the rows alone."""
+    """Fast estimator whose score depends on its parameters and the rows alone."""
 
     def __init__(self, x=0.5, n=1, choice=None, seconds=0.0, folder=None):
         self.x = x
@@ -85,7 +85,7 @@ def asset_search(name, journal=None):
 
 
 def make_assets(version, folder=ASSETS):
-    """Write the journals of this version, tracebacks cut to their last line."""
+    """Write the journals of this version, with the last line of each traceback."""
     for name in (f"version-{version}", f"version-{version}-several"):
         path, found = Path(folder) / f"{name}.jsonl", Path(folder) / "found.jsonl"
         for old in (path, found):
@@ -140,7 +140,7 @@ def trial_records(number, by=ME):
 
 
 def write_journal(path, records):
-    """Write records, whatever they hold, with the right check sums."""
+    """Write records with correct checksums."""
     Path(path).write_bytes(b"")
     journal = Journal(path)
     with journal.lock():
@@ -149,7 +149,7 @@ def write_journal(path, records):
 
 
 def read_lines(path):
-    """Return the whole lines of a journal, also while it is written."""
+    """Return the complete lines of a journal, also while it is written."""
     data = Path(path).read_bytes() if Path(path).exists() else b""
     return [json.loads(line) for line in data.split(b"\n")[:-1]]
 
@@ -162,7 +162,7 @@ def lock_files(path):
 
 
 class Seen:
-    """A callback that remembers whom it has seen, and stops at a score."""
+    """A callback that records the trials, and stops at a score."""
 
     def __init__(self, stop_at=None):
         self.numbers = []
@@ -174,7 +174,7 @@ class Seen:
 
 
 def outline(search, seen=()):
-    """Write down all that a search has found but the times, floats to their last bit."""
+    """Return all results of a search but the times, floats to their last bit."""
     columns = {
         name: [str(value) for value in column]
         for name, column in search.cv_results_.items()
@@ -195,7 +195,7 @@ def outline(search, seen=()):
 
 
 def run_search(folder, *, search="BayesSearchCV", backend="threading", stop_at=None, **settings):
-    """Run a search in a folder, with a journal there, and write down what it has found."""
+    """Run a search with a journal in a folder, and write its results to a file."""
     folder, seen = Path(folder), Seen(stop_at)
     settings = {"journal": folder / "study.jsonl", "n_iter": 20, "cv": KFold(2), **settings}
     seconds = settings.pop("seconds", 0.004)
@@ -214,7 +214,7 @@ def run_search(folder, *, search="BayesSearchCV", backend="threading", stop_at=N
 
 
 def forked(act, *args, result=None, **settings):
-    """Run a function in a fork of this process, and write what it returns to a file."""
+    """Run a function in a fork of this process, and write its result to a file."""
     sys.stdout.flush()
     pid = os.fork()
     if pid:
@@ -225,7 +225,7 @@ def forked(act, *args, result=None, **settings):
         if result is not None:
             Path(result).write_text(text, encoding="utf-8")
         code = 0
-    except BaseException:  # noqa: BLE001 - whatever it is, this is no second parent
+    except BaseException:  # noqa: BLE001 - the fork must end here
         traceback.print_exc()
     finally:
         sys.stderr.flush()
@@ -238,13 +238,13 @@ def exit_code(pid):
 
 
 def split_names(n_splits=2):
-    """Return what the log calls each split."""
+    """Return the log's name of each split."""
     X, y = make_data()
     return [zlib.crc32(X[train, 0].tobytes()) for train, _ in KFold(n_splits).split(X, y)]
 
 
 def finished_fits(path):
-    """Return the fits that a journal knows, as they stand in the log."""
+    """Return the fits of a journal, in the form of the log."""
     params, fits, splits = {}, set(), split_names()
     for record in read_lines(path):
         for trial in record.get("asked", ()):
@@ -269,7 +269,7 @@ ON_LOKY = {"n_jobs": 2, "n_points": 4, "backend": "loky", "seconds": 0.01}
 
 
 class Tally:
-    """Count what became of searches that were killed and started again."""
+    """Counts of the outcomes of searches that were killed and restarted."""
 
     def __init__(self, folder):
         self.folder = Path(folder)
@@ -278,7 +278,7 @@ class Tally:
         self._expected = {}
 
     def expected(self, way):
-        """Return what a search without a journal finds that nobody kills, and its seconds."""
+        """Return the results and seconds of an undisturbed search without a journal."""
         key = str(way)
         if key not in self._expected:
             folder = self.folder / f"expected-{len(self._expected)}"
@@ -291,7 +291,7 @@ class Tally:
         return self._expected[key]
 
     def run(self, way, start):
-        """Start a search again and again, until one of them is not killed.
+        """Restart a search until one run is not killed.
 
         `start(folder, number)` makes a fork, and may kill it.
         """
@@ -322,7 +322,7 @@ class Tally:
 
 
 def kill_at_random(folder, n_kills, ways, seed=0):
-    """Kill searches at random moments, each until it is complete, and print what became of them."""
+    """Kill searches at random moments, each until it is complete, and print the outcomes."""
     rng, tally = np.random.default_rng(seed), Tally(folder)
     while tally.counts["kills"] < n_kills:
         way = ways[tally.counts["searches"] % len(ways)]
@@ -332,7 +332,7 @@ def kill_at_random(folder, n_kills, ways, seed=0):
             pid = forked(run_search, place, result=place / "result", **way)
             if tally.counts["kills"] + number < n_kills:
                 time.sleep(rng.uniform(0.0, 1.1 * seconds))
-                os.kill(pid, signal.SIGKILL)  # does nothing where it has ended
+                os.kill(pid, signal.SIGKILL)  # no effect if it has ended
             return pid
 
         tally.run(way, start)
@@ -368,7 +368,7 @@ def run_killed(folder, nth, moment, **way):
 
 
 def kill_at_writes(folder, writes, way):
-    """Kill a search at each of its writes to the journal, and print what became of it."""
+    """Kill a search at each of its writes to the journal, and print the outcomes."""
     tally, is_done = Tally(folder), False
     for nth in writes:
         for moment in ("before", "middle", "after"):
@@ -390,7 +390,7 @@ def kill_at_writes(folder, writes, way):
 
 
 def run_together(folder, n_processes, *, kill_at=None, die_at=None, **way):
-    """Run the same search in several processes at once, and print what became of it.
+    """Run the same search in several processes at the same time, and print the outcome.
 
     The first one is killed once there are `kill_at` fits, or kills itself at a write.
     """

@@ -1,4 +1,4 @@
-"""Estimators and scorers that misbehave, importable by worker processes, and their log."""
+"""Failing estimators and scorers, importable by worker processes, and their log."""
 
 import contextlib
 import ctypes
@@ -24,12 +24,12 @@ from sklearn_lepton import BayesSearchCV
 N_ROWS = 60
 UNIT = (0.0, 1.0, "uniform")
 
-# Ends what sleeps in threads of this process; in other processes nobody sets it.
+# Wakes sleeping threads of this process; other processes never set it.
 release = threading.Event()
 
 
 def make_data():
-    """Sixty rows, the first column of which numbers them, and two classes."""
+    """Sixty rows of two classes; the first column is the row number."""
     rng = np.random.default_rng(0)
     X = np.column_stack([np.arange(float(N_ROWS)), rng.normal(size=(N_ROWS, 2))])
     return X, np.arange(N_ROWS) % 2
@@ -39,21 +39,21 @@ def make_data():
 
 
 class UnpicklableError(Exception):
-    """Does not leave its process."""
+    """Exception that cannot be pickled."""
 
     def __reduce__(self):
         raise TypeError("cannot pickle this")
 
 
 class UnloadableError(Exception):
-    """Leaves its process, and arrives in none."""
+    """Exception that can be pickled but not unpickled."""
 
     def __init__(self, first, second):
         super().__init__(f"{first} {second}")
 
 
 class HoldingError(Exception):
-    """Holds what cannot be pickled."""
+    """Exception with state that cannot be pickled."""
 
     def __init__(self, text):
         super().__init__(text)
@@ -82,13 +82,13 @@ ACTS = {
     "exit": lambda: os._exit(3),
     "crash": _crash,
     "sleep": lambda: release.wait(1000),
-    # Compiled code that keeps the interpreter's lock.
+    # Compiled code that holds the interpreter's lock.
     "deaf": lambda: ctypes.PyDLL(None).sleep(1000),
 }
 
 
 class Saboteur(ClassifierMixin, BaseEstimator):
-    """Score `x`, and do in fit or in scoring what `how` names; log each fit's start."""
+    """Score `x`, and fail in fit or in scoring as `how` names; log each fit's start."""
 
     def __init__(self, x=0.5, how="ok", seconds=0.01, refit_seconds=0.0, folder=None):
         self.x = x
@@ -117,7 +117,7 @@ class Saboteur(ClassifierMixin, BaseEstimator):
 
 
 class DeadlyScorer:
-    """End each process but its own as soon as it is loaded there, if it is armed."""
+    """End each other process that unpickles it, if it is armed."""
 
     def __init__(self, *, is_armed=True):
         self.pid = os.getpid()
@@ -133,7 +133,7 @@ class DeadlyScorer:
 
 
 class SlowScorer(DeadlyScorer):
-    """Take a second to be loaded, and log where."""
+    """Take a second to unpickle, and log the process."""
 
     def __init__(self, folder):
         super().__init__()
@@ -175,7 +175,7 @@ def _where(pid):
 
 
 def note(folder, name, line):
-    """Append a line to a log, whole whoever else writes."""
+    """Append a line to a log in one atomic write."""
     if folder in {None, "None"}:
         return
     log = os.open(Path(folder) / name, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
@@ -190,7 +190,7 @@ def notes(folder, name):
 
 
 def starts(folder):
-    """Count how often the fit of each (x, split, how) was started, the refit left out."""
+    """Return the number of started fits of each (x, split, how), without the refit."""
     lines = [line.split()[:3] for line in notes(folder, "fits")]
     return Counter((float(x), split, how) for x, split, how in lines if split != "all")
 
@@ -209,7 +209,7 @@ class Log:
 
 
 def make_search(how, folder, n_iter=6, *, guilty=(1,), seconds=0.01, **settings):
-    """Make a search whose trials numbered `guilty` do `how`; by their `x` they seem the best."""
+    """Return a search whose trials in `guilty` fail as `how` names; their `x` would be the best."""
     space = {"x": UNIT, "how": ["ok", how]} if guilty else {"x": UNIT}
     settings = {
         "initial_params": [
@@ -228,12 +228,12 @@ def make_search(how, folder, n_iter=6, *, guilty=(1,), seconds=0.01, **settings)
 
 
 def guilty_trials(search):
-    """Return the trials that did what they should not."""
+    """Return the failing trials."""
     return [trial for trial in search.trials_ if trial.params.get("how", "ok") != "ok"]
 
 
 def check_only_guilty_failed(search, n_trials, reason):
-    """Check that the trials that did wrong failed and said why, and no other."""
+    """Check that exactly the guilty trials have failed, with a reason."""
     assert search.stop_reason_ == "n_iter"
     assert len(search.trials_) == n_trials
     guilty = guilty_trials(search)
@@ -245,7 +245,7 @@ def check_only_guilty_failed(search, n_trials, reason):
 
 
 def reasons(trial):
-    """Join the reasons why the splits of a trial failed."""
+    """Return the joined errors of the splits of a trial."""
     return " ".join(str(row.error) for row in trial.split_results)
 
 
@@ -253,7 +253,7 @@ def reasons(trial):
 
 
 def worker_processes(process=None):
-    """List the living worker processes that a process has started for searches."""
+    """Return the living worker processes of the searches of a process."""
     found = []
     for child in (process or psutil.Process()).children():
         with contextlib.suppress(psutil.Error):
@@ -265,13 +265,13 @@ def worker_processes(process=None):
 
 
 def pids_on_dask(cluster):
-    """List the workers of a local cluster that their nannies would start anew."""
+    """Return the workers of a local cluster that their nannies would restart."""
     nannies = cluster.workers.values()
     return [n.pid for n in nannies if n.process is not None and n.process.status.name == "running"]
 
 
 def folders_of(pid):
-    """List the temporary folders that the searches of a process have left."""
+    """Return the temporary folders of the searches of a process."""
     places = {Path(tempfile.gettempdir()), Path("/dev/shm")}
     return [path for place in places for path in place.glob(f"sklearn_lepton-*{pid}-*")]
 
@@ -287,14 +287,14 @@ def is_soon(condition, seconds):
 
 
 def interrupted_searches(folder, moments, backend="loky", *, second=None, again=(), **settings):
-    """Interrupt a search of this process at each moment, and print what became of it.
+    """Interrupt a search of this process at each moment, and print the outcome.
 
     A moment is a number of finished trials, a time after that, in seconds, and whether
     all processes of the group get the signal, as in a terminal. `second` is a time
     after the start of the refit when Ctrl-C is pressed again. `again` are times between
     further interrupts after the first, in seconds; they come while the search closes.
     """
-    # A shell that runs the tests in the background has Ctrl-C ignored, in all that it starts.
+    # A background job of a shell ignores Ctrl-C, in all its child processes.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     sent, is_over = 0.0, threading.Event()
 
@@ -339,7 +339,7 @@ def interrupted_searches(folder, moments, backend="loky", *, second=None, again=
             except KeyboardInterrupt as interrupt:
                 error = type(interrupt).__name__
         seconds = time.monotonic() - sent
-        while not is_over.is_set():  # not `join`: interrupted, it takes the thread for ended
+        while not is_over.is_set():  # an interrupted `join` considers the thread as ended
             try:
                 time.sleep(0.01)
             except KeyboardInterrupt:

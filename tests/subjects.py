@@ -1,4 +1,4 @@
-"""The optimizers under test, and what the tests of single ones have in common."""
+"""The optimizers under test, and helpers of their tests."""
 
 import inspect
 

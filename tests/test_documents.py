@@ -1,4 +1,4 @@
-"""Everything that the documents and docstrings show is run."""
+"""Examples of documents and docstrings: all of them are run."""
 
 import doctest
 import importlib
@@ -33,14 +33,14 @@ def _name(path):
 
 
 def _blocks(path):
-    """Yield the code of each Python block, with as many empty lines above as in the file."""
+    """Yield the code of each Python block, with empty lines above for the line numbers."""
     text = path.read_text(encoding="utf-8")
     for match in FENCE.finditer(text):
         yield "\n" * text.count("\n", 0, match.start(1)) + match.group(1)
 
 
 def _params(paths):
-    """List them; what needs a framework is marked, and run where all of them are installed."""
+    """Return test parameters; paths that need a framework are marked."""
     params = []
     for path in paths:
         needed = FRAMEWORKS & set(IMPORT.findall(path.read_text(encoding="utf-8")))
@@ -65,7 +65,7 @@ def _elsewhere(tmp_path, monkeypatch):
 
 @pytest.mark.documents
 @pytest.mark.parametrize("path", _params([path for path in DOCUMENTS if list(_blocks(path))]))
-def test_the_code_of_a_document_runs(path):
+def test_code_of_document_runs(path):
     namespace = {"__name__": "__main__"}
     for block in _blocks(path):
         try:
@@ -76,24 +76,24 @@ def test_the_code_of_a_document_runs(path):
 
 @pytest.mark.documents
 @pytest.mark.parametrize("path", _params(EXAMPLES))
-def test_an_example_runs(path):
+def test_example_runs(path):
     started = time.process_time()
     try:
         runpy.run_path(str(path), run_name="__main__")
     except ModuleNotFoundError as error:
         _raise_unless_of_an_extra(error)
         pytest.skip(str(error))
-    assert time.process_time() - started < 100, "an example is to be read, not waited for"
+    assert time.process_time() - started < 100, "an example must run in less than 100 s"
 
 
 @pytest.mark.parametrize("name", MODULES)
-def test_the_examples_of_docstrings_are_true(name):
+def test_docstring_examples_pass(name):
     flags = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
     result = doctest.testmod(importlib.import_module(name), optionflags=flags)
     assert result.failed == 0
 
 
-def test_every_public_name_has_an_example():
+def test_public_names_have_examples():
     public = [name for name in MODULES if "._" not in name]
     lacking = []
     for name in ["sklearn_lepton", *public]:
@@ -111,15 +111,15 @@ def _shows_its_use(thing):
 @pytest.mark.skipif(
     not sklearn.__version__.startswith("1.9"), reason="the table is that of scikit-learn 1.9"
 )
-def test_the_table_of_built_in_spaces_is_current():
+def test_table_of_built_in_spaces_is_current():
     table = runpy.run_path(str(ROOT / "docs" / "spaces_table.py"))
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", FutureWarning)  # of classes that are deprecated
+        warnings.simplefilter("ignore", FutureWarning)  # deprecated classes
         page = table["page"]()
     assert page == table["PAGE"].read_text(encoding="utf-8"), "run python docs/spaces_table.py"
 
 
-def test_the_readme_is_one_screen():
+def test_readme_fits_one_screen():
     lines = (ROOT / "README.md").read_text(encoding="utf-8").splitlines()
     assert len(lines) <= 60
     assert any(line.startswith("```python") for line in lines[:12])

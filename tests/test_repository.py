@@ -1,4 +1,4 @@
-"""Guards of the house: sizes, surface, imports, docstrings."""
+"""Rules of the repository: sizes, imports, public API, docstrings."""
 
 import ast
 import functools
@@ -42,13 +42,13 @@ def _functions(tree):
 
 
 def _length(function):
-    """Lines of a function's body; signature and docstring may be as long as they need to be."""
+    """Return the number of lines of a function, without signature and docstring."""
     body = function.body[ast.get_docstring(function, clean=False) is not None :]
     return function.end_lineno - body[0].lineno + 1 if body else 0
 
 
 def _imported(node):
-    """Return the absolute names of the modules that an import statement takes from."""
+    """Return the absolute names that an import statement imports."""
     if isinstance(node, ast.Import):
         return [alias.name for alias in node.names]
     if isinstance(node, ast.ImportFrom) and node.level == 0:
@@ -56,11 +56,11 @@ def _imported(node):
     return []
 
 
-# How long it is.
+# Sizes
 
 
 @pytest.mark.parametrize("path", MODULES, ids=_name)
-def test_a_module_is_short(path):
+def test_modules_are_short(path):
     n_lines = len(path.read_text(encoding="utf-8").splitlines())
     assert n_lines <= 450, f"{_name(path)} has {n_lines} lines: divide it by nouns"
 
@@ -76,11 +76,11 @@ def test_functions_are_short(path):
     assert not long
 
 
-# What is imported.
+# Imports
 
 
 @pytest.mark.parametrize("path", MODULES, ids=_name)
-def test_private_names_of_scikit_learn_stand_in_one_module(path):
+def test_private_names_of_scikit_learn_are_used_in_one_module(path):
     if path.name == "sklearn.py":
         pytest.skip("this is the one")
     private = [
@@ -163,7 +163,7 @@ def test_text_and_warnings_go_through_one_module(path):
 
 
 @pytest.mark.parametrize("path", MODULES, ids=_name)
-def test_inside_the_package_the_defining_module_is_imported(path):
+def test_imports_name_the_defining_module(path):
     through_a_package = [
         ast.unparse(node)
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
@@ -172,8 +172,8 @@ def test_inside_the_package_the_defining_module_is_imported(path):
         and _is_package(node, path)
     ]
     if path.name == "__init__.py":
-        # A package's own __init__ may take from its sub-packages: it is a door.
-        pytest.skip("a door")
+        # A package's own __init__ re-exports names of its modules.
+        pytest.skip("a package")
     assert not through_a_package
 
 
@@ -202,7 +202,7 @@ LOADED_OF_SKLEARN = {"sklearn.pipeline", "sklearn.utils._user_interface"}
 
 
 @pytest.mark.thorough
-def test_the_import_loads_nothing_that_scikit_learn_does_not():
+def test_import_loads_only_what_scikit_learn_loads():
     added = _loaded_by("sklearn_lepton") - _loaded_by("sklearn.model_selection")
     foreign = {name.split(".")[0] for name in added} - set(sys.stdlib_module_names)
     # scikit-learn's packages of models take longer to import than all of this package.
@@ -210,11 +210,11 @@ def test_the_import_loads_nothing_that_scikit_learn_does_not():
     assert foreign <= {"sklearn", "sklearn_lepton"}
 
 
-# What it shows.
+# Public API
 
 
 @pytest.mark.parametrize("name", PUBLIC_MODULES)
-def test_all_is_what_is_visible(name):
+def test_all_lists_the_public_names(name):
     module = importlib.import_module(name)
     homes = {
         key: getattr(value, "__module__", None) or ""
@@ -222,7 +222,7 @@ def test_all_is_what_is_visible(name):
         if not key.startswith("_") and not inspect.ismodule(value)
     }
     exported = {key for key in module.__all__ if not key.startswith("__")}
-    if module.__file__.endswith("__init__.py"):  # a door shows what it takes from the rooms
+    if module.__file__.endswith("__init__.py"):  # a package re-exports names of its modules
         assert exported == {key for key, home in homes.items() if home.startswith("sklearn_lepton")}
     else:
         assert exported <= set(homes)
@@ -230,7 +230,7 @@ def test_all_is_what_is_visible(name):
     assert len(module.__all__) == len(set(module.__all__))
 
 
-def test_the_front_door():
+def test_package_exports_searches_and_dimensions():
     assert {
         "AutoSearchCV",
         "BayesSearchCV",
@@ -243,26 +243,39 @@ def test_the_front_door():
     } <= set(sklearn_lepton.__all__)
 
 
-def test_the_changelog_knows_the_version():
+def test_changelog_has_the_version():
     version = sklearn_lepton.__version__
     changelog = PACKAGE.parent / "CHANGELOG.md"
     assert f"## [{version}]" in changelog.read_text(encoding="utf-8")
 
 
-def test_the_package_is_typed():
+def test_package_is_typed():
     assert (PACKAGE / "py.typed").exists()
 
 
-# What it says.
+BENCHMARKS = PACKAGE.parent / "benchmarks"
 
-# Checks of numpydoc that are a matter of taste, or that scikit-learn's docstrings fail too.
+
+@pytest.mark.skipif(not BENCHMARKS.exists(), reason="a source distribution has no benchmarks")
+def test_ablations_name_existing_attributes(monkeypatch):
+    monkeypatch.syspath_prepend(BENCHMARKS)
+    contestants = importlib.import_module("contestants")
+    targets = {name for changes in contestants.ABLATIONS.values() for name in changes}
+    for target in [*targets, *contestants.in_turn()]:
+        path, _, attribute = f"sklearn_lepton.{target}".rpartition(".")
+        assert hasattr(pkgutil.resolve_name(path), attribute), target
+
+
+# Docstrings
+
+# Checks of numpydoc that are a matter of style, or that scikit-learn's docstrings fail too.
 IGNORED_CHECKS = {
-    "GL01",  # the summary stands on the first line
-    "GL08",  # magic methods and properties are looked at by ruff's pydocstyle
-    "ES01",  # not everything needs an extended summary
-    "SA01",  # nor a See Also
-    "SA04",  # nor a description in it
-    "EX01",  # nor an example
+    "GL01",  # the summary is on the first line
+    "GL08",  # ruff's pydocstyle checks magic methods and properties
+    "ES01",  # an extended summary is optional
+    "SA01",  # See Also is optional
+    "SA04",  # descriptions in it are optional
+    "EX01",  # test_documents.py checks examples
     "PR06",  # scikit-learn says "array-like of shape ..."
     "PR07",  # "points : array-like of shape (n_points, n_dims)" says it all
     "PR08",  # descriptions may start with a literal or a name
@@ -272,8 +285,8 @@ IGNORED_CHECKS = {
     "RT04",  # as PR08
     "RT05",  # as PR09
     "SS05",  # "Bayesian", "Genetic": a class is no verb
-    "SS06",  # asked for by ruff
-    "YD01",  # generators say what they yield in their summary
+    "SS06",  # ruff checks this
+    "YD01",  # the summary of a generator names its items
 }
 
 
@@ -298,6 +311,6 @@ def test_docstrings_follow_numpydoc(name):
     assert found["docstring"], "no docstring"
     ignored = set(IGNORED_CHECKS)
     if found["type"] == "function" and "\n\n" not in inspect.cleandoc(found["docstring"]):
-        ignored |= {"PR01", "RT01"}  # what one sentence explains needs no sections
+        ignored |= {"PR01", "RT01"}  # one sentence suffices
     problems = [f"{code}: {message}" for code, message in found["errors"] if code not in ignored]
     assert not problems
