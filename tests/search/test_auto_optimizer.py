@@ -36,7 +36,7 @@ def test_no_choice_before_a_fit(probe):
 
 
 @pytest.mark.parametrize("name", [name for name in OPTIMIZERS if name != "auto"])
-def test_who_is_asked_for_by_name_proposes(name, probe, numbered):
+def test_named_optimizer_proposes_all_trials(name, probe, numbered):
     search = make(probe, optimizer=name, n_iter=6).fit(*numbered)
     assert type(search.optimizer_) is OPTIMIZERS[name]
     assert search.choice_ == f"{name}, as given by optimizer."
@@ -65,7 +65,7 @@ def test_an_initial_design_without_learning_is_refused(name, probe, numbered, lo
     assert not log.fits
 
 
-def test_a_name_that_nobody_has(probe, numbered, log):
+def test_unknown_optimizer_is_refused(probe, numbered, log):
     for name in (None, 3, ["bayes"]):
         with pytest.raises(ValueError, match="optimizer must be one of .*'bayes'.* got"):
             make(probe, optimizer=name).fit(*numbered)

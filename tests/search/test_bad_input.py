@@ -1,4 +1,4 @@
-"""Bad input is refused before the first fit: what was given, what is allowed, what to do."""
+"""Errors for bad input, raised before the first fit: given, allowed, what to do."""
 
 import numpy as np
 import pytest
@@ -16,7 +16,7 @@ nan, inf = float("nan"), float("inf")
 
 
 def refused(search, log, data, error, *parts):
-    """Check that a search is refused before the first fit with these words."""
+    """Check that `fit` raises before the first fit, and that the message has all parts."""
     with pytest.raises(error) as caught:
         search.fit(*data)
     assert log.fits == []
@@ -54,14 +54,16 @@ def refused(search, log, data, error, *parts):
         (stats.uniform(0, -1), ValueError, ["'x'", "uniform"]),
     ],
 )
-def test_values(search_class, probe, log, numbered, values, error, parts):
+def test_bad_values_of_a_dimension_are_refused(
+    search_class, probe, log, numbered, values, error, parts
+):
     refused(search_class(probe, {"z": [1], "x": values}), log, numbered, error, *parts)
     refused(search_class(probe, [{"z": [1]}, {"x": values}]), log, numbered, error, *parts)
 
 
 @pytest.mark.parametrize("kind", [Real, Integer])
 @pytest.mark.parametrize(("low", "high"), [(2, 1), (nan, 1), (1, inf), ("1", 2), (None, 2)])
-def test_dimensions(kind, low, high):
+def test_bad_bounds_of_a_dimension_are_refused(kind, low, high):
     with pytest.raises((ValueError, TypeError), match=kind.__name__):
         kind(low, high)
 
@@ -69,7 +71,7 @@ def test_dimensions(kind, low, high):
 @pytest.mark.parametrize(
     "space", [None, 3, "x", [], [3], [{"x": [1]}, None], [[("x", [1])]], {3: [1]}, {None: [1]}]
 )
-def test_no_space_at_all(search_class, probe, log, numbered, space):
+def test_objects_that_are_no_space_are_refused(search_class, probe, log, numbered, space):
     refused(search_class(probe, space), log, numbered, TypeError)
 
 
@@ -77,19 +79,21 @@ def test_no_space_at_all(search_class, probe, log, numbered, space):
     ("name", "nearest"),
     [("outcom", "'outcome'"), ("X", "'x'"), ("log_", "'log'"), ("outcome__x", "outcome")],
 )
-def test_an_unknown_parameter(search_class, probe, log, numbered, name, nearest):
+def test_unknown_parameter_is_refused_with_a_suggestion(
+    search_class, probe, log, numbered, name, nearest
+):
     search = search_class(probe, {"x": [0.1], name: [1, 2]})
     refused(search, log, numbered, ValueError, repr(name), nearest)
 
 
-def test_an_unknown_parameter_of_a_step(search_class, blobs):
+def test_unknown_parameter_of_a_step_is_refused_with_a_suggestion(search_class, blobs):
     pipeline = Pipeline([("scale", StandardScaler()), ("clf", LogisticRegression())])
     for name, nearest in [("C", "clf__C"), ("clf__c", "clf__C"), ("scale__with_mea", "with_mean")]:
         with pytest.raises(ValueError, match=nearest):
             search_class(pipeline, {name: [1.0]}).fit(*blobs)
 
 
-def test_a_parameter_of_a_step_that_is_itself_replaced_is_known(search_class, blobs):
+def test_parameter_of_a_replaced_step_is_accepted(search_class, blobs):
     pipeline = Pipeline([("clf", LogisticRegression())])
     space = {"clf": [DecisionTreeClassifier()], "clf__max_depth": [1, 2]}
     search = search_class(pipeline, space, n_iter=2, cv=2).fit(*blobs)
@@ -140,11 +144,11 @@ def test_a_parameter_of_a_step_that_is_itself_replaced_is_known(search_class, bl
         ({"n_jobs": 0}, ["n_jobs"]),
     ],
 )
-def test_arguments(search_class, probe, log, numbered, arguments, parts):
+def test_bad_arguments_are_refused(search_class, probe, log, numbered, arguments, parts):
     refused(search_class(probe, SPACE, **arguments), log, numbered, ValueError, *parts)
 
 
-def test_arguments_of_an_optimizer(search_class, probe, log, numbered):
+def test_bad_arguments_of_an_optimizer_are_refused(search_class, probe, log, numbered):
     known = search_class(probe, SPACE).get_params(deep=False)
     own = {"n_initial_points", "n_particles", "population_size"} & set(known)
     for name in own:
@@ -170,29 +174,29 @@ def test_arguments_of_an_optimizer(search_class, probe, log, numbered):
         ([None], ["initial_params", "[None]"]),
     ],
 )
-def test_initial_params(search_class, probe, log, numbered, given, parts):
+def test_bad_initial_params_are_refused(search_class, probe, log, numbered, given, parts):
     search = search_class(probe, {**SPACE, "z": [1, 2]}, initial_params=given)
     refused(search, log, numbered, ValueError, *parts)
 
 
-def test_initial_params_that_mix_branches(search_class, probe, log, numbered):
+def test_initial_params_that_mix_branches_are_refused(search_class, probe, log, numbered):
     search = search_class(probe, [{"x": [0.1]}, {"z": [1]}], initial_params={"x": 0.1, "z": 1})
     refused(search, log, numbered, ValueError, "initial_params[0]")
 
 
-def test_an_estimator_that_is_none(search_class, numbered):
+def test_objects_that_are_no_estimator_are_refused(search_class, numbered):
     for thing in (None, 3, "Ridge", object()):
         with pytest.raises((ValueError, TypeError, AttributeError)):
             search_class(thing, {}).fit(*numbered)
 
 
 @pytest.mark.parametrize("name", ["n_iters", "param_grid", "fit_params", "iid"])
-def test_a_constructor_argument_that_does_not_exist(search_class, probe, name):
+def test_unknown_constructor_argument_is_refused(search_class, probe, name):
     with pytest.raises(TypeError, match=name):
         search_class(probe, SPACE, **{name: 1})
 
 
-def test_unfitted_use(search_class, blobs):
+def test_unfitted_search_raises_not_fitted_error(search_class, blobs):
     search = search_class(LogisticRegression(), {"C": [1.0]})
     for name in ("predict", "predict_proba", "decision_function"):
         with pytest.raises(NotFittedError, match="fit"):
@@ -204,7 +208,7 @@ def test_unfitted_use(search_class, blobs):
     assert not hasattr(search, "n_features_in_")
 
 
-def test_use_after_fit_without_refit(search_class, blobs):
+def test_predict_without_refit_raises(search_class, blobs):
     search = search_class(LogisticRegression(), {"C": [0.1, 1.0]}, n_iter=2, refit=False)
     search.fit(*blobs)
     with pytest.raises(AttributeError) as caught:
@@ -249,7 +253,7 @@ def test_use_after_fit_without_refit(search_class, blobs):
         "10,000 strings",
     ],
 )
-def test_extreme_values(search_class, probe, numbered, values):
+def test_extreme_values_are_searched(search_class, probe, numbered, values):
     name = "outcome" if isinstance(values, list) and isinstance(values[0], str) else "x"
     search = search_class(probe, {name: values}, n_iter=16, cv=2, n_points=4, random_state=0)
     search.fit(*numbered)

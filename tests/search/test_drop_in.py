@@ -1,4 +1,4 @@
-"""A search is a drop-in for RandomizedSearchCV: same results, same attributes, same manners."""
+"""Searches as drop-in replacements for `RandomizedSearchCV`: results, attributes, methods."""
 
 import importlib.util
 import inspect
@@ -84,7 +84,7 @@ def test_each_score_is_that_of_cross_validation(search_class, blobs):
     json.dumps(search.best_params_)
 
 
-def test_the_shared_arguments_have_the_same_defaults(search_class):
+def test_defaults_are_those_of_randomized_search(search_class):
     ours = inspect.signature(search_class).parameters
     stock = inspect.signature(RandomizedSearchCV).parameters
     assert list(ours)[:2] == ["estimator", "param_distributions"]
@@ -134,7 +134,7 @@ def test_predictions_are_those_of_the_best_estimator(search_class, blobs):
     assert search.refit_time_ > 0.0
 
 
-def test_the_scorer_scores(search_class, blobs):
+def test_score_uses_the_scorer_of_the_search(search_class, blobs):
     X, y = blobs
     search = search_class(TREE, {"max_depth": [1, 2]}, scoring="neg_log_loss", n_iter=2, cv=2)
     search.fit(X, y)
@@ -154,7 +154,7 @@ def test_estimators_without_a_target(search_class, blobs, estimator):
     assert not hasattr(search, "classes_")
 
 
-def test_construction_does_nothing_and_clone_copies_it(search_class):
+def test_constructor_stores_and_clone_copies_parameters(search_class):
     space, callbacks, initial = object(), object(), object()
     arguments = {"callbacks": callbacks, "initial_params": initial, "n_iter": "many"}
     search = search_class(None, space, **arguments)
@@ -170,7 +170,7 @@ def test_construction_does_nothing_and_clone_copies_it(search_class):
     assert copy.tol == 0.5
 
 
-def test_fit_leaves_the_arguments_alone(search_class, blobs):
+def test_fit_does_not_change_its_parameters(search_class, blobs):
     estimator, space, initial = Ridge(), {"alpha": [0.1, 1.0, 10.0]}, [{"alpha": 10.0}]
     search = search_class(estimator, space, initial_params=initial, n_iter=3, cv=2)
     before = search.get_params(deep=False)
@@ -182,7 +182,7 @@ def test_fit_leaves_the_arguments_alone(search_class, blobs):
     assert not hasattr(estimator, "coef_")
 
 
-def test_set_params_is_obeyed(search_class, blobs):
+def test_set_params_changes_the_next_fit(search_class, blobs):
     search = search_class(Ridge(), {"alpha": [0.1, 1.0, 10.0]}, n_iter=3, cv=2, random_state=0)
     search.fit(*blobs)
     search.set_params(
@@ -199,7 +199,7 @@ def outline(search):
     return [(t.number, t.point, t.params, t.score) for t in search.trials_]
 
 
-def test_a_second_fit_starts_clean(search_class, blobs):
+def test_second_fit_is_independent_of_the_first(search_class, blobs):
     X, y = blobs
     space = {"max_depth": [1, 2, 3, 4], "min_samples_leaf": randint(1, 20)}
     first = search_class(TREE, space, n_iter=7, cv=3, random_state=0)
@@ -213,7 +213,7 @@ def test_a_second_fit_starts_clean(search_class, blobs):
     )
 
 
-def test_pickle(search_class, blobs):
+def test_pickled_search_gives_the_same_results(search_class, blobs):
     X, y = blobs
     search = search_class(TREE, TREE_SPACE, n_iter=6, cv=2, random_state=0)
     unfitted = pickle.loads(pickle.dumps(search))
@@ -225,7 +225,7 @@ def test_pickle(search_class, blobs):
     assert copy.space_ == search.space_
 
 
-def test_the_optimizer_goes_on_from_where_the_search_ended(search_class, blobs):
+def test_optimizer_continues_after_the_search(search_class, blobs):
     search = search_class(TREE, TREE_SPACE, n_iter=6, cv=2, random_state=0).fit(*blobs)
     [proposed] = search.optimizer_.ask()
     assert proposed.number == 6
@@ -272,12 +272,12 @@ def test_docstrings_have_one_source(capsys):
     tool = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(tool)
     assert tool.main(["--check"]) == 0, capsys.readouterr().out
-    # A changed word is noticed.
+    # The tool restores a changed word.
     text, _ = tool.raw_docstring(sklearn_lepton.SwarmSearchCV)
     assert tool.complete(sklearn_lepton.SwarmSearchCV, text.replace("Budget", "Limit")) == text
 
 
-def test_parameters_of_the_algorithm_are_checked_before_the_first_fit(search_class, probe, log):
+def test_optimizer_parameters_are_checked_before_the_first_fit(search_class, probe, log):
     known = list(inspect.signature(search_class).parameters)
     own = known[known.index("n_initial_points") :]
     assert 1 <= len(own) <= 3

@@ -29,7 +29,7 @@ COLUMNS = {"column": [0, 1, 2, 3]}
 
 
 class OneColumn(ClassifierMixin, BaseEstimator):
-    """Looks at one column: which class mean is nearer?"""
+    """Nearest class mean in a single column."""
 
     def __init__(self, column=0):
         self.column = column
@@ -51,7 +51,7 @@ def make(search_class, **params):
 
 
 def exhaustive(X, y, train, inner):
-    """Score by hand what a search over all columns chooses on a training part, and column 0."""
+    """Return the best column and its score on a training part, computed without a search."""
     splits = list(inner.split(X[train], y[train]))
     means = [
         cross_val_score(OneColumn(column), X[train], y[train], cv=splits).mean()
@@ -63,7 +63,7 @@ def exhaustive(X, y, train, inner):
 # ------------------------------------------------------------------------- nested
 
 
-def test_each_outer_split_is_searched_and_scored_apart(search_class, blobs):
+def test_nested_score_matches_a_search_by_hand_on_each_split(search_class, blobs):
     X, y = blobs
     outer = StratifiedKFold(4, shuffle=True, random_state=1)
     search = make(search_class)
@@ -77,7 +77,7 @@ def test_each_outer_split_is_searched_and_scored_apart(search_class, blobs):
     assert not hasattr(search, "best_score_")
 
 
-def test_no_row_of_an_outer_test_part_is_fitted(probe, log, numbered):
+def test_nested_score_fits_no_row_of_an_outer_test_part(probe, log, numbered):
     nested_cross_val_score(
         BayesSearchCV(probe, SPACE, n_iter=2, cv=2, random_state=0), *numbered, cv=3
     )
@@ -89,26 +89,26 @@ def test_no_row_of_an_outer_test_part_is_fitted(probe, log, numbered):
         assert all(set(fit["rows"]) <= set(train.tolist()) for fit in fits)
 
 
-def test_scikit_learns_searches_too(blobs):
+def test_nested_score_accepts_searches_of_scikit_learn(blobs):
     score = nested_cross_val_score(GridSearchCV(OneColumn(), COLUMNS, cv=3), *blobs, cv=3)
     assert score.test_scores.shape == (3,)
 
 
 class Unrouted(DecisionTreeClassifier):
-    """Its `fit` lacks a parameter of the base's, of which metadata routing is told."""
+    """Estimator whose `fit` lacks a parameter of the base class, which routing would reject."""
 
     def fit(self, X, y):
         return super().fit(X, y)
 
 
-def test_routing_is_not_asked_for_where_it_is_off(blobs):
+def test_routing_is_not_read_while_it_is_off(blobs):
     search = BayesSearchCV(Unrouted(random_state=0), {"max_depth": [1, 2]}, n_iter=2, cv=2)
     assert len(nested_cross_val_score(search, *blobs, cv=2).test_scores) == 2
     comparison = search.fit(*blobs).compare_to_default(*blobs, cv=2, n_repeats=1)
     assert len(comparison.tuned_scores) == 2
 
 
-def test_an_interrupted_nested_score_goes_on_from_its_journals(blobs, tmp_path, monkeypatch):
+def test_nested_score_resumes_after_interrupt(blobs, tmp_path, monkeypatch):
     search = make(BayesSearchCV, journal=tmp_path / "study.jsonl")
     fit = OneColumn.fit
     n_fits = []
@@ -125,21 +125,21 @@ def test_an_interrupted_nested_score_goes_on_from_its_journals(blobs, tmp_path, 
     names = sorted(path.name for path in tmp_path.glob("*.jsonl"))
     assert names == ["study.outer0.jsonl", "study.outer1.jsonl"]
     score = nested_cross_val_score(search, *blobs, cv=3)
-    # 12 fits and a refit a split: only refits, and the fit that was interrupted, come again.
+    # A split needs 12 fits and a refit. Only refits and the interrupted fit are repeated.
     assert len(n_fits) <= 3 * 13 + 3
     assert len(list(tmp_path.glob("*.jsonl"))) == 3
     again = nested_cross_val_score(search.set_params(journal=None), *blobs, cv=3)
     np.testing.assert_array_equal(score.test_scores, again.test_scores)
 
 
-def test_journals_need_splits_that_can_be_made_again(blobs, tmp_path):
+def test_journals_need_repeatable_splits(blobs, tmp_path):
     search = make(BayesSearchCV, journal=tmp_path / "study.jsonl")
     for cv in (ShuffleSplit(3), KFold(3, shuffle=True)):
         with pytest.raises(ValueError, match="makes other splits each time"):
             nested_cross_val_score(search, *blobs, cv=cv)
 
 
-def test_the_metric_of_refit_is_the_one_that_counts(blobs):
+def test_nested_score_uses_the_metric_of_refit(blobs):
     search = make(BayesSearchCV, scoring=["accuracy", "roc_auc"], refit="accuracy")
     search.estimator = LogisticRegression()
     search.param_distributions = {"C": [0.1, 1.0]}
@@ -149,7 +149,7 @@ def test_the_metric_of_refit_is_the_one_that_counts(blobs):
     np.testing.assert_allclose(both.test_scores, one.test_scores)
 
 
-def test_the_line_of_each_outer_split(blobs, capsys):
+def test_verbose_prints_a_line_for_each_outer_split(blobs, capsys):
     nested_cross_val_score(make(BayesSearchCV, verbose=1), *blobs, cv=2)
     assert "outer split 2 of 2: " in capsys.readouterr().out
 
@@ -172,7 +172,7 @@ def test_groups_are_kept_together_inside_and_outside(probe, log, numbered, routi
 
 @pytest.mark.filterwarnings("ignore:The scoring .* does not support sample_weight:UserWarning")
 @pytest.mark.parametrize("routing", [False, True])
-def test_weights_arrive(probe, log, numbered, routing):
+def test_sample_weights_reach_the_fits(probe, log, numbered, routing):
     weight = np.arange(30.0)
     with sklearn.config_context(enable_metadata_routing=routing):
         if routing:
@@ -202,13 +202,13 @@ def test_weights_arrive(probe, log, numbered, routing):
         (lambda s, d: s.compare_to_default(*d, retune=3), "retune must be True or False"),
     ],
 )
-def test_bad_input(blobs, call, message):
+def test_bad_arguments_are_refused(blobs, call, message):
     search = make(BayesSearchCV).fit(*blobs)
     with pytest.raises(ValueError, match=message):
         call(search, blobs)
 
 
-def test_series_are_not_shuffled(blobs):
+def test_comparison_does_not_shuffle_a_time_series(blobs):
     search = make(BayesSearchCV, cv=TimeSeriesSplit(3)).fit(*blobs)
     with pytest.raises(ValueError, match="give a TimeSeriesSplit as cv"):
         search.compare_to_default(*blobs)
@@ -216,7 +216,7 @@ def test_series_are_not_shuffled(blobs):
     assert len(found.tuned_scores) == 4
 
 
-def test_not_fitted(blobs):
+def test_comparison_needs_a_fitted_search(blobs):
     with pytest.raises(NotFittedError):
         make(BayesSearchCV).compare_to_default(*blobs)
 
@@ -224,7 +224,7 @@ def test_not_fitted(blobs):
 # --------------------------------------------------------------------- comparison
 
 
-def test_a_comparison_tunes_anew_on_each_training_part(search_class, blobs):
+def test_comparison_searches_again_on_each_training_part(search_class, blobs):
     X, y = blobs
     outer = StratifiedKFold(4, shuffle=True, random_state=3)
     found = make(search_class).fit(X, y).compare_to_default(X, y, cv=outer)
@@ -240,7 +240,7 @@ def test_a_comparison_tunes_anew_on_each_training_part(search_class, blobs):
     assert found.retuned
 
 
-def test_a_comparison_without_tuning_anew(blobs):
+def test_comparison_without_retuning_uses_best_params(blobs):
     X, y = blobs
     search = make(BayesSearchCV).fit(X, y)
     cv = KFold(3)
@@ -252,7 +252,7 @@ def test_a_comparison_without_tuning_anew(blobs):
     np.testing.assert_array_equal(found.tuned_scores, again.tuned_scores)
 
 
-def test_repeats_are_fresh_and_the_same_each_time(blobs):
+def test_comparison_repeats_have_different_reproducible_folds(blobs):
     search = make(BayesSearchCV).fit(*blobs)
     first = search.compare_to_default(*blobs, n_repeats=3, retune=False)
     assert len(first.default_scores) == 15
@@ -263,7 +263,7 @@ def test_repeats_are_fresh_and_the_same_each_time(blobs):
     assert len(search.compare_to_default(*blobs, retune=False).tuned_scores) == 50
 
 
-def test_a_difference_is_found_where_there_is_one():
+def test_comparison_finds_a_true_difference():
     rng = np.random.default_rng(0)
     y = np.arange(200) % 2
     X = rng.normal(size=(200, 4)) + y[:, np.newaxis] * [0.0, 0.0, 0.0, 1.5]
@@ -274,7 +274,7 @@ def test_a_difference_is_found_where_there_is_one():
     assert worse.set_params(initial_params=None).fit(X, y).compare_to_default(X, y).interval[1] < 0
 
 
-def test_branches_are_compared_with_the_estimator_as_given(blobs):
+def test_comparison_default_is_the_estimator_as_given(blobs):
     space = [{"n_neighbors": [1, 3]}, {"weights": ["distance"], "n_neighbors": [7]}]
     search = BayesSearchCV(KNeighborsClassifier(), space, n_iter=3, cv=2, random_state=0)
     search.set_params(initial_params=None).fit(*blobs)
@@ -283,7 +283,7 @@ def test_branches_are_compared_with_the_estimator_as_given(blobs):
     np.testing.assert_allclose(found.default_scores, expected)
 
 
-def test_an_untuned_estimator_that_fails_is_no_default(probe, numbered):
+def test_comparison_fails_if_the_untuned_estimator_does(probe, numbered):
     space = {"outcome": ["ok"], **SPACE}
     search = BayesSearchCV(probe.set_params(outcome="raise"), space, n_iter=2, cv=2)
     search.set_params(initial_params=None).fit(*numbered)
@@ -291,7 +291,7 @@ def test_an_untuned_estimator_that_fails_is_no_default(probe, numbered):
         search.compare_to_default(*numbered)
 
 
-def test_the_journals_of_a_comparison(blobs, tmp_path):
+def test_comparison_writes_a_journal_for_each_split(blobs, tmp_path):
     search = make(BayesSearchCV, journal=Path(tmp_path, "study.jsonl")).fit(*blobs)
     search.compare_to_default(*blobs, cv=2, n_repeats=1)
     names = sorted(path.name for path in tmp_path.glob("*.jsonl"))

@@ -75,7 +75,7 @@ def run(watched, progress, clock, n_trials, seconds=1.0, at_once=1):
             progress.record_trial(trial)
 
 
-def test_a_log_gets_a_few_plain_lines(clock, capsys):
+def test_log_gets_a_few_plain_lines(clock, capsys):
     watched, progress = start(n_trials=50)
     run(watched, progress, clock, 50)
     progress.close()
@@ -88,7 +88,7 @@ def test_a_log_gets_a_few_plain_lines(clock, capsys):
     assert lines[-1].startswith("Search: 50 trials in 50 s, best 0.49 (trial 49): x=")
 
 
-def test_a_terminal_gets_one_line_that_changes(clock, terminal):
+def test_terminal_gets_one_changing_line(clock, terminal):
     watched, progress = start()
     run(watched, progress, clock, 8, at_once=4)
     clock[0] += 1.0
@@ -101,7 +101,7 @@ def test_a_terminal_gets_one_line_that_changes(clock, terminal):
     assert "left" not in terminal.screen()[0]
 
 
-def test_the_line_fits_the_terminal(clock, terminal, monkeypatch):
+def test_line_is_cut_to_the_width_of_the_terminal(clock, terminal, monkeypatch):
     monkeypatch.setenv("COLUMNS", "30")
     watched, progress = start()
     run(watched, progress, clock, 4)
@@ -110,13 +110,13 @@ def test_the_line_fits_the_terminal(clock, terminal, monkeypatch):
     assert terminal.screen()[-1].endswith("…")
 
 
-def test_it_does_not_flicker(clock, terminal):
+def test_line_is_updated_at_most_ten_times_a_second(clock, terminal):
     watched, progress = start(n_trials=1000)
     run(watched, progress, clock, 500, seconds=0.002)
     assert terminal.text.count("\r") <= 1.0 / progress_module._PAUSE + 2
 
 
-def test_a_line_a_trial(clock, terminal):
+def test_verbose_2_prints_a_line_for_each_trial(clock, terminal):
     watched, progress = start(verbose=2)
     [first, second, third] = watched.ask(3)
     clock[0] += 1
@@ -136,7 +136,7 @@ def test_a_line_a_trial(clock, terminal):
     assert lines[3].startswith("3/20  best 0.5 (trial 0)")
 
 
-def test_time_left(clock):
+def test_time_left_is_estimated_from_finished_trials(clock):
     watched, progress = start(n_trials=10)
     assert progress.seconds_left() is None
     run(watched, progress, clock, 4)
@@ -147,7 +147,7 @@ def test_time_left(clock):
     assert progress.seconds_left() == pytest.approx(5.5)
 
 
-def test_time_left_is_never_more_than_the_budget(clock):
+def test_time_left_is_limited_by_the_deadline(clock):
     watched, progress = start(n_trials=10, deadline=103.0)
     assert progress.seconds_left() == pytest.approx(3.0)
     run(watched, progress, clock, 1)
@@ -156,7 +156,7 @@ def test_time_left_is_never_more_than_the_budget(clock):
     assert progress.seconds_left() == 0.0
 
 
-def test_trials_of_others_say_nothing_of_the_speed(clock):
+def test_time_left_ignores_trials_of_other_processes(clock):
     watched, progress = start(n_trials=10)
     others = RandomOptimizer({"x": (0.0, 1.0, "uniform")}, seed=0).ask(4)
     for trial in others:
@@ -166,7 +166,7 @@ def test_trials_of_others_say_nothing_of_the_speed(clock):
     assert progress.seconds_left() is not None
 
 
-def test_a_notebook_gets_one_output_that_is_updated(clock, monkeypatch, capsys):
+def test_notebook_gets_one_updated_output(clock, monkeypatch, capsys):
     published = []
 
     class Publisher:
@@ -186,7 +186,7 @@ def test_a_notebook_gets_one_output_that_is_updated(clock, monkeypatch, capsys):
     assert capsys.readouterr().out.startswith("Search: 3 trials in 3.0 s")
 
 
-def test_a_shell_without_a_kernel_is_no_notebook(clock, monkeypatch, capsys):
+def test_ipython_without_kernel_is_not_a_notebook(clock, monkeypatch, capsys):
     shell = types.SimpleNamespace(kernel=None)
     module = types.SimpleNamespace(get_ipython=lambda: shell)
     monkeypatch.setitem(sys.modules, "IPython", module)
@@ -205,18 +205,18 @@ def test_a_shell_without_a_kernel_is_no_notebook(clock, monkeypatch, capsys):
         (7500, "2 h 05 min"),
     ],
 )
-def test_times_in_words(seconds, text):
+def test_format_seconds(seconds, text):
     assert format_seconds(seconds) == text
 
 
-def test_values_in_few_characters():
+def test_format_params_shortens_values():
     text = format_params({"C": 0.123456, "n": 10**6, "kind": "a\nb" * 30, "none": None})
     assert text.startswith("C=0.123, n=1000000, kind=a ba b")
     assert "\n" not in text
     assert text.endswith("…, none=None")
 
 
-def test_a_trial_costs_less_than_a_millisecond(terminal):
+def test_progress_costs_less_than_a_millisecond_per_trial(terminal):
     watched, progress = start(n_trials=2000)
     asked = watched.ask(300)
     begun = time.perf_counter()
