@@ -5,6 +5,7 @@ import gc
 import multiprocessing
 import os
 import threading
+import time
 from pathlib import Path
 
 import joblib
@@ -77,6 +78,17 @@ def fit(backend, data):
             return search.fit(*data)
 
     return fit_on_backend
+
+
+@pytest.fixture
+def startup_time(fit, tmp_path):
+    """The seconds of a search with one trial on this backend, under the machine's current load."""
+    folder = tmp_path / "startup"
+    folder.mkdir()
+    start = time.monotonic()
+    # With max_time, as in the tests, a search with n_jobs=1 runs its fits in a process as well.
+    fit(sabotage.make_search("ok", folder, 1, guilty=(), max_time=1000.0))
+    return time.monotonic() - start
 
 
 @pytest.fixture(scope="session")

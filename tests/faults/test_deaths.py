@@ -174,7 +174,7 @@ def test_workers_killed_while_idle_are_replaced(fit, tmp_path, asynchronous):
 
 @both_modes
 @pytest.mark.parametrize("cluster", ["loky"], indirect=True)
-def test_if_no_worker_lives_to_begin_a_fit_the_search_says_so(fit, tmp_path, asynchronous):
+def test_search_raises_if_no_worker_survives_its_startup(fit, tmp_path, asynchronous, startup_time):
     scorer = sabotage.DeadlyScorer(is_armed=False)
     search = make_search("ok", tmp_path, 3, guilty=(), asynchronous=asynchronous)
     search = fit(search.set_params(scoring=scorer))
@@ -184,7 +184,8 @@ def test_if_no_worker_lives_to_begin_a_fit_the_search_says_so(fit, tmp_path, asy
     start = time.monotonic()
     with pytest.raises(WorkersDiedError, match="before a fit had begun.* exit code"):
         fit(search)
-    assert time.monotonic() - start < 20
+    # The search gives up after a few startups, which take longer on a loaded machine.
+    assert time.monotonic() - start < max(20.0, 10.0 * startup_time)
     assert search.trials_ == trials
     assert search.cv_results_["params"] == results["params"]
     assert len(sabotage.starts(tmp_path)) == 6
