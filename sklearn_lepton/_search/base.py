@@ -25,7 +25,7 @@ from sklearn_lepton._search.inputs import initial_configurations, make_space, re
 from sklearn_lepton._search.nested import ComparisonMixin
 from sklearn_lepton._search.parameters import SearchParameters
 from sklearn_lepton._search.reporting import ReportMixin
-from sklearn_lepton._search.run import OpenResources, RunOptions, SearchRun, draw_seed
+from sklearn_lepton._search.run import CloseStack, RunOptions, SearchRun, draw_seed
 from sklearn_lepton._search.selection import check_choice
 from sklearn_lepton._search.sklearn_search import LEFT_BY_FIT, OF_CHOICE
 from sklearn_lepton._search.update import Update, UpdateMixin
@@ -89,7 +89,7 @@ class BaseOptimizerSearchCV(UpdateMixin, ComparisonMixin, ReportMixin, SearchPar
         check_n_splits(self.n_splits_, self.cv)
         callbacks = Callbacks(self, self._make_callbacks(), self._errors)
         try:
-            with OpenResources(self._errors) as opened:
+            with CloseStack(self._errors) as opened:
                 has_earlier = "trials_" in vars(self)
                 run, setup = self._open(context, callback_ctx, opened)
                 self._run(run, setup, callbacks, has_earlier=has_earlier)
@@ -141,7 +141,7 @@ class BaseOptimizerSearchCV(UpdateMixin, ComparisonMixin, ReportMixin, SearchPar
         )
 
     def _open(
-        self, context: FitContext, callback_ctx: Any, opened: OpenResources
+        self, context: FitContext, callback_ctx: Any, opened: CloseStack
     ) -> tuple[SearchRun, _Setup]:
         """Open and check everything that the search needs, before the first fit."""
         update: Update | None = self.__dict__.pop("_update", None)
@@ -284,7 +284,7 @@ class BaseOptimizerSearchCV(UpdateMixin, ComparisonMixin, ReportMixin, SearchPar
         context: FitContext,
         space: Space,
         studies: list[list[Trial]],
-        opened: OpenResources,
+        opened: CloseStack,
     ) -> tuple[Study, FrozenSplits, Resource | None]:
         """Return the study to start from, the splits, and the resource."""
         check_names(space, self.estimator)

@@ -17,11 +17,11 @@ from sklearn_lepton.space._frozen import thaw
 from sklearn_lepton.space._values import as_float
 
 
-class Amount(Resource):
+class FunctionResource(Resource):
     """The resource of a function, which gets the amount as its second argument."""
 
     @classmethod
-    def of(cls, given: Any) -> "Amount":
+    def read(cls, given: Any) -> "FunctionResource":
         """Return the resource of ``tune(resource=(least, most))``."""
         is_pair = isinstance(given, tuple | list) and len(given) == 2 and all(map(is_whole, given))
         is_pair = is_pair and all(map(is_finite, given))
@@ -40,7 +40,7 @@ class Amount(Resource):
         """Do nothing, since nothing is open."""
 
 
-class Calls:
+class FunctionCalls:
     """Factory of the calls of trials, as `Fits` is one of fits; each trial has one split.
 
     Parameters
@@ -52,7 +52,7 @@ class Calls:
         "raise" ends the run with the first error of the function.
     has_result : bool
         Whether an earlier trial is complete, so that the function is known to return numbers.
-    amount : Amount or None
+    resource : FunctionResource or None
         The resource that trials have a share of.
 
     Attributes
@@ -74,10 +74,10 @@ class Calls:
         *,
         minimize: bool,
         error: Any,
-        amount: Amount | None,
+        resource: FunctionResource | None,
         has_result: bool,
     ) -> None:
-        self._function, self._minimize, self._amount = function, minimize, amount
+        self._function, self._minimize, self._resource = function, minimize, resource
         self._is_raised = error == "raise"
         self._has_result = has_result
 
@@ -89,7 +89,7 @@ class Calls:
         options = {"minimize": self._minimize, "is_raised": self._is_raised}
         arguments = (self._function, _copied(thaw(trial.params)))
         calls = [FitCall(call, arguments, options)]
-        return calls if self._amount is None else self._amount.apply(trial, calls)
+        return calls if self._resource is None else self._resource.apply(trial, calls)
 
     def shared_objects(self, fits: Iterable[FitCall]) -> list[Any]:
         """Return the objects that all calls share: the function."""
@@ -115,7 +115,7 @@ class Calls:
         Raises
         ------
         RuntimeError
-            If errors are to end the search.
+            With ``error_score="raise"``.
         """
         if self._is_raised:
             raise RuntimeError(error)
@@ -139,7 +139,7 @@ def call(
     Returns
     -------
     row : dict
-        With the key "is_number", None if nothing was returned because of an error.
+        Key "is_number" is True if the function returned a number, None if it raised an error.
     """
     start = time.perf_counter()
     try:
@@ -150,7 +150,7 @@ def call(
         seconds = time.perf_counter() - start
         return _row(np.nan, seconds, abridge(traceback.format_exc())) | {"is_number": None}
     seconds = time.perf_counter() - start
-    number = _number(value)
+    number = _to_number(value)
     if number is None:
         error = f"The function must return one number, got {describe_value(value)}."
         if is_raised:
@@ -168,7 +168,7 @@ def _copied(value: Any) -> Any:
     return value.copy() if isinstance(value, np.ndarray) else value
 
 
-def _number(value: Any) -> float | None:
+def _to_number(value: Any) -> float | None:
     """Return a result as a float; None if it is not a single number."""
     if isinstance(value, bool | np.bool_):
         return None

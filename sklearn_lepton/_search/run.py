@@ -15,7 +15,7 @@ from sklearn_lepton._evaluation.loop import Callbacks, run_trials
 from sklearn_lepton._evaluation.racing import error_rate
 from sklearn_lepton._runtime.deferred_errors import DeferredErrors
 from sklearn_lepton._runtime.interrupts import uninterrupted
-from sklearn_lepton._search.function_calls import Calls
+from sklearn_lepton._search.function_calls import FunctionCalls
 from sklearn_lepton._search.progress import Progress, WatchedStudy
 from sklearn_lepton._search.update import Update
 from sklearn_lepton._study.study import Study
@@ -31,8 +31,8 @@ class _Closable(Protocol):
 _Opened = TypeVar("_Opened", bound=_Closable)
 
 
-class OpenResources:
-    """The owner of everything that a run opens; it closes all of it in reverse order.
+class CloseStack:
+    """Everything that a run has opened; all of it is closed in reverse order.
 
     Parameters
     ----------
@@ -50,7 +50,7 @@ class OpenResources:
         return opened
 
     def __enter__(self) -> Self:
-        """Return the owner."""
+        """Return the stack."""
         return self
 
     def __exit__(
@@ -77,7 +77,7 @@ class RunOptions:
     n_points : int or "auto"
         Batch size.
     asynchronous : bool
-        Whether a free worker gets the next trial at once.
+        Whether a free worker gets the next trial immediately.
     fit_timeout : float, "auto" or None
         Seconds that one fit may take.
     cost_aware : bool or "auto"
@@ -112,7 +112,7 @@ class RunOptions:
         return error_rate(self.racing)
 
     def batch_size(self, n_workers: int, n_splits: int) -> int:
-        """Return the number of trials that are evaluated at once."""
+        """Return the number of trials that are evaluated at the same time."""
         if isinstance(self.n_points, str):
             return -(-n_workers // (1 if self.error_rate else n_splits))
         return int(self.n_points)
@@ -176,7 +176,7 @@ class SearchRun:
     options : RunOptions
     study : Study
     workers : Workers
-    fits : Fits or Calls
+    fits : Fits or FunctionCalls
         The fits of each trial, or its call of a function.
     errors : DeferredErrors
         Collects the errors raised while closing.
@@ -191,7 +191,7 @@ class SearchRun:
     options: RunOptions
     study: Study
     workers: Workers
-    fits: Fits | Calls
+    fits: Fits | FunctionCalls
     errors: DeferredErrors
     deadline: float | None
     update: Update | None = None

@@ -64,7 +64,7 @@ class SklearnSearchAdapter(BaseSearchCV):  # type: ignore[misc]
     previous_studies: Any
     best_params_: dict[str, Any]
     _errors: DeferredErrors
-    # `cross_val_score` and the like fit each clone to other data.
+    # `cross_val_score` and other functions of scikit-learn fit each clone to other data.
     _is_clone = False
 
     def __sklearn_clone__(self) -> Any:

@@ -14,9 +14,9 @@ from sklearn_lepton._evaluation.results import explain_failures
 from sklearn_lepton._runtime.deferred_errors import DeferredErrors
 from sklearn_lepton._runtime.interrupts import Interrupts
 from sklearn_lepton._runtime.output import warn
-from sklearn_lepton._search.function_calls import Amount, Calls
+from sklearn_lepton._search.function_calls import FunctionCalls, FunctionResource
 from sklearn_lepton._search.inputs import initial_configurations, read_studies
-from sklearn_lepton._search.run import OpenResources, RunOptions, SearchRun, draw_seed
+from sklearn_lepton._search.run import CloseStack, RunOptions, SearchRun, draw_seed
 from sklearn_lepton._search.tune_result import TuneResult, flipped
 from sklearn_lepton._search.validation import check_parameters
 from sklearn_lepton._study.opening import open_journal
@@ -221,21 +221,21 @@ class _Tuning:
         """Run the trials, and return the result."""
         check_parameters(vars(options) | vars(self))
         self._check()
-        amount = None if self.resource is None else Amount.of(self.resource)
+        resource = None if self.resource is None else FunctionResource.read(self.resource)
         errors = DeferredErrors()
         result: TuneResult | None = None
         try:
-            with OpenResources(errors) as opened:
+            with CloseStack(errors) as opened:
                 workers = opened.keep(options.make_workers(Parallel(n_jobs=options.n_jobs)))
-                study = self._open_study(amount, opened)
-                options.configure(study.optimizer, workers.n_workers, Calls.n_splits)
+                study = self._open_study(resource, opened)
+                options.configure(study.optimizer, workers.n_workers, FunctionCalls.n_splits)
                 result = TuneResult(study.optimizer, minimize=bool(self.minimize))
                 result.random_state = self.random_state
                 run = SearchRun(
                     options,
                     study,
                     workers,
-                    self._make_calls(study, amount),
+                    self._make_calls(study, resource),
                     errors,
                     None if options.max_time is None else time.monotonic() + options.max_time,
                 )
@@ -268,13 +268,13 @@ class _Tuning:
                 run.errors.raise_first()
             raise _no_result(result.trials_, run.options.max_time)
 
-    def _make_calls(self, study: Study, amount: Amount | None) -> Calls:
+    def _make_calls(self, study: Study, resource: FunctionResource | None) -> FunctionCalls:
         """Return the calls of the function for the trials of a study."""
-        return Calls(
+        return FunctionCalls(
             self.function,
             minimize=bool(self.minimize),
             error=self.error_score,
-            amount=amount,
+            resource=resource,
             has_result=any(trial.status == "complete" for trial in study.finished()),
         )
 
@@ -334,12 +334,12 @@ class _Tuning:
             resources=resources,
         )
 
-    def _open_study(self, amount: Amount | None, opened: OpenResources) -> Study:
+    def _open_study(self, resource: FunctionResource | None, opened: CloseStack) -> Study:
         """Return the study to start from, in memory or in a journal."""
         space, seed = Space(self.space), draw_seed(self.random_state)
         configurations = initial_configurations(self.initial_params, None, space)
         source_studies = read_studies(self.previous_studies, None, space)
-        resources = (1.0,) if amount is None else amount.shares
+        resources = (1.0,) if resource is None else resource.shares
 
         def make(seed: int) -> Optimizer:
             made = self._make_optimizer(space, seed, source_studies, resources)
@@ -367,7 +367,7 @@ class _Tuning:
                 content_hash([(trial.point, trial.score) for trial in source])
                 for source in source_studies
             ],
-            "resource": None if amount is None else amount.describe(),
+            "resource": None if resource is None else resource.describe(),
         }
         is_given = is_whole(self.random_state)
         replay = open_journal(self.journal, header, seed=seed, is_seed_given=is_given, space=space)
