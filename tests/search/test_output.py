@@ -179,7 +179,7 @@ def test_no_standard_error_ends_a_search(search_class, probe, numbered, put, mon
         assert sys.stderr is stream
     assert len(search.trials_) == 6
     if isinstance(stream, OnlyWrite):
-        assert "The space holds 6 settings" in stream.text
+        assert "The space holds 6 configurations" in stream.text
         assert "fits failed" in stream.text
 
 
