@@ -1,4 +1,4 @@
-"""Deferred errors: raised once the results are safe, instead of in their place."""
+"""Deferred errors: errors that are raised after the results have been stored."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -8,7 +8,7 @@ from sklearn_lepton._runtime.output import text_of
 
 
 class DeferredErrors:
-    """Collect the errors of callbacks and of closing, which cost no result.
+    """Collector of the errors of callbacks and cleanup, which must not lose results.
 
     Attributes
     ----------
@@ -44,7 +44,7 @@ class DeferredErrors:
             raise first
 
     def annotate(self, error: BaseException) -> None:
-        """Name the errors in the notes of another one that is raised in their place."""
+        """Add the collected errors to the notes of another error that is raised instead."""
         for other in self.found:
             error.add_note(f"Another error was {type(other).__name__}: {text_of(other)}")
         self.found = []

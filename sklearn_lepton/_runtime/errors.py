@@ -7,7 +7,7 @@ MAX_CHARACTERS = 10_000  # of the text of an error; a long traceback of scikit-l
 _MAX_SHOWN = 200  # of a value in a message
 
 
-# Of errors that cost a feature only, which nobody is told otherwise: at level DEBUG.
+# Logs at level DEBUG errors that only disable a feature and are not reported otherwise.
 logger = logging.getLogger("sklearn_lepton")
 
 

@@ -1,7 +1,7 @@
-"""Floats: numerics that neither warn nor raise, whatever numpy's error state is.
+"""Floating-point errors: numerics that neither warn nor raise, for any error state of numpy.
 
-Underflow is the common case where the model is sure, and infinities are handled. A user
-who has set ``np.errstate(all="raise")`` means the user's own code.
+Underflow is normal where the surrogate is certain, and the code handles infinities. A user's
+``np.errstate(all="raise")`` is meant for the user's code.
 """
 
 from collections.abc import Callable
@@ -17,18 +17,18 @@ R = TypeVar("R")
 def ignore_float_errors(function: Callable[P, R]) -> Callable[P, R]:
     """Return a function that ignores floating-point errors while it runs.
 
-    It belongs to the public entry points of the numerics, none of which runs estimators,
-    scorers or functions of the user's: those keep the user's error state.
+    Decorate only the entry points of numerics that run no estimators, scorers or functions of
+    the user: these keep the user's error state.
 
     Parameters
     ----------
     function : callable
-        No generator function.
+        Must not be a generator function.
     """
 
     @wraps(function)
     def call(*args: P.args, **kwargs: P.kwargs) -> R:
-        # A new one each time: before numpy 2, an errstate cannot be entered twice at once.
+        # A new object for each call: before numpy 2, an errstate is not reentrant.
         with np.errstate(all="ignore"):
             return function(*args, **kwargs)
 

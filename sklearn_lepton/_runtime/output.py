@@ -1,7 +1,7 @@
-"""Output: text and warnings for the user, which never end a search, wherever they go.
+"""Output: text and warnings for the user, whose errors never end a search.
 
-Standard output and standard error may be missing, closed, or any object at all. Every
-line and every warning of the package goes through this module.
+Standard output and standard error may be missing, closed, or arbitrary objects. All text and all
+warnings of the package go through this module.
 """
 
 import sys
@@ -12,7 +12,7 @@ from typing import Any
 
 
 def write(text: str) -> None:
-    """Write text to standard output, if it takes any."""
+    """Write text to standard output, if possible."""
     stream = sys.stdout
     with suppress(Exception):
         try:
@@ -20,12 +20,12 @@ def write(text: str) -> None:
         except UnicodeError:
             encoding = getattr(stream, "encoding", None) or "ascii"
             stream.write(text.encode(encoding, "backslashreplace").decode(encoding))
-    with suppress(Exception):  # also of a part that was written by others
+    with suppress(Exception):  # text of other code may be pending, too
         stream.flush()
 
 
 def write_line(text: str) -> None:
-    """Write a line to standard output, if it takes any."""
+    """Write a line to standard output, if possible."""
     write(f"{text}\n")
 
 
@@ -60,7 +60,7 @@ def warn(message: str, category: type[Warning], stacklevel: int) -> None:
 
 
 class _Nowhere:
-    """A stream that takes everything and keeps nothing."""
+    """A stream that discards all text."""
 
     def write(self, text: str) -> int:
         return len(text)
@@ -80,7 +80,7 @@ def with_flushable_streams() -> Iterator[None]:
         stream = getattr(sys, name)
         try:
             stream.flush()
-        except Exception:  # noqa: BLE001 - any object may stand there
+        except Exception:  # noqa: BLE001 - the stream may be any object
             replaced[name] = stream, _Nowhere()
             setattr(sys, name, replaced[name][1])
     try:
@@ -93,7 +93,7 @@ def with_flushable_streams() -> Iterator[None]:
 
 @contextmanager
 def without_broken_stderr() -> Iterator[None]:
-    """Run code that warns by itself without a standard error that can only raise.
+    """Remove a broken standard error while other code may warn.
 
     Python drops warnings if there is no standard error, but fails if it is closed.
     """
@@ -101,7 +101,7 @@ def without_broken_stderr() -> Iterator[None]:
     try:
         if broken is not None:
             broken.write("")
-    except Exception:  # noqa: BLE001 - any object may stand there
+    except Exception:  # noqa: BLE001 - the stream may be any object
         sys.stderr = None
     try:
         yield

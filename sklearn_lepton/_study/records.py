@@ -71,7 +71,7 @@ WORKER = scalar(
     "the number of a worker", lambda value: is_integer(value) and -1 <= value < _MAX_WORKER
 )
 SEED = scalar("a non-negative integer", lambda value: is_integer(value) and value >= 0)
-# It becomes a part of a path, hence the strict rule.
+# The rule is strict because the id becomes a part of a path.
 WRITER = scalar(
     "a writer id of eight hexadecimal digits",
     lambda value: isinstance(value, str) and _WRITER.fullmatch(value) is not None,

@@ -33,7 +33,7 @@ class Replay:
     ratio : float or None
         The `split_ratio` of the splits; None if the journal does not contain it.
     n_disjoint : int or None
-        Number of consecutive splits with disjoint test parts; None likewise.
+        Number of consecutive splits with disjoint test parts; None if unknown.
     trials : dict of int to Trial
         All trials by their numbers, including pending ones.
     split_results : dict of int to dict of int to SplitResult

@@ -16,7 +16,7 @@ class FutureWorkers:
 
     @property
     def n_slots(self) -> float:
-        """The number of fits that can be submitted at once."""
+        """The number of fits that can be submitted without waiting for one of them."""
         return self.n_workers
 
     def open(self, shared_objects: Sequence[Any]) -> None:

@@ -181,7 +181,7 @@ class _Slot:
         self._executor.kill(_MAX_KILL)
 
     def close(self) -> None:
-        """End an idle process: by itself if it does so in time, by force if not."""
+        """Have an idle process end itself, and kill it if it takes too long."""
         self._executor.close(end_worker, _MAX_EXIT)
         self.kill()
 

@@ -1,4 +1,4 @@
-"""Errors: their text is bounded, with what was left out said."""
+"""Texts of errors: bounded length, with the number of omitted characters."""
 
 from sklearn_lepton._runtime.errors import MAX_CHARACTERS, abridge, describe_error, describe_value
 

@@ -1,4 +1,4 @@
-"""The journal alone: its chain, its locks, and what a study makes of it."""
+"""The journal file: checksums, locks and records."""
 
 import errno
 import json

@@ -1,4 +1,4 @@
-"""A journal keeps a search: what resumes, what is refused, and what a bad disk costs."""
+"""Searches with a journal: resuming, mismatching studies and disk errors."""
 
 import functools
 import json

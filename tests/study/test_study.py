@@ -1,4 +1,4 @@
-"""What a study makes of a journal: whom it believes, and what it takes over."""
+"""A shared study: external results and the trials of dead processes."""
 
 import errno
 import json
