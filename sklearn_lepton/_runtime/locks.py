@@ -162,8 +162,8 @@ def lock(fd: int, path: str | os.PathLike[str], *, wait: bool, shared: bool = Fa
 
 def _warn_of_wait(path: str | os.PathLike[str]) -> None:
     msg = (
-        f"Another process has held the lock of {str(path)!r} for {_LONG_WAIT:.0f} s, and it is "
-        "waited for. If that process was stopped, such as by Ctrl-Z, let it run or end it."
+        f"Another process has held the lock of {str(path)!r} for {_LONG_WAIT:.0f} s, and "
+        "this one waits for it. If that process was stopped, as by Ctrl-Z, resume it or end it."
     )
     warn(msg, JournalWarning, stacklevel=2)
 
@@ -171,7 +171,7 @@ def _warn_of_wait(path: str | os.PathLike[str]) -> None:
 def unlock(fd: int) -> None:
     """Unlock an open file.
 
-    Never in a forked child: the lock is its parent's, too.
+    Do not call it in a forked child, which shares the lock with its parent.
     """
     _system_locks().release(fd)
 
@@ -182,12 +182,12 @@ def is_locked(path: str | os.PathLike[str]) -> bool:
     Parameters
     ----------
     path : str or path-like
-        It is opened for reading only, so that files of other users can be looked at.
+        The file is only opened for reading, which works for files of other users, too.
 
     Raises
     ------
     OSError
-        If this cannot be known: no such file, no permission, no locks.
+        If the file does not exist, cannot be read, or cannot be locked.
     """
     fd = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))  # it may be a pipe
     try:

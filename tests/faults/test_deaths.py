@@ -63,7 +63,7 @@ def test_a_fit_that_takes_its_worker_along_costs_its_trial(
     innocent = [n for (_, _, done), n in starts.items() if done == "ok"]
     assert len(innocent) == 2 * (6 - len(guilty))
     assert max(innocent) <= (1 if backend == "loky" else 2)
-    if backend != "dask":  # which repeats by itself what its worker did not survive
+    if backend != "dask":  # dask repeats the fits of a dead worker
         assert max(starts.values()) <= 2
 
 

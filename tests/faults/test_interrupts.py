@@ -5,7 +5,7 @@ fault                                    what holds
 =======================================  ================================================
 Ctrl-C                                   the search ends soon, fitted, with all finished
 Ctrl-C before the first trial finishes   KeyboardInterrupt
-a second Ctrl-C during the refit         KeyboardInterrupt at once; the results are there
+a second Ctrl-C during the refit         an immediate KeyboardInterrupt; the results exist
 several within half a second             KeyboardInterrupt once all is closed
 Ctrl-C while processes start             no process stays, nor does the folder
 =======================================  ================================================

@@ -5,7 +5,7 @@ situation                                    what holds
 ===========================================  ==========================================
 any backend                                  the same trials
 asynchronous                                 the same results, and columns, in any order
-two searches at once                         both are right
+two simultaneous searches                    both are right
 fits that are themselves parallel            they see what they see under GridSearchCV
 one search after another                     no semaphores pile up
 ===========================================  ==========================================

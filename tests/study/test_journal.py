@@ -296,7 +296,7 @@ def test_journal_with_hard_links_is_refused_until_it_has_a_single_name(path, mak
     for name in (path, other):
         with pytest.raises(JournalMismatchError, match="2 names .hard links.*copy the file"):
             Journal(name).create()
-    assert add(first, HEADER) == []  # a process that has it goes on
+    assert add(first, HEADER) == []  # a process with the file open continues
     assert load_trials(other) == []
     other.unlink()
     assert read(make_journal()) == [HEADER]
@@ -357,7 +357,7 @@ def test_process_that_cannot_be_looked_at_is_waited_for_with_a_warning(other_use
             JournalWarning, match=rf"{OTHER}\.lock' cannot be read \(Permission.*until 60 minutes"
         ):
             assert journal.is_alive(OTHER)
-        assert journal.is_alive(OTHER)  # says so once
+        assert journal.is_alive(OTHER)  # warns once
         os.utime(other_user, (0, time.time() - 3700))
         assert not journal.is_alive(OTHER)
         assert other_user.exists()

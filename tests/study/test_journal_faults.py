@@ -68,7 +68,7 @@ def kept(make, numbered, log, path, expected):
 
 @pytest.fixture
 def check(make, numbered, log, path, kept, expected):
-    """Check that a damaged journal is refused and left, or is gone on with to the same result.
+    """Check that a damaged journal is rejected unchanged, or is continued to the same result.
 
     Returns whether it was refused, and whether a warning told of a line that was left out.
     """

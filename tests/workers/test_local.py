@@ -1,4 +1,4 @@
-"""Workers: which of them a backend gets, how long their fits run, and how they end."""
+"""Local workers: their choice by backend, the duration of their fits, and their end."""
 
 import os
 import time

@@ -1,4 +1,4 @@
-"""What travels to the workers: the data once, mapped; little for each fit; any error back."""
+"""Serialization for workers: memory-mapped data, small payloads, and errors of fits."""
 
 import os
 import pickle
