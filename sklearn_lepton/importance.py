@@ -115,7 +115,7 @@ def parameter_importance(
         raise ValueError(f"n_samples must be an integer of at least 2, got {n_samples!r}.")
     source = read_source(search, space)
     source.check_scored(_MIN_TRIALS)
-    model = source.fresh_modeller(with_failed=False).model()
+    model = source.new_surrogate_optimizer(with_failed=False).model()
     return _importance(source, model, float(quantile), int(n_samples), int(random_state))
 
 

@@ -1,1 +1,1 @@
-"""Reading trials back: from a search, a journal or a list."""
+"""Reading the trials of a search, a journal or a list."""

@@ -1,4 +1,4 @@
-"""What displays and importances are made of: the trials of a search, wherever they come from."""
+"""History: the trials of a search, optimizer, journal or list, for displays and importances."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -28,25 +28,25 @@ _LONGEST_GAP = 60.0  # seconds without a fit; a longer one lies between two sess
 
 @dataclass(frozen=True)
 class History:
-    """The trials of a search, with what is known beside them.
+    """The finished trials of a search, with their space and context.
 
     Attributes
     ----------
     trials : list of Trial
-        In the order of their numbers; pending ones are left out.
+        Finished trials, by number.
     space : Space
     optimizer : Optimizer or None
-        What proposed them, with all it knows, if it is still there.
-    untuned : int or None
-        Number of the trial that had the estimator's own parameters.
+        Optimizer that proposed the trials, if it is available.
+    default_trial : int or None
+        Number of the trial with the estimator's own parameters.
     score_name : str
-        That of the metric, if it has one.
+        Name of the metric; "score" if it has none.
     header : dict
-        The first line of the journal, if they come from one.
+        First line of the journal; empty for other sources.
     ratio : float or None
         The `split_ratio` of the splits; None if it is unknown.
     n_disjoint : int or None
-        The same number of their `SplitLayout`; None if it is unknown.
+        The `n_disjoint` of the splits' `SplitLayout`; None if it is unknown.
     """
 
     trials: list[Trial]
@@ -60,54 +60,54 @@ class History:
 
     @property
     def best(self) -> Trial | None:
-        """The complete trial with the greatest score at full resource, the earliest of equals."""
+        """The complete trial with the highest score at full fidelity, the earliest of equals."""
         scored = [t for t in self.trials if t.score is not None and t.is_full]
         return max(scored, key=lambda trial: trial.score or 0.0, default=None)
 
     @property
     def best_row(self) -> int | None:
-        """Place of the best trial in `trials`."""
+        """Index of the best trial in `trials`."""
         best = self.best
         return None if best is None else self.trials.index(best)
 
     @property
     def scores(self) -> FloatArray:
-        """Scores (n_trials,): of a pruned trial what is expected of it, of a failed one NaN."""
+        """Scores (n_trials,): the expected score of a pruned trial, NaN for a failed one."""
         return np.array([expected_score(trial) for trial in self.trials], dtype=float)
 
-    def check_scored(self, least: int) -> None:
-        """Refuse too few trials to make a model of.
+    def check_scored(self, min_scored: int) -> None:
+        """Raise an error if there are too few trials for a surrogate.
 
         Parameters
         ----------
-        least : int
-            How many must have a score.
+        min_scored : int
+            Minimum number of trials with a score.
 
         Raises
         ------
         ValueError
-            If fewer have one.
+            If fewer trials have a score, or none at full fidelity.
         """
         n_scored = sum(trial.score is not None for trial in self.trials)
-        if self.best is None or n_scored < least:
+        if self.best is None or n_scored < min_scored:
             raise ValueError(
-                f"It takes at least {least} trials with a score to tell what matters, one of them "
-                f"with the full resource, got {n_scored} of {len(self.trials)}: run more."
+                f"A surrogate needs at least {min_scored} trials with a score, one of them at full "
+                f"fidelity, got {n_scored} of {len(self.trials)}: run more trials."
             )
 
     def surrogate_optimizer(self) -> SurrogateOptimizer:
-        """Return an optimizer whose model has been told the trials, and maybe older studies."""
+        """Return an optimizer with a surrogate of the trials and, if used, of previous studies."""
         if isinstance(self.optimizer, SurrogateOptimizer):
             return self.optimizer
-        return self.fresh_modeller()
+        return self.new_surrogate_optimizer()
 
-    def fresh_modeller(self, *, with_failed: bool = True) -> SurrogateOptimizer:
-        """Return an optimizer that knows these trials and nothing else.
+    def new_surrogate_optimizer(self, *, with_failed: bool = True) -> SurrogateOptimizer:
+        """Return a new optimizer with a surrogate of these trials only.
 
         Parameters
         ----------
         with_failed : bool, default=True
-            Whether failed trials are told, which count as the worst score.
+            Whether to include failed trials, which count as the worst score.
         """
         shares = sorted({t.fidelity for t in self.trials if t.fidelity is not None} - {1.0})
         optimizer = BayesOptimizer(self.space, resources=(*shares, 1.0))
@@ -127,7 +127,7 @@ def score_error(trial: Trial, ratio: float | None) -> float:
     Returns
     -------
     error : float
-        Of a pruned trial the standard deviation of what is expected of it.
+        For a pruned trial, the standard deviation of its expected score.
     """
     if trial.status == "pruned" and trial.estimate:
         return trial.estimate[1]
@@ -135,7 +135,7 @@ def score_error(trial: Trial, ratio: float | None) -> float:
 
 
 def expected_score(trial: Trial) -> float:
-    """Return the score of a trial, what is expected of a pruned one, NaN of a failed one."""
+    """Return the score of a trial; the expected score if it was pruned, NaN if it failed."""
     if trial.score is not None:
         return trial.score
     return trial.estimate[0] if trial.estimate else float("nan")
@@ -147,24 +147,24 @@ def read_source(search: Any, space: Any = None) -> History:
     Parameters
     ----------
     search : search, Optimizer, path of a journal or sequence of Trial
-        Anything with ``trials_`` and ``space_`` counts as a search.
+        Any object with ``trials_`` and ``space_`` is accepted as a search.
     space : Space, dict, list of dict or None, default=None
-        Needed with a sequence of trials; else read from the search.
+        Search space; required with a sequence of trials, else read from the search.
 
     Returns
     -------
-    source : Source
+    source : History
 
     Raises
     ------
     NotFittedError
-        If it is a search that has no trials yet.
+        If the search has no trials yet.
     TypeError
-        If it is none of these.
+        If `search` has another type.
     ValueError
-        If a sequence of trials comes without a space, or the trials lie in another one.
+        If a sequence of trials comes without a space, or with the wrong one.
     JournalMismatchError
-        If it is a path of something other than a journal.
+        If the path is not that of a journal.
     """
     if isinstance(search, History):
         return search
@@ -198,7 +198,7 @@ def read_source(search: Any, space: Any = None) -> History:
 
 
 def _untuned(search: Any, trials: Sequence[Trial]) -> int | None:
-    """Return the number of the first trial if it had the estimator's own parameters."""
+    """Return the number of the first trial if it has the estimator's own parameters."""
     if not trials or not hasattr(getattr(search, "estimator", None), "get_params"):
         return None
     own, first = search.estimator.get_params(), trials[0]
@@ -244,34 +244,36 @@ def _from_journal(path: str | os.PathLike[str], space: Any) -> History:
 
 def _made(trials: Sequence[Trial], space: Space | None, **known: Any) -> History:
     if space is None:
-        raise ValueError("Trials do not tell what they were drawn from: give their space, too.")
-    told = sorted((t for t in trials if t.status != "pending"), key=lambda t: t.number)
-    for trial in told:
+        raise ValueError("A list of trials does not include its space: give their space, too.")
+    finished = sorted((t for t in trials if t.status != "pending"), key=lambda t: t.number)
+    for trial in finished:
         if len(trial.point) != space.n_dims:
             raise ValueError(
                 f"Trial {trial.number} has {len(trial.point)} columns and the space "
                 f"{space.n_dims}: give the space that the trials were drawn from."
             )
-    return History(told, space, **known)
+    return History(finished, space, **known)
 
 
 class Clock:
-    """The time of a search: seconds since its first fit began, long pauses cut out.
+    """The time of a search: seconds since its first fit began, without long pauses.
+
+    A pause is a time of more than a minute in which no fit ran, as between two sessions of a
+    journal.
 
     Parameters
     ----------
     spans : sequence of tuple (begin, end)
-        The fits, in seconds since the epoch.
+        Begin and end of the fits, in seconds since the epoch.
 
     Attributes
     ----------
     total : float
-        Seconds from the first begin to the last end, pauses included.
+        Seconds from the first start to the last end, pauses included.
     paused : float
-        Seconds in pauses: times longer than a minute in which no fit ran, as between two
-        sessions of a journal.
+        Seconds in pauses.
     cuts : ndarray of shape (n_pauses,)
-        When the pauses begin, on this clock.
+        Times of the pauses, on this clock.
     """
 
     def __init__(self, spans: Sequence[tuple[float, float]]) -> None:
@@ -286,12 +288,12 @@ class Clock:
         self.cuts: FloatArray = self.at(bounds[1:, 0][pauses > 0])
 
     def at(self, times: Any) -> FloatArray:
-        """Return times that lie within fits on this clock.
+        """Return the time on this clock of moments within fits.
 
         Parameters
         ----------
         times : array-like
-            In seconds since the epoch.
+            Moments, in seconds since the epoch.
 
         Returns
         -------
@@ -304,16 +306,16 @@ class Clock:
 
 
 def clock_of(trials: Sequence[Trial]) -> Clock | None:
-    """Return the clock of a search; None unless all trials say when their fits ran."""
+    """Return the clock of a search; None unless all trials record when their fits ran."""
     spans = [fit_spans(trial) for trial in trials]
     return Clock([span[:2] for each in spans for span in each]) if spans and all(spans) else None
 
 
 def end_seconds(trials: Sequence[Trial]) -> FloatArray:
-    """Return when each trial ended, in seconds since the first fit began.
+    """Return the end of each trial, in seconds since the first fit began.
 
-    Pauses of more than a minute, as between two sessions of a journal, are left out. Where a fit
-    does not say when it began, fits count as run one after the other.
+    Pauses of more than a minute, as between two sessions of a journal, are removed. If start
+    times are unknown, the fits count as run one after the other.
 
     Parameters
     ----------
@@ -330,19 +332,19 @@ def end_seconds(trials: Sequence[Trial]) -> FloatArray:
 
 
 def fit_spans(trial: Trial) -> list[tuple[float, float, int]]:
-    """Return begin and end, in seconds since the epoch, and worker of each fit of a trial."""
+    """Return begin, end (in seconds since the epoch) and worker of each fit of a trial."""
     spans = []
     for result in trial.split_results:
         begin = python_scalar(result.start_time)
         if not begin:
             continue
-        lasted = result.duration if np.isfinite(result.duration) else 0.0
-        spans.append((float(begin), float(begin) + lasted, int(result.worker)))
+        duration = result.duration if np.isfinite(result.duration) else 0.0
+        spans.append((float(begin), float(begin) + duration, int(result.worker)))
     return spans
 
 
 def branch_parameter(space: Space) -> str | None:
-    """Return the parameter that has another single value in each branch, if there is one."""
+    """Return the parameter that has one distinct value in each branch; None if there is none."""
     for name in space.branches[0]:
         columns = [branch.get(name) for branch in space.branches]
         if None in columns or len(set(columns)) < len(columns):

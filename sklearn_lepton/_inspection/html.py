@@ -1,4 +1,4 @@
-"""HTML: what a notebook shows of a search below scikit-learn's diagram of it."""
+"""HTML representation of a search, which notebooks show below scikit-learn's diagram."""
 
 import html
 import math
@@ -19,7 +19,7 @@ _WIDTH, _HEIGHT, _EDGE = 360, 120, 8
 _CONTROL = dict.fromkeys(
     [*range(9), 11, 12, *range(14, 32), 127], "\ufffd"
 )  # no page may have them
-# Colours are those of the page around, so that it suits light and dark ones.
+# Colours are inherited from the page, which may be light or dark.
 _STYLE = """<style>
 .sklearn-lepton {font: 13px/1.4 system-ui, sans-serif; color: inherit; margin: 0.6em 0}
 .sklearn-lepton table {border-collapse: collapse; margin: 0.3em 0; color: inherit;
@@ -38,7 +38,7 @@ _STYLE = """<style>
 
 @ignore_float_errors
 def describe_search(search: Any) -> str:
-    """Describe space and result of a search.
+    """Return the space and the result of a search as HTML.
 
     Parameters
     ----------
@@ -47,7 +47,7 @@ def describe_search(search: Any) -> str:
     Returns
     -------
     html : str
-        Empty if it cannot be described: what is shown never raises.
+        Empty on errors: a representation never raises.
     """
     try:
         return _describe_search(search)
@@ -116,34 +116,34 @@ def _describe(dimension: Dimension) -> tuple[str, str, str]:
 
 
 def _convergence(trials: Sequence[Trial]) -> str:
-    """Draw the scores and the best so far, by trial."""
+    """Return an SVG figure of the scores and the best score so far, by trial."""
     scored = candidates(trials)
     if len(scored) < 2:
         return ""
     by_number = sorted(scored, key=lambda trial: trial.number)
     last = max(trial.number for trial in trials)
     scores = sorted(map(score_of, by_number))
-    # A few far below would press all others into one line.
+    # Clip very poor scores: they would flatten the rest to a line.
     low = max(scores[0], 2 * scores[len(scores) // 4] - scores[-1])
     high = scores[-1]
 
     n_below = sum(score < low for score in scores)
 
-    def place(number: int, score: float) -> tuple[float, float]:
+    def position(number: int, score: float) -> tuple[float, float]:
         share = (max(score, low) - low) / (high - low) if high > low else 0.5
         x = _EDGE + (_WIDTH - 2 * _EDGE) * number / max(last, 1)
         return x, _HEIGHT - _EDGE - (_HEIGHT - 2 * _EDGE) * share
 
     dots, steps, best = list[str](), list[str](), -math.inf
     for trial in by_number:
-        x, y = place(trial.number, score_of(trial))
+        x, y = position(trial.number, score_of(trial))
         is_below = score_of(trial) < low
         triangle = f'<path d="M{x - 3:.1f} {y - 2:.1f}h6l-3 5z"/>'
         dots.append(triangle if is_below else f'<circle cx="{x:.1f}" cy="{y:.1f}" r="2.2"/>')
         if score_of(trial) > best:
             best = score_of(trial)
             steps.append(f"M{x:.1f} {y:.1f}" if not steps else f"H{x:.1f}V{y:.1f}")
-    path = "".join(steps) + f"H{place(last, high)[0]:.1f}"
+    path = "".join(steps) + f"H{position(last, high)[0]:.1f}"
     floor = _HEIGHT - 1
     below = f", {n_below} below" if n_below else ""
     return (
@@ -158,7 +158,7 @@ def _convergence(trials: Sequence[Trial]) -> str:
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Make a table of cells that are escaped already."""
+    """Return a table of cells that are already escaped."""
     top = "".join(f"<th>{cell}</th>" for cell in head)
     body = "".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>" for row in rows)
     return f"<table>{f'<thead><tr>{top}</tr></thead>' if top else ''}<tbody>{body}</tbody></table>"

@@ -1,4 +1,4 @@
-"""Built-in spaces: what ``param_distributions="auto"`` searches."""
+"""Built-in search spaces of ``param_distributions="auto"``."""
 
 from sklearn_lepton.default_spaces._lookup import default_space
 

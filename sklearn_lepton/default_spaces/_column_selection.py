@@ -1,4 +1,4 @@
-"""How many columns the steps of a pipeline make of the data."""
+"""Data profiles after the steps of a pipeline and within a `ColumnTransformer`."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -11,17 +11,17 @@ from sklearn_lepton._runtime.errors import logger
 from sklearn_lepton._validation import is_whole
 from sklearn_lepton.default_spaces._data_profile import Data
 
-# After these steps features have a variance of about 1, as many as before.
+# These steps scale features to a variance of about 1 and keep their number.
 _SCALERS = {"StandardScaler", "RobustScaler", "PowerTransformer", "QuantileTransformer"}
 _SAME_COLUMNS = {*_SCALERS, "MinMaxScaler", "MaxAbsScaler", "Normalizer", "SimpleImputer"}
 _SAME_COLUMNS |= {"KNNImputer", "OrdinalEncoder", "TfidfTransformer"}
-# The settings in the built-in space that leave the fewest words.
+# Values in the built-in space that give the smallest vocabulary.
 _FEWEST_WORDS: dict[str, Any] = {"min_df": 5, "max_df": 0.5, "ngram_range": (1, 1)}
 _MIN_HASHED = 2**12
 
 
 def after(step: Any, data: Data) -> Data:
-    """Describe what a step of a pipeline makes of the data.
+    """Return the profile of a pipeline step's output.
 
     Parameters
     ----------
@@ -31,7 +31,7 @@ def after(step: Any, data: Data) -> Data:
     Returns
     -------
     Data
-        With 1 as the fewest columns where nothing better is known.
+        Profile with `min_columns` 1 if the number of columns is unknown.
     """
     if isinstance(step, str) or step is None:
         return replace(data, min_columns=0) if step == "drop" else data
@@ -42,9 +42,10 @@ def after(step: Any, data: Data) -> Data:
         for _, inner in step.steps:
             data = after(inner, data)
         return data
-    least = max(1, next((count(step, data) for n, count in _LEAST.items() if n in names), 1))
-    n_columns = max(data.n_columns, least)
-    return replace(data, n_columns=n_columns, min_columns=least, variance=1.0, rows=None)
+    counters = (count(step, data) for n, count in _MIN_COLUMNS.items() if n in names)
+    min_columns = max(1, next(counters, 1))
+    n_columns = max(data.n_columns, min_columns)
+    return replace(data, n_columns=n_columns, min_columns=min_columns, variance=1.0, rows=None)
 
 
 def _one_hot(step: Any, data: Data) -> int:
@@ -64,18 +65,18 @@ def _joined(step: Any, data: Data) -> int:
 
 
 def of_columns(data: Data, columns: Any) -> Data:
-    """Describe some columns of the data, as a `ColumnTransformer` selects them.
+    """Return the profile of columns that a `ColumnTransformer` selects.
 
     Parameters
     ----------
     data : Data
     columns : str, int, slice, sequence or callable
-        A name or number stands for one column, handed on as a sequence of its values.
+        Selection of columns. A single name or number selects one column as a 1-D sequence.
 
     Returns
     -------
     Data
-        With 1 as the fewest columns where their number cannot be told.
+        Profile with `min_columns` 1 if the number of columns is unknown.
     """
     try:
         if callable(columns):
@@ -83,7 +84,7 @@ def of_columns(data: Data, columns: Any) -> Data:
         is_one = isinstance(columns, str) or is_whole(columns)
         rows = None if data.rows is None else _take(data.rows, columns)
         n_columns = 1 if is_one else _count(columns, data, rows)
-    except Exception:  # noqa: BLE001 - of the user's selector, who is told in `fit`
+    except Exception:  # noqa: BLE001 - the user's selector may raise anything; `fit` reports it
         logger.debug(
             "The columns of a ColumnTransformer are not known to the built-in space.", exc_info=True
         )
@@ -105,15 +106,15 @@ def _count(columns: Any, data: Data, rows: Any) -> int:
     return int(given.sum()) if given.dtype == bool else len(given)
 
 
-def _least_words(step: Any, data: Data) -> int:
-    """Return half of the words of half of the texts, in the setting that leaves the fewest."""
+def _min_words(step: Any, data: Data) -> int:
+    """Return half the vocabulary size of half of the texts, for the smallest vocabulary."""
     if data.rows is None or not isinstance(step.min_df, int):
         return 1
     texts: Sequence[Any] = data.rows.tolist() if hasattr(data.rows, "tolist") else list(data.rows)
     fewest = _FEWEST_WORDS | {"min_df": max(step.min_df, _FEWEST_WORDS["min_df"])}
     try:
         words = clone(step).set_params(**fewest).fit(texts).vocabulary_
-    except (AttributeError, TypeError, ValueError):  # no texts, or none of their words is left
+    except (AttributeError, TypeError, ValueError):  # no texts, or an empty vocabulary
         return 1
     return len(words) // 2
 
@@ -122,14 +123,14 @@ def _as_many(_: Any, data: Data) -> int:
     return data.min_columns
 
 
-# The fewest columns that a step makes, by its class.
-_LEAST: dict[str, Callable[[Any, Data], int]] = {
+# Minimum number of output columns of a step, by its class.
+_MIN_COLUMNS: dict[str, Callable[[Any, Data], int]] = {
     "PolynomialFeatures": _as_many,
     "SplineTransformer": _as_many,
     "KBinsDiscretizer": _as_many,
     "OneHotEncoder": _one_hot,
     "HashingVectorizer": _hashed,
-    "CountVectorizer": _least_words,  # and what is derived from it
+    "CountVectorizer": _min_words,  # and its subclasses
     "ColumnTransformer": _side_by_side,
     "FeatureUnion": _joined,
 }

@@ -61,18 +61,18 @@ def _perceptron(data: Data) -> list[Branch]:
     ]
 
 
-# LIBSVM stops after 100 iterations a row, 10 million at least; scikit-learn's copy of it never.
+# LIBSVM stops after max(10 million, 100 n_rows) iterations; scikit-learn's copy has no limit.
 _ITERATIONS_A_ROW, _MIN_ITERATIONS = 100, 10_000
 _POLYNOMIAL = (1e-2, 5.0)  # multiples of "scale" for `gamma`, which the kernel raises to a power
 
 
 def max_iterations(n_rows: int) -> int:
-    """Return a limit on the iterations of LIBSVM."""
+    """Return the maximum number of LIBSVM iterations."""
     return max(_MIN_ITERATIONS, _ITERATIONS_A_ROW * n_rows)
 
 
 def _iterations(data: Data) -> Branch:
-    """Return the limit on the iterations of LIBSVM, unless the user has set one."""
+    """Return the maximum number of LIBSVM iterations, unless the user has set one."""
     limit = max_iterations(data.n_rows)
     return {"max_iter": [limit]} if data.has("max_iter", -1) else {}
 
@@ -106,7 +106,7 @@ def _kernels(shared: Branch, data: Data, linear: Branch | None = None) -> Branch
 
 
 def _errors_weight(data: Data) -> Branch:
-    """Return weights of errors for a kernel that grows with the variance of the features."""
+    """Return values of C for a kernel that grows with the variance of the features."""
     return {"C": log(1e-3 / data.variance, 10.0 / data.variance)}
 
 
@@ -115,7 +115,7 @@ def _svc(data: Data) -> Branch | list[Branch]:
 
 
 def _svr(data: Data) -> Branch | list[Branch]:
-    # With hardly any noise a large C takes a million iterations, whichever the kernel.
+    # On nearly noise-free data a large C takes a million iterations with any kernel.
     shared = {"C": log(1e-2, 1e3), "epsilon": log(1e-3, 1.0), **_iterations(data)}
     return _kernels(shared, data, _errors_weight(data))
 
@@ -186,7 +186,7 @@ def _qda(data: Data) -> Branch | list[Branch]:
     if "solver" not in data.defaults:  # before 1.8
         return regularized
     shrunk: Branch = {"solver": ["eigen"], "shrinkage": Real(0.01, 1.0), "reg_param": [0.0]}
-    if data.smallest_class // 2 <= data.n_columns:  # then "svd" refuses
+    if data.smallest_class // 2 <= data.n_columns:  # "svd" would raise an error
         return shrunk
     return [{**regularized, "solver": ["svd"], "shrinkage": [None]}, shrunk]
 

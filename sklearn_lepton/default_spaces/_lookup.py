@@ -1,4 +1,4 @@
-"""Built-in spaces: what ``param_distributions="auto"`` searches."""
+"""Built-in spaces: lookup and combination of the spaces of ``param_distributions="auto"``."""
 
 import inspect
 from collections.abc import Callable, Container, Iterator, Mapping
@@ -34,32 +34,31 @@ _MAX_READ = 2000  # rows whose words are counted
 
 @ignore_float_errors
 def default_space(estimator: Any, X: Any = None, y: Any = None) -> Branch | list[Branch]:
-    """Return the built-in space of an estimator, which ``"auto"`` stands for.
+    """Return the built-in space of an estimator, as used by ``param_distributions="auto"``.
 
-    Estimators in it, as the steps of a pipeline, are looked at as well. Subclasses have
-    the space of the class that they are derived from.
+    The space includes nested estimators, such as the steps of a pipeline. Subclasses have the
+    space of their base class.
 
     Parameters
     ----------
     estimator : estimator object
-        The estimator to tune. The space holds its own parameters and those of its
-        class.
+        Estimator to tune. The space contains the values of its own parameters and the defaults
+        of its class.
     X : array-like of shape (n_samples, n_features) or None, default=None
-        The data to fit, on which some spaces depend; None takes 1000 samples of
-        20 features for granted.
+        Data to fit, which some spaces depend on. None assumes 1000 samples of 20 features.
     y : array-like of shape (n_samples,) or (n_samples, n_outputs) or None, default=None
-        The target.
+        Target.
 
     Returns
     -------
     space : dict or list of dict
-        For `param_distributions`; a new one each time, to be changed at will.
-        Empty if there is nothing worth tuning.
+        Space for `param_distributions`, which may be changed freely. Empty if no parameter is
+        worth tuning.
 
     Raises
     ------
     ValueError
-        If no class in it is known.
+        If neither the estimator nor any nested estimator has a built-in space.
 
     Examples
     --------
@@ -112,7 +111,7 @@ def _describe(estimator: Any, X: Any, y: Any) -> Data:
 
 
 def _variance(X: Any) -> float:
-    """Return the variance of all features together, by the first rows; 1.0 where there is none."""
+    """Return the variance of all features together in the first rows; 1.0 if it is undefined."""
     is_sparse: bool = issparse(X)
     try:
         if is_sparse:
@@ -139,7 +138,7 @@ def _entry(estimator: Any) -> Any:
 
 
 def _walk(estimator: Any, data: Data, prefix: str) -> Iterator[list[Branch]]:
-    """Yield the branches of an estimator, if it is known, and of each estimator in it."""
+    """Yield the branches of each estimator with a built-in space, nested ones included."""
     entry = _entry(estimator)
     params = estimator.get_params(deep=False)
     signature = inspect.signature(type(estimator)).parameters
@@ -154,7 +153,7 @@ def _walk(estimator: Any, data: Data, prefix: str) -> Iterator[list[Branch]]:
             for branch in branches
         ]
         entries = _include(known, seen)
-        # The estimator's own branch first: where there are too many, it is what is kept.
+        # The branch with the estimator's own values comes first: `_combine` keeps it.
         entries.sort(key=lambda branch: bool(_lacks(branch, params)))
         yield [{f"{prefix}{name}": dim for name, dim in branch.items()} for branch in entries]
     is_pipeline = isinstance(getattr(estimator, "steps", None), list)
@@ -170,12 +169,12 @@ def _walk(estimator: Any, data: Data, prefix: str) -> Iterator[list[Branch]]:
 
 
 def _kind_of(estimator: Any, names: Container[str]) -> str:
-    """Return the first class that an estimator is derived from and that has one of some names."""
+    """Return the name of the estimator's first base class among the given names, or ""."""
     return next((k.__name__ for k in type(estimator).__mro__ if k.__name__ in names), "")
 
 
 def _inner(estimator: Any) -> list[tuple[str, Any]]:
-    """Return the estimators in an estimator, but for those that are fitted or tuned already."""
+    """Return nested estimators, without those that are already fitted or tuned."""
     if _kind_of(estimator, _CLOSED) or getattr(estimator, "prefit", False):
         return []
     return [
@@ -198,12 +197,12 @@ def _two_classes(data: Data) -> Data:
 
 
 def _four_fifths(data: Data) -> Data:
-    """Describe the training part of five splits."""
+    """Return the profile of a training set of 5-fold cross-validation."""
     return replace(data, n_rows=data.n_rows * 4 // 5, smallest_class=data.smallest_class * 4 // 5)
 
 
 def _three_tenths(data: Data) -> Data:
-    """Describe the fewest rows that a bag has in the built-in space of bagging."""
+    """Return the profile of the smallest bag in the built-in space of bagging."""
     return replace(data, n_rows=data.n_rows * 3 // 10, smallest_class=data.smallest_class // 5)
 
 
@@ -228,12 +227,12 @@ _INSIDE: dict[str, Callable[[Data], Data]] = {
     "SequentialFeatureSelector": lambda data: _fewer_columns(_four_fifths(data)),
     "RANSACRegressor": lambda data: replace(data, n_rows=data.n_columns + 1),
 }
-# A search tunes what is in it; what is frozen stays as it is.
+# Nested searches tune their own estimators; frozen estimators stay unchanged.
 _CLOSED = {"BaseSearchCV", "FrozenEstimator"}
 
 
 def _include(branches: list[Branch], data: Data) -> list[Branch]:
-    """Widen a space so that what the user has set lies in it, too."""
+    """Return the branches, widened to include the estimator's own values."""
     entries = [{name: _dimension(value) for name, value in b.items()} for b in branches]
     names = {n for branch in entries for n in branch if n in data.params}
     open_ended = {n for n in names if is_unlimited(n, data.params[n])}
@@ -261,7 +260,7 @@ def _include(branches: list[Branch], data: Data) -> list[Branch]:
                 other.update({n: d for n, d in wider.items() if other.get(n) == branch[n]})
         branch.update(wider)
         return entries
-    # A combination that no branch has: a branch of its own, free where all branches are.
+    # No branch allows this combination: add a branch with the shared parameters free.
     shared = set(entries[0]).intersection(*entries) - fixed
     free = {n: entries[0][n] for n in entries[0] if n in shared & names}
     held = {n: dim for n, dim in free.items() if _holds(dim, current[n])}
@@ -292,7 +291,7 @@ def _holds(dimension: Dimension, value: Any) -> bool:
 
 
 def _widen(dimension: Dimension, value: Any) -> Dimension | None:
-    """Return a dimension that holds a value too, or None if that takes another kind of values."""
+    """Return a dimension widened to include a value; None for values of another type."""
     if isinstance(dimension, Categorical):
         choices = list(dimension.categories)
         place = len(choices)
@@ -312,9 +311,9 @@ def _widen(dimension: Dimension, value: Any) -> Dimension | None:
 
 
 def _combine(blocks: list[list[Branch]]) -> list[Branch]:
-    """Return the product of the branches of all steps, or of the last ones if that is too much.
+    """Return the product of the branches of all steps, limited to `_MAX_BRANCHES`.
 
-    Of a step for which there is no room the first branch is kept: the estimator's own setting.
+    A step that would exceed the limit keeps its first branch, with the estimator's own values.
     """
     n_branches, kept = 1, []
     for block in reversed(blocks):

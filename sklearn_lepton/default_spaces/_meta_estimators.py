@@ -1,4 +1,4 @@
-"""Built-in spaces of what finds groups, densities and outliers, and of what holds estimators."""
+"""Built-in spaces of clustering, density and outlier estimators, and of meta-estimators."""
 
 import math
 
@@ -97,7 +97,7 @@ def _density(data: Data) -> Branch:
     space: Branch = {"kernel": ["gaussian", "tophat", "epanechnikov", "exponential"]}
     if not isinstance(data.params["bandwidth"], str):
         space["bandwidth"] = log(min(low / 3, 1.0), max(high, 1.0))
-    # Where a sample has no neighbour, the score of kernels with an edge is -inf.
+    # Kernels with bounded support score samples without neighbours as -inf.
     return space | {"kernel": ["gaussian", "exponential"]}
 
 
@@ -124,7 +124,7 @@ _CHAIN: Branch = {"order": [None, "random"]}
 _PASSTHROUGH = {"passthrough": [False, True]}
 
 TABLE: dict[str, Entry] = {
-    # Groups
+    # Clustering
     "sklearn.KMeans": _clusters,
     "sklearn.MiniBatchKMeans": _clusters,
     "sklearn.BisectingKMeans": _clusters,
@@ -147,11 +147,11 @@ TABLE: dict[str, Entry] = {
     "sklearn.ShrunkCovariance": {"shrinkage": Real(0.0, 1.0)},
     "sklearn.EllipticEnvelope": {"contamination": log(0.01, 0.4)},
     "sklearn.LocalOutlierFactor": _outlier_factor,
-    # Few labels
+    # Semi-supervised learning
     "sklearn.LabelPropagation": _label_kernels,
     "sklearn.LabelSpreading": _label_kernels,
     "sklearn.SelfTrainingClassifier": {"threshold": Real(0.5, 0.99)},
-    # What holds estimators
+    # Meta-estimators
     "sklearn.CalibratedClassifierCV": {"method": ["sigmoid", "isotonic"]},
     "sklearn.StackingClassifier": _PASSTHROUGH,
     "sklearn.StackingRegressor": _PASSTHROUGH,
@@ -184,12 +184,12 @@ TABLE: dict[str, Entry] = {
 
 
 def _k(data: Data) -> Integer:
-    """Return neighbours within the smallest class, of which SMOTE needs one more."""
+    """Return numbers of neighbours within the smallest class; SMOTE needs one more sample."""
     return log_integer(1, max(5, min(15, data.smallest_class // 2 - 1)))
 
 
 def _balance(data: Data) -> Branch:
-    """Return sizes to bring the smaller of two classes to, as shares of the other's."""
+    """Return target sizes of the smaller class, as shares of the larger one."""
     if data.n_classes != 2 or not data.has("sampling_strategy", "auto"):
         return {}
     now = data.smallest_class / (data.n_rows - data.smallest_class)
@@ -200,7 +200,7 @@ def _m(data: Data) -> Integer:
     return log_integer(2, max(10, min(30, data.n_train - 1)))
 
 
-# Known, but without anything that is worth tuning.
+# Estimators without parameters worth tuning.
 NOTHING = (
     "sklearn.LinearRegression",
     "sklearn.TheilSenRegressor",

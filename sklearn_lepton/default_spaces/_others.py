@@ -1,4 +1,4 @@
-"""Built-in spaces of neighbours, naive Bayes, neural networks, processes and mixtures."""
+"""Built-in spaces of nearest neighbours, naive Bayes, neural networks and Gaussian processes."""
 
 from inspect import signature
 from typing import Any
@@ -20,7 +20,7 @@ _MINKOWSKI = ladder([1, 1.5, 2, 3])
 def _k_neighbours(data: Data) -> Branch:
     space: Branch = {"n_neighbors": neighbours(data), "weights": ["uniform", "distance"]}
     if data.has("metric", "minkowski") and data.params.get("metric_params") is None:
-        # Sparse data are searched by brute force, which knows these three.
+        # Sparse data need the brute-force search, which supports these metrics.
         space["p"] = ladder([1, 2]) if data.is_sparse else _MINKOWSKI
     return space
 
@@ -43,14 +43,14 @@ def _mlp(data: Data) -> Branch:
 
 
 def _batches(data: Data, symbol: Any, meaning: int) -> Any:
-    """Return batch sizes that half of the rows fill, with a word in the place of what it means."""
+    """Return batch sizes up to half of the rows, with a symbol in place of the default."""
     sizes = [n for n in (16, 32, 64, 128, 256, 512) if n < min(meaning, data.n_train)]
     more = [n for n in (256, 512) if meaning < n <= data.n_train // 4]
     return ladder([*sizes, symbol, *more])
 
 
 def _net(data: Data) -> list[Branch]:
-    """Return the space of a net of skorch; some optimizers shrink the weights, too."""
+    """Return the space of a skorch net, with weight decay if its optimizer supports it."""
     sizes = [n for n in (16, 32, 64, 128, 256, 512) if n == 128 or n <= data.n_train]
     space: Branch = {
         "lr": log(1e-4, 1.0),

@@ -1,4 +1,4 @@
-"""Built-in spaces of what transforms features: scaling, encoding, selection, decomposition."""
+"""Built-in spaces of transformers: scaling, encoding, selection, decomposition."""
 
 import math
 
@@ -18,7 +18,7 @@ from sklearn_lepton.space._dimension import Integer, Real
 
 
 def _components(data: Data) -> int:
-    """Return how many components half of the rows and the fewest columns allow."""
+    """Return the maximum number of components for half of the rows and the fewest columns."""
     return max(1, min(data.min_columns, data.n_train) - 1)
 
 
@@ -36,7 +36,7 @@ def _all_or_fewer(data: Data) -> Branch:
 
 
 def _from_two(data: Data) -> Branch:
-    """Return numbers of components, the default 2 among them."""
+    """Return numbers of components that include the default 2."""
     return {"n_components": with_number(counts(min(100, _components(data))), 2)}
 
 
@@ -85,12 +85,12 @@ def _select_k(data: Data) -> Branch:
 
 def _imputer(data: Data) -> Branch:
     if not data.has("strategy", "mean", "median"):
-        return {}  # of text and the like there is no mean
+        return {}  # categories and strings have no mean
     return {"strategy": ["mean", "median"], "add_indicator": [False, True]}
 
 
 def _one_hot(data: Data) -> Branch:
-    """Return when rare categories are put together, where that is how unknown ones are met."""
+    """Return frequencies below which categories are grouped, if unknown ones join this group."""
     if not data.has("handle_unknown", "infrequent_if_exist"):
         return {}
     return {"min_frequency": ladder([None, 2, 5, 10, 20, 50])}
@@ -141,7 +141,7 @@ def _hashing(data: Data) -> Branch:
 
 
 def _share_selected(data: Data) -> Branch:
-    """Return how many features RFE keeps, at least one; None is half of them."""
+    """Return shares of features that RFE keeps, at least one feature; None is half."""
     shares = [0.1, 0.2, 0.3, 0.4, None, 0.6, 0.7, 0.8, 0.9]
     kept = [s for s in shares if s is None or int(s * data.min_columns) > 0]
     return {"n_features_to_select": ladder(kept)}
@@ -152,7 +152,7 @@ _SELECT_FROM_MODEL: Branch = {"threshold": [None, *multiples, "mean", "1.25*mean
 
 
 def _embedding(data: Data) -> Branch:
-    # With one neighbour each the graph falls into hundreds of parts, which `Isomap` joins by pairs.
+    # With one neighbour the graph has hundreds of components, which `Isomap` joins pair by pair.
     return {"n_neighbors": neighbours(data, default=5, most=30, least=3), **_from_two(data)}
 
 
@@ -161,7 +161,7 @@ def _pls(data: Data) -> Branch:
 
 
 def _two_sided(data: Data) -> Branch:
-    """Return numbers of components that the target must have as many columns for."""
+    """Return numbers of components up to the number of target columns."""
     most = min(data.n_targets, _components(data))
     return {"n_components": with_number(counts(most), 2)}
 
@@ -171,15 +171,15 @@ def _sparse_pca(data: Data) -> Branch:
 
 
 def _dictionary(data: Data) -> Branch:
-    # Far below the scale of the features hundreds of iterations do not converge; far above, no
-    # component is used.
+    # Small values relative to the features do not converge in hundreds of iterations; large
+    # values use no component.
     scale = float(f"{math.sqrt(data.variance):.1g}")
     return {**_all_or_fewer(data), "alpha": log(min(1.0, scale / 10), max(1.0, scale * 3))}
 
 
 def _random_projection(data: Data) -> Branch:
-    # "auto" asks for as many components as the lemma of Johnson and Lindenstrauss, which is refused
-    # where it is more than there are columns.
+    # "auto" uses the bound of Johnson and Lindenstrauss, which raises an error if it exceeds the
+    # number of columns.
     eps = float(data.params.get("eps", 0.1))
     enough = 4 * math.log(data.n_rows) / (eps**2 / 2 - eps**3 / 3)
     words = ["auto"] if enough <= data.min_columns else []

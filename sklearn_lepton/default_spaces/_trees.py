@@ -1,4 +1,4 @@
-"""Built-in spaces of trees, their ensembles and boosters."""
+"""Built-in spaces of trees, tree ensembles and gradient boosting."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ from sklearn_lepton.default_spaces._data_profile import (
 )
 from sklearn_lepton.space._dimension import Integer, Real
 
-# None: as deep as it gets.
+# None does not limit the depth.
 _DEPTHS = ladder([2, 3, 4, 6, 8, 10, 14, 20, None])
 _ROW_SHARES = (0.3, 0.5, 0.7, 0.85)
 
@@ -103,7 +103,7 @@ def _ada_boost(data: Data) -> Branch:
 
 
 def _meaning(numbers: list[Any], default: float) -> Any:
-    """Return a ladder with None, which a booster takes as its default, in the default's place."""
+    """Return ordered choices with None, a booster's symbol for its default, in its place."""
     return ladder(None if number == default else number for number in numbers)
 
 
@@ -112,7 +112,7 @@ _REGULARIZATION = [1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 0.3, 1.0, 3.0, 10.0, 30.0
 
 
 def _xgboost_forest(data: Data) -> Branch:
-    """Where the wrapper's own default is a number, as with forests, that is used."""
+    """Return the space of XGBoost forests, with numbers where the wrapper has such defaults."""
     weights = [w for w in (1, 2, 3, 5, 8, 12, 20) if w == 1 or w <= data.n_rows / 20]
     rows, columns = data.defaults.get("subsample"), data.defaults.get("colsample_bynode")
     return {
@@ -147,8 +147,8 @@ _LIGHTGBM: Branch = {
 
 
 def _catboost(data: Data) -> list[Branch]:
-    # The defaults, which CatBoost does not list, are in the middle; its own learning rate, which
-    # depends on the data, is that of the first branch.
+    # CatBoost does not list its defaults, which are in the middle of the ranges. The first branch
+    # keeps its own learning rate, which depends on the data.
     depth = "max_depth" if data.params.get("max_depth") is not None else "depth"
     penalty = "reg_lambda" if data.params.get("reg_lambda") is not None else "l2_leaf_reg"
     shared = {

@@ -140,7 +140,9 @@ class SliceDisplay:
         source.check_scored(_MIN_SCORED)
         scales = chosen_scales(source, parameters, max_parameters)
         is_slice = kind == "slice"
-        model = (source.surrogate_optimizer() if is_slice else source.fresh_modeller()).model()
+        model = (
+            source.surrogate_optimizer() if is_slice else source.new_surrogate_optimizer()
+        ).model()
         units = [scale.grid(_N_GRID[kind]) for scale in scales]
         curve = slices if is_slice else marginals
         curves = [curve(source, s, u, model) for s, u in zip(scales, units, strict=True)]

@@ -63,7 +63,9 @@ def importance(path):
     try:
         parameter_importance(path)
     except ValueError as error:
-        if isinstance(error, JournalMismatchError) or "It takes at least" not in str(error):
+        if isinstance(error, JournalMismatchError) or "A surrogate needs at least" not in str(
+            error
+        ):
             raise
 
 
