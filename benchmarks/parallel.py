@@ -270,10 +270,10 @@ def summary_of_fits(fits: list[tuple[float, float, str]], workers: int) -> dict[
     wall = max(end for _, end, _ in fits) - first
     seconds = [end - begin for begin, end, _ in fits]
     full = first_full(fits, workers)
-    with_default_output = None
+    steady = None
     if full is not None and full < last:
         inside = sum(max(0.0, min(end, last) - max(begin, full)) for begin, end, _ in fits)
-        with_default_output = inside / (workers * (last - full))
+        steady = inside / (workers * (last - full))
     ends = [0.0] * workers
     for s in seconds:
         heapq.heapreplace(ends, ends[0] + s)
@@ -291,7 +291,7 @@ def summary_of_fits(fits: list[tuple[float, float, str]], workers: int) -> dict[
         "wall_s": wall,
         "slept_s": sum(seconds),
         "busy": sum(seconds) / (workers * wall),
-        "steady": with_default_output,
+        "steady": steady,
         "possible": sum(seconds) / (workers * max(ends)),
         "gap_ms": 1000 * statistics.median(gaps) if gaps else None,
         "mean_gap_ms": 1000 * statistics.fmean(gaps) if gaps else None,
@@ -562,7 +562,7 @@ def report_busy(sizes: dict[str, Any]) -> dict[str, Any]:
                 continue
             print(
                 f"{contestant:32}{found['n_fits']:6}{found['wall_s']:8.1f}{found['busy']:8.1%}"
-                f"{found['busy_of_call']:9.1%}{number(found['with_default_output'], '9.1%')}"
+                f"{found['busy_of_call']:9.1%}{number(found['steady'], '9.1%')}"
                 f"{found['possible']:10.1%}{number(found['gap_ms'], '8.1f')}"
                 f"{number(found['mean_gap_ms'], '8.1f')}",
                 flush=True,
