@@ -114,7 +114,7 @@ class RunOptions:
     def batch_size(self, n_workers: int, n_splits: int) -> int:
         """Return the number of trials that are evaluated at the same time."""
         if isinstance(self.n_points, str):
-            return -(-n_workers // (1 if self.error_rate else n_splits))
+            return -(-n_workers // (n_splits if self.error_rate is None else 1))
         return int(self.n_points)
 
     def make_workers(self, parallel: Any) -> Workers:
