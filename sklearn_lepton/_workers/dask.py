@@ -18,6 +18,7 @@ from sklearn_lepton.exceptions import WorkersDiedError
 
 _MAX_SEND_ATTEMPTS = 20  # to send the shared objects
 _MAX_ABSENT = 60  # seconds without a worker
+_MAX_PLACING = 1.0  # seconds in which a cancelled task may still begin
 
 
 class Dask(FutureWorkers):
@@ -38,6 +39,7 @@ class Dask(FutureWorkers):
         self._client = client
         self._tasks: dict[Future[Any], Any] = {}
         self._begin_times: dict[str, float] = {}
+        self._addresses: dict[str, str] = {}  # of the workers that run fits
         self._topic = f"sklearn_lepton-{uuid.uuid4().hex}"
         self._shared: Any = None
 
@@ -47,7 +49,9 @@ class Dask(FutureWorkers):
         self._client.subscribe_topic(self._topic, self._on_begin)
 
     def _on_begin(self, event: Any) -> None:
-        self._begin_times[event[1]] = time.monotonic()
+        key, address = event[1]
+        self._addresses[key] = address
+        self._begin_times[key] = time.monotonic()
 
     def _share(self) -> None:
         """Send the shared objects to the current workers, some of which may be about to end."""
@@ -118,12 +122,27 @@ class Dask(FutureWorkers):
 
     def _end(self, tasks: list[Any]) -> None:
         keys = {task.key for task in tasks}
-        processing = self._client.processing()
-        addresses = [address for address, running in processing.items() if keys & set(running)]
+        placed = {
+            key: address
+            for address, running in self._client.processing().items()
+            for key in keys & set(running)
+        }
         self._client.cancel(tasks, force=True)
+        self._kill(set(placed.values()))
+        # A task that the scheduler was about to place may begin in spite of its cancellation.
+        unplaced, deadline = keys - placed.keys(), time.monotonic() + _MAX_PLACING
+        while unplaced and time.monotonic() < deadline:
+            time.sleep(0.05)
+            begun = unplaced & self._addresses.keys()
+            self._kill({self._addresses[key] for key in begun})
+            unplaced -= begun
+
+    def _kill(self, addresses: set[str]) -> None:
         if addresses:
             # The nanny, because a worker that runs compiled code may not answer.
-            self._client.run(_kill, workers=addresses, nanny=True, wait=False, on_error="ignore")
+            self._client.run(
+                _kill, workers=list(addresses), nanny=True, wait=False, on_error="ignore"
+            )
 
     def close(self) -> None:
         """End the running fits and release the shared objects."""
@@ -148,9 +167,9 @@ def _run_on_dask(content: Any, payload: bytes, topic: str, key: str) -> bytes:
     """Run a fit in a dask worker, and log an event when it begins."""
     from distributed import get_client, get_worker  # noqa: PLC0415 - an extra
 
-    client = get_client()
-    _wait_until_registered(client, get_worker().address)
-    return run_payload(content, payload, begin=lambda: client.log_event(topic, key))
+    client, address = get_client(), get_worker().address
+    _wait_until_registered(client, address)
+    return run_payload(content, payload, begin=lambda: client.log_event(topic, (key, address)))
 
 
 _registered: set[str] = set()
