@@ -38,8 +38,7 @@ class Dask(FutureWorkers):
         self.n_workers = n_workers
         self._client = client
         self._tasks: dict[Future[Any], Any] = {}
-        self._begin_times: dict[str, float] = {}
-        self._addresses: dict[str, str] = {}  # of the workers that run fits
+        self._begun: dict[str, tuple[float, str]] = {}  # time and worker's address, by key
         self._topic = f"sklearn_lepton-{uuid.uuid4().hex}"
         self._shared: Any = None
 
@@ -50,8 +49,7 @@ class Dask(FutureWorkers):
 
     def _on_begin(self, event: Any) -> None:
         key, address = event[1]
-        self._addresses[key] = address
-        self._begin_times[key] = time.monotonic()
+        self._begun[key] = time.monotonic(), address
 
     def _share(self) -> None:
         """Send the shared objects to the current workers, some of which may be about to end."""
@@ -99,7 +97,7 @@ class Dask(FutureWorkers):
     def row(self, future: "Future[Any]") -> Row:
         """Return the split result of a future that is done, or raise its error."""
         task = self._tasks.pop(future)
-        has_begun = self._begin_times.pop(task.key, None) is not None
+        has_begun = self._begun.pop(task.key, None) is not None
         if task.status == "finished":
             # A result that is not fetched yet is lost with its worker.
             with suppress(CancelledError):
@@ -113,8 +111,8 @@ class Dask(FutureWorkers):
 
     def seconds(self, future: "Future[Any]") -> float:
         """Return the seconds since a fit began; 0.0 if it has not begun."""
-        begin_time = self._begin_times.get(self._tasks[future].key)
-        return 0.0 if begin_time is None else time.monotonic() - begin_time
+        begun = self._begun.get(self._tasks[future].key)
+        return 0.0 if begun is None else time.monotonic() - begun[0]
 
     def end(self, future: "Future[Any]") -> None:
         """Kill the worker process that runs a fit; dask repeats the other tasks of that process."""
@@ -133,8 +131,8 @@ class Dask(FutureWorkers):
         unplaced, deadline = keys - placed.keys(), time.monotonic() + _MAX_PLACING
         while unplaced and time.monotonic() < deadline:
             time.sleep(0.05)
-            begun = unplaced & self._addresses.keys()
-            self._kill({self._addresses[key] for key in begun})
+            begun = unplaced & self._begun.keys()
+            self._kill({self._begun[key][1] for key in begun})
             unplaced -= begun
 
     def _kill(self, addresses: set[str]) -> None:
