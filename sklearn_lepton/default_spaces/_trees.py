@@ -21,12 +21,6 @@ _DEPTHS = ladder([2, 3, 4, 6, 8, 10, 14, 20, None])
 _ROW_SHARES = (0.3, 0.5, 0.7, 0.85)
 
 
-def _criteria(data: Data) -> list[str]:
-    if data.defaults["criterion"] == "gini":
-        return ["gini", "entropy"]
-    return ["squared_error", "friedman_mse"]
-
-
 def _tree(data: Data) -> Branch:
     return {
         "max_depth": _DEPTHS,
