@@ -17,7 +17,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 LIMIT = 0.5
-CHECKED = ("README.md", "docs", "examples", "benchmarks", "tools", "sklearn_lepton")
+CHECKED = ("README.md", "docs", "examples", "benchmarks", "tools", "sklearn_lepton", "tests")
 SKIPPED = {"_build", "auto_examples", "generated"}
 
 TURNS = {

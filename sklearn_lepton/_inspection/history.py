@@ -180,8 +180,10 @@ def read_source(search: Any, space: Any = None) -> History:
             trials,
             found,
             optimizer=getattr(search, "optimizer_", None),
-            default_trial=_untuned(search, trials),
-            score_name=_score_name(search),
+            default_trial=_untuned(getattr(search, "estimator", None), trials),
+            score_name=_score_name(
+                getattr(search, "scoring", None), getattr(search, "refit", None)
+            ),
             ratio=None if layout is None else layout.ratio,
             n_disjoint=None if layout is None else layout.n_disjoint,
         )
@@ -197,11 +199,11 @@ def read_source(search: Any, space: Any = None) -> History:
     )
 
 
-def _untuned(search: Any, trials: Sequence[Trial]) -> int | None:
+def _untuned(estimator: Any, trials: Sequence[Trial]) -> int | None:
     """Return the number of the first trial if it has the estimator's own parameters."""
-    if not trials or not hasattr(getattr(search, "estimator", None), "get_params"):
+    if not trials or not hasattr(estimator, "get_params"):
         return None
-    own, first = search.estimator.get_params(), trials[0]
+    own, first = estimator.get_params(), trials[0]
     is_own = all(
         name in own
         and (
@@ -214,8 +216,7 @@ def _untuned(search: Any, trials: Sequence[Trial]) -> int | None:
     return first.number if is_own else None
 
 
-def _score_name(search: Any) -> str:
-    scoring, refit = getattr(search, "scoring", None), getattr(search, "refit", None)
+def _score_name(scoring: Any, refit: Any) -> str:
     if isinstance(scoring, str):
         return scoring
     metric = metric_of(refit)

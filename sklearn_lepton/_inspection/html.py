@@ -60,7 +60,11 @@ def _describe_search(search: Any) -> str:
     space = getattr(search, "space_", None) or Space(search.param_distributions)
     trials = getattr(search, "trials_", [])
     n_params = len({name for branch in space.branches for name in branch})
-    found = _found(search, trials) if trials else ""
+    best: dict[str, Any] = {}
+    index = getattr(search, "best_index_", None)
+    if index is not None and index < len(trials):
+        best = {"best": trials[index], "score": getattr(search, "best_score_", None)}
+    found = _found(trials, getattr(search, "stop_reason_", None), **best) if trials else ""
     is_open = "" if found else " open"
     title = f"Space of {n_params} parameter{'s' * (n_params != 1)}"
     return (
@@ -69,20 +73,22 @@ def _describe_search(search: Any) -> str:
     )
 
 
-def _found(search: Any, trials: Sequence[Trial]) -> str:
+def _found(
+    trials: Sequence[Trial],
+    stop: str | None,
+    best: Trial | None = None,
+    score: float | None = None,
+) -> str:
     n_failed = sum(trial.status == "failed" for trial in trials)
     n_pruned = sum(trial.status == "pruned" for trial in trials)
     counts = [f"{len(trials)} trials"]
     counts += [f"{n} {what}" for n, what in ((n_failed, "failed"), (n_pruned, "pruned")) if n]
-    stop = getattr(search, "stop_reason_", None)
     end = f", ended by <code>{escape(stop)}</code>" if stop else ""
     head = f"<p>{', '.join(counts)}{end}</p>"
-    index = getattr(search, "best_index_", None)
     held = ""
-    if index is not None and index < len(trials):
-        best = trials[index]
+    if best is not None:
         rows = [(code(name), code(say(value))) for name, value in best.params.items()]
-        score = getattr(search, "best_score_", best.score)
+        score = best.score if score is None else score
         caption = f"Best: trial {best.number}"
         if score is not None:
             caption += f", score {score:.5g}"

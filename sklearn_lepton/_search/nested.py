@@ -1,6 +1,6 @@
 """Nested resampling: estimate the value of tuning from searches on splits of the data."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -132,7 +132,7 @@ def nested_cross_val_score(
     runs = _run_searches(search, X, y, outer, params=dict(params or {}), kind="outer")
     fitted = [run["estimator"][0] for run in runs]
     return NestedScore(
-        test_scores=np.array([_scores(run, search)[0] for run in runs]),
+        test_scores=np.array([_scores(run, search.refit)[0] for run in runs]),
         best_scores=np.array(list(map(_best_score, fitted))),
         best_params=[each.best_params_ for each in fitted],
         ratio=outer.ratio,
@@ -203,12 +203,20 @@ class ComparisonMixin:
         """
         search: Any = self
         check_is_fitted(search, "best_params_")
-        _check_comparison(search, cv, n_repeats, retune=retune, confidence=confidence)
-        outer = _OuterSplits(
-            _fresh_splitters(search, y, cv, n_repeats or (2 if retune else 10), params)
+        if not isinstance(retune, bool | np.bool_):
+            raise ValueError(f"retune must be True or False, got {retune!r}.")
+        if retune:
+            _check_search(search)
+        if not (is_real(confidence) and 0 < confidence < 1):
+            raise ValueError(f"confidence must be a number between 0 and 1, got {confidence!r}.")
+        _check_outer(cv, n_repeats, inner_cv=search.cv)
+        seeds = np.random.SeedSequence([search.optimizer_.seed, 2]).generate_state(
+            n_repeats or (2 if retune else 10)
         )
+        outer = _OuterSplits(_fresh_splitters(search.estimator, y, cv, seeds, params))
+        scoring = {"scoring": search.scoring, "n_jobs": search.n_jobs}
         try:
-            default = _cross_validate(search.estimator, search, X, y, cv=outer, params=params)
+            default = _cross_validate(search.estimator, X, y, cv=outer, params=params, **scoring)
         except Exception as error:
             if not outer.splits:
                 raise
@@ -219,15 +227,23 @@ class ComparisonMixin:
             ) from error
         if retune:
             runs = _run_searches(search, X, y, outer, params=params, kind="compare")
-            tuned = np.concatenate([_scores(run, search) for run in runs])
+            tuned = np.concatenate([_scores(run, search.refit) for run in runs])
         else:
-            run = _cross_validate(_tuned(search), search, X, y, cv=outer, params=params)
-            tuned = _scores(run, search)
-        default_trial = _scores(default, search)
+            estimator = self._best_unfitted()
+            run = _cross_validate(estimator, X, y, cv=outer, params=params, **scoring)
+            tuned = _scores(run, search.refit)
+        default_trial = _scores(default, search.refit)
         test = paired_test(tuned - default_trial, outer.ratio, confidence)
         return Comparison(
             tuned, default_trial, test.difference, test.interval, test.p_value, confidence, retune
         )
+
+    def _best_unfitted(self) -> Any:
+        """Return an unfitted estimator with the best parameters."""
+        search: Any = self
+        if hasattr(search, "best_estimator_"):
+            return clone(search.best_estimator_)  # also has the rounds found by early stopping
+        return clone(search.estimator).set_params(**clone(search.best_params_, safe=False))
 
 
 def _check_search(search: Any) -> None:
@@ -240,52 +256,37 @@ def _check_search(search: Any) -> None:
         )
 
 
-def _check_comparison(
-    search: Any, cv: Any, n_repeats: Any, *, retune: Any, confidence: Any
-) -> None:
-    if not isinstance(retune, bool | np.bool_):
-        raise ValueError(f"retune must be True or False, got {retune!r}.")
-    if retune:
-        _check_search(search)
-    if not (is_real(confidence) and 0 < confidence < 1):
-        raise ValueError(f"confidence must be a number between 0 and 1, got {confidence!r}.")
-    if is_whole(cv):
-        if cv < 2:
-            raise ValueError(f"cv must be at least 2 where it is a number, got {cv!r}.")
-        if n_repeats is not None and not (is_whole(n_repeats) and n_repeats >= 1):
+def _check_outer(cv: Any, n_repeats: Any, *, inner_cv: Any) -> None:
+    """Raise ValueError for outer splits that cannot be repeated or that shuffle ordered rows."""
+    if not is_whole(cv):
+        if n_repeats is not None:
             raise ValueError(
-                f"n_repeats must be None or an integer of at least 1, got {n_repeats!r}."
+                f"n_repeats={n_repeats!r} needs a number as cv, got cv={cv!r}: set "
+                "n_repeats=None, or cv to a number."
             )
-        if isinstance(search.cv, TimeSeriesSplit):
-            raise ValueError(
-                f"cv={cv} would shuffle the rows, which the search's cv={search.cv!r} keeps in "
-                "order: give a TimeSeriesSplit as cv."
-            )
-    elif n_repeats is not None:
+        return
+    if cv < 2:
+        raise ValueError(f"cv must be at least 2 where it is a number, got {cv!r}.")
+    if n_repeats is not None and not (is_whole(n_repeats) and n_repeats >= 1):
+        raise ValueError(f"n_repeats must be None or an integer of at least 1, got {n_repeats!r}.")
+    if isinstance(inner_cv, TimeSeriesSplit):
         raise ValueError(
-            f"n_repeats={n_repeats!r} needs a number as cv, got cv={cv!r}: set n_repeats=None, or "
-            "cv to a number."
+            f"cv={cv} would shuffle the rows, which the search's cv={inner_cv!r} keeps in "
+            "order: give a TimeSeriesSplit as cv."
         )
 
 
 def _fresh_splitters(
-    search: Any, y: Any, cv: Any, n_repeats: int, params: Mapping[str, Any]
+    estimator: Any, y: Any, cv: Any, seeds: Iterable[int], params: Mapping[str, Any]
 ) -> list[Any]:
+    """Return the outer splitters, one for each seed where `cv` is a number."""
     if not is_whole(cv):
-        return [check_cv(cv, y, classifier=is_classifier(search.estimator))]
-    seeds = np.random.SeedSequence([search.optimizer_.seed, 2]).generate_state(n_repeats)
+        return [check_cv(cv, y, classifier=is_classifier(estimator))]
     has_groups = params.get("groups") is not None
     return [
-        shuffled_splitter(search.estimator, y, int(cv), has_groups=has_groups, seed=int(seed))
+        shuffled_splitter(estimator, y, int(cv), has_groups=has_groups, seed=int(seed))
         for seed in seeds
     ]
-
-
-def _tuned(search: Any) -> Any:
-    """Return an unfitted estimator with the best parameters."""
-    if hasattr(search, "best_estimator_"):
-        return clone(search.best_estimator_)  # also has the rounds found by early stopping
-    return clone(search.estimator).set_params(**clone(search.best_params_, safe=False))
 
 
 def _run_searches(
@@ -300,38 +301,41 @@ def _run_searches(
             path = Path(journal)
             inner.journal = path.with_name(f"{path.stem}.{kind}{number}{path.suffix}")
             if not runs:
-                _check_repeatable(outer, search)
+                _check_repeatable(outer, journal)
         one = _OneSplit(outer, number)
-        run = _cross_validate(inner, search, X, y, cv=one, params=params, return_estimator=True)
+        run = _cross_validate(
+            inner, X, y, cv=one, params=params, scoring=search.scoring, return_estimator=True
+        )
         if getattr(run["estimator"][0], "stop_reason_", None) == "interrupted":
             raise KeyboardInterrupt  # the inner search caught it and kept its trials
         runs.append(run)
         if verbose:
-            n_splits = len(outer.splits)
-            write_line(f"outer split {number + 1} of {n_splits}: {_scores(run, search)[0]:.4g}")
+            n_splits, score = len(outer.splits), _scores(run, search.refit)[0]
+            write_line(f"outer split {number + 1} of {n_splits}: {score:.4g}")
     return runs
 
 
-def _check_repeatable(outer: _OuterSplits, search: Any) -> None:
+def _check_repeatable(outer: _OuterSplits, journal: Any) -> None:
     """Raise ValueError for splits that a resumed run could not make again."""
     for splitter in outer.splitters:
         state = getattr(splitter, "random_state", 0)
         if getattr(splitter, "shuffle", True) and not is_whole(state):
             raise ValueError(
                 f"cv={splitter!r} makes other splits each time, so that the journals next to "
-                f"{str(search.journal)!r} could not be resumed: give it a random_state, or set "
+                f"{str(journal)!r} could not be resumed: give it a random_state, or set "
                 "journal=None."
             )
 
 
 def _cross_validate(
     estimator: Any,
-    search: Any,
     X: Any,
     y: Any,
     *,
     cv: _OuterSplits,
     params: Mapping[str, Any],
+    scoring: Any,
+    n_jobs: int | None = None,
     return_estimator: bool = False,
 ) -> dict[str, Any]:
     passed, groups = dict(params), None
@@ -352,16 +356,16 @@ def _cross_validate(
         groups=groups,
         cv=cv,
         params=passed or None,
-        scoring=search.scoring,
-        n_jobs=None if is_search else search.n_jobs,
+        scoring=scoring,
+        n_jobs=n_jobs,
         error_score="raise",
         return_estimator=return_estimator,
     )
 
 
-def _scores(run: Mapping[str, Any], search: Any) -> FloatArray:
-    """Return the scores by the metric that the search optimizes."""
-    name = f"test_{metric_of(search.refit)}"
+def _scores(run: Mapping[str, Any], refit: Any) -> FloatArray:
+    """Return the scores by the metric that a search with this `refit` optimizes."""
+    name = f"test_{metric_of(refit)}"
     if name not in run:
         name = next(key for key in run if key.startswith("test_"))
     return np.asarray(run[name], dtype=float)

@@ -75,9 +75,7 @@ def first_models(X, y):
 @pytest.mark.parametrize("output", ["default", "pandas"])
 @pytest.mark.parametrize("kind", ["classifier", "regressor"])
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-def test_each_model_takes_a_table_with_columns_of_all_kinds_and_rows_unlike_those_seen(
-    kind, output
-):
+def test_each_model_accepts_columns_of_all_kinds_and_unseen_values(kind, output):
     X, numbers = table()
     y = numbers > 0 if kind == "classifier" else numbers
     columns = read_columns(X)
@@ -91,7 +89,7 @@ def test_each_model_takes_a_table_with_columns_of_all_kinds_and_rows_unlike_thos
         assert np.isfinite(model.predict_proba(new) if is_classes else model.predict(new)).all()
 
 
-def test_columns_are_told_apart():
+def test_columns_are_classified_by_kind():
     columns = read_columns(table()[0])
     assert columns.categories == ["category", "codes", "string", "mixed"]
     assert columns.dates == ["date", "period"]
@@ -100,7 +98,7 @@ def test_columns_are_told_apart():
     assert len(columns.numbers) == 17 - 4 - 2 - 1 - 3
 
 
-def test_a_table_gets_a_plain_pipeline_that_predicts_and_says_how_it_was_chosen():
+def test_best_pipeline_predicts_and_reports_its_choice():
     X, numbers = table()
     fitted = search(n_iter=4).fit(X, np.where(numbers > 0, "up", "down"))
     assert type(fitted.best_estimator_) is Pipeline
@@ -132,13 +130,13 @@ def test_a_table_gets_a_plain_pipeline_that_predicts_and_says_how_it_was_chosen(
         (pd.array([1, 2] * 20, dtype="Int64"), "classifier"),
     ],
 )
-def test_the_target_says_whether_it_is_of_classes(y, kind):
+def test_auto_task_is_inferred_from_target(y, kind):
     fitted = search().fit(np.arange(80.0).reshape(40, 2), y)
     assert is_classifier(fitted) == (kind == "classifier")
     assert is_regressor(fitted) == (kind == "regressor")
 
 
-def test_before_fit_only_a_task_that_is_named_is_known():
+def test_task_is_unknown_before_fit_unless_named():
     assert is_classifier(search("classifier"))
     assert is_regressor(search("regressor"))
     assert not is_classifier(search("auto"))
@@ -149,7 +147,7 @@ def test_before_fit_only_a_task_that_is_named_is_known():
         search().predict([[1.0]])
 
 
-def test_few_rows_many_columns_doubled_names_and_odd_containers():
+def test_auto_search_fits_few_rows_many_columns_and_duplicate_names():
     rng = np.random.default_rng(0)
     wide = rng.normal(size=(30, 100))
     y = (wide[:, 0] > 0).astype(int)
@@ -164,7 +162,7 @@ def test_few_rows_many_columns_doubled_names_and_odd_containers():
     assert search().fit(objects, y).predict(objects).shape == (30,)
 
 
-def test_texts_of_numbers_and_numbers_that_no_float_can_hold():
+def test_numeric_texts_and_huge_integers_are_read():
     rows = [[k / 7, "u" if k % 2 else "v"] for k in range(30)]
     for array in (np.array(rows), np.array(rows).astype("S"), np.array(rows, dtype=object)):
         columns = read_columns(array)
@@ -177,7 +175,7 @@ def test_texts_of_numbers_and_numbers_that_no_float_can_hold():
     assert search().fit(huge, y).score(huge, y) > 0.9
 
 
-def test_what_transformers_are_to_give_changes_nothing():
+def test_transform_output_config_changes_nothing():
     X, numbers = table()
     X.index = X.index[::-1]
     kinds = ["infinite", "category", "date", "text"]
@@ -193,7 +191,7 @@ def test_what_transformers_are_to_give_changes_nothing():
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-def test_the_global_generator_of_numpy_is_left_alone():
+def test_global_generator_of_numpy_is_unchanged():
     X = np.random.default_rng(0).normal(size=(60, 2))
     before = pickle.dumps(np.random.get_state())
     for kind, y in (("classifier", X[:, 0] > 0), ("regressor", X[:, 0])):
@@ -209,7 +207,7 @@ def test_the_global_generator_of_numpy_is_left_alone():
 
 @pytest.mark.parametrize("names", [None, ["a", "b", "c"], [3, 1, 2]])
 @pytest.mark.parametrize("has_empty", [False, True])
-def test_infinite_numbers_are_missing_also_where_training_had_none(names, has_empty):
+def test_infinite_numbers_are_treated_as_missing(names, has_empty):
     X = np.random.default_rng(0).normal(size=(60, 3))
     y = X[:, 0] > 0
     X[:, 2] = np.nan if has_empty else X[:, 2]
@@ -223,7 +221,7 @@ def test_infinite_numbers_are_missing_also_where_training_had_none(names, has_em
         assert np.array_equal(model.predict_proba(infinite), model.predict_proba(missing))
 
 
-def test_columns_are_known_by_their_names():
+def test_columns_are_matched_by_name_at_predict():
     X = pd.DataFrame(np.random.default_rng(0).normal(size=(60, 3)), columns=["a", "b", "c"])
     for model in first_models(X, X["a"] > 0):
         turned = X[["c", "a", "b"]].assign(more=1.0)
@@ -234,7 +232,7 @@ def test_columns_are_known_by_their_names():
 
 
 @pytest.mark.parametrize("columns", [["float", "constant"], ["float", "category"]])
-def test_an_average_is_shown(columns):
+def test_average_of_models_has_a_representation(columns):
     X, numbers = table()
     X = X[columns].fillna({"float": 0.0})
     y = numbers > 0
@@ -242,7 +240,7 @@ def test_an_average_is_shown(columns):
 
 
 @pytest.mark.frameworks
-def test_frames_of_polars():
+def test_polars_frames_are_accepted():
     polars = pytest.importorskip("polars")
     frame = polars.DataFrame({
         "number": [1.0, None, 3.0] * 10,
@@ -261,7 +259,7 @@ def test_frames_of_polars():
 
 @pytest.mark.thorough
 @pytest.mark.filterwarnings("ignore:The least populated class:UserWarning")
-def test_rare_classes_and_nothing_to_learn():
+def test_rare_classes_and_constant_targets_are_fitted():
     X = np.arange(60.0).reshape(30, 2)
     rare = np.array(["a"] * 15 + ["b"] * 14 + ["c"])
     assert search(n_iter=6, cv=None).fit(X, rare).score(X, rare) > 0.9
@@ -273,7 +271,7 @@ def test_rare_classes_and_nothing_to_learn():
 
 
 @pytest.mark.parametrize("kind", ["regressor", "classifier"])
-def test_a_target_of_one_column_is_that_column(kind):
+def test_target_with_one_column_equals_its_vector(kind):
     X = np.random.default_rng(0).normal(size=(40, 3))
     y = X[:, 0] if kind == "regressor" else np.where(X[:, 0] > 0, "up", "down")
     wanted = search(kind).fit(X, y).predict(X)
@@ -287,7 +285,7 @@ def share_of_hits(estimator, X, y):
     return float((estimator.predict(X) == y).mean())
 
 
-def test_several_targets():
+def test_several_targets_are_fitted():
     X = np.random.default_rng(0).normal(size=(40, 3))
     assert search("regressor").fit(X, X[:, :2]).predict(X).shape == (40, 2)
     assert search("classifier").fit(X, X[:, :2] > 0).predict(X).shape == (40, 2)
@@ -300,7 +298,7 @@ def test_several_targets():
 
 
 @pytest.mark.thorough
-def test_weights_reach_the_models():
+def test_sample_weights_reach_the_models():
     X = np.linspace(-1, 1, 60)[:, None]
     y, weights = np.arange(60) % 2, np.where(np.arange(60) % 2, 1.0, 0.01)
     fitted = search(n_iter=3).fit(X, y, sample_weight=weights)
@@ -312,7 +310,7 @@ def test_weights_reach_the_models():
 
 
 @pytest.mark.thorough
-def test_racing_is_on_unless_it_is_turned_off():
+def test_racing_is_on_by_default_for_a_task():
     X = np.random.default_rng(0).normal(size=(60, 3))
     y = X @ [1.0, 2.0, 3.0]
     raced = search("regressor", n_iter=4, cv=4).fit(X, y)
@@ -323,7 +321,7 @@ def test_racing_is_on_unless_it_is_turned_off():
 
 @pytest.mark.thorough
 @pytest.mark.parametrize("task", ["classifier", "regressor"])
-def test_with_a_time_limit_good_models_are_averaged(task):
+def test_good_models_are_averaged_with_a_time_limit(task):
     rng = np.random.default_rng(0)
     X = pd.DataFrame(rng.normal(size=(60, 3)), columns=["a", "b", "c"])
     y = X["a"] + rng.normal(size=60)
@@ -343,7 +341,7 @@ def test_with_a_time_limit_good_models_are_averaged(task):
     assert pickle.loads(pickle.dumps(fitted)).score(X, y) == fitted.score(X, y)
 
 
-def test_fewer_splits_where_there_is_little_time():
+def test_little_time_means_fewer_splits():
     task = Task(True, read_columns(np.zeros((3000, 3))), 3000, 2, 1500)
     numbers = [make_splits(task, max_time=s).get_n_splits() for s in (100, 50, 5)]
     assert numbers == [5, 3, 1]
@@ -356,7 +354,7 @@ def test_groups_stay_together():
 
 
 @pytest.mark.parametrize(("kind", "n_groups"), [("regressor", 4), ("classifier", 3)])
-def test_there_are_no_more_splits_than_groups(kind, n_groups):
+def test_number_of_splits_is_limited_by_groups(kind, n_groups):
     X = np.random.default_rng(0).normal(size=(40, 2))
     y = X[:, 0] if kind == "regressor" else X[:, 0] > 0
     groups = np.array(["a", "b", "c", "d"])[np.arange(40) % n_groups]
@@ -367,7 +365,7 @@ def test_there_are_no_more_splits_than_groups(kind, n_groups):
 
 
 @pytest.mark.thorough
-def test_a_search_for_a_task_is_cloned_goes_on_and_is_kept_up(tmp_path):
+def test_search_for_a_task_supports_clone_warm_start_and_update(tmp_path):
     X, y = load_iris(return_X_y=True)
     given = search(journal=tmp_path / "study.jsonl", racing=False)
     fitted = clone(given).fit(X, y)
@@ -385,7 +383,7 @@ def test_a_search_for_a_task_is_cloned_goes_on_and_is_kept_up(tmp_path):
     assert "AutoSearchCV" in further._repr_html_()
 
 
-def test_splits_are_shuffled_and_as_many_as_the_rows_need():
+def test_splits_are_shuffled_and_their_number_depends_on_rows():
     X, y = load_iris(return_X_y=True)  # sorted by class
     fitted = search(cv=None, n_iter=1).fit(X, y)
     assert fitted.n_splits_ == 10
@@ -417,7 +415,7 @@ def test_splits_are_shuffled_and_as_many_as_the_rows_need():
         ),
     ],
 )
-def test_what_is_wrong_is_said_before_anything_is_fitted(given, y, message):
+def test_invalid_arguments_raise_before_the_first_fit(given, y, message):
     with pytest.raises(ValueError, match=message):
         search(given.pop("estimator", "auto"), **given).fit(np.arange(20.0).reshape(10, 2), y)
 
@@ -433,12 +431,12 @@ def test_what_is_wrong_is_said_before_anything_is_fitted(given, y, message):
         ),
     ],
 )
-def test_what_is_wrong_with_columns_is_said_before_anything_is_fitted(X, message):
+def test_invalid_columns_raise_before_the_first_fit(X, message):
     with pytest.raises(ValueError, match=message):
         search("classifier").fit(X, np.arange(len(X)))
 
 
-def test_each_model_is_for_some_task():
+def test_each_model_serves_at_least_one_task():
     columns = read_columns(np.zeros((100, 3)) + np.arange(3))
     tasks = [Task(True, columns, 100, 2, 50), Task(False, columns, 100, 0, 100)]
     assert sum(len(make_portfolio(task).names) for task in tasks) > len(MODELS)

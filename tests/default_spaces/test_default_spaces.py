@@ -82,7 +82,7 @@ NAMES = space_subjects.names_in_the_table()
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_the_defaults_lie_in_the_space(name):
+def test_default_space_contains_the_defaults(name):
     estimator = space_subjects.make(name)
     if name in {"GaussianRandomProjection", "SparseRandomProjection"}:
         # The default is refused where there are fewer columns.
@@ -108,7 +108,7 @@ def test_two_hundred_samples_can_be_fitted(name):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
-def test_samples_can_be_fitted_to_any_shape(name):
+def test_samples_can_be_fitted_to_data_of_any_shape(name):
     check_samples(name, 20, n_rows=30)
     check_samples(name, 20, n_rows=200, n_columns=2)
     check_samples(name, 20, n_rows=30, n_columns=40)
@@ -159,19 +159,19 @@ def check_booster(name, n_samples):
 
 
 @pytest.mark.parametrize("name", BOOSTERS)
-def test_boosters(name):
+def test_samples_of_boosters_can_be_fitted(name):
     check_booster(name, 3)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", BOOSTERS)
-def test_two_hundred_samples_of_boosters(name):
+def test_two_hundred_samples_of_boosters_can_be_fitted(name):
     check_booster(name, 200)
 
 
 @pytest.mark.frameworks
 @pytest.mark.parametrize("name", ["NeuralNetClassifier", "NeuralNetRegressor"])
-def test_nets_of_skorch(name):
+def test_samples_of_skorch_networks_can_be_fitted(name):
     torch, skorch = pytest.importorskip("torch"), pytest.importorskip("skorch")
     is_classifier = name == "NeuralNetClassifier"
     X = np.random.default_rng(0).normal(size=(60, 6)).astype("float32")
@@ -195,7 +195,7 @@ def test_nets_of_skorch(name):
 
 @pytest.mark.frameworks
 @cases.OF_KERAS
-def test_nets_of_scikeras():
+def test_samples_of_scikeras_networks_can_be_fitted():
     case = cases.keras()
     space = Space(default_space(case.estimator, case.X, case.y))
     assert space.complete({}, case.estimator.get_params()) == {"epochs": 2, "batch_size": None}
@@ -206,7 +206,7 @@ def test_nets_of_scikeras():
 
 @pytest.mark.frameworks
 @pytest.mark.parametrize("name", ["SMOTE", "BorderlineSMOTE", "RandomUnderSampler", "ADASYN"])
-def test_samplers_of_imbalanced_learn(name):
+def test_samples_of_imbalanced_learn_can_be_fitted(name):
     imblearn = pytest.importorskip("imblearn")
     X, y = np.random.default_rng(0).normal(size=(120, 4)), np.arange(120) % 5 == 0
     X[y] += 1
@@ -219,10 +219,10 @@ def test_samplers_of_imbalanced_learn(name):
         clone(pipeline).set_params(**params).fit(X[:60], y[:60])
 
 
-# What is in an estimator.
+# Nested estimators.
 
 
-def test_a_pipeline_has_the_product_of_its_branches():
+def test_pipeline_space_is_product_of_step_branches():
     pipeline = make_pipeline(StandardScaler(), KernelPCA(), SVC())
     branches = default_space(pipeline)
     kernels = {
@@ -233,7 +233,7 @@ def test_a_pipeline_has_the_product_of_its_branches():
     assert holds(Space(branches), pipeline.get_params())
 
 
-def test_too_many_branches_are_those_of_the_last_steps():
+def test_too_many_branches_keep_those_of_the_last_steps():
     steps = [("first", KernelPCA()), ("second", KernelPCA()), ("third", KernelPCA())]
     pipeline = Pipeline([*steps, ("last", SVC())])
     branches = default_space(pipeline)
@@ -243,7 +243,7 @@ def test_too_many_branches_are_those_of_the_last_steps():
     assert holds(Space(branches), pipeline.get_params())
 
 
-def test_of_too_many_branches_the_estimators_own_is_kept():
+def test_too_many_branches_keep_the_estimators_own():
     steps = [(f"s{n}", KernelPCA(kernel="poly")) for n in range(3)]
     pipeline = Pipeline([*steps, ("last", SVC(kernel="linear"))])
     assert holds(Space(default_space(pipeline)), pipeline.get_params())
@@ -275,7 +275,7 @@ def test_of_too_many_branches_the_estimators_own_is_kept():
     ],
     ids=lambda value: type(value).__name__,
 )
-def test_estimators_inside(estimator, names):
+def test_nested_estimators_are_tuned(estimator, names):
     space = default_space(estimator)
     assert names <= set(space)
     if not isinstance(estimator, BaggingClassifier):
@@ -296,19 +296,19 @@ def test_a_subclass_has_the_space_of_its_parent():
     assert default_space(OfMine()) == default_space(GaussianNB())
 
 
-def test_unknown_steps_are_left_alone():
+def test_unknown_steps_are_not_tuned():
     pipeline = make_pipeline(Unknown(), GaussianNB())
     assert set(default_space(pipeline)) == {"gaussiannb__var_smoothing"}
 
 
 @pytest.mark.parametrize("estimator", [Unknown(), make_pipeline(Unknown(), "passthrough")])
-def test_nothing_known_is_an_error(estimator):
+def test_estimator_without_known_parts_is_refused(estimator):
     with pytest.raises(ValueError, match="no built-in space for .*give a dict") as caught:
         default_space(estimator)
     assert type(estimator).__name__ in str(caught.value)
 
 
-# What the user has set, and what the data say.
+# Values set by the user, and properties of the data.
 
 
 @pytest.mark.parametrize(
@@ -336,19 +336,19 @@ def test_nothing_known_is_an_error(estimator):
     ],
     ids=str,
 )
-def test_what_the_user_has_set_lies_in_the_space(estimator):
+def test_space_contains_values_set_by_the_user(estimator):
     X, y = np.random.default_rng(0).normal(size=(80, 6)), np.arange(80) % 2
     for data in [(None, None), (X, y)]:
         assert holds(Space(default_space(estimator, *data)), estimator.get_params())
 
 
-def test_a_number_is_put_in_its_place_on_a_ladder():
+def test_number_of_user_is_inserted_in_order():
     space = default_space(RandomForestClassifier(max_depth=11))
     assert space[0]["max_depth"].categories == [4, 6, 8, 10, 11, 14, 20, None]
     assert space[0]["max_depth"].ordered
 
 
-def test_gamma_goes_around_what_scale_means():
+def test_gamma_range_is_centred_on_scale():
     X = 100 * np.random.default_rng(0).normal(size=(50, 4))
     gammas = default_space(SVC(), X, np.arange(50) % 2)[0]["gamma"].categories
     place = gammas.index("scale")
@@ -362,7 +362,7 @@ def test_gamma_goes_around_what_scale_means():
 # On 442 rows these took up to many minutes where the median is 5 ms.
 @pytest.mark.parametrize("is_scaled", [True, False])
 @pytest.mark.parametrize("kind", [SVC, NuSVC, SVR, NuSVR])
-def test_no_support_vector_machine_iterates_without_end(kind, is_scaled):
+def test_support_vector_machines_have_an_iteration_limit(kind, is_scaled):
     X, y = load_diabetes(return_X_y=True, scaled=False)
     X = StandardScaler().fit_transform(X) if is_scaled else X
     y = y if is_regressor(kind()) else y > np.median(y)
@@ -379,7 +379,7 @@ def test_no_support_vector_machine_iterates_without_end(kind, is_scaled):
 
 
 @pytest.mark.parametrize("kind", [Isomap, LocallyLinearEmbedding])
-def test_graphs_of_neighbours_are_not_of_one_neighbour(kind):
+def test_neighbour_graphs_have_more_than_one_neighbour(kind):
     assert default_space(kind())["n_neighbors"].low == 3
 
 
@@ -392,7 +392,7 @@ def test_penalty_of_a_dictionary_follows_the_scale_of_the_features(scale):
 
 
 @pytest.mark.parametrize("kernel", ["rbf", "poly", "linear", "sigmoid", "precomputed"])
-def test_a_limit_stands_for_no_limit_and_gives_way_to_one_of_the_user(kernel):
+def test_iteration_limit_replaces_unlimited_but_not_the_users_limit(kernel):
     branches = default_space(SVC(kernel=kernel))
     own = branches if kernel == "precomputed" else branches[0]
     assert ("max_iter" in own) == (kernel != "rbf")
@@ -400,7 +400,7 @@ def test_a_limit_stands_for_no_limit_and_gives_way_to_one_of_the_user(kernel):
     assert "max_iter" not in Space(own_limit).names
 
 
-def test_max_features_stand_in_the_order_of_what_they_mean():
+def test_max_features_are_ordered_by_number_of_features():
     X = np.zeros((100, 100))
     shares = default_space(RandomForestClassifier(), X)[0]["max_features"].categories
     assert shares[:4] == [0.05, "sqrt", 0.2, 0.3]
@@ -409,7 +409,7 @@ def test_max_features_stand_in_the_order_of_what_they_mean():
     ]
 
 
-def test_weights_of_classes_are_tuned_where_they_differ():
+def test_class_weight_is_tuned_if_classes_are_imbalanced():
     X, even = np.zeros((100, 2)), np.arange(100) % 2
     uneven = (np.arange(100) < 20).astype(int)
     assert "class_weight" not in default_space(RidgeClassifier(), X, even)
@@ -429,7 +429,7 @@ def test_weights_of_classes_are_tuned_where_they_differ():
         bsr_matrix(np.eye(9)),
     ],
 )
-def test_any_data_can_be_described(X):
+def test_data_profile_accepts_any_data(X):
     n_rows = X.shape[0] if hasattr(X, "shape") else len(X)
     assert default_space(make_pipeline(Unknown(), SVC()), X, ([0, 1] * n_rows)[:n_rows])
 
@@ -465,7 +465,7 @@ NUMBERS = make_column_selector(dtype_include="number")
         (make_column_transformer((TfidfVectorizer(), "text"), ("drop", [0])), table, 60, 150),
     ],
 )
-def test_components_go_as_far_as_steps_before_leave_columns(first, X, low, high):
+def test_n_components_is_limited_by_columns_of_earlier_steps(first, X, low, high):
     X, y = X(), np.arange(200) % 2
     pipeline = make_pipeline(first, TruncatedSVD(), GaussianNB())
     space = Space(default_space(pipeline, X, y))
@@ -475,19 +475,19 @@ def test_components_go_as_far_as_steps_before_leave_columns(first, X, low, high)
         clone(pipeline).set_params(**params).fit(X[:100], y[:100])
 
 
-def test_what_is_hashed_has_many_columns():
+def test_hashing_vectorizer_counts_as_many_columns():
     pipeline = make_pipeline(HashingVectorizer(n_features=70), TruncatedSVD())
     assert max(default_space(pipeline, texts())["truncatedsvd__n_components"].categories) > 60
 
 
-def test_what_stands_beside_others_gets_its_own_columns():
+def test_column_transformer_parts_get_their_own_columns():
     beside = make_column_transformer((TruncatedSVD(), ["x0", "x1", "x2"]), (PCA(), NUMBERS))
     space = default_space(beside, table())
     assert max(space["truncatedsvd__n_components"].categories) == 2
     assert default_space(beside)["truncatedsvd__n_components"].categories[-1] == 2
 
 
-def test_a_selector_that_fails_is_no_obstacle():
+def test_failing_column_selector_is_ignored():
     def refuse(_):
         raise RuntimeError
 

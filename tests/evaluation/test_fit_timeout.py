@@ -39,7 +39,7 @@ def make_limits(fit_timeout="auto", *, can_end=True, finished=(), seconds=()):
     return limits
 
 
-def test_auto_is_a_multiple_of_the_median():
+def test_auto_limit_is_a_multiple_of_the_median():
     limits = make_limits(seconds=[1.0, 5.0, 6.0, 7.0, 900.0])
     assert limits.limit(trial()) == 600.0
     assert limits.overrun(trial(), 599.0) is None
@@ -48,7 +48,7 @@ def test_auto_is_a_multiple_of_the_median():
     assert "fit_timeout='auto'" in reason
 
 
-def test_auto_is_at_least_five_minutes():
+def test_auto_limit_is_at_least_five_minutes():
     assert make_limits(seconds=[0.01] * 5).limit(trial()) == 300.0
     assert make_limits(seconds=[0.0] * 5).overrun(trial(), 301.0) is not None
 
@@ -73,14 +73,14 @@ def test_auto_compares_fits_of_the_same_fidelity():
     assert limits.limit(trial()) == 1000.0
 
 
-def test_auto_counts_what_kept_steps_have_saved():
+def test_auto_limit_includes_time_saved_by_the_step_cache():
     limits = make_limits()
     for _ in range(5):
         limits.record(trial(), row(1.0, saved_time=19.0))
     assert limits.limit(trial()) == 2000.0
 
 
-def test_auto_knows_earlier_trials():
+def test_auto_limit_includes_earlier_trials():
     earlier = trial().complete(
         1.0, split_scores=[1.0] * 5, split_results=[row(9.0)] * 5, duration=45.0
     )
@@ -88,7 +88,7 @@ def test_auto_knows_earlier_trials():
 
 
 @pytest.mark.parametrize(("given", "limit"), [(2.5, 2.5), (None, np.inf)])
-def test_number_is_the_limit_and_none_is_no_limit(given, limit):
+def test_number_sets_the_limit_and_none_removes_it(given, limit):
     limits = make_limits(given, seconds=[0.01] * 9)
     assert limits.limit(trial()) == limit
     assert (limits.overrun(trial(), 1e6) is None) == (given is None)
@@ -156,12 +156,12 @@ def wait(thread):
     return thread.is_alive()
 
 
-def test_none_warns_of_no_fit(short, warned):
+def test_none_never_warns(short, warned):
     tune_slow(fit_timeout=None)
     assert warned == []
 
 
-def test_warning_that_filters_make_an_error_costs_no_fit(short):
+def test_warning_turned_into_error_loses_no_fit(short):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         result = tune_slow()
@@ -183,7 +183,7 @@ def test_auto_ends_a_fit_that_takes_far_longer_than_all_others(short, monkeypatc
 
 
 @pytest.mark.parametrize("given", ["always", "", 0, -1.0, True])
-def test_what_is_no_limit_is_refused(given):
+def test_invalid_fit_timeout_is_refused(given):
     search = BayesSearchCV(sabotage.Saboteur(), {"x": sabotage.UNIT}, fit_timeout=given, cv=2)
     with pytest.raises(ValueError, match="fit_timeout must be 'auto', None or a number of seconds"):
         search.fit(*sabotage.make_data())

@@ -107,7 +107,7 @@ def run(optimizer, evaluator, n_trials, is_stopped=lambda: False):
     return run_trials(Study(optimizer, n_trials), evaluator, is_stopped=is_stopped)
 
 
-def test_uses_up_the_budget(evaluator):
+def test_loop_uses_the_whole_budget(evaluator):
     optimizer = Witness(SPACE)
     numbers = [trial.number for trial in run(optimizer, evaluator, 13)]
     assert sorted(numbers) == optimizer.asked == list(range(13))
@@ -116,7 +116,7 @@ def test_uses_up_the_budget(evaluator):
     assert evaluator.running == []
 
 
-def test_everything_collected_is_told_before_it_is_yielded(evaluator):
+def test_collected_trials_are_told_before_they_are_yielded(evaluator):
     optimizer = Witness(SPACE)
     for trial in run(optimizer, evaluator, 13):
         collected = list(itertools.chain(*evaluator.batches))
@@ -126,13 +126,13 @@ def test_everything_collected_is_told_before_it_is_yielded(evaluator):
         assert known[trial.number] is trial
 
 
-def test_batches_are_as_large_as_room_and_budget_allow():
+def test_batch_size_is_limited_by_room_and_budget():
     evaluator = FakeEvaluator(4)
     list(run(Witness(SPACE), evaluator, 10))
     assert evaluator.batches == [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9]]
 
 
-def test_room_is_filled_as_soon_as_one_trial_finished():
+def test_room_is_refilled_after_each_finished_trial():
     evaluator = FakeAsyncEvaluator(4, seed=3)
     in_flight = []
     collect = evaluator.collect
@@ -143,7 +143,7 @@ def test_room_is_filled_as_soon_as_one_trial_finished():
     assert in_flight == [min(4, 20 - n_finished) for n_finished in n_before]
 
 
-def test_trials_of_an_earlier_run_count(evaluator):
+def test_earlier_trials_count_towards_the_budget(evaluator):
     optimizer = Witness(SPACE)
     optimizer.tell([trial.complete(0.0) for trial in optimizer.ask(5)])
     assert len(list(run(optimizer, evaluator, 8))) == 3
@@ -151,7 +151,7 @@ def test_trials_of_an_earlier_run_count(evaluator):
 
 
 @pytest.mark.parametrize("n_taken", [1, 2, 3, 5, 6])
-def test_an_early_end_loses_nothing(evaluator, n_taken):
+def test_closing_the_loop_early_loses_no_trial(evaluator, n_taken):
     optimizer = Witness(SPACE)
     trials = run(optimizer, evaluator, 13)
     taken = list(itertools.islice(trials, n_taken))
@@ -162,7 +162,7 @@ def test_an_early_end_loses_nothing(evaluator, n_taken):
     assert all(trial.status != "pending" for trial in optimizer.trials)
 
 
-def test_an_error_of_the_caller_still_closes(evaluator):
+def test_error_of_the_caller_closes_the_evaluator(evaluator):
     optimizer = Witness(SPACE)
     with pytest.raises(KeyError):
         fail_at_the_third(run(optimizer, evaluator, 13))
@@ -177,7 +177,7 @@ def fail_at_the_third(trials):
 
 
 @pytest.mark.parametrize("method", ["submit", "collect"])
-def test_an_error_of_the_evaluator_passes_and_closes(evaluator, method):
+def test_error_of_the_evaluator_is_raised_after_closing(evaluator, method):
     def fail(*_, **__):
         raise OSError("the disk is full")
 
@@ -188,7 +188,7 @@ def test_an_error_of_the_evaluator_passes_and_closes(evaluator, method):
 
 
 @pytest.mark.parametrize("n_before", [0, 1, 3])
-def test_a_stop_ends_the_asking_and_lets_come_in_what_runs(evaluator, n_before):
+def test_stop_ends_proposals_and_running_trials_finish(evaluator, n_before):
     optimizer, seen = Witness(SPACE), []
     for trial in run(optimizer, evaluator, 13, is_stopped=lambda: len(seen) >= n_before):
         if len(seen) < n_before:
@@ -202,7 +202,7 @@ def test_a_stop_ends_the_asking_and_lets_come_in_what_runs(evaluator, n_before):
     assert evaluator.n_closed == 1
 
 
-def test_an_exhausted_space_ends_the_loop(evaluator):
+def test_exhausted_space_ends_the_loop(evaluator):
     optimizer = Witness({"x": [1, 2, 3], "y": ["a", "b"]})
     seen = [(t.params["x"], t.params["y"]) for t in run_counted(optimizer, evaluator, 50)]
     assert len(seen) == len(set(seen)) == 6
@@ -216,20 +216,20 @@ def run_counted(optimizer, evaluator, n_trials):
         yield trial
 
 
-def test_a_budget_of_nothing(evaluator):
+def test_budget_of_zero_runs_nothing(evaluator):
     optimizer = Witness(SPACE)
     assert list(run(optimizer, evaluator, 0)) == []
     assert optimizer.asked == []
     assert evaluator.n_closed == 1
 
 
-def test_nothing_starts_before_the_first_trial_is_wanted(evaluator):
+def test_loop_starts_nothing_before_its_first_iteration(evaluator):
     optimizer = Witness(SPACE)
     run(optimizer, evaluator, 5)
     assert optimizer.asked == []
 
 
-def test_enqueued_settings_come_first(evaluator):
+def test_enqueued_configurations_come_first(evaluator):
     optimizer = Witness(SPACE)
     optimizer.enqueue([{"x": 0.125}, {"x": 0.875}])
     trials = sorted(run(optimizer, evaluator, 5), key=lambda trial: trial.number)

@@ -75,7 +75,7 @@ def test_run_search_is_called_once(probe, numbered):
     assert search.calls == [{}]
 
 
-def test_run_search_is_given_the_callbacks_if_it_takes_them(probe, numbered):
+def test_run_search_gets_the_callbacks_if_it_accepts_them(probe, numbered):
     search = WithContext(probe, two_batches).fit(*numbered)
     [extra] = search.calls
     context = extra["callback_ctx"]
@@ -91,7 +91,7 @@ def test_run_search_is_given_the_callbacks_if_it_takes_them(probe, numbered):
 
 
 @pytest.mark.parametrize("earlier", [False, True])
-def test_a_running_fit_tells_its_number_of_splits(probe, numbered, earlier):
+def test_running_fit_has_its_number_of_splits(probe, numbered, earlier):
     told = []
 
     def converse(search, evaluate):
@@ -108,7 +108,7 @@ def test_a_running_fit_tells_its_number_of_splits(probe, numbered, earlier):
 
 @pytest.mark.filterwarnings("ignore:Scoring failed:UserWarning")
 @pytest.mark.filterwarnings("ignore:One or more of the:UserWarning")
-def test_a_scorer_that_raises_is_given_the_error_score_of_this_fit(probe, numbered):
+def test_failing_scorer_gets_error_score_of_this_fit(probe, numbered):
     def converse(search, evaluate):
         recorder = sklearn_module.read_fit(search, evaluate).recorder
         run_recorded(recorder, evaluate, [{"outcome": "scoring raises on a split"}, {"x": 0.1}])
@@ -121,7 +121,7 @@ def test_a_scorer_that_raises_is_given_the_error_score_of_this_fit(probe, number
     assert type(search.error_score) is float
 
 
-def test_evaluate_candidates_takes_other_splits_of_the_same_number(probe, log, numbered):
+def test_evaluate_candidates_accepts_other_splits_of_the_same_number(probe, log, numbered):
     def converse(search, evaluate):
         parameters = list(inspect.signature(evaluate).parameters)
         assert parameters[:3] == ["candidate_params", "cv", "more_results"]
@@ -137,7 +137,7 @@ def test_evaluate_candidates_takes_other_splits_of_the_same_number(probe, log, n
     assert log.scores[:3] == splits
 
 
-def test_format_results_gets_all_rows_and_what_it_returned_last_is_published(probe, numbered):
+def test_format_results_gets_all_rows_and_its_last_result_is_published(probe, numbered):
     search = Stock(probe, two_batches).fit(*numbered)
     first, second = search.formatted
     assert (first["n_rows"], second["n_rows"]) == (6, 9)
@@ -159,7 +159,7 @@ def test_evaluate_candidates_returns_what_format_results_returned(probe, numbere
 @pytest.mark.parametrize(
     "scoring", [None, ["r2", "neg_max_error"], lambda *args: {"a": 1.0, "b": 2.0}]
 )
-def test_a_row_holds_scores_times_and_the_error(probe, numbered, scoring):
+def test_row_has_scores_times_and_error(probe, numbered, scoring):
     search = Stock(probe, two_batches, scoring=scoring, refit=False)
     search.return_train_score = True
     search.fit(*numbered)
@@ -170,7 +170,7 @@ def test_a_row_holds_scores_times_and_the_error(probe, numbered, scoring):
         assert row["fit_time"] >= 0.0
 
 
-def test_format_results_needs_no_more_than_our_rows_hold(probe, numbered):
+def test_format_results_accepts_our_rows(probe, numbered):
     def converse(search, evaluate):
         evaluate([{"x": 0.1}])
         row = {"test_scores": 0.5, "fit_time": 0.0, "score_time": 0.0, "fit_error": None}
@@ -179,7 +179,7 @@ def test_format_results_needs_no_more_than_our_rows_hold(probe, numbered):
     Stock(probe, converse).fit(*numbered)
 
 
-def test_several_metrics_are_told_from_the_first_row_after_the_search(probe, numbered):
+def test_multimetric_is_detected_from_the_first_row_after_the_search(probe, numbered):
     def converse(search, evaluate):
         evaluate([{"x": 0.1}])
         search.formatted[-1]["out"][0]["test_scores"] = {"a": 1.0}
@@ -187,7 +187,7 @@ def test_several_metrics_are_told_from_the_first_row_after_the_search(probe, num
     assert Stock(probe, converse, refit=False).fit(*numbered).multimetric_ is True
 
 
-def test_the_best_row_is_chosen_by_the_published_ranks(probe, numbered):
+def test_best_row_follows_published_ranks(probe, numbered):
     def converse(search, evaluate):
         results = evaluate([{"x": 0.1}, {"x": 0.7}, {"x": 0.3}])
         results["rank_test_score"] = np.array([2, 3, 1], dtype=np.int32)
@@ -197,7 +197,7 @@ def test_the_best_row_is_chosen_by_the_published_ranks(probe, numbered):
     assert search.best_params_ == {"x": 0.3}
 
 
-def test_the_row_is_asked_for_and_its_score_set_afterwards(probe, numbered):
+def test_best_index_is_selected_before_best_score_is_set(probe, numbered):
     asked = []
 
     class Choosing(Stock):
@@ -212,7 +212,7 @@ def test_the_row_is_asked_for_and_its_score_set_afterwards(probe, numbered):
     assert search.best_score_ == search.cv_results_["mean_test_score"][1]
 
 
-def test_the_fits_of_a_running_fit_can_be_taken_and_rows_handed_in(probe, log, numbered):
+def test_running_fit_accepts_rows_of_recorded_fits(probe, log, numbered):
     told = {}
 
     def converse(search, evaluate):
@@ -237,7 +237,7 @@ def test_the_fits_of_a_running_fit_can_be_taken_and_rows_handed_in(probe, log, n
     assert len(log.fits) == 2 * (6 + 1)
 
 
-def test_what_a_recorded_fit_holds(probe, numbered):
+def test_recorded_fit_has_expected_arguments(probe, numbered):
     fits = []
 
     def converse(search, evaluate):
@@ -257,7 +257,7 @@ def test_what_a_recorded_fit_holds(probe, numbered):
         assert fits[0][2]["caller"] is search
 
 
-def test_a_recorded_fit_brings_the_configuration_along(probe, numbered):
+def test_recorded_fit_keeps_the_sklearn_configuration(probe, numbered):
     seen = []
 
     def score(estimator, X, y):
@@ -278,7 +278,7 @@ def test_a_recorded_fit_brings_the_configuration_along(probe, numbered):
     assert seen == [True] * 3
 
 
-def test_all_rows_with_an_error_are_refused(probe, numbered):
+def test_rows_that_all_failed_are_refused(probe, numbered):
     def converse(search, evaluate):
         recorder = sklearn_module.read_fit(search, evaluate).recorder
         with pytest.raises(ValueError, match="All the 3 fits failed"):
@@ -297,7 +297,7 @@ def test_refit_is_checked_for_several_metrics(probe):
             Stock(probe, refit=refit)._check_refit_for_multimetric(scores)
 
 
-def test_parameters_are_set_outside_of_the_guarded_part_of_a_fit():
+def test_invalid_parameters_raise_outside_the_guarded_part_of_a_fit():
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import Pipeline
 
@@ -309,7 +309,7 @@ def test_parameters_are_set_outside_of_the_guarded_part_of_a_fit():
 
 
 @pytest.mark.parametrize("is_frame", [False, True])
-def test_a_part_of_the_data_is_that_of_a_fit(probe, numbered, is_frame):
+def test_subset_of_data_equals_that_of_a_fit(probe, numbered, is_frame):
     X, y = numbered
     if is_frame:
         X = pytest.importorskip("pandas").DataFrame(X, columns=["number", "square"])
@@ -349,7 +349,7 @@ MODULES = sorted(Path(sklearn_lepton.__file__).parent.rglob("*.py"))
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: path.stem)
-def test_private_names_stand_in_one_module(path):
+def test_private_names_are_in_one_module(path):
     if path.name == "sklearn.py":
         assert private_imports(path) == [
             "sklearn.model_selection._search.BaseSearchCV",
@@ -368,7 +368,7 @@ def test_private_names_stand_in_one_module(path):
     assert private_attributes(path) == (overridden if is_base else set())
 
 
-def test_fit_is_scikit_learns(search_class):
+def test_fit_is_inherited_from_scikit_learn(search_class):
     # Ours calls it, and raises afterwards what must not keep it from its end.
     makers = [kind.__name__ for kind in search_class.__mro__ if "fit" in vars(kind)]
     assert [name for name in makers if name != "ModelsMixin"] == [
@@ -377,7 +377,7 @@ def test_fit_is_scikit_learns(search_class):
     ]
 
 
-def test_what_a_notebook_shows_can_be_added_to(probe):
+def test_html_representation_can_be_extended(probe):
     search = Stock(probe, two_batches)
     inner = search._repr_html_inner()
     assert inner.startswith("<style>")
@@ -390,7 +390,7 @@ def test_what_a_notebook_shows_can_be_added_to(probe):
     assert Adding(probe, two_batches)._repr_html_().endswith("more")
 
 
-def test_the_verbosity_of_a_fit_is_its_own_keyword(probe, numbered):
+def test_verbosity_of_a_fit_is_a_keyword(probe, numbered):
     def converse(search, evaluate):
         recorder = sklearn_module.read_fit(search, evaluate).recorder
         recorded, _ = run_recorded(recorder, evaluate, [{"x": 0.1}])
@@ -408,7 +408,7 @@ def test_the_verbosity_of_a_fit_is_its_own_keyword(probe, numbered):
         ("routed_params", "routing"),
     ],
 )
-def test_another_fit_of_scikit_learn_is_refused_with_the_supported_versions(
+def test_unknown_fit_of_scikit_learn_raises_with_supported_versions(
     probe, numbered, monkeypatch, old, new
 ):
     source = textwrap.dedent(inspect.getsource(BaseSearchCV.fit))
@@ -421,9 +421,7 @@ def test_another_fit_of_scikit_learn_is_refused_with_the_supported_versions(
         search.fit(*numbered)
 
 
-def test_a_row_that_lacks_a_result_is_refused_with_the_supported_versions(
-    probe, numbered, monkeypatch
-):
+def test_incomplete_row_raises_with_supported_versions(probe, numbered, monkeypatch):
     module = inspect.getmodule(BaseSearchCV)
     original = module._fit_and_score
 
@@ -437,7 +435,7 @@ def test_a_row_that_lacks_a_result_is_refused_with_the_supported_versions(
         search.fit(*numbered)
 
 
-def test_the_supported_versions_are_those_that_are_tested():
+def test_supported_versions_are_the_tested_ones():
     makefile = Path(sklearn_lepton.__file__).parents[1] / "Makefile"
     if not makefile.exists():
         pytest.skip("needs the repository")

@@ -227,13 +227,13 @@ def test_full_cache_stores_nothing(folder, blobs, monkeypatch, name, value):
     assert n_fits(folder) == 4 * 2 + 1
 
 
-def test_a_folder_that_cannot_be_made_fails_no_fit(folder, blobs, monkeypatch):
+def test_missing_cache_folder_fails_no_fit(folder, blobs, monkeypatch):
     monkeypatch.setattr(temporary_folders_module, "list_places", lambda *, in_memory: [])
     make(pipeline(folder)).fit(*blobs)
     assert n_fits(folder) == 4 * 2 + 1
 
 
-def test_a_damaged_file_fails_no_fit(folder, temporary, blobs):
+def test_damaged_cache_file_fails_no_fit(folder, temporary, blobs):
     def damage(search, trial):
         for path in temporary.glob("sklearn_lepton-steps-*/*"):
             path.write_bytes(b"nonsense")
@@ -243,7 +243,7 @@ def test_a_damaged_file_fails_no_fit(folder, temporary, blobs):
     assert n_fits(folder) > 2 + 1
 
 
-def test_step_that_another_worker_has_kept_and_reads_is_used(folder, blobs, monkeypatch):
+def test_step_cached_by_another_worker_is_used(folder, blobs, monkeypatch):
     """Windows replaces no file that is open."""
     replace = Path.replace
 

@@ -48,9 +48,7 @@ pytestmark = [
     ],
     indirect=["cluster"],
 )
-def test_a_fit_that_takes_its_worker_along_costs_its_trial(
-    fit, backend, tmp_path, how, asynchronous
-):
+def test_fit_that_kills_its_worker_fails_its_trial_only(fit, backend, tmp_path, how, asynchronous):
     search = fit(make_search(how, tmp_path, asynchronous=asynchronous))
     check_only_guilty_failed(search, 6, "died")
     guilty = sabotage.guilty_trials(search)
@@ -75,7 +73,7 @@ def worker_pids(found):
 
 @both_modes
 @pytest.mark.parametrize("cluster", ["loky", "dask"], indirect=True)
-def test_workers_killed_from_outside_cost_little(fit, cluster, tmp_path, asynchronous):
+def test_fit_of_a_worker_killed_from_outside_is_repeated(fit, cluster, tmp_path, asynchronous):
     has_begun, is_over = threading.Event(), threading.Event()
     killed = []
 
@@ -113,7 +111,9 @@ def test_workers_killed_from_outside_cost_little(fit, cluster, tmp_path, asynchr
 
 @both_modes
 @pytest.mark.parametrize("cluster", ["dask"], indirect=True)
-def test_a_cluster_whose_workers_are_all_killed_goes_on(fit, cluster, tmp_path, asynchronous):
+def test_search_continues_after_all_workers_of_a_cluster_are_killed(
+    fit, cluster, tmp_path, asynchronous
+):
     def kill_all(search, trial):
         if trial.number == 1:
             for pid in worker_pids(cluster[1]):
@@ -127,7 +127,7 @@ def test_a_cluster_whose_workers_are_all_killed_goes_on(fit, cluster, tmp_path, 
 
 @pytest.mark.parametrize("is_first", [True, False], ids=["the first to get them", "the second"])
 @pytest.mark.parametrize("cluster", ["dask"], indirect=True)
-def test_a_worker_killed_while_the_data_are_sent_costs_nothing(fit, cluster, tmp_path, is_first):
+def test_worker_killed_during_data_transfer_loses_no_fit(fit, cluster, tmp_path, is_first):
     def kill():
         sabotage.is_soon(lambda: sabotage.notes(tmp_path, "loads"), 30)
         first = int(sabotage.notes(tmp_path, "loads")[0])
@@ -146,7 +146,7 @@ def test_a_worker_killed_while_the_data_are_sent_costs_nothing(fit, cluster, tmp
 
 
 @pytest.mark.parametrize("cluster", ["dask"], indirect=True)
-def test_a_cluster_that_takes_no_data_is_an_error_that_says_so(fit, tmp_path, monkeypatch):
+def test_cluster_that_accepts_no_data_raises_clear_error(fit, tmp_path, monkeypatch):
     def scatter(*_, **__):
         raise RuntimeError("no room for data")
 
@@ -201,7 +201,7 @@ def is_gone(process):
 
 
 @pytest.mark.parametrize(("seconds", "n_fits"), [(0.05, 4), (1000.0, 2)], ids=["short", "long"])
-def test_nothing_outlives_a_search_that_is_killed(tmp_path, seconds, n_fits):
+def test_killed_search_leaves_no_process_or_folder(tmp_path, seconds, n_fits):
     code = (
         "import sabotage\n"
         f"search = sabotage.make_search('ok', {str(tmp_path)!r}, 500, guilty=(),"
@@ -247,7 +247,7 @@ def test_next_search_removes_folder_of_killed_process_group(tmp_path, data):
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such signal")
-def test_no_worker_in_compiled_code_outlives_a_search_that_is_killed(tmp_path):
+def test_killed_search_leaves_no_worker_in_compiled_code(tmp_path):
     program = (
         "import sabotage\n"
         f"search = sabotage.make_search('deaf', {str(tmp_path)!r}, 4, guilty=(0, 1), n_points=2)\n"
@@ -269,7 +269,7 @@ def test_no_worker_in_compiled_code_outlives_a_search_that_is_killed(tmp_path):
             worker.kill()
 
 
-def test_workers_live_on_when_the_thread_that_started_others_ends(tmp_path, data):
+def test_workers_survive_the_end_of_the_thread_that_started_them(tmp_path, data):
     """Linux tells of the end of a parent's thread, as of that of a process."""
     searches = [make_search("ok", tmp_path, n, guilty=(), seconds=0.3) for n in (2, 12)]
     threads = [threading.Thread(target=search.fit, args=data) for search in searches]
@@ -311,7 +311,7 @@ sys.exit(os.waitstatus_to_exitcode(status))
 
 
 @pytest.mark.parametrize("first", ["ours", "stock"])
-def test_a_fork_of_a_process_that_has_searched_can_search(first):
+def test_forked_process_can_search(first):
     run = subprocess.run(
         [sys.executable, "-c", FORKING, first],
         env=sabotage.environment(),

@@ -1,14 +1,14 @@
 """Errors that fits, scorers and callbacks raise.
 
-==========================================  ===========================================
-fault                                       what holds
-==========================================  ===========================================
-a fit raises, or leaves with SystemExit     its trial failed and says why, ranked last
-an error that cannot be pickled or loaded   its text comes out where it is to be raised
+==========================================  =============================================
+fault                                       expected behavior
+==========================================  =============================================
+a fit raises, or exits with SystemExit      its trial fails with the reason, ranked last
+an error that cannot be pickled or loaded   its text is kept or raised
 MemoryError                                 a failed trial
-error_score="raise"                         the error itself; what had finished is kept
-a callback raises                           likewise
-==========================================  ===========================================
+error_score="raise"                         the error itself; finished trials are kept
+a callback raises                           the error itself; finished trials are kept
+==========================================  =============================================
 """
 
 import shutil
@@ -51,7 +51,7 @@ def check_failed(search, n_trials, reason):
 
 @both_modes
 @pytest.mark.parametrize("cluster", on["all"], indirect=True)
-def test_a_fit_that_raises_fails_alone(fit, tmp_path, asynchronous):
+def test_fit_that_raises_fails_its_trial_only(fit, tmp_path, asynchronous):
     search = fit(make_search("raise", tmp_path, asynchronous=asynchronous))
     check_failed(search, 6, "ValueError: no luck")
     assert set(sabotage.starts(tmp_path).values()) == {1}
@@ -59,7 +59,7 @@ def test_a_fit_that_raises_fails_alone(fit, tmp_path, asynchronous):
 
 @both_modes
 @pytest.mark.parametrize("cluster", on["all and the caller"], indirect=True)
-def test_a_fit_that_leaves_fails_alone(fit, tmp_path, asynchronous):
+def test_fit_that_exits_fails_its_trial_only(fit, tmp_path, asynchronous):
     search = fit(make_search("sys.exit", tmp_path, guilty=(1, 4), asynchronous=asynchronous))
     check_failed(search, 6, "SystemExit(4)")
     assert set(sabotage.starts(tmp_path).values()) == {1}
@@ -67,21 +67,21 @@ def test_a_fit_that_leaves_fails_alone(fit, tmp_path, asynchronous):
 
 @pytest.mark.parametrize("how", ["out of memory", "unpicklable", "unloadable", "holding"])
 @pytest.mark.parametrize("cluster", ["loky"], indirect=True)
-def test_whatever_a_fit_raises_fails_alone(fit, tmp_path, how):
+def test_any_exception_of_a_fit_fails_its_trial_only(fit, tmp_path, how):
     reason = "no room" if how == "out of memory" else "no luck"
     check_failed(fit(make_search(how, tmp_path, 4)), 4, reason)
 
 
 @pytest.mark.parametrize("how", ["scoring: raise", "scoring: sys.exit"])
 @pytest.mark.parametrize("cluster", ["loky"], indirect=True)
-def test_a_score_that_raises_fails_alone(fit, tmp_path, how):
+def test_scorer_that_raises_fails_its_trial_only(fit, tmp_path, how):
     reason = "SystemExit(4)" if how.endswith("exit") else "The scorer raised an error"
     check_failed(fit(make_search(how, tmp_path, 4)), 4, reason)
 
 
 @pytest.mark.parametrize("how", ["unpicklable", "unloadable", "holding"])
 @pytest.mark.parametrize("cluster", ["loky"], indirect=True)
-def test_an_error_that_cannot_travel_arrives_as_its_text(fit, tmp_path, how):
+def test_unpicklable_error_arrives_as_text(fit, tmp_path, how):
     search = make_search(how, tmp_path, 4, guilty=(2,), error_score="raise")
     with pytest.raises(Exception, match="no luck") as caught:
         fit(search)
@@ -97,7 +97,7 @@ def test_an_error_that_cannot_travel_arrives_as_its_text(fit, tmp_path, how):
     ids=["in batches", "asynchronous"],
 )
 @pytest.mark.parametrize("cluster", ["loky", "threading", "dask"], indirect=True)
-def test_an_error_that_is_to_be_raised_is_and_leaves_the_rest(fit, tmp_path, settings, n_kept):
+def test_error_score_raise_raises_and_keeps_finished_trials(fit, tmp_path, settings, n_kept):
     search = make_search("raise", tmp_path, guilty=(4,), error_score="raise", **settings)
     with pytest.raises(ValueError, match="^no luck$"):
         fit(search)
@@ -107,7 +107,7 @@ def test_an_error_that_is_to_be_raised_is_and_leaves_the_rest(fit, tmp_path, set
 
 
 @pytest.mark.parametrize("cluster", ["loky"], indirect=True)
-def test_a_death_that_is_to_be_raised_is_and_leaves_the_rest(fit, tmp_path):
+def test_error_score_raise_raises_worker_death_and_keeps_finished_trials(fit, tmp_path):
     search = make_search("kill", tmp_path, 4, guilty=(2,), error_score="raise")
     with pytest.raises(RuntimeError, match="exit code"):
         fit(search)
@@ -117,7 +117,7 @@ def test_a_death_that_is_to_be_raised_is_and_leaves_the_rest(fit, tmp_path):
 
 @both_modes
 @pytest.mark.parametrize("cluster", ["loky"], indirect=True)
-def test_a_callback_that_raises_leaves_what_has_finished(fit, tmp_path, asynchronous):
+def test_callback_that_raises_keeps_finished_trials(fit, tmp_path, asynchronous):
     def stumble(search, trial):
         if trial.number == 2:
             raise OSError("the disk is full")
@@ -139,7 +139,7 @@ class Unsendable:
         return estimator.score(X, y)
 
 
-def test_what_cannot_be_sent_leaves_no_folder(tmp_path, data, monkeypatch):
+def test_unpicklable_estimator_leaves_no_folder(tmp_path, data, monkeypatch):
     monkeypatch.setenv("JOBLIB_TEMP_FOLDER", str(tmp_path))
     with pytest.raises(OverflowError, match="too much of it"):
         make_search("ok", None, 2, guilty=(), scoring=Unsendable()).fit(*data)
@@ -150,7 +150,7 @@ def test_what_cannot_be_sent_leaves_no_folder(tmp_path, data, monkeypatch):
 
 
 @pytest.mark.parametrize("cluster", ["dask", "ray"], indirect=True)
-def test_what_cannot_be_sent_is_an_error_that_says_so(fit, tmp_path):
+def test_unpicklable_estimator_raises_clear_error(fit, tmp_path):
     search = make_search("ok", tmp_path, 2, guilty=(), scoring=Unsendable())
     with pytest.raises(Exception, match="too much of it|serialize"):
         fit(search)

@@ -80,7 +80,7 @@ def name_of(way):
 
 
 @pytest.mark.parametrize("way", WAYS, ids=name_of)
-def test_ctrl_c_ends_with_what_has_finished(tmp_path, way):
+def test_ctrl_c_keeps_finished_trials(tmp_path, way):
     backend, settings = way
     if backend == "dask":
         pytest.importorskip("distributed")
@@ -104,7 +104,7 @@ def test_ctrl_c_ends_with_what_has_finished(tmp_path, way):
 
 
 @pytest.mark.parametrize("way", [WAYS[0], WAYS[1], WAYS[4]], ids=name_of)
-def test_ctrl_c_before_there_is_a_result_is_an_interrupt(tmp_path, way):
+def test_ctrl_c_before_the_first_result_raises_keyboard_interrupt(tmp_path, way):
     backend, settings = way
     moments = [(0, 0.05, True), (0, 0.2, True), (0, 0.5, False)]
     outcomes, _ = interrupt(tmp_path, moments, backend, cv=30, **settings)
@@ -116,7 +116,7 @@ def test_ctrl_c_before_there_is_a_result_is_an_interrupt(tmp_path, way):
 
 
 @pytest.mark.parametrize("way", [WAYS[0], WAYS[1], WAYS[4]], ids=name_of)
-def test_a_second_ctrl_c_ends_the_refit(tmp_path, way):
+def test_second_ctrl_c_ends_the_refit(tmp_path, way):
     backend, settings = way
     [outcome], _ = interrupt(tmp_path, [(2, 0.1, True)], backend, second=0.3, **settings)
     assert outcome["error"] == "KeyboardInterrupt"
@@ -130,7 +130,7 @@ def test_a_second_ctrl_c_ends_the_refit(tmp_path, way):
 
 @pytest.mark.parametrize("again", [(0.005,), (0.05, 0.15)])
 @pytest.mark.parametrize("way", [WAYS[0], WAYS[1], WAYS[4]], ids=name_of)
-def test_several_ctrl_c_wait_until_all_is_closed(tmp_path, way, again):
+def test_further_ctrl_c_wait_for_cleanup(tmp_path, way, again):
     backend, settings = way
     moments = [(0, 0.05, False), (0, 0.3, True), (1, 0.0, True), (2, 0.1, False)]
     outcomes, _ = interrupt(tmp_path, moments, backend, again=again, **settings)
@@ -146,7 +146,7 @@ def test_several_ctrl_c_wait_until_all_is_closed(tmp_path, way, again):
         assert len(outcome["trials"]) == outcome["n_results"] >= n_trials
 
 
-def test_ctrl_c_while_processes_start_leaves_none(tmp_path):
+def test_ctrl_c_during_process_start_leaves_no_process(tmp_path):
     moments = [(0, 0.015 * k, False) for k in range(20)]
     outcomes, _ = interrupt(tmp_path, moments, "loky", cv=30)
     for outcome in outcomes:

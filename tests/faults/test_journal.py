@@ -1,15 +1,15 @@
 """Searches with a journal that are killed, share it, or meet a full disk.
 
 =====================================  =================================================
-fault                                  what holds
+fault                                  expected behavior
 =====================================  =================================================
-kill -9 at any moment                  started again, no finished fit is repeated, and the
-                                       result is that of a search nobody has killed
-kill -9 before, in or after a write    likewise
-several processes on one journal       no fit runs twice, all end with all trials
+kill -9 at any moment                  the next run repeats no finished fit, and its
+                                       result is that of an undisturbed search
+kill -9 before, in or after a write    the same
+several processes on one journal       no fit runs twice, all have all trials
 one of them killed                     the others take over its trials
-the workers of a killed one live on    likewise
-a file that may not grow               one warning, and the result all the same
+workers of a killed one survive it     the others take over its trials
+a file that may not grow               one warning, and the same result
 =====================================  =================================================
 """
 
@@ -53,13 +53,13 @@ def check_tally(found, n_kills):
 
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("seed", [0, 1])
-def test_killed_at_random_moments(tmp_path, seed):
+def test_search_killed_at_random_moments_resumes_to_the_same_result(tmp_path, seed):
     call = f"s.kill_at_random({str(tmp_path)!r}, 90, s.WAYS, seed={seed})"
     check_tally(run_subject(call, 280), 90)
 
 
 @pytest.mark.timeout(300)
-def test_killed_at_random_moments_with_worker_processes(tmp_path):
+def test_search_with_processes_killed_at_random_moments_resumes_to_the_same_result(tmp_path):
     ways = [ON_LOKY, {**ON_LOKY, "n_points": 2, "n_iter_no_change": 6}]
     check_tally(run_subject(f"s.kill_at_random({str(tmp_path)!r}, 20, {ways!r})", 280), 20)
 
@@ -73,7 +73,7 @@ def test_killed_at_random_moments_with_worker_processes(tmp_path):
     ],
     ids=["one by one", "in batches"],
 )
-def test_killed_at_each_write(tmp_path, way):
+def test_search_killed_at_each_write_resumes_to_the_same_result(tmp_path, way):
     found = run_subject(f"s.kill_at_writes({str(tmp_path)!r}, range(1, 99), {way!r})", 280)
     n_writes = (found["searches"] - 3) // 3  # of the last one there were none
     check_tally(found, 3 * n_writes)
@@ -101,7 +101,7 @@ SETTINGS = [
 
 
 @pytest.mark.parametrize("way", SETTINGS, ids=str)
-def test_two_processes_divide_the_trials(tmp_path, way):
+def test_two_processes_share_the_trials(tmp_path, way):
     found = run_subject(f"s.run_together({str(tmp_path)!r}, 2, **{way!r})")
     check_together(found)
     assert found["codes"] == [0, 0]
@@ -109,7 +109,7 @@ def test_two_processes_divide_the_trials(tmp_path, way):
 
 
 @pytest.mark.parametrize("way", SETTINGS, ids=str)
-def test_of_three_processes_one_is_killed(tmp_path, way):
+def test_processes_take_over_trials_of_a_killed_one(tmp_path, way):
     found = run_subject(f"s.run_together({str(tmp_path)!r}, 3, kill_at=30, **{way!r})")
     check_together(found)
     assert found["codes"] == [-9, 0, 0]
@@ -118,7 +118,7 @@ def test_of_three_processes_one_is_killed(tmp_path, way):
 
 @pytest.mark.parametrize("moment", ["before", "middle", "after"])
 @pytest.mark.parametrize("nth", [2, 9])
-def test_who_dies_with_the_lock_blocks_nobody(tmp_path, moment, nth):
+def test_process_killed_with_the_lock_blocks_no_other(tmp_path, moment, nth):
     call = f"s.run_together({str(tmp_path)!r}, 2, die_at=({nth}, {moment!r}), n_jobs=1)"
     found = run_subject(call)
     check_together(found)
@@ -136,7 +136,7 @@ s.run_search({folder!r}, backend="multiprocessing", n_jobs=2, n_points=2, second
 """
 
 
-def test_workers_that_outlive_their_search_do_not_keep_its_trials(tmp_path):
+def test_trials_are_taken_over_while_orphaned_workers_live(tmp_path):
     program = "import journal_subject as s\n" + FORKING.format(folder=str(tmp_path))
     path = tmp_path / "study.jsonl"
     with subprocess.Popen([sys.executable, "-c", program], env=sabotage.environment()) as process:
@@ -164,7 +164,7 @@ print(s.run_search({folder!r}, n_jobs=1))
 
 
 @pytest.mark.parametrize("limit", [2000, 3333, 5000])
-def test_a_file_that_may_not_grow(tmp_path, limit):
+def test_full_disk_warns_and_keeps_the_result(tmp_path, limit):
     expected = run_subject(f"print(s.run_search({str(tmp_path)!r}, n_jobs=1, journal=None))")
     (tmp_path / "fits").unlink()
     program = LIMITED.format(limit=limit, folder=str(tmp_path))

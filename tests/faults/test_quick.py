@@ -15,7 +15,7 @@ pytestmark = [
 
 
 @pytest.mark.thorough
-def test_a_fit_that_kills_its_worker_costs_itself(tmp_path, data):
+def test_fit_that_kills_its_worker_fails_alone(tmp_path, data):
     search = sabotage.make_search("kill", tmp_path, 5, asynchronous=True).fit(*data)
     [guilty] = sabotage.guilty_trials(search)
     assert guilty.status == "failed"
@@ -27,7 +27,7 @@ def test_a_fit_that_kills_its_worker_costs_itself(tmp_path, data):
 
 
 @pytest.mark.thorough
-def test_a_fit_that_takes_too_long_is_ended(tmp_path, data):
+def test_slow_fit_is_ended(tmp_path, data):
     search = sabotage.make_search("deaf", tmp_path, 4, fit_timeout=0.5).fit(*data)
     [guilty] = sabotage.guilty_trials(search)
     assert guilty.status == "failed"
@@ -36,7 +36,7 @@ def test_a_fit_that_takes_too_long_is_ended(tmp_path, data):
 
 
 @pytest.mark.thorough
-def test_a_search_ends_on_time(tmp_path, data):
+def test_search_ends_at_max_time(tmp_path, data):
     search = sabotage.make_search("sleep", tmp_path, 4, guilty=(1, 2, 3), max_time=12.0)
     start = time.monotonic()
     search.fit(*data)
@@ -46,7 +46,7 @@ def test_a_search_ends_on_time(tmp_path, data):
 
 
 @pytest.mark.thorough
-def test_ctrl_c_ends_with_what_has_finished(tmp_path):
+def test_ctrl_c_keeps_finished_trials(tmp_path):
     code = f"import sabotage; sabotage.interrupted_searches({str(tmp_path)!r}, [(2, 0.1, False)])"
     run = subprocess.run(
         [sys.executable, "-c", code],

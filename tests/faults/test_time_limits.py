@@ -37,7 +37,7 @@ pytestmark = [
     ],
     indirect=["cluster"],
 )
-def test_a_fit_that_hangs_is_ended(fit, backend, tmp_path, how, asynchronous):
+def test_hanging_fit_is_ended(fit, backend, tmp_path, how, asynchronous):
     start = time.monotonic()
     search = fit(make_search(how, tmp_path, 5, fit_timeout=1.0, asynchronous=asynchronous))
     assert time.monotonic() - start < 40
@@ -49,7 +49,7 @@ def test_a_fit_that_hangs_is_ended(fit, backend, tmp_path, how, asynchronous):
 
 @pytest.mark.parametrize("how", ["scoring: sleep", "scoring: deaf"])
 @pytest.mark.parametrize("cluster", ["loky"], indirect=True)
-def test_scoring_that_hangs_is_ended(fit, tmp_path, how):
+def test_hanging_scorer_is_ended(fit, tmp_path, how):
     search = fit(make_search(how, tmp_path, 4, fit_timeout=1.0))
     check_only_guilty_failed(search, 4, "fit_timeout=1.0")
     assert set(sabotage.starts(tmp_path).values()) == {1}
@@ -57,7 +57,7 @@ def test_scoring_that_hangs_is_ended(fit, tmp_path, how):
 
 @both_modes
 @pytest.mark.parametrize("cluster", ["loky"], indirect=True)
-def test_the_start_of_a_worker_does_not_count(fit, tmp_path, asynchronous):
+def test_start_of_a_worker_does_not_count_as_fit_time(fit, tmp_path, asynchronous):
     settings = {"seconds": 0.05, "fit_timeout": 0.4, "asynchronous": asynchronous}
     search = fit(make_search("ok", tmp_path, guilty=(), **settings))
     assert [trial.status for trial in search.trials_] == ["complete"] * 6, [
@@ -111,7 +111,7 @@ def test_search_without_a_finished_trial_at_max_time_raises(
     ],
     indirect=["cluster"],
 )
-def test_what_a_backend_cannot_do_is_refused(fit, tmp_path, settings, what):
+def test_unsupported_option_of_a_backend_is_refused(fit, tmp_path, settings, what):
     with pytest.raises(ValueError, match=what):
         fit(make_search("ok", tmp_path, guilty=(), **settings))
     assert not sabotage.starts(tmp_path)

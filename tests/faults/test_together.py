@@ -46,13 +46,13 @@ def expected(data):
 @pytest.mark.parametrize(
     "cluster", ["loky", "threading", "multiprocessing", "dask", "ray"], indirect=True
 )
-def test_the_trials_are_those_of_one_thread(fit, expected):
+def test_trials_equal_those_of_one_thread(fit, expected):
     search, trials = expected
     assert trials_of(fit(sklearn.clone(search).set_params(n_jobs=2))) == trials
 
 
 @pytest.mark.parametrize("n_threads", [2])
-def test_two_searches_at_once_are_both_right(tmp_path, data, n_threads):
+def test_two_concurrent_searches_are_correct(tmp_path, data, n_threads):
     def search(number):
         folder = tmp_path / str(number)
         folder.mkdir()
@@ -74,7 +74,7 @@ CS = [1e-3, 1e-2, 0.1, 1.0, 10.0, 100.0]
 
 @pytest.mark.parametrize("n_jobs", [2])
 @pytest.mark.parametrize("is_routed", [False, True], ids=["passed on", "routed"])
-def test_asynchronous_results_are_those_of_batches(data, n_jobs, is_routed):
+def test_asynchronous_results_equal_those_of_batches(data, n_jobs, is_routed):
     X, y = data
     weight = np.linspace(0.1, 5.0, len(y))
     found = []
@@ -116,7 +116,7 @@ def test_asynchronous_results_are_those_of_batches(data, n_jobs, is_routed):
 
 
 @pytest.mark.parametrize("search_class", [SwarmSearchCV, GeneticSearchCV])
-def test_others_are_asynchronous_as_well(data, search_class):
+def test_other_optimizers_run_asynchronously(data, search_class):
     search = search_class(
         sabotage.Saboteur(),
         {"x": sabotage.UNIT},
@@ -154,7 +154,7 @@ if __name__ == "__main__":
     [("loky", {}), ("loky", {"inner_max_num_threads": 2}), ("threading", {})],
     ids=["loky", "loky with two threads", "threading"],
 )
-def test_a_fit_sees_what_it_sees_under_a_grid_search(tmp_path, backend, settings):
+def test_fit_sees_the_same_environment_as_in_grid_search(tmp_path, backend, settings):
     names = ["GridSearchCV", "BayesSearchCV"]
     for name in names:
         (tmp_path / name).mkdir()
@@ -193,7 +193,7 @@ print(counts)
 """
 
 
-def test_semaphores_do_not_pile_up():
+def test_semaphores_do_not_accumulate():
     run = subprocess.run(
         [sys.executable, "-c", PILING],
         env=sabotage.environment(),

@@ -24,7 +24,7 @@ def as_array(data):
     return np.asarray(data).tolist()
 
 
-def test_a_search_fits_and_predicts(case, search_class):
+def test_search_fits_and_predicts(case, search_class):
     X, y = case.X, case.y
     search = make(case, search_class).fit(X, y)
     assert [trial.status for trial in search.trials_] == ["complete"] * 3
@@ -42,14 +42,14 @@ def test_a_search_fits_and_predicts(case, search_class):
     assert as_array(again.predict(X)) == as_array(search.predict(X))
 
 
-def test_processes(case):
+def test_search_runs_in_processes(case):
     search = make(case, n_jobs=2, asynchronous=True, n_iter=4).fit(case.X, case.y)
     assert [trial.status for trial in search.trials_] == ["complete"] * 4
     assert {row.worker for trial in search.trials_ for row in trial.split_results} == {0, 1}
     assert len(search.predict(case.X)) == case.X.shape[0]
 
 
-def test_a_journal_goes_on_with_equal_data(case, tmp_path):
+def test_journal_resumes_with_equal_data(case, tmp_path):
     path = tmp_path / "study.jsonl"
     first = make(case, journal=path, n_iter=2).fit(case.X, case.y)
     second = make(case, journal=path, n_iter=3).fit(case.copy(case.X), case.copy(case.y))
@@ -57,7 +57,7 @@ def test_a_journal_goes_on_with_equal_data(case, tmp_path):
     assert len(second.trials_) == 3
 
 
-def test_few_samples_first_with_racing(case):
+def test_search_with_n_samples_resource_and_racing(case):
     search = make(
         case,
         SwarmSearchCV,

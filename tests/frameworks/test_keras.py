@@ -12,7 +12,7 @@ pytestmark = [
 ]
 
 
-def test_epochs_first():
+def test_epochs_can_be_the_resource():
     case = cases.keras()
     model = case.estimator.set_params(epochs=9, warm_start=True)
     search = SwarmSearchCV(
@@ -42,7 +42,7 @@ def test_epochs_first():
 @pytest.mark.filterwarnings("ignore:One or more of the test scores are non-finite:UserWarning")
 @pytest.mark.filterwarnings("ignore:Scoring failed:UserWarning")
 @pytest.mark.filterwarnings("ignore:\n")
-def test_a_loss_that_is_not_a_number_fails_its_trial():
+def test_nan_loss_fails_its_trial():
     case = cases.keras()
     search = SwarmSearchCV(
         case.estimator,

@@ -42,7 +42,7 @@ def runs_of(client, name):
     return parents, children
 
 
-def test_a_run_of_the_search_and_one_of_each_trial(uri, client):
+def test_search_has_a_run_and_each_trial_a_nested_one(uri, client):
     logger, search = make(uri, "whole")
     search.fit(*load_iris(return_X_y=True))
     [parent], children = runs_of(client, "whole")
@@ -71,7 +71,7 @@ def test_a_run_of_the_search_and_one_of_each_trial(uri, client):
         assert child.info.end_time >= child.info.start_time
 
 
-def test_a_function(uri, client):
+def test_tuned_function_is_logged(uri, client):
     logger = MLflowLogger("function", tracking_uri=uri)
     result = tune(
         lambda params: params["x"],
@@ -87,7 +87,7 @@ def test_a_function(uri, client):
     assert len(children) == 3
 
 
-def test_the_model_is_logged_only_where_it_is_asked_for(uri, client, tmp_path):
+def test_model_is_logged_on_request_only(uri, client, tmp_path):
     client.create_experiment("model", artifact_location=tmp_path.as_uri())
     logger, search = make(uri, "model")
     search.fit(*load_iris(return_X_y=True))
@@ -101,7 +101,7 @@ def test_the_model_is_logged_only_where_it_is_asked_for(uri, client, tmp_path):
     assert mlflow.get_tracking_uri() == before
 
 
-def test_a_search_that_fails_ends_its_run(uri, client):
+def test_failed_search_ends_its_run(uri, client):
     def fail(search, trial):
         raise RuntimeError("no more")
 
@@ -113,7 +113,7 @@ def test_a_search_that_fails_ends_its_run(uri, client):
     assert parent.info.status == "FAILED"
 
 
-def test_each_search_of_a_nested_score_has_a_run(uri, client):
+def test_nested_score_has_a_run_for_each_search(uri, client):
     _, search = make(uri, "nested", n_iter=2)
     nested_cross_val_score(search, *load_iris(return_X_y=True), cv=2)
     parents, children = runs_of(client, "nested")

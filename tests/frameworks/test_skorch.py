@@ -52,7 +52,7 @@ def few_epochs_first(network, data, **params):
 
 
 @pytest.mark.parametrize("n_jobs", [1, 2])
-def test_a_network_goes_on_with_its_weights(network, data, n_jobs):
+def test_network_resumes_with_its_weights(network, data, n_jobs):
     search, n_fits = few_epochs_first(network, data, n_jobs=n_jobs)
     amounts = search.cv_results_["n_resources"]
     assert set(amounts) == {1, 3, 9}
@@ -63,7 +63,7 @@ def test_a_network_goes_on_with_its_weights(network, data, n_jobs):
 
 
 @pytest.mark.parametrize("n_jobs", [1, 2])
-def test_a_module_that_cannot_be_imported_starts_over_in_processes(network, data, n_jobs):
+def test_unimportable_module_starts_over_in_processes(network, data, n_jobs):
     from networks import Net
 
     class Local(Net):
@@ -75,7 +75,7 @@ def test_a_module_that_cannot_be_imported_starts_over_in_processes(network, data
     np.testing.assert_allclose(search.cv_results_["mean_test_score"], expected)
 
 
-def test_seeds_in_the_constructor_make_equal_runs(data):
+def test_seeds_in_the_constructor_give_equal_runs(data):
     from networks import Net, network
 
     class Seeded(Net):
@@ -95,7 +95,7 @@ def test_seeds_in_the_constructor_make_equal_runs(data):
         assert (scores[0] == scores[1]) == is_equal
 
 
-def test_schedules_start_over_from_the_rate_that_was_left(network, data):
+def test_schedules_restart_from_the_last_learning_rate(network, data):
     from skorch.callbacks import LRScheduler
 
     halve = LRScheduler("StepLR", step_size=1, gamma=0.5)
@@ -104,7 +104,7 @@ def test_schedules_start_over_from_the_rate_that_was_left(network, data):
     assert net.history[:, "event_lr"] == [0.08, 0.04, 0.01, 0.005]
 
 
-def test_early_stopping(network, data):
+def test_early_stopping_works_with_resource(network, data):
     from skorch.callbacks import EarlyStopping
     from skorch.dataset import ValidSplit
 
@@ -119,7 +119,7 @@ def test_early_stopping(network, data):
 @pytest.mark.filterwarnings("ignore:Scoring failed:UserWarning")
 @pytest.mark.filterwarnings("ignore:One or more of the test scores are non-finite:UserWarning")
 @pytest.mark.filterwarnings("ignore:Some fits failed")
-def test_a_loss_that_is_not_a_number_fails_its_trial(network, data):
+def test_nan_loss_fails_its_trial(network, data):
     import torch
 
     net = network(max_epochs=3, optimizer=torch.optim.SGD)
@@ -137,14 +137,14 @@ def test_a_loss_that_is_not_a_number_fails_its_trial(network, data):
     assert search.best_params_ == {"lr": 1e-2}
 
 
-def test_what_the_module_does_not_take_fails_each_fit(network, data):
+def test_unknown_module_argument_fails_each_fit(network, data):
     search = BayesSearchCV(network(), {"module__breadth": [1, 2]}, n_iter=2, cv=2)
     with pytest.raises(ValueError, match="(?s)All the 2 trials failed.*argument 'breadth'"):
         search.fit(*data)
 
 
 @pytest.mark.parametrize("name", ["nothing__width", "breadth", "callbacks__stop__patience"])
-def test_names_that_no_part_has_are_refused(network, data, name):
+def test_unknown_parameters_are_refused(network, data, name):
     search = BayesSearchCV(network(), {name: [1, 2]}, n_iter=2, cv=2)
     with pytest.raises(ValueError, match="Unknown parameter"):
         search.fit(*data)

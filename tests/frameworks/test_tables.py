@@ -12,7 +12,7 @@ pytestmark = pytest.mark.frameworks
 SETTINGS = {"n_iter": 3, "cv": 2, "random_state": 0}
 
 
-def test_polars_keeps_its_names_and_its_kind():
+def test_polars_frames_keep_names_and_type():
     case = cases.polars()
     search = BayesSearchCV(case.estimator, case.space, **SETTINGS).fit(case.X, case.y)
     assert search.feature_names_in_.tolist() == ["a", "b", "kind"]
@@ -23,7 +23,7 @@ def test_polars_keeps_its_names_and_its_kind():
     assert search.updates_[-1]["n_samples"] == 150
 
 
-def test_large_frames_of_polars_in_processes():
+def test_large_polars_frames_reach_processes():
     library = pytest.importorskip("polars")
     a, b = np.random.default_rng(0).normal(size=(2, 40_000))
     X, y = library.DataFrame({"a": a, "b": b}), library.Series(a > 0)
@@ -46,7 +46,7 @@ class Counted(LogisticRegression):
         return 1000 * self.n_rows_ + len(X)
 
 
-def test_samples_are_added_to_training_parts_alone():
+def test_samplers_change_training_parts_only():
     case = cases.imbalanced()
     pipeline = case.estimator.set_params(clf=Counted())
     space = {**case.space, "smote__sampling_strategy": [0.5, 1.0]}
@@ -62,7 +62,7 @@ def test_samples_are_added_to_training_parts_alone():
             assert score == 1000 * (n_most + int(share * n_most)) + len(test)
 
 
-def test_a_step_that_is_left_out_is_a_space_of_its_own():
+def test_passthrough_step_has_its_own_branch():
     case = cases.imbalanced()
     smote = case.estimator.get_params()["smote"]
     space = [{**case.space, "smote": [smote]}, {**cases.REGULARISED, "smote": ["passthrough"]}]
@@ -72,7 +72,7 @@ def test_a_step_that_is_left_out_is_a_space_of_its_own():
 
 
 @pytest.mark.filterwarnings("ignore:\n")
-def test_too_few_neighbours_fail_the_trial():
+def test_too_few_neighbours_fail_their_trial():
     case = cases.imbalanced()
     search = BayesSearchCV(
         case.estimator, {"smote__k_neighbors": [2, 90]}, **(SETTINGS | {"n_iter": 2})
@@ -90,7 +90,7 @@ BOOSTERS = [
 
 
 @pytest.mark.parametrize(("make", "params", "rounds"), BOOSTERS, ids=lambda v: str(v)[:20])
-def test_categories_with_early_stopping_and_rounds(make, params, rounds):
+def test_boosters_accept_categories_with_early_stopping(make, params, rounds):
     X = cases.pandas().X[["a", "kind"]]
     y = (cases.pandas().y == "yes").astype(int).to_numpy()
     case = make()

@@ -1,4 +1,4 @@
-"""Displays: what they hold, and what they draw, from every kind of search."""
+"""Displays: their data and their pictures, for every kind of search."""
 
 import io
 import math
@@ -105,7 +105,7 @@ def search():
     ids=["two", "mixed", "branches", "twenty"],
 )
 @pytest.mark.parametrize("kind", OF_ANY_SEARCH)
-def test_a_display_is_drawn_of_every_space(kind, entries):
+def test_display_draws_every_space(kind, entries):
     optimizer = told(entries=entries)
     display = kind.from_search(optimizer)
     assert not hasattr(display, "figure_")
@@ -116,7 +116,7 @@ def test_a_display_is_drawn_of_every_space(kind, entries):
 
 
 @pytest.mark.parametrize("kind", OF_ANY_SEARCH)
-def test_axes_that_are_given_are_used_and_nothing_else_is_touched(kind):
+def test_given_axes_are_used_and_nothing_else_changes(kind):
     display = kind.from_search(told(entries=subjects.NUMERIC))
     figure, axes = plt.subplots(1, 2)
     plt.sca(axes[1])
@@ -131,7 +131,7 @@ def test_axes_that_are_given_are_used_and_nothing_else_is_touched(kind):
 
 
 @pytest.mark.parametrize("kind", OF_ANY_SEARCH)
-def test_what_is_no_search_is_refused(kind):
+def test_invalid_source_is_refused(kind):
     with pytest.raises(NotFittedError, match="call fit"):
         kind.from_search(BayesSearchCV(SVC(), {"C": [1, 2]}))
     with pytest.raises(TypeError, match="a fitted search"):
@@ -140,7 +140,7 @@ def test_what_is_no_search_is_refused(kind):
         kind.from_search(told().trials)
 
 
-def test_searches_journals_and_lists_of_trials_give_the_same(tmp_path):
+def test_search_journal_and_trials_give_equal_displays(tmp_path):
     X, y = load_iris(return_X_y=True)
     path = tmp_path / "study.jsonl"
     fitted = SwarmSearchCV(
@@ -163,7 +163,7 @@ def test_searches_journals_and_lists_of_trials_give_the_same(tmp_path):
     assert ConvergenceDisplay.from_search(Quacks()).best_scores[-1] == fitted.best_score_
 
 
-def test_a_search_that_failed_is_drawn_as_far_as_it_came():
+def test_failed_search_is_drawn_with_its_finished_trials():
     X, y = load_iris(return_X_y=True)
 
     def stop(_search, trial):
@@ -179,7 +179,7 @@ def test_a_search_that_failed_is_drawn_as_far_as_it_came():
 
 @pytest.mark.parametrize("n_trials", [0, 1, 6])
 @pytest.mark.parametrize("kind", [ConvergenceDisplay, ParallelCoordinatesDisplay])
-def test_a_study_in_which_nothing_succeeded_is_drawn(kind, n_trials):
+def test_study_without_a_successful_trial_is_drawn(kind, n_trials):
     optimizer = RandomOptimizer(subjects.NUMERIC)
     optimizer.tell([trial.fail(duration=1.0) for trial in optimizer.ask(n_trials)])
     display = kind.from_search(optimizer).plot()
@@ -191,7 +191,7 @@ def test_a_study_in_which_nothing_succeeded_is_drawn(kind, n_trials):
 @pytest.mark.parametrize(
     "kind", [ConvergenceDisplay, ContourDisplay, ParallelCoordinatesDisplay, SliceDisplay]
 )
-def test_the_largest_and_least_numbers_are_drawn(kind):
+def test_extreme_numbers_are_drawn(kind):
     widest = {"x": (5e-324, 1e308, "log-uniform"), "k": [1, 2], "y": (-1e308, 1e308, "uniform")}
     for space, scale in [(widest, 1.0), (subjects.NUMERIC, 1.5e308)]:
         optimizer = RandomOptimizer(space)
@@ -201,7 +201,7 @@ def test_the_largest_and_least_numbers_are_drawn(kind):
 
 
 @pytest.mark.thorough
-def test_without_matplotlib_the_numbers_are_there_and_plot_says_what_is_missing():
+def test_plot_without_matplotlib_raises_but_data_are_available():
     program = """if True:
         import sys
         import sklearn_lepton, sklearn_lepton.plotting as plotting
@@ -226,7 +226,7 @@ def test_without_matplotlib_the_numbers_are_there_and_plot_says_what_is_missing(
 # Convergence and comparison.
 
 
-def test_the_best_score_so_far_and_its_error(search):
+def test_convergence_has_best_score_so_far_and_error(search):
     display = ConvergenceDisplay.from_search(search)
     scores = [trial.score for trial in search.trials_]
     assert display.best_scores.tolist() == np.maximum.accumulate(scores).tolist()
@@ -246,7 +246,7 @@ def test_the_best_score_so_far_and_its_error(search):
         display.plot(x="hours")
 
 
-def test_the_untuned_estimator_is_a_line_if_it_was_tried(search):
+def test_convergence_shows_the_untuned_estimator_as_a_line(search):
     assert ConvergenceDisplay.from_search(search).untuned_score is None  # gamma='scale'
     X, y = load_iris(return_X_y=True)
     other = BayesSearchCV(SVC(), {"C": (0.1, 10.0, "uniform")}, n_iter=3, cv=2).fit(X, y)
@@ -255,7 +255,7 @@ def test_the_untuned_estimator_is_a_line_if_it_was_tried(search):
     assert "untuned" in [text.get_text() for text in display.ax_.get_legend().get_texts()]
 
 
-def test_failed_pruned_and_partial_trials_cannot_be_the_best():
+def test_failed_pruned_and_low_fidelity_trials_are_never_best():
     optimizer = RandomOptimizer(subjects.NUMERIC, resources=(0.5, 1.0))
     [first] = optimizer.ask()
     optimizer.tell([first.complete(0.0)])
@@ -270,7 +270,7 @@ def test_failed_pruned_and_partial_trials_cannot_be_the_best():
     assert {"failed", "pruned", "lower fidelity", "best so far"} <= set(labels)
 
 
-def test_a_hopeless_score_does_not_flatten_the_picture():
+def test_very_low_score_does_not_set_the_axis_limits():
     optimizer = RandomOptimizer(subjects.NUMERIC)
     trials = optimizer.ask(20)
     optimizer.tell([t.complete(-1e9 if t.number == 3 else t.params["x"]) for t in trials])
@@ -280,7 +280,7 @@ def test_a_hopeless_score_does_not_flatten_the_picture():
 
 
 @pytest.mark.parametrize("display", [ConvergenceDisplay, LineageDisplay])
-def test_a_trial_is_drawn_at_its_number(display):
+def test_trial_is_drawn_at_its_number(display):
     optimizer = told(GeneticOptimizer, n_trials=40, surrogate=False)
     drawn = display.from_search(optimizer).plot()
     assert drawn.ax_.get_xlabel() == "trial number"
@@ -307,7 +307,7 @@ def test_scores_below_the_axis_are_marked_and_counted(kind):
     assert sum(len(marks.get_offsets()) == 16 for marks in axes.collections) == 1
 
 
-def test_colours_say_that_scores_lie_below():
+def test_colorbar_marks_scores_below_its_range():
     optimizer = RandomOptimizer(subjects.NUMERIC, seed=0)
     trials = optimizer.ask(40)
     optimizer.tell([t.complete(-9.0 if t.number % 3 == 1 else t.params["x"]) for t in trials])
@@ -325,13 +325,13 @@ def fits_at(*begins):
     return optimizer
 
 
-def test_time_between_fits_counts():
+def test_clock_includes_time_between_fits():
     optimizer = fits_at(1e9, 1e9 + 10, 1e9 + 50)
     assert ConvergenceDisplay.from_search(optimizer).seconds.tolist() == [2.5, 12.5, 52.5]
     assert TimelineDisplay.from_search(optimizer).ends.tolist() == [2.5, 12.5, 52.5]
 
 
-def test_long_pauses_are_left_out():
+def test_clock_omits_long_pauses():
     optimizer = fits_at(1e9, 1e9 + 1, 1e9 + 90_000)
     assert ConvergenceDisplay.from_search(optimizer).seconds.tolist() == [2.5, 3.5, 6.0]
     display = TimelineDisplay.from_search(optimizer).plot()
@@ -341,7 +341,7 @@ def test_long_pauses_are_left_out():
     assert display.busy == pytest.approx(7.5 / 12)
 
 
-def test_several_searches_are_compared():
+def test_comparison_draws_several_searches():
     searches = {"a": told(), "b": told(BayesOptimizer)}
     display = ComparisonDisplay.from_searches(searches).plot()
     assert list(display.displays) == ["a", "b"]
@@ -366,7 +366,7 @@ def test_whiskers_are_two_standard_deviations():
 # Parameters.
 
 
-def test_axes_are_scaled_as_the_space_is(search):
+def test_axes_use_the_scale_of_the_space(search):
     display = SliceDisplay.from_search(search).plot()
     assert display.names == ["svc__C", "svc__gamma"]
     assert [axes.get_xscale() for axes in display.axes_.ravel()] == ["log", "log"]
@@ -379,7 +379,7 @@ def test_axes_are_scaled_as_the_space_is(search):
     assert set(scales.values()) == {"linear"}
 
 
-def test_a_slice_is_what_predict_says(search):
+def test_slice_equals_predict(search):
     display = SliceDisplay.from_search(search, parameters="svc__C")
     settings = [search.best_params_ | {"svc__C": float(value)} for value in display.grids[0]]
     mean, std = search.optimizer_.predict(settings)
@@ -387,7 +387,7 @@ def test_a_slice_is_what_predict_says(search):
     assert display.stds[0] == pytest.approx(std)
 
 
-def test_a_marginal_is_the_mean_over_the_others():
+def test_marginal_is_mean_over_other_parameters():
     optimizer = BayesOptimizer(subjects.NUMERIC, seed=0)
     for _ in range(3):
         asked = optimizer.ask(8)
@@ -401,7 +401,7 @@ def test_a_marginal_is_the_mean_over_the_others():
         SliceDisplay.from_search(optimizer, kind="mean")
 
 
-def test_branches_have_axes_of_their_own():
+def test_each_branch_has_its_own_axes():
     optimizer = told(entries=subjects.BRANCHES)
     display = SliceDisplay.from_search(optimizer).plot()
     assert display.names == ["kind", "C", "kernel", "depth", "share"]
@@ -431,7 +431,7 @@ def test_many_parameters_and_categories_stay_readable():
     assert len(ImportanceDisplay.from_search(optimizer).plot().bars_) <= 15
 
 
-def test_names_that_do_not_exist_are_refused():
+def test_unknown_parameters_are_refused():
     optimizer = told()
     with pytest.raises(ValueError, match="Did you mean 'kind'"):
         SliceDisplay.from_search(optimizer, parameters=["kidn"])
@@ -445,7 +445,7 @@ def test_names_that_do_not_exist_are_refused():
         ParallelCoordinatesDisplay.from_search(constant)
 
 
-def test_many_axes_need_room():
+def test_too_many_axes_are_refused():
     display = SliceDisplay.from_search(told())
     with pytest.raises(ValueError, match="array of at least 3 Axes"):
         display.plot(ax=np.array(Figure().subplots(1, 2)))
@@ -460,7 +460,7 @@ def test_many_axes_need_room():
 # What only some searches have.
 
 
-def test_the_time_lines_are_those_of_the_rows(search):
+def test_timeline_bars_equal_recorded_times(search):
     display = TimelineDisplay.from_search(search).plot()
     assert len(display.begins) == 8 * 3
     assert set(display.splits.tolist()) == {0, 1, 2}
@@ -471,7 +471,7 @@ def test_the_time_lines_are_those_of_the_rows(search):
         TimelineDisplay.from_search(told())
 
 
-def test_the_paths_of_a_swarm():
+def test_swarm_display_draws_the_path_of_each_particle():
     optimizer = told(SwarmOptimizer, n_trials=40, surrogate=False)
     display = SwarmDisplay.from_search(optimizer, parameters=["x", "kind"]).plot()
     moved = {row for pieces in display.paths.values() for piece in pieces for row in piece}
@@ -485,7 +485,7 @@ def test_the_paths_of_a_swarm():
         SwarmDisplay.from_search(told())
 
 
-def test_the_line_of_the_best_child():
+def test_lineage_display_draws_ancestors_of_the_best_trial():
     optimizer = told(GeneticOptimizer, n_trials=40, surrogate=False)
     display = LineageDisplay.from_search(optimizer).plot()
     assert optimizer.best.number in display.ancestors

@@ -1,4 +1,4 @@
-"""Reports: what stands on the page, that nothing breaks out of it, and what a browser shows."""
+"""Reports: content of the page, escaping, and rendering in a browser."""
 
 import html.parser
 import json
@@ -114,10 +114,10 @@ def page(search, tmp_path_factory):
     return Page(search.report(tmp_path_factory.mktemp("report") / "report.html"))
 
 
-# What stands on it.
+# Content.
 
 
-def test_the_page_says_what_was_asked_and_found(search, page):
+def test_page_has_settings_and_results(search, page):
     for text in (
         "BayesSearchCV of Pipeline",
         "150 rows, 4 columns",
@@ -144,7 +144,7 @@ def test_random_state_is_shown_as_it_was_given(search, page, tmp_path):
     assert "random_state 0 " in Page(write_report(result, tmp_path / "a.html")).text
 
 
-def test_the_time_from_the_first_begin_to_the_last_end_is_whole(tmp_path):
+def test_duration_spans_first_start_to_last_end(tmp_path):
     optimizer = RandomOptimizer(subjects.NUMERIC)
     for trial, begin in zip(optimizer.ask(3), (1e9, 1e9 + 30, 1e9 + 190), strict=True):
         row = SplitResult(start_time=begin, fit_time=2.0, worker=0)
@@ -154,7 +154,7 @@ def test_the_time_from_the_first_begin_to_the_last_end_is_whole(tmp_path):
     assert "2 min 38 s of it in pauses of more than a minute" in text
 
 
-def test_all_pictures_have_their_arrays(search, page):
+def test_all_figures_have_their_data(search, page):
     assert set(page.data["figures"]) == FIGURES
     assert not page.data["missing"]
     [log] = [p for p in page.data["figures"]["slices"] if p["label"] == "clf__C"]
@@ -164,7 +164,7 @@ def test_all_pictures_have_their_arrays(search, page):
     assert page.data["best"] == search.best_index_
 
 
-def test_the_table_has_all_trials_with_their_values(search, page):
+def test_table_has_all_trials_and_their_values(search, page):
     trials = page.data["trials"]
     assert trials["number"] == [t.number for t in search.trials_]
     assert trials["status"] == [t.status for t in search.trials_]
@@ -184,21 +184,23 @@ def test_the_table_has_all_trials_with_their_values(search, page):
             assert full.startswith("Traceback")
 
 
-def test_the_code_gives_the_best_parameters(search, page):
+def test_code_reproduces_the_best_parameters(search, page):
     [code] = re.findall(r"params = \{.*?\n\}", page.source, re.DOTALL)
     names = {"SVC": SVC, "DecisionTreeClassifier": DecisionTreeClassifier}
     exec(html.unescape(code), names)
     assert repr(names["params"]) == repr(dict(search.best_params_))
 
 
-def test_values_that_are_no_code_are_named_in_comments(tmp_path):
-    result = tune(lambda p: p["x"], {"x": [0.5, math.inf], "f": [print, test_the_code]}, n_iter=3)
+def test_values_without_code_are_named_in_comments(tmp_path):
+    result = tune(
+        lambda p: p["x"], {"x": [0.5, math.inf], "f": [print, test_code_section_runs]}, n_iter=3
+    )
     page = Page(result.report(tmp_path / "a.html"))
     [code] = re.findall(r"params = \{.*?\n\}", page.source, re.DOTALL)
     compile(html.unescape(code), "report", "exec")
 
 
-def test_integers_that_no_float_holds_are_shown(tmp_path):
+def test_integers_beyond_floats_are_shown(tmp_path):
     journal, space = tmp_path / "a.jsonl", {"x": [1, 10**400, 10**5000], "y": [1, 2]}
     result = tune(lambda p: p["y"], space, n_iter=6, optimizer="random", journal=journal)
     assert len(result.trials_) == 6
@@ -213,7 +215,7 @@ class Unwritten(DummyClassifier):
         raise RuntimeError
 
 
-def test_objects_without_a_text_are_searched_and_shown(tmp_path):
+def test_objects_with_failing_repr_are_shown(tmp_path):
     space = {"clf": [Unwritten(), Unwritten(strategy="most_frequent")], "clf__constant": [0, 1]}
     pipeline, journal = Pipeline([("clf", SVC())]), tmp_path / "a.jsonl"
     search = BayesSearchCV(pipeline, space, n_iter=3, cv=2, journal=journal).fit(X, y)
@@ -222,14 +224,14 @@ def test_objects_without_a_text_are_searched_and_shown(tmp_path):
     write_report(search.set_params(estimator=Unwritten()), tmp_path / "a.html")
 
 
-def test_the_code():
+def test_code_section_runs():
     """A function to be tuned."""
 
 
 # That nothing breaks out.
 
 
-def test_what_values_and_errors_hold_stays_text(search, page, tmp_path):
+def test_markup_in_values_and_errors_is_escaped(search, page, tmp_path):
     of_optimizer = Page(
         write_report(told({"x": (0.1, 1.0, "uniform"), NASTY: [NASTY, "b"]}), tmp_path / "a.html")
     )
@@ -245,7 +247,7 @@ def test_what_values_and_errors_hold_stays_text(search, page, tmp_path):
     assert "<title>&lt;b&gt;&amp;</title>" in title.source
 
 
-def test_nothing_is_loaded(page):
+def test_page_loads_no_external_resource(page):
     for _, attrs in page.tags:
         for name in ("src", "href", "data", "action", "poster", "srcset"):
             assert (attrs.get(name) or "#").startswith(("#", "data:,"))
@@ -259,7 +261,7 @@ def test_nothing_is_loaded(page):
     assert policy.startswith("default-src 'none';")
 
 
-def test_matplotlib_and_pandas_are_not_needed(monkeypatch, tmp_path):
+def test_report_needs_neither_matplotlib_nor_pandas(monkeypatch, tmp_path):
     for name in ("matplotlib", "matplotlib.pyplot", "pandas"):
         monkeypatch.setitem(sys.modules, name, None)
     page = Page(write_report(told(), tmp_path / "a.html"))
@@ -279,7 +281,7 @@ def test_500_trials_of_20_parameters_take_less_than_2_mb(tmp_path):
 # Where the trials come from.
 
 
-def test_every_search_has_it(search_class, probe, numbered, tmp_path):
+def test_every_search_has_a_report_method(search_class, probe, numbered, tmp_path):
     search = search_class(probe, {"x": (0.0, 1.0, "uniform")}, n_iter=6, cv=2, random_state=0).fit(
         *numbered
     )
@@ -289,7 +291,7 @@ def test_every_search_has_it(search_class, probe, numbered, tmp_path):
     assert "contour" in page.data["missing"]  # there is one parameter
 
 
-def test_a_journal_alone_is_enough(search, page, tmp_path):
+def test_report_can_be_written_from_a_journal(search, page, tmp_path):
     from_journal = Page(write_report(search.journal, tmp_path / "a.html"))
     assert set(from_journal.data["figures"]) == FIGURES
     assert from_journal.data["trials"] == page.data["trials"]
@@ -297,7 +299,7 @@ def test_a_journal_alone_is_enough(search, page, tmp_path):
         assert text in from_journal.text
 
 
-def test_a_function_to_minimize(tmp_path):
+def test_report_of_a_minimized_function(tmp_path):
     def loss(params):
         if params["x"] > 0.9:
             raise ValueError("too large")
@@ -314,7 +316,7 @@ def test_a_function_to_minimize(tmp_path):
         assert page.data["minimized"]
 
 
-def test_trials_with_less_of_a_resource_and_pruned_ones(tmp_path):
+def test_report_marks_low_fidelity_and_pruned_trials(tmp_path):
     tree = DecisionTreeClassifier(random_state=0)
     space = {"max_depth": (1, 9, "int"), "min_samples_leaf": (1, 20, "log-int")}
     options = {"n_iter": 20, "cv": 3, "random_state": 0}
@@ -329,7 +331,7 @@ def test_trials_with_less_of_a_resource_and_pruned_ones(tmp_path):
 
 
 @pytest.mark.parametrize("n_trials", [1, 3])
-def test_few_trials_leave_pictures_out_and_say_why(n_trials, tmp_path):
+def test_few_trials_omit_figures_with_a_reason(n_trials, tmp_path):
     optimizer = RandomOptimizer({"x": (0.0, 1.0, "uniform"), "y": (0.0, 1.0, "uniform")}, seed=0)
     optimizer.tell([t.complete(t.params["x"]) for t in optimizer.ask(n_trials)])
     page = Page(write_report(optimizer, tmp_path / "a.html"))
@@ -337,7 +339,7 @@ def test_few_trials_leave_pictures_out_and_say_why(n_trials, tmp_path):
     assert set(page.data["figures"]) == {"convergence", "coordinates"}
 
 
-def test_a_search_in_which_all_failed(probe, numbered, tmp_path):
+def test_report_of_a_search_whose_trials_all_failed(probe, numbered, tmp_path):
     search = BayesSearchCV(
         probe.set_params(outcome="raise"), {"x": (0.0, 1.0, "uniform")}, n_iter=3, cv=2
     )
@@ -389,7 +391,7 @@ def test_report_replaces_what_a_link_points_to(tmp_path):
     assert path.stat().st_mode & 0o777 == 0o640
 
 
-def test_bad_input_is_refused_before_anything_is_written(search, tmp_path):
+def test_invalid_input_is_refused_before_writing(search, tmp_path):
     with pytest.raises(FileNotFoundError, match="make it first"):
         search.report(tmp_path / "no" / "a.html")
     with pytest.raises(NotFittedError, match="fit"):
@@ -402,7 +404,7 @@ def test_bad_input_is_refused_before_anything_is_written(search, tmp_path):
     assert not (tmp_path / "a.html").exists()
 
 
-# What it advises.
+# Advice.
 
 
 def scored(score, n_trials=40, entries=None):
@@ -423,7 +425,7 @@ def advice_on(search, tmp_path):
     return Page(write_report(search, tmp_path / "a.html")).text
 
 
-def test_a_parameter_at_the_end_of_its_range_is_to_be_let_go_on(tmp_path):
+def test_advice_extends_range_of_best_value_at_its_end(tmp_path):
     optimizer = scored(lambda p, _: math.log10(p["a"]))
     optimizer.enqueue([{"a": 1000.0, "b": 0.5, "n": 7}])
     [trial] = optimizer.ask()
@@ -433,17 +435,17 @@ def test_a_parameter_at_the_end_of_its_range_is_to_be_let_go_on(tmp_path):
     )
 
 
-def test_natural_ends_are_left_alone(tmp_path):
+def test_advice_keeps_natural_bounds(tmp_path):
     text = advice_on(scored(lambda p, _: -p["n"] - p["b"], 200), tmp_path)
     assert "end of its range" not in text
 
 
-def test_a_parameter_without_effect_is_to_be_fixed(tmp_path):
+def test_advice_fixes_parameter_without_effect(tmp_path):
     text = advice_on(scored(lambda p, _: math.log10(p["a"]) + p["b"] * 3, 80), tmp_path)
     assert "No effect of n was found" in text
 
 
-def test_no_advice_to_fix_what_matters(tmp_path):
+def test_advice_does_not_fix_important_parameter(tmp_path):
     text = advice_on(
         scored(lambda p, _: math.log10(p["a"]) / 6 + p["b"] + p["n"] / 50, 60), tmp_path
     )
@@ -472,31 +474,31 @@ def test_failures_name_the_condition_that_they_share(tmp_path):
     assert re.search(r"All of them have C ≥ 1\.\d+ , as do \d+ trials without this failure", text)
 
 
-def test_the_most_frequent_error_has_a_condition_of_its_own(tmp_path):
+def test_most_frequent_error_has_its_own_condition(tmp_path):
     fails = lambda p: hash(p["C"]) % 3 == 0  # noqa: E731
     text = advice_on(failing(fails, 80, "ValueError: no {solver}"), tmp_path)
     assert re.search(r"\d of them have solver = \w+ , as do \d+ trials without this failure", text)
     assert not re.search("No effect of [^:]*solver", text)
 
 
-def test_failures_that_share_nothing_name_no_condition(tmp_path):
+def test_unrelated_failures_have_no_condition(tmp_path):
     text = advice_on(failing(lambda p: hash(p["C"]) % 3 == 0), tmp_path)
     assert "trials failed" in text
     assert "of them have" not in text
 
 
-def test_what_failures_depend_on_is_not_to_be_fixed(tmp_path):
+def test_advice_does_not_fix_cause_of_failures(tmp_path):
     assert "No effect of solver" in advice_on(failing(lambda p: False, 80), tmp_path)
     text = advice_on(failing(lambda p: p["solver"] != "saga" and p["k"] > 5, 80), tmp_path)
     assert not re.search("No effect of [^:]*solver", text)
 
 
-def test_it_says_whether_it_still_became_better(tmp_path):
+def test_report_states_whether_score_still_improved(tmp_path):
     assert "more trials are likely to help" in advice_on(scored(lambda _, k: k), tmp_path)
     assert "n_iter_no_change=15" in advice_on(scored(lambda _, k: min(k, 9) - 0.3 * k), tmp_path)
 
 
-def test_a_best_trial_that_is_none_is_told(tmp_path):
+def test_report_names_missing_best_trial(tmp_path):
     text = advice_on(scored(lambda _, k: 5.0 * (k == 7)), tmp_path)
     assert "All other trials are significantly worse than the best one." in text
     text = advice_on(scored(lambda _, k: 0.0), tmp_path)
@@ -507,7 +509,7 @@ def test_a_best_trial_that_is_none_is_told(tmp_path):
     assert "untuned estimator" in advice_on(default_trial.fit(X, y), tmp_path)
 
 
-# What a browser makes of it.
+# Rendering in a browser.
 
 CHROMIUM = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
@@ -530,7 +532,7 @@ def browse(path, folder, width):
     drawn.write_text(done.stdout, encoding="utf-8")
     console = [line for line in done.stderr.splitlines() if "CONSOLE" in line]
     asked = set(re.findall(r'"url":"(http[^"]+)"', log.read_text(encoding="utf-8")))
-    # What the browser asks for itself, whatever it shows.
+    # Requests that the browser makes for any page.
     own = re.compile(r"https?://[^/]*\.(google|googleapis)\.com/")
     return Page(drawn), console, {url for url in asked if not own.match(url)}
 
@@ -538,7 +540,7 @@ def browse(path, folder, width):
 @pytest.mark.thorough
 @pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium")
 @pytest.mark.parametrize("width", [400, 1400])
-def test_a_browser_draws_everything_without_an_error_or_a_request(width, search, tmp_path):
+def test_browser_draws_page_without_error_or_request(width, search, tmp_path):
     if width == 400:
         search = told({**subjects.MIXED, NASTY: [NASTY, "b"]}, kind=BayesOptimizer)
     page, console, asked = browse(write_report(search, tmp_path / "a.html"), tmp_path, width)

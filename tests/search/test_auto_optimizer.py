@@ -1,4 +1,4 @@
-"""`AutoSearchCV`: what it is told of the search, and what it says of its choice."""
+"""`AutoSearchCV`: the facts that its choice uses, and the description of the choice."""
 
 from functools import partial
 
@@ -17,7 +17,7 @@ def make(probe, space=SPACE, **settings):
     return AutoSearchCV(probe, space, **({"n_iter": 12, "cv": 2, "random_state": 0} | settings))
 
 
-def test_the_choice_is_said_in_words(probe, numbered, tmp_path):
+def test_choice_is_described_in_sentences(probe, numbered, tmp_path):
     path = tmp_path / "study.jsonl"
     search = make(probe, journal=path).fit(*numbered)
     [(first, last, choice)] = search.optimizer_.choices
@@ -28,7 +28,7 @@ def test_the_choice_is_said_in_words(probe, numbered, tmp_path):
     assert [t.proposal.get("optimizer") for t in trials[5:]] == [choice.optimizer] * 7
 
 
-def test_no_choice_before_a_fit(probe):
+def test_choice_needs_a_fit(probe):
     search = make(probe)
     with pytest.raises(NotFittedError):
         _ = search.choice_
@@ -42,7 +42,7 @@ def test_named_optimizer_proposes_all_trials(name, probe, numbered):
     assert search.choice_ == f"{name}, as given by optimizer."
 
 
-def test_a_callable_makes_the_optimizer(probe, numbered):
+def test_callable_makes_the_optimizer(probe, numbered):
     swarm = partial(SwarmOptimizer, inertia=0.6)
     search = make(probe, optimizer=swarm, n_initial_points=4, n_iter=6)
     assert clone(search).optimizer.keywords == {"inertia": 0.6}
@@ -52,14 +52,14 @@ def test_a_callable_makes_the_optimizer(probe, numbered):
     assert search.choice_ == "SwarmOptimizer, as given by optimizer."
 
 
-def test_a_callable_that_makes_no_optimizer_is_refused(probe, numbered, log):
+def test_callable_without_optimizer_is_refused(probe, numbered, log):
     with pytest.raises(ValueError, match="optimizer must make an Optimizer, got {}"):
         make(probe, optimizer=lambda *_, **__: {}).fit(*numbered)
     assert not log.fits
 
 
 @pytest.mark.parametrize("name", ["random", "grid"])
-def test_an_initial_design_without_learning_is_refused(name, probe, numbered, log):
+def test_initial_design_without_learning_is_refused(name, probe, numbered, log):
     with pytest.raises(ValueError, match="n_initial_points=3 needs an optimizer that learns"):
         make(probe, optimizer=name, n_initial_points=3).fit(*numbered)
     assert not log.fits
@@ -78,13 +78,13 @@ def test_unknown_optimizer_is_refused(probe, numbered, log):
     ("settings", "n_points"),
     [({}, 1), ({"n_points": 5}, 5), ({"n_points": 5, "asynchronous": True}, 5)],
 )
-def test_it_is_told_how_many_trials_are_under_way(settings, n_points, probe, numbered):
+def test_optimizer_gets_the_number_of_pending_trials(settings, n_points, probe, numbered):
     search = make(probe, **settings).fit(*numbered)
     assert search.optimizer_.run_settings.n_points == n_points
     assert search.optimizer_.run_settings.budget == 12
 
 
-def test_a_space_with_room_for_the_budget_is_walked(probe, numbered):
+def test_small_space_is_searched_as_a_grid(probe, numbered):
     search = make(probe, {"z": [0, 1, 2], "x": [0.1, 0.7]}, n_iter=6).fit(*numbered)
     assert search.best_params_ == {"z": 0, "x": 0.7}
     assert "all 6 settings" in search.choice_
@@ -96,8 +96,6 @@ def test_a_space_with_room_for_the_budget_is_walked(probe, numbered):
     ("settings", "is_known"),
     [({"max_time": 300}, True), ({"max_time": 300, "cost_aware": False}, False), ({}, False)],
 )
-def test_the_time_that_there_is_counts_only_where_it_is_weighed(
-    settings, is_known, probe, numbered
-):
+def test_time_limit_counts_only_if_cost_aware(settings, is_known, probe, numbered):
     search = make(probe, n_iter=3, **settings).fit(*numbered)
     assert (search.optimizer_.run_settings.max_seconds is not None) is is_known

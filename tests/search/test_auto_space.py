@@ -22,7 +22,7 @@ from sklearn_lepton.exceptions import JournalMismatchError, SpaceExhaustedWarnin
 NEIGHBOURS = make_pipeline(StandardScaler(), KNeighborsClassifier())
 
 
-def test_auto_is_the_default(search_class, blobs):
+def test_auto_space_is_the_default(search_class, blobs):
     search = search_class(NEIGHBOURS, n_iter=6, cv=2, random_state=0).fit(*blobs)
     assert search.param_distributions == "auto"
     assert search.space_ == Space(default_space(NEIGHBOURS, *blobs))
@@ -33,7 +33,7 @@ def test_auto_is_the_default(search_class, blobs):
     assert [t.params for t in again.trials_] == [t.params for t in search.trials_]
 
 
-def test_thirty_rows_of_five_splits(search_class):
+def test_auto_space_fits_thirty_rows_in_five_splits(search_class):
     rng = np.random.default_rng(0)
     X, y = rng.normal(size=(30, 3)), np.arange(30) % 2
     search = search_class(KNeighborsClassifier(), n_iter=15, cv=5, random_state=0)
@@ -42,7 +42,7 @@ def test_thirty_rows_of_five_splits(search_class):
 
 
 @pytest.mark.parametrize("given", ["Auto", "default", ""])
-def test_another_word_is_an_error(search_class, blobs, given):
+def test_unknown_word_is_refused(search_class, blobs, given):
     with pytest.raises(TypeError, match=f"must be 'auto', or a dict.*got {given!r}"):
         search_class(GaussianNB(), given).fit(*blobs)
 
@@ -55,12 +55,12 @@ class Unknown(BaseEstimator):
         return 0.0
 
 
-def test_no_space_is_an_error(search_class, blobs):
+def test_estimator_without_space_is_refused(search_class, blobs):
     with pytest.raises(ValueError, match="no built-in space for Unknown .*give a dict"):
         search_class(Unknown()).fit(*blobs)
 
 
-def test_nothing_to_tune_is_one_trial(search_class):
+def test_nothing_to_tune_gives_one_trial(search_class):
     X = np.arange(20.0)[:, np.newaxis]
     search = search_class(LinearRegression(), n_iter=5, cv=2)
     with pytest.warns(SpaceExhaustedWarning):
@@ -68,14 +68,14 @@ def test_nothing_to_tune_is_one_trial(search_class):
     assert search.best_params_ == {}
 
 
-def test_a_resource_is_no_part_of_it(search_class, blobs):
+def test_auto_space_excludes_the_resource(search_class, blobs):
     tree = DecisionTreeClassifier(random_state=0)
     search = search_class(tree, resource="max_depth", min_resources=1, max_resources=4)
     search.set_params(n_iter=6, cv=2, random_state=0).fit(*blobs)
     assert "max_depth" not in search.space_.names
 
 
-def test_a_journal_goes_on(search_class, blobs, tmp_path):
+def test_journal_resumes_with_auto_space(search_class, blobs, tmp_path):
     X, y = blobs
     options = {"cv": 2, "random_state": 0, "journal": tmp_path / "study.jsonl"}
     first = search_class(NEIGHBOURS, n_iter=4, **options).fit(X, y)
@@ -85,7 +85,7 @@ def test_a_journal_goes_on(search_class, blobs, tmp_path):
         search_class(NEIGHBOURS, n_iter=9, **options).fit(X[::2], y[::2])
 
 
-def test_an_update_keeps_the_space(search_class, blobs):
+def test_update_keeps_auto_space(search_class, blobs):
     X, y = blobs
     search = search_class(NEIGHBOURS, n_iter=8, cv=2, random_state=0).fit(X[:30], y[:30])
     space = search.space_
@@ -94,20 +94,20 @@ def test_an_update_keeps_the_space(search_class, blobs):
     assert search.space_ == space
 
 
-def test_a_warm_start_keeps_the_space(search_class, blobs):
+def test_warm_start_keeps_auto_space(search_class, blobs):
     search = search_class(NEIGHBOURS, n_iter=4, cv=2, random_state=0, warm_start=True)
     space = search.fit(*blobs).space_
     assert len(search.fit(*blobs).trials_) == 8
     assert search.space_ == space
 
 
-def test_a_limit_of_iterations_leaves_the_untuned_estimator_what_it_is(search_class, blobs):
+def test_iteration_limit_keeps_the_untuned_estimator(search_class, blobs):
     search = search_class(SVC(kernel="linear"), n_iter=2, cv=2, random_state=0).fit(*blobs)
     assert search.trials_[0].params == {"C": 1.0, "max_iter": 10_000, "kernel": "linear"}
     assert read_source(search).default_trial == 0
 
 
-def test_fits_in_a_built_in_space_are_quiet_and_the_refit_is_not(search_class, blobs):
+def test_auto_space_hides_convergence_warnings_of_trials_only(search_class, blobs):
     network = MLPClassifier(max_iter=1, random_state=0)
     with warnings.catch_warnings(record=True) as shown:
         warnings.simplefilter("always")

@@ -54,7 +54,7 @@ def refused(search, log, data, error, *parts):
         (stats.uniform(0, -1), ValueError, ["'x'", "uniform"]),
     ],
 )
-def test_bad_values_of_a_dimension_are_refused(
+def test_invalid_values_of_a_dimension_are_refused(
     search_class, probe, log, numbered, values, error, parts
 ):
     refused(search_class(probe, {"z": [1], "x": values}), log, numbered, error, *parts)
@@ -63,7 +63,7 @@ def test_bad_values_of_a_dimension_are_refused(
 
 @pytest.mark.parametrize("kind", [Real, Integer])
 @pytest.mark.parametrize(("low", "high"), [(2, 1), (nan, 1), (1, inf), ("1", 2), (None, 2)])
-def test_bad_bounds_of_a_dimension_are_refused(kind, low, high):
+def test_invalid_bounds_of_a_dimension_are_refused(kind, low, high):
     with pytest.raises((ValueError, TypeError), match=kind.__name__):
         kind(low, high)
 
@@ -144,11 +144,11 @@ def test_parameter_of_a_replaced_step_is_accepted(search_class, blobs):
         ({"n_jobs": 0}, ["n_jobs"]),
     ],
 )
-def test_bad_arguments_are_refused(search_class, probe, log, numbered, arguments, parts):
+def test_invalid_arguments_are_refused(search_class, probe, log, numbered, arguments, parts):
     refused(search_class(probe, SPACE, **arguments), log, numbered, ValueError, *parts)
 
 
-def test_bad_arguments_of_an_optimizer_are_refused(search_class, probe, log, numbered):
+def test_invalid_arguments_of_an_optimizer_are_refused(search_class, probe, log, numbered):
     known = search_class(probe, SPACE).get_params(deep=False)
     own = {"n_initial_points", "n_particles", "population_size"} & set(known)
     for name in own:
@@ -174,7 +174,7 @@ def test_bad_arguments_of_an_optimizer_are_refused(search_class, probe, log, num
         ([None], ["initial_params", "[None]"]),
     ],
 )
-def test_bad_initial_params_are_refused(search_class, probe, log, numbered, given, parts):
+def test_invalid_initial_params_are_refused(search_class, probe, log, numbered, given, parts):
     search = search_class(probe, {**SPACE, "z": [1, 2]}, initial_params=given)
     refused(search, log, numbered, ValueError, *parts)
 

@@ -22,7 +22,7 @@ def frame(blobs):
     return pd.DataFrame(X, columns=["a", "b", "c", "d"]), pd.Series(y, name="target")
 
 
-def test_a_search_in_a_pipeline(search_class, blobs):
+def test_search_works_in_a_pipeline(search_class, blobs):
     search = search_class(LogisticRegression(), {"C": [0.1, 1.0, 10.0]}, n_iter=3, cv=2)
     pipeline = make_pipeline(StandardScaler(), search).fit(*blobs)
     assert pipeline.score(*blobs) > 0.5
@@ -32,7 +32,7 @@ def test_a_search_in_a_pipeline(search_class, blobs):
     assert pipeline.set_params(**{f"{name}__estimator__C": 0.5})[-1].estimator.C == 0.5
 
 
-def test_a_pipeline_in_a_search(search_class, blobs):
+def test_pipeline_works_in_a_search(search_class, blobs):
     pipeline = Pipeline([("scale", StandardScaler()), ("clf", LogisticRegression())])
     scalers = [StandardScaler(), MinMaxScaler(), "passthrough"]
     space = {"scale": scalers, "clf__C": (1e-2, 1e2, "log-uniform")}
@@ -43,7 +43,7 @@ def test_a_pipeline_in_a_search(search_class, blobs):
     assert search.predict(blobs[0]).shape == (60,)
 
 
-def test_a_search_in_a_search(search_class, blobs):
+def test_search_works_in_a_search(search_class, blobs):
     inner = search_class(Ridge(), {"alpha": [0.1, 1.0]}, n_iter=2, cv=2, random_state=0)
     space = {"estimator__fit_intercept": [True, False], "n_iter": [1, 2]}
     outer = search_class(inner, space, n_iter=4, cv=2, random_state=0, refit=True)
@@ -55,14 +55,14 @@ def test_a_search_in_a_search(search_class, blobs):
     assert outer.predict(blobs[0]).shape == (60,)
 
 
-def test_a_search_in_cross_validation_and_in_meta_estimators(search_class, blobs):
+def test_search_works_in_cross_validation_and_meta_estimators(search_class, blobs):
     search = search_class(LogisticRegression(), {"C": [0.1, 1.0]}, n_iter=2, cv=2)
     assert cross_val_score(search, *blobs, cv=3, error_score="raise").shape == (3,)
     X, y = blobs[0], np.arange(60) % 3
     assert len(OneVsRestClassifier(search).fit(X, y).estimators_) == 3
 
 
-def test_set_output_on_a_search_as_a_transformer(search_class, frame):
+def test_set_output_applies_to_search_as_transformer(search_class, frame):
     X, y = frame
     search = search_class(PCA(), {"n_components": [1, 2]}, n_iter=2, cv=2, random_state=0)
     pipeline = make_pipeline(StandardScaler(), search, LogisticRegression())
@@ -77,7 +77,7 @@ def test_set_output_on_a_search_as_a_transformer(search_class, frame):
     assert copy[:-1].transform(X).columns.tolist() == names
 
 
-def test_set_output_after_fit_and_back(search_class, frame):
+def test_set_output_after_fit_can_be_undone(search_class, frame):
     X, y = frame
     search = search_class(
         SelectKBest(), {"k": [1, 2]}, scoring=lambda selector, X, y: -selector.k, n_iter=2, cv=2
@@ -92,7 +92,7 @@ def test_set_output_after_fit_and_back(search_class, frame):
     assert search.feature_names_in_.tolist() == ["a", "b", "c", "d"]
 
 
-def test_set_output_on_a_column_transformer_of_searches(search_class, frame):
+def test_set_output_applies_to_column_transformer_of_searches(search_class, frame):
     X, _ = frame
     search = search_class(PCA(), {"n_components": [1, 2]}, n_iter=2, cv=2, random_state=0)
     columns = make_column_transformer(
@@ -107,7 +107,7 @@ def test_feature_names_need_a_fitted_search(search_class):
         search.get_feature_names_out()
 
 
-def test_data_frames_go_in_unchanged(search_class, frame):
+def test_data_frames_reach_the_estimator_unchanged(search_class, frame):
     X, y = frame
     pipeline = Pipeline(
         [
@@ -122,7 +122,7 @@ def test_data_frames_go_in_unchanged(search_class, frame):
 
 
 @pytest.mark.parametrize("index", [None, 100])
-def test_a_shuffled_index_of_a_frame_does_not_matter(search_class, frame, index):
+def test_shuffled_index_of_a_frame_is_ignored(search_class, frame, index):
     X, y = frame
     if index:
         X, y = X.set_index(X.index[::-1] + index), y.set_axis(y.index[::-1] + index)
@@ -132,7 +132,7 @@ def test_a_shuffled_index_of_a_frame_does_not_matter(search_class, frame, index)
 
 
 @pytest.mark.parametrize("container", [scipy.sparse.csr_matrix, scipy.sparse.csr_array])
-def test_sparse_data(search_class, blobs, container):
+def test_sparse_data_are_accepted(search_class, blobs, container):
     X, y = blobs
     dense = np.where(np.abs(X) > 0.5, X, 0.0)
     search = search_class(Ridge(solver="lsqr"), {"alpha": [0.1, 1.0]}, n_iter=2, cv=2)
@@ -140,7 +140,7 @@ def test_sparse_data(search_class, blobs, container):
     assert search.predict(container(dense)).shape == (60,)
 
 
-def test_lists_and_strings_as_data(search_class):
+def test_lists_and_strings_are_accepted_as_data(search_class):
     from sklearn.feature_extraction.text import CountVectorizer
 
     texts, y = ["good day", "bad night", "good sun", "bad rain"] * 5, ["yes", "no"] * 10
@@ -151,7 +151,7 @@ def test_lists_and_strings_as_data(search_class):
     assert search.predict(["good rain"]).tolist()[0] in {"yes", "no"}
 
 
-def test_several_targets(search_class, blobs):
+def test_several_targets_are_accepted(search_class, blobs):
     X, y = blobs
     search = search_class(Ridge(), {"alpha": [0.1, 1.0]}, n_iter=2, cv=2)
     search.fit(X, np.column_stack([y, 1 - y]))

@@ -61,7 +61,7 @@ def test_sparse_column_is_a_target_of_one_column(make):
     np.testing.assert_array_equal(_labels(SGDClassifier(), column), LABELS)
 
 
-def test_sparse_amounts_are_amounts():
+def test_sparse_numbers_are_a_regression_target():
     task = task_of(sparse.csr_matrix(np.c_[X[:, 0], X[:, 1]] + 0.5))
     assert not task.is_classifier
     assert task.n_targets == 2
@@ -94,7 +94,7 @@ def test_complex_numbers_are_refused_where_models_are_chosen():
         AutoSearchCV("auto", n_iter=1, cv=2).fit(X + 1j, LABELS)
 
 
-def test_built_in_space_of_lists_of_words():
+def test_auto_space_accepts_lists_of_words():
     words = [["a", "b", "c"][: 1 + k % 3] for k in range(60)]
     pipeline = make_pipeline(CountVectorizer(analyzer=list), MultinomialNB())
     assert default_space(pipeline, words, LABELS)
@@ -102,7 +102,7 @@ def test_built_in_space_of_lists_of_words():
     assert search.fit(words, LABELS).best_score_ > 0
 
 
-def test_variance_is_of_the_values_that_are_known():
+def test_variance_ignores_missing_values():
     frame = pd.DataFrame(7 * X).astype("Float64")
     frame.iloc[0, 0] = pd.NA
     known = np.r_[7 * X.ravel()[1:]]
@@ -116,7 +116,7 @@ def test_groups_of_two_dimensions_are_refused_where_models_are_chosen(make):
         AutoSearchCV("auto", n_iter=1).fit(X, LABELS, groups=groups)
 
 
-def test_fingerprint_of_masked_and_nullable_arrays_is_of_what_they_hold():
+def test_fingerprint_of_masked_and_nullable_arrays_follows_their_content():
     numbers = np.arange(6.0)
     some, others = (np.ma.masked_array(numbers, numbers < k) for k in (1, 2))
     assert _describe_data(some) == _describe_data(some.copy())

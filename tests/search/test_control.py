@@ -1,4 +1,4 @@
-"""What is tried, how much of it, and when a search ends."""
+"""Initial configurations, budget, stopping rules and callbacks of a search."""
 
 import time
 
@@ -81,19 +81,21 @@ def test_n_points_is_the_size_of_a_batch(
 # -------------------------------------------------------------- the first trials
 
 
-def test_the_estimators_own_parameters_come_first(search_class, probe, numbered):
+def test_own_parameters_are_the_first_trial(search_class, probe, numbered):
     search = run(search_class, probe.set_params(x=0.625, z=2), numbered, {**SPACE, "z": [1, 2, 3]})
     assert search.trials_[0].params == {"x": 0.625, "z": 2}
     assert search.best_score_ >= search.trials_[0].score
 
 
-def test_own_parameters_outside_of_the_space_give_way_to_the_middle(search_class, probe, numbered):
+def test_own_parameters_outside_of_the_space_are_replaced_by_the_middle(
+    search_class, probe, numbered
+):
     space = {"x": (0.0, 1.0, "uniform"), "z": Integer(1, 3)}
     search = run(search_class, probe.set_params(x=7.0, z=1), numbered, space)
     assert search.trials_[0].params == {"x": 0.5, "z": 1}
 
 
-def test_a_search_is_never_worse_than_not_tuning(search_class, blobs):
+def test_search_is_never_worse_than_the_untuned_estimator(search_class, blobs):
     search = search_class(
         LogisticRegression(C=1.0),
         {"C": (1e-9, 1e9, "log-uniform"), "class_weight": [None, {0: 1e6}, {1: 1e6}]},
@@ -105,7 +107,7 @@ def test_a_search_is_never_worse_than_not_tuning(search_class, blobs):
     assert search.best_score_ >= search.trials_[0].score
 
 
-def test_initial_params_none_leaves_the_start_to_the_optimizer(search_class, probe, numbered):
+def test_initial_params_none_starts_with_the_design(search_class, probe, numbered):
     space = {"x": (0.0, 1.0, "uniform"), "z": [0, 1, 2]}
     search = run(search_class, probe.set_params(x=0.123), numbered, space, initial_params=None)
     assert all(trial.params["x"] != 0.123 for trial in search.trials_)
@@ -138,13 +140,13 @@ def test_initial_params_are_tried_first_in_their_order(
     assert len(set(settings)) == 5
 
 
-def test_more_initial_params_than_n_iter(search_class, probe, numbered):
+def test_n_iter_limits_initial_params(search_class, probe, numbered):
     given = [{"x": value / 10} for value in range(10)]
     search = run(search_class, probe, numbered, initial_params=given, n_iter=4)
     assert [trial.params["x"] for trial in search.trials_] == [0.0, 0.1, 0.2, 0.3]
 
 
-def test_initial_params_of_a_branch(search_class, probe, numbered):
+def test_initial_params_choose_their_branch(search_class, probe, numbered):
     space = [{"x": (0.0, 1.0, "uniform")}, {"z": [1, 2, 3], "x": [0.9]}]
     search = run(search_class, probe, numbered, space, initial_params={"z": 2})
     assert search.trials_[0].params == {"z": 2, "x": 0.9}
@@ -154,7 +156,7 @@ def test_initial_params_of_a_branch(search_class, probe, numbered):
 
 
 @pytest.mark.parametrize("n_points", [1, 3, 10])
-def test_a_small_space_is_searched_completely(search_class, probe, log, numbered, n_points):
+def test_small_space_is_searched_completely(search_class, probe, log, numbered, n_points):
     space = {"x": [0.1, 0.2, 0.4], "z": [1, 2]}
     with pytest.warns(SpaceExhaustedWarning, match="holds 6 configurations.*n_iter=20"):
         search = run(search_class, probe, numbered, space, n_iter=20, n_points=n_points)
@@ -165,12 +167,12 @@ def test_a_small_space_is_searched_completely(search_class, probe, log, numbered
     assert search.best_params_ == {"x": 0.4, "z": 1}
 
 
-def test_a_space_of_just_n_iter_settings_needs_no_notice(search_class, probe, numbered):
+def test_space_of_exactly_n_iter_configurations_does_not_warn(search_class, probe, numbered):
     search = run(search_class, probe, numbered, {"x": [0.1, 0.2, 0.4]}, n_iter=3)
     assert sorted(trial.params["x"] for trial in search.trials_) == [0.1, 0.2, 0.4]
 
 
-def test_an_empty_space_is_one_trial(search_class, probe, numbered):
+def test_empty_space_gives_one_trial(search_class, probe, numbered):
     with pytest.warns(SpaceExhaustedWarning, match="1 configuration"):
         search = run(search_class, probe, numbered, {})
     assert search.best_params_ == {}
@@ -178,7 +180,7 @@ def test_an_empty_space_is_one_trial(search_class, probe, numbered):
     assert run(search_class, probe, numbered, {}, n_iter=1).cv_results_["params"] == [{}]
 
 
-def test_a_list_of_dicts_shares_one_budget(search_class, blobs):
+def test_list_of_dicts_shares_one_budget(search_class, blobs):
     space = [
         {"kernel": ["linear"], "C": (1e-2, 1e1, "log-uniform")},
         {"kernel": ["rbf"], "C": (1e-2, 1e1, "log-uniform"), "gamma": (1e-2, 1e1, "log-uniform")},
@@ -197,7 +199,7 @@ def test_a_list_of_dicts_shares_one_budget(search_class, blobs):
             assert np.ma.getmaskarray(results[f"param_{name}"])[row] == (name not in expected)
 
 
-def test_a_finite_list_of_dicts(search_class, probe, numbered):
+def test_finite_list_of_dicts_is_exhausted(search_class, probe, numbered):
     space = [{"x": [0.1, 0.2]}, {"z": [1, 2, 3], "x": [0.5]}]
     with pytest.warns(SpaceExhaustedWarning, match="holds 5 configurations"):
         search = run(search_class, probe, numbered, space)
@@ -211,7 +213,7 @@ def test_a_finite_list_of_dicts(search_class, probe, numbered):
 
 @pytest.mark.parametrize("backend", ["sequential", "threading"])
 @pytest.mark.parametrize("asynchronous", [False, True])
-def test_max_time(search_class, probe, numbered, backend, asynchronous):
+def test_max_time_ends_the_search(search_class, probe, numbered, backend, asynchronous):
     start = time.monotonic()
     with joblib.parallel_config(backend=backend, n_jobs=2):
         search = run(
@@ -230,13 +232,13 @@ def test_max_time(search_class, probe, numbered, backend, asynchronous):
 
 
 @pytest.mark.parametrize("n_points", [1, 3])
-def test_too_little_time_for_one_trial(search_class, probe, log, numbered, n_points):
+def test_max_time_without_a_finished_trial_raises(search_class, probe, log, numbered, n_points):
     with pytest.raises(TimeoutError, match=r"max_time=1e-09 s passed before a trial"):
         run(search_class, probe, numbered, max_time=1e-9, n_points=n_points)
     assert log.fits == []
 
 
-def test_n_iter_no_change(search_class, probe, numbered):
+def test_n_iter_no_change_ends_the_search(search_class, probe, numbered):
     space = {"x": [0.7, *np.linspace(0, 0.6, 50).tolist()]}
     search = run(
         search_class, probe.set_params(x=0.7), numbered, space, n_iter=40, n_iter_no_change=5
@@ -247,7 +249,7 @@ def test_n_iter_no_change(search_class, probe, numbered):
 
 
 @pytest.mark.parametrize(("tol", "n_trials"), [(0.0, 6), (0.15, 6), (0.25, 3)])
-def test_tol(search_class, probe, numbered, tol, n_trials):
+def test_tol_ignores_small_improvements(search_class, probe, numbered, tol, n_trials):
     given = [{"x": value} for value in (0.1, 0.2, 0.3, 0.4, 0.5, 0.6)]
     search = run(
         search_class,
@@ -262,7 +264,7 @@ def test_tol(search_class, probe, numbered, tol, n_trials):
 
 
 @pytest.mark.parametrize(("n_points", "n_trials"), [(1, 2), (4, 4)])
-def test_target_score(search_class, probe, numbered, n_points, n_trials):
+def test_target_score_ends_the_search(search_class, probe, numbered, n_points, n_trials):
     search = run(
         search_class,
         probe,
@@ -276,7 +278,7 @@ def test_target_score(search_class, probe, numbered, n_points, n_trials):
     assert search.best_params_ == {"x": 0.75}
 
 
-def test_a_target_out_of_reach(search_class, probe, numbered):
+def test_unreached_target_score_changes_nothing(search_class, probe, numbered):
     search = run(search_class, probe, numbered, target_score=2.0, n_iter=3)
     assert search.stop_reason_ == "n_iter"
 
@@ -286,7 +288,7 @@ def test_a_target_out_of_reach(search_class, probe, numbered):
 
 @pytest.mark.parametrize("as_list", [False, True])
 @pytest.mark.parametrize("n_points", [1, 3])
-def test_callbacks_see_every_trial_in_its_order(search_class, probe, numbered, as_list, n_points):
+def test_callbacks_get_every_trial_in_order(search_class, probe, numbered, as_list, n_points):
     seen = []
 
     def callback(search, trial):
@@ -307,7 +309,7 @@ def test_callbacks_see_every_trial_in_its_order(search_class, probe, numbered, a
 
 @pytest.mark.parametrize("stop", [True, np.True_])
 @pytest.mark.parametrize(("n_points", "n_trials"), [(1, 3), (2, 4), (5, 5)])
-def test_a_callback_that_returns_true_stops(
+def test_callback_that_returns_true_ends_the_search(
     search_class, probe, numbered, stop, n_points, n_trials
 ):
     first, second = [], []
@@ -331,23 +333,23 @@ def test_a_callback_that_returns_true_stops(
 
 
 @pytest.mark.parametrize("answer", [None, False, np.False_])
-def test_other_answers_do_not_stop(search_class, probe, numbered, answer):
+def test_other_return_values_do_not_end_the_search(search_class, probe, numbered, answer):
     search = run(search_class, probe, numbered, callbacks=lambda search, trial: answer)
     assert len(search.trials_) == 8
 
 
-def test_a_stop_after_the_last_trial(search_class, probe, numbered):
+def test_callback_that_stops_at_the_last_trial_sets_the_reason(search_class, probe, numbered):
     search = run(search_class, probe, numbered, callbacks=lambda s, t: t.number == 7)
     assert search.stop_reason_ == "callback"
     assert len(search.trials_) == 8
 
 
-def test_the_first_reason_counts(search_class, probe, numbered):
+def test_first_reason_to_stop_is_reported(search_class, probe, numbered):
     search = run(search_class, probe, numbered, callbacks=lambda s, t: True, target_score=-9.0)
     assert search.stop_reason_ == "target_score"
 
 
-def test_callbacks_may_be_objects_and_hold_anything(search_class, probe, numbered):
+def test_callbacks_can_be_objects_with_state(search_class, probe, numbered):
     class Counter:
         n_calls = 0
 
@@ -372,7 +374,7 @@ def test_callbacks_may_be_objects_and_hold_anything(search_class, probe, numbere
         uniform(0.3, 1e-300),
     ],
 )
-def test_a_single_value(search_class, probe, numbered, values):
+def test_single_value_is_a_constant(search_class, probe, numbered, values):
     search = run(search_class, probe, numbered, {"x": values, "z": [1, 2, 3]}, n_iter=3)
     assert {trial.params["z"] for trial in search.trials_} <= {1, 2, 3}
     assert {float(trial.params["x"]) for trial in search.trials_} <= {0.3, 3.0}
@@ -391,7 +393,7 @@ def test_a_single_value(search_class, probe, numbered, values):
         (None, np.bool_(True), True),
     ],
 )
-def test_costs_count_where_time_is_what_ends_the_search(
+def test_cost_aware_is_on_with_max_time(
     search_class, probe, numbered, max_time, cost_aware, expected
 ):
     with joblib.parallel_config(backend="threading"):
@@ -403,7 +405,7 @@ def test_costs_count_where_time_is_what_ends_the_search(
 
 
 @pytest.mark.thorough
-def test_a_search_without_a_model_does_not_weigh_costs(probe, numbered):
+def test_cost_aware_is_off_without_a_surrogate(probe, numbered):
     search = run(SwarmSearchCV, probe, numbered, n_iter=2, max_time=60.0, surrogate=False)
     assert search.optimizer_.run_settings.cost_aware is False
     with pytest.raises(
@@ -413,7 +415,7 @@ def test_a_search_without_a_model_does_not_weigh_costs(probe, numbered):
 
 
 @pytest.mark.thorough
-def test_what_is_dear_is_left_until_it_is_worth_it():
+def test_expensive_configurations_come_late():
     class Sleeper(LogisticRegression):
         """As good with any n, which only costs time."""
 

@@ -52,7 +52,7 @@ def look_at(X):
     return pd.concat([X.iloc[:9], X.iloc[9:]]).astype(X.dtypes)
 
 
-def test_a_fingerprint_is_of_what_data_hold():
+def test_fingerprint_follows_content_of_data():
     for X in [*map(matrix, ["csr_array", "csc_matrix", "coo_array"]), frame()]:
         before = _describe_data(X)
         again = look_at(X)
@@ -60,7 +60,7 @@ def test_a_fingerprint_is_of_what_data_hold():
 
 
 @pytest.mark.parametrize("kind", ["csr_array", "csc_matrix"])
-def test_a_fingerprint_is_another_with_other_numbers_at_other_places(kind):
+def test_fingerprint_changes_with_values_and_positions(kind):
     X = matrix(kind)
     other, moved = X.copy(), X.copy()
     other.data[0] += 1
@@ -80,12 +80,12 @@ def test_a_fingerprint_is_another_with_other_numbers_at_other_places(kind):
         lambda X: X.set_index(X.index + 1),
     ],
 )
-def test_a_fingerprint_is_another_with_each_change_of_a_frame(change):
+def test_fingerprint_changes_with_each_part_of_a_frame(change):
     X = frame()
     assert _describe_data(change(X)) != _describe_data(X)
 
 
-def test_sparse_data_with_less_of_them_a_race_and_a_journal(rows, tmp_path):
+def test_sparse_data_with_resource_racing_and_journal(rows, tmp_path):
     model = make_pipeline(StandardScaler(with_mean=False), SGDClassifier(random_state=0))
     settings = {"cv": 2, "random_state": 0, "journal": tmp_path / "study.jsonl", "racing": True}
     settings |= {"resource": "n_samples", "surrogate": False}
@@ -101,7 +101,7 @@ def test_sparse_data_with_less_of_them_a_race_and_a_journal(rows, tmp_path):
         SwarmSearchCV(model, space, n_iter=6, **settings).fit(rows, y)
 
 
-def test_a_types_shape_is_none_of_a_parameter(tmp_path):
+def test_class_with_shape_is_not_data(tmp_path):
     """OneHotEncoder has ``dtype=np.float64``, whose ``shape`` is no tuple."""
     model = make_pipeline(OneHotEncoder(handle_unknown="ignore"), SGDClassifier(random_state=0))
     space = {"sgdclassifier__alpha": (1e-5, 1e0, "log-uniform")}

@@ -1,4 +1,4 @@
-"""What a search shows: its progress, and itself in a notebook."""
+"""Progress output, and the representation in a notebook."""
 
 import re
 from xml.etree import ElementTree as ET
@@ -19,7 +19,7 @@ def lines_of(search, data, capfd):
     return out.splitlines()
 
 
-def test_silence_is_the_default(search_class, probe, numbered, capfd):
+def test_default_verbosity_prints_nothing(search_class, probe, numbered, capfd):
     assert lines_of(search_class(probe, SPACE, n_iter=3, cv=2), numbered, capfd) == []
 
 
@@ -37,7 +37,7 @@ def test_silence_is_the_default(search_class, probe, numbered, capfd):
     ],
     ids=str,
 )
-def test_a_few_lines(search_class, probe, numbered, capfd, params):
+def test_verbose_1_prints_a_few_lines(search_class, probe, numbered, capfd, params):
     search = search_class(probe, SPACE, **{"n_iter": 12, "cv": 2, "verbose": 1, **params})
     with joblib.parallel_config("threading"):  # processes take seconds to start
         lines = lines_of(search.set_params(random_state=0), numbered, capfd)
@@ -49,7 +49,7 @@ def test_a_few_lines(search_class, probe, numbered, capfd, params):
         assert re.search(r"\d+/\d+  .*\d s left$", line)
 
 
-def test_a_line_a_trial_and_scikit_learns_own(search_class, probe, numbered, capfd):
+def test_verbose_prints_lines_of_trials_and_of_scikit_learn(search_class, probe, numbered, capfd):
     search = search_class(probe, SPACE, n_iter=3, cv=2, verbose=2)
     lines = lines_of(search, numbered, capfd)
     assert [line.split(":")[0] for line in lines[1:-1]] == ["trial 0", "trial 1", "trial 2"]
@@ -60,7 +60,7 @@ def test_a_line_a_trial_and_scikit_learns_own(search_class, probe, numbered, cap
     assert search.verbose == 3
 
 
-def test_trials_of_a_journal_are_counted(search_class, probe, numbered, tmp_path, capfd):
+def test_progress_counts_trials_of_the_journal(search_class, probe, numbered, tmp_path, capfd):
     def make(n_iter, verbose):
         search = search_class(probe, SPACE, n_iter=n_iter, cv=2, verbose=verbose, random_state=0)
         return search.set_params(journal=tmp_path / "study.jsonl")
@@ -86,7 +86,7 @@ class Finisher:
 
 
 @pytest.mark.parametrize("refit", [True, False, "1se", lambda results: 2])
-def test_a_callback_is_told_the_trial_that_is_chosen(search_class, probe, numbered, refit):
+def test_finish_gets_the_chosen_trial(search_class, probe, numbered, refit):
     finisher = Finisher()
     search = search_class(probe, SPACE, n_iter=4, cv=2, random_state=0, refit=refit)
     search.set_params(callbacks=finisher).fit(*numbered)
@@ -94,7 +94,7 @@ def test_a_callback_is_told_the_trial_that_is_chosen(search_class, probe, number
     assert finisher.told[-1] is search.trials_[search.best_index_]
 
 
-def test_a_callback_is_told_that_a_search_failed(search_class, probe, numbered):
+def test_finish_gets_none_if_the_search_failed(search_class, probe, numbered):
     finisher = Finisher()
     space = {"x": [0.5], "outcome": ["ok", "raise"]}
     search = search_class(probe, space, n_iter=2, cv=2, callbacks=finisher, error_score="raise")
@@ -103,7 +103,7 @@ def test_a_callback_is_told_that_a_search_failed(search_class, probe, numbered):
     assert finisher.told == [0, None]
 
 
-def test_no_trial_is_the_best_of_several_metrics(search_class, blobs):
+def test_finish_gets_none_for_callable_refit_of_several_metrics(search_class, blobs):
     finisher = Finisher()
     search = search_class(LogisticRegression(), {"C": [0.1, 1.0]}, n_iter=2)
     search.set_params(scoring=["accuracy", "roc_auc"], refit=False, callbacks=finisher)
@@ -120,7 +120,7 @@ def shown(search):
     return html[html.index('<div class="sklearn-lepton">') :]
 
 
-def test_a_notebook_shows_the_space(search_class, probe):
+def test_html_has_the_space(search_class, probe):
     space = [
         {"x": (1e-3, 1.0, "log-uniform"), "z": (0, 9, "int")},
         {"x": [0.1, 0.5], "outcome": ["ok", "<script>alert(1)</script>", "c" * 99]},
@@ -140,7 +140,7 @@ def test_a_notebook_shows_the_space(search_class, probe):
     ET.fromstring(html.replace(" open>", ">"))
 
 
-def test_a_notebook_shows_the_result(search_class, probe, numbered):
+def test_html_has_the_result(search_class, probe, numbered):
     search = search_class(probe, SPACE, n_iter=8, cv=2, random_state=0).fit(*numbered)
     html = shown(search)
     root = ET.fromstring(html)
@@ -159,7 +159,7 @@ def test_a_notebook_shows_the_result(search_class, probe, numbered):
     assert "nan" not in html
 
 
-def test_whatever_happened_is_shown(search_class, probe, numbered):
+def test_html_never_raises(search_class, probe, numbered):
     unusable = search_class(probe, {"x": []})
     assert unusable._repr_mimebundle_()["text/html"]
     constant = search_class(probe, {}, n_iter=1, cv=2).fit(*numbered)
@@ -168,7 +168,7 @@ def test_whatever_happened_is_shown(search_class, probe, numbered):
     assert shown(equal)
 
 
-def test_text_only_where_scikit_learn_is_asked_for_it(search_class, probe):
+def test_text_display_is_respected(search_class, probe):
     with sklearn.config_context(display="text"):
         search = search_class(probe, SPACE)
         assert list(search._repr_mimebundle_()) == ["text/plain"]

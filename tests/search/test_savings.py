@@ -1,4 +1,4 @@
-"""All that saves fits at once: racing, a resource, prices, kept steps, fresh splits, a journal."""
+"""Racing, resource, costs, step cache, final splits and journal, combined."""
 
 import functools
 import warnings

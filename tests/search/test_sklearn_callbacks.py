@@ -74,7 +74,7 @@ def recorder(tmp_path):
 
 
 def check_balanced(recorder, n_leaves, *, refit=True):
-    """Check that there is one task a trial and split, the search, the root, and one refit."""
+    """Check the tasks: the root, the search, one for each trial and split, one refit."""
     begun = recorder.tasks("begin")
     assert begun == recorder.tasks("end")
     assert recorder.places("begin") == recorder.places("end")

@@ -1,4 +1,4 @@
-"""`update`: when a search goes on with new data, what it costs, and what it leaves."""
+"""`update`: when new data continue a search, its cost, and the state afterwards."""
 
 import numpy as np
 import pytest
@@ -112,7 +112,7 @@ def test_several_updates_are_told_in_order_and_leave_the_search_as_it_was(search
 
 
 def test_what_was_found_before_is_remembered(search_class):
-    """Back at the first place, the old best is found again at once."""
+    """Back at the first place, the old best is found again immediately."""
     search = make(search_class).fit(*data(0.7))
     first = search.best_params_["x"]
     search.update(*data(0.1), n_iter=8).update(*data(0.7), n_iter=3)

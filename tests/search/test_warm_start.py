@@ -1,4 +1,4 @@
-"""A search that goes on is the one that had the larger budget from the start."""
+"""A continued search equals one with the larger budget from the start."""
 
 import numpy as np
 import pytest

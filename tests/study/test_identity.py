@@ -168,7 +168,7 @@ def test_a_clone_on_the_same_data_goes_on_with_the_journal(numbered, fits, path,
 def test_a_warm_start_on_other_data_makes_no_journal(numbered, path, tmp_path):
     X, y = numbered
     [search] = cross_validate_once(make(journal=path, warm_start=True), X, y)
-    search.fit(X, y)  # goes on
+    search.fit(X, y)  # continues
     assert len(search.trials_) == 4
     with pytest.raises(JournalMismatchError, match=r"data\.X\.hash"):
         search.fit(X + 1, y)

@@ -125,7 +125,7 @@ def test_what_cannot_be_written_whole_is_not_written(
     with monkeypatch.context() as patch:
         patch.setattr(os, name, fail)
         if name == "write" and n_bytes == 10_000:
-            add(journal, {"n": 1})  # all of it at once
+            add(journal, {"n": 1})  # all of it in one write
             before = path.read_bytes()
         else:
             with pytest.raises(OSError, match="No space"):

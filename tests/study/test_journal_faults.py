@@ -291,7 +291,7 @@ def test_a_full_disk_costs_the_journal_only(
         assert "No space left on device" in str(caught[0].message)
         assert "continues in memory" in str(caught[0].message)
         assert not lock_files(path)
-        # What is there is a journal, with which the same search goes on.
+        # The file is a journal that the same search can resume.
         load_trials(path)
         assert outline(make(n_points=n_points).fit(*numbered)) == expected
     assert 2 < n_calls < 19

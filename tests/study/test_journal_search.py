@@ -46,7 +46,7 @@ def make(search_class, probe, path):
 
 @pytest.fixture
 def expected(make, numbered, log):
-    """What the search finds that keeps no journal."""
+    """Results of the search without a journal."""
     found = outline(make(journal=None).fit(*numbered))
     log.fits.clear()
     return found
@@ -157,7 +157,7 @@ def test_a_journal_that_knows_objects_by_their_texts_is_not_continued(name, path
     assert not lock_files(path)
 
 
-# ------------------------------------------------------------------------ going on
+# ------------------------------------------------------------------------ resuming
 
 
 def test_a_complete_journal_fits_nothing_but_the_refit(make, numbered, log, kept, path, expected):
@@ -399,7 +399,7 @@ def test_what_is_written_is_synced_once_it_matters(make, numbered, path, monkeyp
     make().fit(*numbered)
     lines = read_lines(path)
     n_lines = len(lines)
-    # What is told goes to the disk with what is asked for next, or else at once.
+    # Results are synced together with the next proposals, or else immediately.
     must = [n for n, record in enumerate(lines, 1) if {"journal", "asked"} & set(record)]
     assert synced == [*must, n_lines, n_lines]
     monkeypatch.setattr("sklearn_lepton._study.study._MIN_SYNC", 0.0)

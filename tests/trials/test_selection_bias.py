@@ -79,7 +79,7 @@ def test_optimism_does_not_fall_with_the_repeats_of_the_folds(n_repeats):
     rng = np.random.default_rng(0)
     estimated, true = [], []
     for _ in range(80):
-        rows = rng.normal(size=(100, 30))  # what a trial scores on a row, whatever it learns from
+        rows = rng.normal(size=(100, 30))  # the score of a trial on a row, for any training part
         parts = [np.split(rng.permutation(100), 5) for _ in range(n_repeats)]
         table = np.array([rows[test].mean(axis=0) for folds in parts for test in folds])
         estimated.append(optimism(trials_of(table), 5))
