@@ -1,4 +1,4 @@
-"""Arrays: what data hold, in any container."""
+"""Arrays read from data in any container."""
 
 import numpy as np
 import pandas as pd

@@ -1,4 +1,4 @@
-"""Searches that choose the models, too: of any table a user has, given a task."""
+"""AutoSearchCV with a task instead of an estimator: columns, models, splits, errors."""
 
 import pickle
 

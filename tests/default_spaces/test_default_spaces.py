@@ -1,4 +1,4 @@
-"""Built-in spaces: the defaults lie in them, and whatever they propose can be fitted."""
+"""Built-in spaces: they contain the defaults, and every sample can be fitted."""
 
 import warnings
 from itertools import product

@@ -1,4 +1,4 @@
-"""Workers that die, by their own hand or by another's, and the searching process itself.
+"""Workers that crash or are killed, and killed searches.
 
 =============================================  ==========================================
 fault                                          what holds

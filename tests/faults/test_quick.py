@@ -1,4 +1,4 @@
-"""The faults that every run of the tests provokes; the other modules have the rest."""
+"""One fault of each kind, for every run of the tests; the other modules have the rest."""
 
 import json
 import subprocess

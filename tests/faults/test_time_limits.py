@@ -1,4 +1,4 @@
-"""Fits that take too long, and searches that do.
+"""Time limits of fits and of searches.
 
 =============================================  ============================================
 fault                                          what holds

@@ -1,4 +1,4 @@
-"""Searches that share a machine: with other backends, searches and threads.
+"""Concurrent searches, other backends and threads.
 
 ===========================================  ==========================================
 situation                                    what holds

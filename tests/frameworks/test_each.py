@@ -1,4 +1,4 @@
-"""What works with any estimator and data works with those of other libraries."""
+"""Searches with estimators and data of other libraries."""
 
 import pickle
 

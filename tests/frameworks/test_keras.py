@@ -1,4 +1,4 @@
-"""Keras by way of scikeras, on PyTorch."""
+"""Keras through scikeras, on PyTorch."""
 
 import cases
 import numpy as np

@@ -1,4 +1,4 @@
-"""PyTorch by way of skorch."""
+"""PyTorch through skorch."""
 
 from functools import partial
 

@@ -3,7 +3,7 @@
 from sklearn_lepton._runtime.errors import MAX_CHARACTERS, abridge, describe_error, describe_value
 
 
-def test_long_text_keeps_head_and_tail_and_says_what_is_left_out():
+def test_long_text_keeps_head_and_tail_and_counts_the_rest():
     text = "head" + "x" * 20_000_000 + "tail"
     short = abridge(text)
     assert len(short) <= MAX_CHARACTERS
@@ -14,7 +14,7 @@ def test_long_text_keeps_head_and_tail_and_says_what_is_left_out():
     assert abridge("short") == "short"
 
 
-def test_errors_and_values_are_described_whatever_they_are():
+def test_any_error_or_value_has_a_description():
     class MuteError(Exception):
         def __str__(self):
             raise RuntimeError

@@ -56,7 +56,7 @@ def test_one_interrupt_is_delivered_once():
             pass
 
 
-def test_an_interrupt_of_an_uninterrupted_step_is_delivered_at_its_end():
+def test_interrupt_of_an_uninterrupted_step_is_delivered_at_its_end():
     done = []
     with Interrupts(), pytest.raises(KeyboardInterrupt), uninterrupted:  # noqa: PT012
         with uninterrupted:
@@ -75,7 +75,7 @@ def test_steps_without_a_search_are_uninterrupted_too(handler):
     assert signal.getsignal(signal.SIGINT) is handler
 
 
-def test_an_interrupt_that_was_dropped_is_raised_again():
+def test_dropped_interrupt_is_raised_again():
     with Interrupts():
         check_interrupts()
         with contextlib.suppress(KeyboardInterrupt):  # as compiled code does that ignores errors
@@ -85,7 +85,7 @@ def test_an_interrupt_that_was_dropped_is_raised_again():
         check_interrupts()
 
 
-def test_a_cleanup_that_hangs_can_be_interrupted(monkeypatch):
+def test_hanging_cleanup_can_be_interrupted(monkeypatch):
     monkeypatch.setattr(interrupts_module, "_MAX_CLEANUP", 0.0)
     with Interrupts(), pytest.raises(KeyboardInterrupt), uninterrupted:  # noqa: PT012
         press()
@@ -117,7 +117,7 @@ def test_handlers_that_raise_nothing_are_called_each_time():
 
 
 @pytest.mark.parametrize("given", [signal.SIG_IGN, signal.SIG_DFL])
-def test_systems_own_handlers_are_left_alone(given):
+def test_default_and_ignored_handlers_are_kept(given):
     before = signal.signal(signal.SIGINT, given)
     try:
         with Interrupts(), uninterrupted:
@@ -126,7 +126,7 @@ def test_systems_own_handlers_are_left_alone(given):
         signal.signal(signal.SIGINT, before)
 
 
-def test_a_handler_that_a_callback_installs_stays(handler):
+def test_handler_installed_by_a_callback_stays(handler):
     def own(*_):
         pass
 
@@ -150,7 +150,7 @@ def test_other_threads_change_no_handler(handler):
     assert seen == [handler]
 
 
-def test_a_search_inside_of_a_search_ends_both():
+def test_interrupt_of_a_nested_search_ends_both():
     with Interrupts():
         with Interrupts(), pytest.raises(KeyboardInterrupt):
             press()

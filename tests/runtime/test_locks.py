@@ -143,7 +143,7 @@ def test_lock_ends_when_its_file_is_closed(system, opened, path):
     assert not is_locked(path)
 
 
-def test_looking_at_a_lock_leaves_it_free(system, opened, path):
+def test_checking_a_lock_leaves_it_free(system, opened, path):
     fd = opened()
     assert not is_locked(path)
     assert lock(fd, path, wait=False)
@@ -173,7 +173,7 @@ def test_waiting_for_a_lock_has_no_limit_on_windows(monkeypatch, opened, path):
     assert sum(pauses) > 60
 
 
-def test_long_wait_for_a_lock_is_told(system, opened, path, monkeypatch):
+def test_long_wait_for_a_lock_warns(system, opened, path, monkeypatch):
     monkeypatch.setattr(locks_module, "_LONG_WAIT", 0.05)
     told, left = threading.Event(), opened()
     assert lock(left, path, wait=True)
@@ -290,13 +290,13 @@ def test_journal_without_locks_is_refused_before_anything_is_written(monkeypatch
     assert not lock_files(path)
 
 
-def test_journal_without_locks_can_be_looked_at(monkeypatch, path):
+def test_journal_without_locks_can_be_read(monkeypatch, path):
     write_journal(path, [HEADER, *trial_records(0)])
     use_without_locks(monkeypatch)
     assert len(load_trials(path)) == 1
 
 
-def test_study_goes_on_in_memory_when_locks_fail_on_the_way(monkeypatch, path):
+def test_study_continues_in_memory_when_locks_fail(monkeypatch, path):
     with closing(open_study(path)) as study, monkeypatch.context() as patch:
         use_without_locks(patch)
         with pytest.warns(JournalWarning, match=r"cannot be locked.*continues in memory"):

@@ -1,4 +1,4 @@
-"""Searches inside of other estimators, around them, and on all kinds of data."""
+"""Searches inside and around other estimators, and on all kinds of data."""
 
 import numpy as np
 import pandas as pd

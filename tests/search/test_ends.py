@@ -1,4 +1,4 @@
-"""How searches end: results first, then the errors; an earlier fit whole or gone; all closed."""
+"""Ends of searches: results before errors, consistent state, everything closed."""
 
 import pickle
 from pathlib import Path
@@ -52,7 +52,9 @@ def fitted_attributes(search):
 
 
 @pytest.mark.parametrize("fault", ["finish", 3])
-def test_error_of_a_callback_comes_after_the_results(search_class, probe, numbered, fault):
+def test_error_of_a_callback_is_raised_after_the_results_are_set(
+    search_class, probe, numbered, fault
+):
     search = make(search_class, probe, callbacks=ParallelInterceptor(fault))
     with pytest.raises(ConnectionError, match=f"down at {fault}"):
         search.fit(*numbered)
@@ -63,7 +65,7 @@ def test_error_of_a_callback_comes_after_the_results(search_class, probe, number
     assert pickle.loads(pickle.dumps(search)).best_index_ == search.best_index_
 
 
-def test_all_callbacks_are_called_though_one_raises(search_class, probe, numbered):
+def test_all_callbacks_are_called_if_one_raises(search_class, probe, numbered):
     first, second = ParallelInterceptor(1, "finish"), ParallelInterceptor("finish")
     search = make(search_class, probe, n_points=1, callbacks=[first, second])
     with pytest.raises(ConnectionError, match="down at 1") as caught:
@@ -76,7 +78,7 @@ def test_all_callbacks_are_called_though_one_raises(search_class, probe, numbere
     assert hasattr(search, "best_estimator_")
 
 
-def test_error_of_the_search_is_not_replaced(search_class, probe, numbered):
+def test_error_of_the_search_is_not_replaced_by_later_errors(search_class, probe, numbered):
     recorder = ParallelInterceptor("failed")
     search = make(search_class, probe.set_params(outcome="raise"), callbacks=recorder)
     with pytest.raises(ValueError, match="All the 4 trials failed") as caught:
@@ -110,7 +112,7 @@ def test_refused_search_calls_no_callback(search_class, probe, numbered):
 
 
 @pytest.mark.parametrize("fault", ["finish", 3])
-def test_error_of_a_callback_of_tune_holds_the_result(fault):
+def test_error_of_a_callback_of_tune_has_the_result(fault):
     other = ParallelInterceptor()
     with pytest.raises(ConnectionError, match=f"down at {fault}") as caught:
         tune(
@@ -127,7 +129,7 @@ def test_error_of_a_callback_of_tune_holds_the_result(fault):
     assert other.calls == ["start", 0, 1, 2, 3, "finish"]
 
 
-def test_error_of_a_tuned_function_holds_the_result():
+def test_error_of_a_tuned_function_has_the_result():
     calls = []
 
     def function(params):
@@ -144,7 +146,7 @@ def test_error_of_a_tuned_function_holds_the_result():
 # ------------------------------------------------------------------ what others see
 
 
-def test_search_is_not_changed_for_the_length_of_a_call(probe, numbered):
+def test_concurrent_reads_during_fit_see_a_whole_search(probe, numbered):
     changes = []
 
     class Watched(BayesSearchCV):
@@ -165,7 +167,7 @@ def test_search_is_not_changed_for_the_length_of_a_call(probe, numbered):
 
 
 @pytest.mark.parametrize("owner", [Caller, Journal, StepCache])
-def test_error_in_closing_comes_after_the_results(
+def test_error_while_closing_is_raised_after_the_results_are_set(
     search_class, probe, numbered, owner, monkeypatch, tmp_path
 ):
     close = owner.close
@@ -187,7 +189,7 @@ def test_error_in_closing_comes_after_the_results(
     assert [path.name for path in tmp_path.iterdir()] == ["study.jsonl"]
 
 
-def test_error_in_closing_does_not_lose_final_scores(search_class, probe, numbered, monkeypatch):
+def test_error_while_closing_keeps_final_scores(search_class, probe, numbered, monkeypatch):
     def stumble(self):
         raise OSError("stale file handle")
 

@@ -1,4 +1,4 @@
-"""Honest failures: recorded as scikit-learn records them, ranked last, never the best."""
+"""Failed fits: recorded as in scikit-learn, ranked last, never the best."""
 
 import math
 import pickle
@@ -49,7 +49,7 @@ def check_honest(search, way):
 
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("n_points", [1, 3])
-def test_a_trial_that_fails_is_never_the_best(search_class, probe, numbered, way, n_points):
+def test_failed_trial_is_never_the_best(search_class, probe, numbered, way, n_points):
     space = {"x": X_RANGE, "outcome": ["ok", way]}
     search = search_class(
         probe, space, n_iter=12, cv=3, n_points=n_points, random_state=0, return_train_score=True
@@ -66,7 +66,9 @@ def test_a_trial_that_fails_is_never_the_best(search_class, probe, numbered, way
 @pytest.mark.thorough
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("n_points", [1, 2])
-def test_whole_batches_may_fail_even_the_first(search_class, probe, numbered, way, n_points):
+def test_failure_of_a_whole_batch_does_not_end_the_search(
+    search_class, probe, numbered, way, n_points
+):
     probe.set_params(outcome=way)
     first = [{"x": 0.6, "outcome": way}, {"x": 0.7, "outcome": way}, {"x": 0.8, "outcome": way}]
     search = search_class(
@@ -84,7 +86,9 @@ def test_whole_batches_may_fail_even_the_first(search_class, probe, numbered, wa
 
 @pytest.mark.parametrize("way", RAISING)
 @pytest.mark.parametrize("n_points", [1, 3])
-def test_a_huge_error_score_never_wins(search_class, probe, numbered, way, n_points):
+def test_failed_trial_with_huge_error_score_is_never_the_best(
+    search_class, probe, numbered, way, n_points
+):
     search = search_class(
         probe,
         {"x": X_RANGE, "outcome": ["ok", way]},
@@ -99,7 +103,7 @@ def test_a_huge_error_score_never_wins(search_class, probe, numbered, way, n_poi
     assert (recorded > 1e5).all()
 
 
-def test_a_score_that_happens_to_equal_the_error_score_is_no_failure(search_class, blobs):
+def test_score_equal_to_error_score_is_no_failure(search_class, blobs):
     search = search_class(
         LogisticRegression(),
         {"C": [1e-3, 1.0]},
@@ -112,7 +116,7 @@ def test_a_score_that_happens_to_equal_the_error_score_is_no_failure(search_clas
     assert not is_failed(search).any()
 
 
-def test_a_score_of_error_is_known_across_processes(search_class, probe, numbered):
+def test_error_score_is_recognised_across_processes(search_class, probe, numbered):
     search = search_class(
         probe.set_params(log=None),
         {"x": X_RANGE, "outcome": ["ok", "scoring raises on a split"]},
@@ -129,7 +133,7 @@ def test_a_score_of_error_is_known_across_processes(search_class, probe, numbere
 
 
 @pytest.mark.parametrize("n_points", [1, 4])
-def test_the_first_error_is_raised_where_asked_for(search_class, probe, log, numbered, n_points):
+def test_error_score_raise_raises_the_first_error(search_class, probe, log, numbered, n_points):
     search = search_class(
         probe,
         {"x": X_RANGE, "outcome": ["ok", "raise"]},
@@ -147,7 +151,7 @@ def test_the_first_error_is_raised_where_asked_for(search_class, probe, log, num
 
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("n_points", [1, 2])
-def test_if_all_fail_the_reasons_are_given(search_class, probe, numbered, way, n_points):
+def test_error_lists_the_reasons_if_all_trials_fail(search_class, probe, numbered, way, n_points):
     space = {"x": X_RANGE, "outcome": [way]}
     search = search_class(probe, space, n_iter=5, cv=3, n_points=n_points, random_state=0)
     with pytest.raises(ValueError, match="All the 5 trials failed") as caught:
@@ -163,7 +167,7 @@ def test_if_all_fail_the_reasons_are_given(search_class, probe, numbered, way, n
     assert not hasattr(search, "best_estimator_")
 
 
-def test_different_reasons_are_counted(search_class, probe, numbered):
+def test_error_counts_different_reasons(search_class, probe, numbered):
     search = search_class(
         probe.set_params(outcome="raise"), {"z": [1, 2]}, n_iter=2, cv=3, n_points=2
     )
@@ -173,7 +177,7 @@ def test_different_reasons_are_counted(search_class, probe, numbered):
     assert "no luck with z=2" in str(caught.value)
 
 
-def test_what_is_warned_of(search_class, probe, numbered):
+def test_failed_fits_warn(search_class, probe, numbered):
     search = search_class(
         probe,
         {"x": X_RANGE, "outcome": ["ok", "raise"]},
@@ -201,7 +205,7 @@ IMPOSSIBLE = {"scale": ["passthrough", StandardScaler()], "scale__with_mean": [T
 
 @pytest.mark.parametrize("n_points", [1, 2, 4])
 @pytest.mark.parametrize("scoring", [None, ["accuracy", "f1"]])
-def test_impossible_combinations_fail_alone(search_class, blobs, n_points, scoring):
+def test_invalid_combination_fails_its_trial_only(search_class, blobs, n_points, scoring):
     search = search_class(
         PIPELINE,
         IMPOSSIBLE,
@@ -222,13 +226,13 @@ def test_impossible_combinations_fail_alone(search_class, blobs, n_points, scori
     assert np.isnan(search.cv_results_[f"mean_train_{name}"]).tolist() == impossible
 
 
-def test_an_impossible_combination_is_raised_where_asked_for(search_class, blobs):
+def test_error_score_raise_raises_invalid_combination(search_class, blobs):
     search = search_class(PIPELINE, IMPOSSIBLE, n_iter=4, cv=2, error_score="raise")
     with pytest.raises((AttributeError, ValueError)):
         search.fit(*blobs)
 
 
-def test_only_impossible_combinations(search_class, blobs):
+def test_search_with_invalid_combinations_only_raises(search_class, blobs):
     space = {"scale": ["passthrough"], "scale__with_mean": [True, False]}
     search = search_class(PIPELINE, space, n_iter=2, cv=2)
     with pytest.raises(ValueError, match="All the 2 trials failed"):
@@ -256,7 +260,9 @@ def first_score(estimator, X, y):
 @pytest.mark.parametrize("n_points", [1, 3])
 @pytest.mark.parametrize("refit", ["first", False, best_first])
 @pytest.mark.parametrize("scoring", [two_scores, {"first": first_score, "second": "accuracy"}])
-def test_several_metrics(search_class, probe, numbered, way, n_points, refit, scoring):
+def test_failures_with_several_metrics(
+    search_class, probe, numbered, way, n_points, refit, scoring
+):
     search = search_class(
         probe,
         {"x": X_RANGE, "outcome": ["ok", way]},
@@ -289,7 +295,7 @@ def test_several_metrics(search_class, probe, numbered, way, n_points, refit, sc
 
 
 @pytest.mark.parametrize(("n_points", "n_kept"), [(1, 3), (2, 4)])
-def test_an_exception_in_a_callback_keeps_what_has_been_paid_for(
+def test_exception_in_a_callback_keeps_finished_trials(
     search_class, probe, numbered, n_points, n_kept
 ):
     def stumble(search, trial):
@@ -338,7 +344,7 @@ def test_ctrl_c_in_a_callback_ends_with_a_fitted_search(search_class, probe, num
     check_interrupted(search, 6)
 
 
-def test_ctrl_c_before_the_first_result_goes_through(search_class, probe, log, numbered):
+def test_ctrl_c_before_the_first_result_is_raised(search_class, probe, log, numbered):
     log.interrupt_at = 1
     search = search_class(probe, {"x": X_RANGE}, n_iter=9, cv=3)
     with pytest.raises(KeyboardInterrupt):
@@ -348,7 +354,7 @@ def test_ctrl_c_before_the_first_result_goes_through(search_class, probe, log, n
     assert len(search.fit(*numbered).trials_) == 9
 
 
-def test_a_failed_first_trial_in_an_exhausted_space(search_class, probe, numbered):
+def test_exhausted_space_with_a_failed_first_trial_ends(search_class, probe, numbered):
     search = search_class(
         probe.set_params(outcome="raise"), {"outcome": ["raise", "ok"]}, n_iter=5, cv=3
     )

@@ -1,4 +1,4 @@
-"""`refit="1se"`, `complexity` and `final_cv`: what is chosen, what it costs, what goes wrong."""
+"""`refit="1se"`, `complexity` and `final_cv`: choice, cost and errors."""
 
 import pickle
 import re
@@ -79,7 +79,7 @@ def final_table(search, name="score"):
 # ------------------------------------------------------------------- one standard error
 
 
-def test_one_se_chooses_the_simplest_of_those_about_as_good(make, rows):
+def test_one_se_chooses_simplest_trial_within_one_standard_error(make, rows):
     search = make(refit="1se", complexity="size", n_iter=12).fit(*rows)
     best = max(search.trials_, key=lambda trial: trial.score)
     least = best.score - np.std(best.split_scores, ddof=1) / 2
@@ -103,7 +103,7 @@ def test_one_std_err_is_another_spelling_of_1se(make, rows):
         make(refit="One_Std_Err").fit(*rows)
 
 
-def test_one_se_changes_nothing_but_the_choice(make, rows):
+def test_one_se_changes_only_the_choice(make, rows):
     plain, simple = make().fit(*rows), make(refit="1se", complexity="size").fit(*rows)
     np.testing.assert_equal(
         simple.cv_results_["mean_test_score"], plain.cv_results_["mean_test_score"]
@@ -113,13 +113,13 @@ def test_one_se_changes_nothing_but_the_choice(make, rows):
     )
 
 
-def test_a_callable_says_what_is_simple(make, rows):
+def test_complexity_can_be_a_callable(make, rows):
     by_name = make(refit="1se", complexity="size").fit(*rows)
     by_word = make(refit="1se", complexity=lambda params: params["size"] / 7).fit(*rows)
     assert by_word.best_index_ == by_name.best_index_
 
 
-def test_the_cheapest_is_chosen_by_the_times_of_its_fits(make, rows):
+def test_one_se_without_complexity_prefers_shorter_fits(make, rows):
     search = make(refit="1se").fit(*rows)
     best = max(search.trials_, key=lambda trial: trial.score)
     least = best.score - np.std(best.split_scores, ddof=1) / 2
@@ -132,7 +132,7 @@ def test_the_cheapest_is_chosen_by_the_times_of_its_fits(make, rows):
 # --------------------------------------------------------------------------- final splits
 
 
-def test_the_leaders_are_scored_on_fresh_splits_and_nothing_else_changes(make, rows, fits):
+def test_final_cv_scores_finalists_on_fresh_splits_only(make, rows, fits):
     plain = make().fit(*rows)
     n_plain = len(fits)
     search = make(final_cv=5).fit(*rows)
@@ -154,7 +154,7 @@ def test_the_leaders_are_scored_on_fresh_splits_and_nothing_else_changes(make, r
         np.testing.assert_equal(results[name], plain.cv_results_[name])
 
 
-def test_the_final_splits_are_other_ones_for_each_seed(make, rows, fits):
+def test_final_splits_depend_on_the_seed(make, rows, fits):
     seen = []
     for seed in (0, 0, 1):
         fits.clear()
@@ -165,7 +165,7 @@ def test_the_final_splits_are_other_ones_for_each_seed(make, rows, fits):
     assert len(seen[0] & seen[2]) == 4  # those of cv
 
 
-def test_one_se_on_the_final_splits(make, rows):
+def test_one_se_uses_final_splits(make, rows):
     search = make(refit="1se", complexity="size", final_cv=5, n_iter=12).fit(*rows)
     table = final_table(search)
     finalists = np.flatnonzero(np.isfinite(table[:, 0]))
@@ -174,7 +174,7 @@ def test_one_se_on_the_final_splits(make, rows):
 
 
 @pytest.mark.parametrize("final", [KFold(3, shuffle=True, random_state=7), "list", "generator"])
-def test_a_splitter_or_an_iterable(make, rows, final):
+def test_final_cv_accepts_splitter_and_iterable(make, rows, final):
     if isinstance(final, str):
         splits = list(KFold(3, shuffle=True, random_state=7).split(rows[0]))
         final = splits if final == "list" else iter(splits)
@@ -182,7 +182,7 @@ def test_a_splitter_or_an_iterable(make, rows, final):
     assert final_table(search).shape == (8, 3)
 
 
-def test_groups_stay_together(search_class, probe, numbered, log):
+def test_final_splits_keep_groups_together(search_class, probe, numbered, log):
     groups = np.arange(30) // 3
     search = search_class(probe, {"x": (0.0, 1.0)}, n_iter=2, cv=GroupKFold(3), final_cv=4)
     search.fit(*numbered, groups=groups)
@@ -192,7 +192,7 @@ def test_groups_stay_together(search_class, probe, numbered, log):
         assert all(len(inside & set(np.flatnonzero(groups == g))) in {0, 3} for g in groups)
 
 
-def test_a_numbers_folds_are_stratified_for_a_classifier(search_class, blobs):
+def test_final_folds_of_a_classifier_are_stratified(search_class, blobs):
     X, _ = blobs
     y = (np.arange(60) < 6).astype(int)
     search = search_class(LogisticRegression(), {"C": [0.1, 1.0]}, n_iter=2, cv=3, final_cv=6)
@@ -201,7 +201,7 @@ def test_a_numbers_folds_are_stratified_for_a_classifier(search_class, blobs):
 
 
 @pytest.mark.parametrize("refit", ["accuracy", "neg_log_loss"])
-def test_several_metrics(search_class, blobs, refit):
+def test_final_cv_with_several_metrics(search_class, blobs, refit):
     search = search_class(
         LogisticRegression(),
         {"C": (1e-3, 10.0, "log-uniform")},
@@ -219,14 +219,14 @@ def test_several_metrics(search_class, blobs, refit):
     assert search.best_score_ == results[f"mean_final_{refit}"][search.best_index_]
 
 
-def test_no_refit(make, rows):
+def test_final_cv_without_refit(make, rows):
     search = make(refit=False, final_cv=3).fit(*rows)
     assert search.best_score_ == search.cv_results_["mean_final_score"][search.best_index_]
     assert not hasattr(search, "best_estimator_")
 
 
 @pytest.mark.parametrize("backend", ["threading", pytest.param("loky", marks=pytest.mark.slow)])
-def test_workers(search_class, blobs, backend):
+def test_final_fits_run_on_workers(search_class, blobs, backend):
     search = search_class(
         LogisticRegression(),
         {"C": (1e-3, 10.0, "log-uniform")},
@@ -246,7 +246,7 @@ def test_workers(search_class, blobs, backend):
     np.testing.assert_equal(final_table(search), final_table(alone))
 
 
-def test_best_score_is_an_attribute_like_another(make, rows):
+def test_best_score_can_be_set_and_deleted(make, rows):
     search = make(final_cv=3)
     assert not hasattr(search, "best_score_")
     with pytest.raises(AttributeError, match="'best_score_'"):
@@ -260,7 +260,7 @@ def test_best_score_is_an_attribute_like_another(make, rows):
     assert plain.best_score_ == plain.cv_results_["mean_test_score"].max() != score
 
 
-def test_update(make, rows):
+def test_update_after_final_choice(make, rows):
     search = make(final_cv=3).fit(*rows).update(*rows)
     assert search.updates_[0]["held"]
     assert search.best_score_ == search.cv_results_["mean_final_score"][search.best_index_]
@@ -269,7 +269,7 @@ def test_update(make, rows):
 @pytest.mark.skipif(
     tuple(map(int, sklearn.__version__.split(".")[:2])) < (1, 9), reason="callbacks"
 )
-def test_callbacks_see_the_announced_tasks_alone(make, rows):
+def test_callbacks_get_only_announced_tasks(make, rows):
     tasks = []
 
     class Keeper:
@@ -292,7 +292,7 @@ def test_callbacks_see_the_announced_tasks_alone(make, rows):
 # -------------------------------------------------------------------------------- journal
 
 
-def test_a_journal_keeps_the_final_fits(make, rows, fits, tmp_path):
+def test_journal_has_the_final_fits(make, rows, fits, tmp_path):
     path = tmp_path / "study.jsonl"
     expected = make(final_cv=5).fit(*rows)
     first = make(final_cv=5, journal=path).fit(*rows)
@@ -318,7 +318,7 @@ def test_a_journal_keeps_the_final_fits(make, rows, fits, tmp_path):
     assert len(fits) == 4 * n_final / 5 + 1
 
 
-def test_the_choice_is_not_part_of_the_study(make, rows, fits, tmp_path):
+def test_options_of_the_choice_may_differ_on_resume(make, rows, fits, tmp_path):
     path = tmp_path / "study.jsonl"
     make(journal=path).fit(*rows)
     for settings in ({"refit": "1se"}, {"refit": "1se", "complexity": "size"}, {"refit": False}):
@@ -346,7 +346,7 @@ def check_plain(search):
     assert len(search.trials_) == 8
 
 
-def test_final_fits_that_fail(make, rows):
+def test_failing_final_fits_keep_the_earlier_choice(make, rows):
     search = make(Lucky(trap=raise_for_all), final_cv=3)
     with pytest.warns(FinalChoiceWarning, match=r"(?s)finalists failed on final_cv.*no luck"):
         search.fit(*rows)
@@ -354,7 +354,7 @@ def test_final_fits_that_fail(make, rows):
     assert np.isnan(search.cv_results_["mean_final_score"]).all()
 
 
-def test_a_leader_that_fails_is_not_chosen(make, rows):
+def test_finalist_that_fails_is_not_chosen(make, rows):
     best = make(n_iter=12).fit(*rows).best_params_
 
     def trap(estimator):
@@ -368,7 +368,7 @@ def test_a_leader_that_fails_is_not_chosen(make, rows):
     assert search.best_score_ == search.cv_results_["mean_final_score"][search.best_index_]
 
 
-def test_errors_are_raised_where_they_are_to_be(make, rows):
+def test_error_score_raise_applies_to_final_fits(make, rows):
     search = make(Lucky(trap=raise_for_all), final_cv=3, error_score="raise")
     with pytest.raises(RuntimeError, match="no luck"):
         search.fit(*rows)
@@ -376,7 +376,7 @@ def test_errors_are_raised_where_they_are_to_be(make, rows):
     assert np.isfinite(search.cv_results_["mean_test_score"]).all()
 
 
-def test_an_interrupt_ends_the_final_fits(make, rows):
+def test_interrupt_ends_the_final_fits(make, rows):
     search = make(Lucky(trap=interrupt), final_cv=3, refit="1se")
     with pytest.warns(SearchInterruptedWarning, match="final fits were interrupted"):
         search.fit(*rows)
@@ -386,7 +386,7 @@ def test_an_interrupt_ends_the_final_fits(make, rows):
     assert hasattr(search, "best_estimator_")
 
 
-def test_workers_that_cannot_start(make, rows, monkeypatch):
+def test_final_fits_without_workers_keep_the_earlier_choice(make, rows, monkeypatch):
     made = []
     search = make(final_cv=3)
     honest = type(search)._make_workers
@@ -403,7 +403,7 @@ def test_workers_that_cannot_start(make, rows, monkeypatch):
     check_plain(search)
 
 
-def test_time_is_kept_for_the_final_fits(make, rows, monkeypatch):
+def test_a_fifth_of_max_time_is_reserved_for_final_fits(make, rows, monkeypatch):
     from sklearn_lepton._evaluation import evaluator as evaluator_module
     from sklearn_lepton._search import final_choice as final_choice_module
     from sklearn_lepton._workers.local import Caller
@@ -460,13 +460,13 @@ def test_time_is_kept_for_the_final_fits(make, rows, monkeypatch):
         ({"refit": "1se", "complexity": str}, "complexity must return a number .* got"),
     ],
 )
-def test_bad_input_is_refused_before_the_first_fit(make, rows, fits, settings, message):
+def test_invalid_options_are_refused_before_the_first_fit(make, rows, fits, settings, message):
     with pytest.raises(ValueError, match=re.compile(message, re.DOTALL)):
         make(**settings).fit(*rows)
     assert not fits
 
 
-def test_a_callable_of_several_metrics_is_refused_at_its_first_score(make, rows, fits):
+def test_callable_scoring_with_several_metrics_is_refused_at_its_first_score(make, rows, fits):
     def score(estimator, X, y):
         return {"a": 1.0, "b": 2.0}
 
@@ -475,7 +475,7 @@ def test_a_callable_of_several_metrics_is_refused_at_its_first_score(make, rows,
     assert len(fits) <= 4
 
 
-def test_splits_that_shuffle_anew_are_run_again_with_a_journal(make, rows, fits, tmp_path):
+def test_unseeded_final_splits_are_fitted_again_on_resume(make, rows, fits, tmp_path):
     settings = {"final_cv": ShuffleSplit(3), "journal": tmp_path / "study.jsonl"}
     make(**settings).fit(*rows)
     fits.clear()

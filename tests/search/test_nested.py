@@ -202,7 +202,7 @@ def test_sample_weights_reach_the_fits(probe, log, numbered, routing):
         (lambda s, d: s.compare_to_default(*d, retune=3), "retune must be True or False"),
     ],
 )
-def test_bad_arguments_are_refused(blobs, call, message):
+def test_invalid_arguments_are_refused(blobs, call, message):
     search = make(BayesSearchCV).fit(*blobs)
     with pytest.raises(ValueError, match=message):
         call(search, blobs)

@@ -132,7 +132,7 @@ def test_no_standard_output_ends_nested_searches(probe, numbered, put, make):
     assert len(nested_cross_val_score(search, *numbered, cv=2).test_scores) == 2
 
 
-def test_what_cannot_be_encoded_is_escaped(put):
+def test_text_that_cannot_be_encoded_is_escaped(put):
     stream = put(STREAMS["cp1252"])
     write_line("日本 ± é")
     assert stream.buffer.getvalue() == b"\\u65e5\\u672c \xb1 \xe9" + os.linesep.encode()
@@ -153,7 +153,7 @@ def test_fits_have_lines_with_their_scores(probe, numbered, put):
     assert sum(line.startswith("[final ") for line in lines) in {3, 6}
 
 
-def test_failed_fits_have_lines_too(probe, numbered, put):
+def test_failed_fits_have_lines(probe, numbered, put):
     stream = put(OnlyWrite)
     search = BayesSearchCV(probe, {"outcome": ["ok", "raise"]}, n_iter=2, cv=2, verbose=3)
     with pytest.warns(FitFailedWarning, match="fits failed"), pytest.warns(match="non-finite"):
@@ -205,7 +205,7 @@ def test_values_without_a_text_are_named_by_their_class(probe, numbered, put):
     assert stream.text == ""
 
 
-def test_notebook_that_is_gone_ends_no_search(probe, numbered, put, monkeypatch):
+def test_lost_notebook_connection_ends_no_search(probe, numbered, put, monkeypatch):
     def publish(**message):
         raise OSError("the kernel is gone")
 
@@ -217,14 +217,14 @@ def test_notebook_that_is_gone_ends_no_search(probe, numbered, put, monkeypatch)
         assert len(search.fit(*numbered).trials_) == 2
 
 
-def test_stream_that_cannot_tell_is_no_terminal(put):
+def test_stream_without_isatty_is_no_terminal(put):
     for name, make in STREAMS.items():
         put(make)
         assert is_terminal() == (name == "terminal that is gone")
 
 
 @pytest.mark.parametrize("make", STREAMS.values(), ids=STREAMS)
-def test_workers_start_whatever_the_streams_are(put, make, tmp_path, monkeypatch):
+def test_workers_start_with_any_streams(put, make, tmp_path, monkeypatch):
     """Loky flushes both streams before it starts a process, and fails if they cannot be."""
     started = []
 

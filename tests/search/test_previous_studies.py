@@ -1,4 +1,4 @@
-"""Older studies: what can be given, what is tried first, and that nothing is mixed up."""
+"""`previous_studies`: accepted forms, first trials, mapping to the space, errors."""
 
 import pickle
 
@@ -32,7 +32,7 @@ def outline(search):
 @pytest.mark.parametrize(
     "kind", ["search", "path", "str", "trials", "list of searches", "loaded trials"]
 )
-def test_a_study_can_be_given_in_each_form(search_class, probe, numbered, older, kind):
+def test_each_form_of_a_study_is_accepted(search_class, probe, numbered, older, kind):
     search, path = older
     previous_studies = {
         "search": search,
@@ -54,7 +54,7 @@ def test_a_study_can_be_given_in_each_form(search_class, probe, numbered, older,
 
 
 @pytest.mark.parametrize("is_listed", [False, True])
-def test_a_clone_keeps_a_fitted_search(search_class, probe, numbered, older, is_listed):
+def test_clone_keeps_a_fitted_search_as_study(search_class, probe, numbered, older, is_listed):
     search, _ = older
     settings = {"n_iter": 3, "cv": 2, "random_state": 0}
     previous_studies = [search] if is_listed else search
@@ -68,14 +68,14 @@ def test_a_clone_keeps_a_fitted_search(search_class, probe, numbered, older, is_
     assert outline(within.steps[0][1]) == outline(original)
 
 
-def test_a_search_of_scikit_learn_is_a_study(search_class, probe, numbered):
+def test_fitted_search_of_scikit_learn_is_accepted(search_class, probe, numbered):
     grid = GridSearchCV(probe, {"x": [0.2, 0.72, 0.9]}, cv=2).fit(*numbered)
     search = search_class(probe, X_ONLY, n_iter=2, cv=2, previous_studies=grid).fit(*numbered)
     assert search.trials_[1].params["x"] == pytest.approx(0.72)
 
 
 @pytest.mark.parametrize(("refit", "best"), [("b", 0.9), (False, 0.2), (lambda results: 1, 0.2)])
-def test_several_metrics(search_class, probe, numbered, refit, best):
+def test_studies_with_several_metrics(search_class, probe, numbered, refit, best):
     scoring = {"a": lambda e, X, y: -e.x, "b": lambda e, X, y: e.x}
     grid = GridSearchCV(probe, {"x": [0.2, 0.9]}, cv=2, scoring=scoring, refit=refit)
     grid.fit(*numbered)
@@ -83,7 +83,7 @@ def test_several_metrics(search_class, probe, numbered, refit, best):
     assert search.trials_[1].params["x"] == pytest.approx(best)
 
 
-def test_a_parameter_gained_has_the_value_it_had(search_class, probe, numbered, older):
+def test_new_parameter_gets_its_default_in_old_trials(search_class, probe, numbered, older):
     search, _ = older
     space = {**X_ONLY, "z": (0, 9, "int")}
     found = search_class(
@@ -93,21 +93,21 @@ def test_a_parameter_gained_has_the_value_it_had(search_class, probe, numbered, 
     assert found.trials_[1].params["x"] == pytest.approx(search.best_params_["x"])
 
 
-def test_a_parameter_lost_is_left_out(search_class, probe, numbered):
+def test_removed_parameter_is_dropped_from_old_trials(search_class, probe, numbered):
     wide = search_class(probe, {**X_ONLY, "z": (0, 9, "int")}, n_iter=12, cv=2, random_state=3)
     wide.fit(*numbered)
     found = search_class(probe, X_ONLY, n_iter=2, cv=2, previous_studies=wide).fit(*numbered)
     assert found.trials_[1].params == {"x": pytest.approx(wide.best_params_["x"])}
 
 
-def test_settings_outside_the_space_are_left_out(search_class, probe, numbered, older):
+def test_old_trials_outside_the_space_are_left_out(search_class, probe, numbered, older):
     search, _ = older
     narrow = {"x": (0.0, 0.3, "uniform")}
     found = search_class(probe, narrow, n_iter=4, cv=2, previous_studies=search, random_state=0)
     assert len(found.fit(*numbered).trials_) == 4
 
 
-def test_objects_in_a_journal_are_found_again(search_class, blobs, tmp_path):
+def test_objects_of_a_journal_are_matched_to_choices(search_class, blobs, tmp_path):
     space = {"class_weight": [None, {0: 1.0}, "balanced"], "criterion": ["gini", "entropy"]}
     path = tmp_path / "objects.jsonl"
     settings = {"n_iter": 6, "cv": 2, "random_state": 0}
@@ -120,7 +120,7 @@ def test_objects_in_a_journal_are_found_again(search_class, blobs, tmp_path):
 
 
 @pytest.mark.parametrize("n_points", [1, 4])
-def test_the_same_prior_gives_the_same_search(search_class, probe, numbered, older, n_points):
+def test_equal_studies_give_equal_searches(search_class, probe, numbered, older, n_points):
     search, _ = older
     settings = {"n_iter": 10, "cv": 2, "random_state": 1, "n_points": n_points}
     first = search_class(probe, X_ONLY, previous_studies=search, **settings).fit(*numbered)
@@ -128,7 +128,7 @@ def test_the_same_prior_gives_the_same_search(search_class, probe, numbered, old
     assert outline(first) == outline(again)
 
 
-def test_a_warm_start_keeps_the_prior(search_class, probe, numbered, older):
+def test_warm_start_keeps_previous_studies(search_class, probe, numbered, older):
     search, _ = older
     settings = {"cv": 2, "random_state": 1, "previous_studies": search}
     whole = search_class(probe, X_ONLY, n_iter=10, **settings).fit(*numbered)
@@ -136,7 +136,7 @@ def test_a_warm_start_keeps_the_prior(search_class, probe, numbered, older):
     assert outline(halves.fit(*numbered)) == outline(whole)
 
 
-def test_a_journal_resumes_with_the_prior_and_minds_another(
+def test_journal_resumes_with_equal_studies_only(
     search_class, probe, log, numbered, older, tmp_path
 ):
     search, _ = older
@@ -159,7 +159,7 @@ def test_a_journal_resumes_with_the_prior_and_minds_another(
         ({"x": 1}, "must be the path of a journal"),
     ],
 )
-def test_what_is_no_study_is_refused_before_any_fit(
+def test_invalid_study_is_refused_before_the_first_fit(
     search_class, probe, log, numbered, previous_studies, message
 ):
     with pytest.raises(ValueError, match=message):
@@ -167,18 +167,18 @@ def test_what_is_no_study_is_refused_before_any_fit(
     assert not log.fits
 
 
-def test_a_search_that_is_not_fitted_is_refused(search_class, probe, log, numbered):
+def test_unfitted_search_is_refused_as_study(search_class, probe, log, numbered):
     with pytest.raises(ValueError, match="not fitted"):
         search_class(probe, X_ONLY, previous_studies=search_class(probe, X_ONLY)).fit(*numbered)
     assert not log.fits
 
 
-def test_a_path_without_a_file(search_class, probe, numbered, tmp_path):
+def test_missing_file_is_refused_as_study(search_class, probe, numbered, tmp_path):
     with pytest.raises(FileNotFoundError):
         search_class(probe, X_ONLY, previous_studies=tmp_path / "none.jsonl").fit(*numbered)
 
 
-def test_a_prior_of_failures_only_is_none(search_class, probe, numbered, older):
+def test_study_of_failed_trials_changes_nothing(search_class, probe, numbered, older):
     search, _ = older
     failed = [trial.fail() for trial in search.trials_]
     settings = {"n_iter": 4, "cv": 2, "random_state": 1}
@@ -187,7 +187,7 @@ def test_a_prior_of_failures_only_is_none(search_class, probe, numbered, older):
     assert outline(found) == outline(plain)
 
 
-def test_a_search_with_a_prior_can_be_pickled_and_goes_on(search_class, blobs):
+def test_search_with_previous_studies_resumes_after_pickling(search_class, blobs):
     tree, space = DecisionTreeClassifier(random_state=0), {"ccp_alpha": (1e-5, 0.1, "log-uniform")}
     older = search_class(tree, space, n_iter=6, cv=2, random_state=0).fit(*blobs)
     settings = {"n_iter": 4, "cv": 2, "random_state": 1, "warm_start": True}
@@ -196,7 +196,7 @@ def test_a_search_with_a_prior_can_be_pickled_and_goes_on(search_class, blobs):
     assert outline(copy.fit(*blobs)) == outline(first.fit(*blobs))
 
 
-def test_the_prior_does_not_travel_to_workers(search_class, probe, numbered, older):
+def test_previous_studies_are_not_sent_to_workers(search_class, probe, numbered, older):
     search, _ = older
     fitted = search_class(probe, X_ONLY, n_iter=2, cv=2, previous_studies=search).fit(*numbered)
     sent = fitted._for_workers()

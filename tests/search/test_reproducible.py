@@ -1,4 +1,4 @@
-"""The same seed gives the same search, whatever runs it, and nothing global is touched."""
+"""Reproducibility: equal seeds give equal searches on each backend; global state is unchanged."""
 
 import copy
 import os
@@ -79,7 +79,7 @@ def test_random_state_as_an_integer_an_instance_or_none(search_class, blobs):
     assert fit(None) != fit(None)
 
 
-def test_the_callers_generator_moves_on_by_the_same_amount(search_class, blobs):
+def test_generator_of_the_caller_advances_equally(search_class, blobs):
     states = []
     for n_iter in (2, 9):
         state = np.random.RandomState(0)
@@ -101,13 +101,13 @@ def global_state():
 
 
 @pytest.mark.parametrize("random_state", [None, 0])
-def test_global_state_is_left_alone(search_class, blobs, random_state):
+def test_global_state_is_unchanged(search_class, blobs, random_state):
     before = copy.deepcopy(global_state())
     make(search_class, random_state=random_state).fit(*blobs)
     assert global_state() == before
 
 
-def test_the_global_seed_does_not_matter(search_class, blobs):
+def test_global_seed_changes_nothing(search_class, blobs):
     outlines = []
     for seed in (0, 1):
         state = np.random.get_state()
@@ -119,7 +119,7 @@ def test_the_global_seed_does_not_matter(search_class, blobs):
 
 # scikit-learn resets the process-wide warnings filters around each fit, which threads then see.
 @pytest.mark.filterwarnings("ignore")
-def test_two_searches_in_two_threads(search_class, blobs):
+def test_concurrent_searches_in_threads_give_the_same_trials(search_class, blobs):
     seeds = [1, 2]
     alone = [outline(make(search_class, random_state=seed).fit(*blobs)) for seed in seeds]
     with ThreadPoolExecutor(2) as pool:

@@ -48,7 +48,7 @@ def make(search_class):
 
 @pytest.mark.thorough
 @both_modes
-def test_all_at_once(make, asynchronous):
+def test_all_savings_combine(make, asynchronous):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         with parallel_config(backend="threading"):
@@ -66,7 +66,7 @@ def test_all_at_once(make, asynchronous):
 
 @pytest.mark.thorough
 @pytest.mark.parametrize("search_class", [BayesSearchCV])
-def test_a_journal_keeps_all_of_it(make, tmp_path):
+def test_journal_resumes_with_all_savings(make, tmp_path):
     def stop(search, trial):
         if trial.number == 17:
             raise InterruptedError
@@ -80,7 +80,7 @@ def test_a_journal_keeps_all_of_it(make, tmp_path):
 
 
 @pytest.mark.thorough
-def test_trials_that_were_ended_or_had_little_are_no_prior(make):
+def test_pruned_and_low_fidelity_trials_are_not_transferred(make):
     older = make(final_cv=None).fit(*data())
     newer = make(previous_studies=older, resource=None, racing=False, n_iter=3, final_cv=None)
     [study] = newer.fit(*data())._studies
@@ -110,7 +110,7 @@ class Stopping(ClassifierMixin, BaseEstimator):
 
 
 @pytest.mark.parametrize("settings", [{"final_cv": 3}, {"racing": 0.3}, {"refit": "1se"}])
-def test_boosters_stop_whatever_else_is_saved(settings):
+def test_early_stopping_combines_with_other_savings(settings):
     search = BayesSearchCV(
         Stopping(),
         {"z": (1, 8, "int")},
@@ -142,7 +142,7 @@ class Sized(ClassifierMixin, BaseEstimator):
         return np.full(len(X), self.classes_[self.z % 2])
 
 
-def test_the_final_fits_have_the_full_resource():
+def test_final_fits_have_the_full_resource():
     Sized.sizes.clear()
     BayesSearchCV(
         Sized(), {"z": [1, 2]}, n_iter=4, cv=4, resource="size", max_resources=30, final_cv=2
@@ -152,7 +152,7 @@ def test_the_final_fits_have_the_full_resource():
     assert set(final) == {30}
 
 
-def test_boosters_have_no_rounds_to_give_little_of():
+def test_rounds_cannot_be_resource_with_early_stopping():
     search = BayesSearchCV(
         Stopping(), {"z": (1, 8, "int")}, eval_set_from_split=True, resource="n_estimators"
     )

@@ -57,7 +57,7 @@ def compare(search_class, data, scoring, refit):
 
 @pytest.mark.parametrize("refit", [True, False, "f1", second_row])
 @pytest.mark.parametrize("scoring", SINGLE)
-def test_one_metric(search_class, blobs, scoring, refit):
+def test_refit_forms_with_one_metric(search_class, blobs, scoring, refit):
     search = compare(search_class, blobs, scoring, refit)
     scores = search.cv_results_["mean_test_score"]
     assert [trial.score for trial in search.trials_] == pytest.approx(scores.tolist())
@@ -67,7 +67,7 @@ def test_one_metric(search_class, blobs, scoring, refit):
 
 @pytest.mark.parametrize("refit", [False, "accuracy", "f1", second_row])
 @pytest.mark.parametrize("scoring", SEVERAL, ids=["list", "tuple", "dict", "callable"])
-def test_several_metrics(search_class, blobs, scoring, refit):
+def test_refit_forms_with_several_metrics(search_class, blobs, scoring, refit):
     search = compare(search_class, blobs, scoring, refit)
     driving = refit if isinstance(refit, str) else "accuracy"
     scores = search.cv_results_[f"mean_test_{driving}"]
@@ -81,7 +81,7 @@ def test_several_metrics(search_class, blobs, scoring, refit):
 
 @pytest.mark.parametrize("scoring", SEVERAL[:3], ids=["list", "tuple", "dict"])
 @pytest.mark.parametrize("refit", [True, "recall"])
-def test_a_metric_to_refit_on_must_be_named_before_the_first_fit(
+def test_missing_refit_metric_is_refused_before_the_first_fit(
     search_class, probe, log, numbered, scoring, refit
 ):
     search = search_class(probe, {"x": [0.1, 0.2]}, n_iter=2, scoring=scoring, refit=refit)
@@ -92,7 +92,7 @@ def test_a_metric_to_refit_on_must_be_named_before_the_first_fit(
 
 @pytest.mark.parametrize("refit", [True, "recall"])
 @pytest.mark.parametrize("n_points", [1, 2])
-def test_a_scorer_that_returns_a_dict_is_found_out_after_one_fit(
+def test_scorer_that_returns_a_dict_is_detected_after_one_fit(
     search_class, probe, log, numbered, refit, n_points
 ):
     arguments = {"scoring": two_scores, "refit": refit, "n_points": n_points, "cv": 3}
@@ -102,7 +102,7 @@ def test_a_scorer_that_returns_a_dict_is_found_out_after_one_fit(
     assert len(log.fits) == 1
 
 
-def test_a_callable_refit_sees_the_results_of_all_trials(search_class, blobs):
+def test_callable_refit_gets_results_of_all_trials(search_class, blobs):
     seen = []
 
     def simplest(cv_results):
@@ -117,7 +117,7 @@ def test_a_callable_refit_sees_the_results_of_all_trials(search_class, blobs):
 
 
 @pytest.mark.parametrize(("row", "error"), [(99, IndexError), (-1, IndexError), ("1", TypeError)])
-def test_a_callable_refit_that_returns_no_row(search_class, blobs, row, error):
+def test_callable_refit_without_a_valid_row_is_refused(search_class, blobs, row, error):
     search = search_class(TREE, SPACE, n_iter=3, cv=2, refit=lambda cv_results: row)
     with pytest.raises(error, match="best_index_"):
         search.fit(*blobs)

@@ -1,4 +1,4 @@
-"""The choice among finished trials, on made-up tables."""
+"""The choice among finished trials, on artificial tables."""
 
 import numpy as np
 import pytest
@@ -43,7 +43,7 @@ TABLE = [
 RANKED = candidates(TABLE)
 
 
-def test_the_best_comes_first_and_only_complete_trials_of_the_full_resource_count():
+def test_ranking_includes_complete_full_trials_only():
     assert numbers(RANKED) == [1, 3, 2, 4, 0]
     assert numbers(candidates([make(3, 0.5), make(1, 0.5), make(2, 0.6, resource=1.0)])) == [
         2,
@@ -53,32 +53,32 @@ def test_the_best_comes_first_and_only_complete_trials_of_the_full_resource_coun
     assert candidates([]) == within_one_se([]) == []
 
 
-def test_within_one_standard_error_of_the_best():
+def test_finalists_are_within_one_standard_error_of_the_best():
     assert plain_standard_error([0.88, 0.92, 0.88, 0.92]) == pytest.approx(0.01155, abs=1e-5)
     assert plain_standard_error([0.4]) == 0.0
     assert numbers(within_one_se(RANKED)) == [1, 3, 2]
     assert numbers(within_one_se([make(0, 0.5), make(1, 0.5), make(2, 0.4)])) == [0, 1]
 
 
-def test_the_best_is_chosen_where_nothing_else_is_asked_for():
+def test_best_trial_is_chosen_by_default():
     assert choose(RANKED).number == 1
     assert choose(RANKED, {}).number == 1
 
 
-def test_about_as_cheap_is_as_cheap():
+def test_similar_times_count_as_equal():
     # 2 is the cheapest; 3 takes a quarter longer and scores better; 1 takes twice as long.
     assert choose(RANKED, cost=mean_seconds).number == 3
     assert simplest_of(RANKED[:3], mean_seconds).number == 2
 
 
-def test_of_equally_simple_trials_the_better_then_the_earlier_is_chosen():
+def test_ties_in_complexity_prefer_better_then_earlier_trial():
     close = [make(3, 0.5), make(1, 0.6), make(2, 0.6)]
     assert simplest_of(close, lambda _: 1.0).number == 1
     assert simplest_of(close, lambda trial: trial.number % 2 - 5.0).number == 2
     assert simplest_of(close, lambda _: float("inf")).number == 1
 
 
-def test_a_parameter_says_what_is_simple():
+def test_complexity_can_be_a_parameter():
     space = Space({"size": (1, 9, "int")})
     assert choose(RANKED, cost=cost_of("size", space)).number == 2
 
@@ -103,18 +103,18 @@ KINDS = Space(
         (lambda params: np.float32(params["n"]), [{"n": 3}], [3]),
     ],
 )
-def test_the_cost_of_a_setting(name, params, expected):
+def test_complexity_by_fit_time(name, params, expected):
     cost = cost_of(name, KINDS)
     assert [cost(make(0, 0.5, **setting)) for setting in params] == pytest.approx(expected)
 
 
 @pytest.mark.parametrize("answer", [None, "few", float("nan"), True])
-def test_a_callable_returns_a_number(answer):
+def test_complexity_callable_must_return_a_number(answer):
     with pytest.raises(ValueError, match=r"complexity must return a number.*got "):
         cost_of(lambda _: answer, KINDS)(make(0, 0.5))
 
 
-def test_the_time_of_a_setting_is_that_of_a_fit_with_its_scoring():
+def test_time_of_a_trial_includes_scoring():
     assert cost_of(None, KINDS)(make(0, 0.5, 0.6, seconds=3.0)) == pytest.approx(3.0)
 
 
@@ -129,7 +129,7 @@ def test_the_time_of_a_setting_is_that_of_a_fit_with_its_scoring():
         (TimeSeriesSplit(4), np.mean([1, 1 / 2, 1 / 3, 1 / 4]), 4),
     ],
 )
-def test_the_layout_is_that_of_the_splits(splitter, ratio, n_disjoint):
+def test_layout_describes_the_splits(splitter, ratio, n_disjoint):
     splits = list(splitter.split(np.zeros(100)))
     assert split_ratio(splits) == pytest.approx(ratio)
     assert layout_of(splits) == (pytest.approx(ratio), n_disjoint)
@@ -137,7 +137,7 @@ def test_the_layout_is_that_of_the_splits(splitter, ratio, n_disjoint):
     assert layout_of(masks) == (pytest.approx(ratio), n_disjoint)
 
 
-def test_the_standard_error_of_repeated_folds_does_not_fall_with_the_repeats():
+def test_standard_error_does_not_fall_with_repeats_of_folds():
     scores = np.random.default_rng(0).normal(size=50).tolist()
     plain, error = plain_standard_error(scores), standard_error(scores, 1 / 4)
     assert error == pytest.approx(np.std(scores, ddof=1) * np.sqrt(1 / 50 + 1 / 4))
@@ -147,7 +147,7 @@ def test_the_standard_error_of_repeated_folds_does_not_fall_with_the_repeats():
 # ------------------------------------------------------------------ on final splits
 
 
-def test_the_best_stays_unless_it_is_overtaken_by_more_than_a_standard_error():
+def test_best_trial_is_replaced_only_beyond_a_standard_error():
     first, near = make(1, 0.80, 0.84, 0.82, 0.86), make(3, 0.83, 0.83, 0.85, 0.83)
     assert choose(RANKED, by_number([first, near])).number == 1
     clear = make(2, 0.82, 0.85, 0.83, 0.87)
@@ -156,19 +156,19 @@ def test_the_best_stays_unless_it_is_overtaken_by_more_than_a_standard_error():
     assert choose(RANKED, by_number([first, clear, clearer])).number == 3
 
 
-def test_repeated_final_splits_overlap_more_than_their_number_tells():
+def test_standard_error_of_repeated_final_splits_counts_overlap():
     first, second = make(1, 0.80, 0.84, 0.82, 0.86), make(3, 0.82, 0.84, 0.82, 0.88)
     finals = by_number([first, second])
     assert choose(RANKED, finals, ratio=0.1).number == 3
     assert choose(RANKED, finals, ratio=1.0).number == 1
 
 
-def test_what_failed_on_the_final_splits_is_not_chosen():
+def test_trial_that_fails_on_final_splits_is_not_chosen():
     finals = by_number([make(3, 0.7, 0.8), make(2, 0.7, 0.8)])
     assert choose(RANKED, finals).number == 3
 
 
-def test_one_standard_error_is_that_of_the_final_splits():
+def test_one_se_uses_standard_error_of_final_splits():
     finals = [
         make(1, 0.80, 0.84, 0.80, 0.84),
         make(3, 0.70, 0.72, 0.74, 0.72),
@@ -186,7 +186,7 @@ def test_one_final_split_has_no_standard_error():
     assert choose(RANKED, by_number([make(1, 0.8), make(3, 0.8)])).number == 1
 
 
-def test_the_metric_that_refit_names():
+def test_ranking_uses_the_metric_of_refit():
     assert [metric_of(refit) for refit in (True, False, "1se", "auc", max)] == [
         None,
         None,

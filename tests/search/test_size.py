@@ -1,4 +1,4 @@
-"""A fitted search is small, whatever the data."""
+"""Size of a fitted search: small for any data."""
 
 import pickle
 
@@ -41,7 +41,7 @@ def size(search_class, n_iter, cv, n_rows=100, **arguments):
 
 @pytest.mark.thorough
 @pytest.mark.parametrize(("cv", "return_train_score"), [(3, False), (5, False), (5, True)])
-def test_a_trial_takes_less_than_two_kilobytes(search_class, cv, return_train_score):
+def test_trial_takes_less_than_two_kilobytes(search_class, cv, return_train_score):
     sizes = [
         size(search_class, n_iter, cv, return_train_score=return_train_score, n_points=4)
         for n_iter in (12, 36)
@@ -50,7 +50,7 @@ def test_a_trial_takes_less_than_two_kilobytes(search_class, cv, return_train_sc
     assert slope < 2000
 
 
-def test_the_size_does_not_depend_on_the_data(search_class):
+def test_size_does_not_depend_on_the_data(search_class):
     sizes = [size(search_class, 14, 3, n_rows) for n_rows in (100, 100_000)]
     assert abs(sizes[1] - sizes[0]) < 64
 

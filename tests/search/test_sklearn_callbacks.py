@@ -1,4 +1,4 @@
-"""The callbacks of scikit-learn 1.9: what they see of a search, and that they can end it."""
+"""Callbacks of scikit-learn 1.9: tasks of a search, and ending it."""
 
 import pickle
 import sys
@@ -90,7 +90,7 @@ def check_balanced(recorder, n_leaves, *, refit=True):
 
 @pytest.mark.parametrize("refit", [True, False])
 @pytest.mark.parametrize("n_points", [1, 3])
-def test_one_task_a_trial_and_split(search_class, probe, numbered, recorder, refit, n_points):
+def test_each_trial_and_split_has_a_task(search_class, probe, numbered, recorder, refit, n_points):
     search = search_class(probe, SPACE, n_iter=5, cv=3, refit=refit, n_points=n_points)
     assert search.set_callbacks(recorder) is search
     search.fit(*numbered)
@@ -103,7 +103,7 @@ def test_one_task_a_trial_and_split(search_class, probe, numbered, recorder, ref
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.FitFailedWarning")
 @pytest.mark.filterwarnings("ignore:One or more of the:UserWarning")
-def test_a_failed_batch_is_balanced(search_class, probe, numbered, recorder):
+def test_failed_batch_ends_its_tasks(search_class, probe, numbered, recorder):
     search = search_class(
         probe.set_params(outcome="raise"),
         {**SPACE, "outcome": ["raise", "ok"]},
@@ -117,7 +117,7 @@ def test_a_failed_batch_is_balanced(search_class, probe, numbered, recorder):
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.FitFailedWarning")
-def test_a_search_that_fails_altogether_is_balanced(search_class, probe, numbered, recorder):
+def test_failed_search_ends_its_tasks(search_class, probe, numbered, recorder):
     search = search_class(probe.set_params(outcome="raise"), SPACE, n_iter=3, cv=2)
     search.set_callbacks(recorder)
     with pytest.raises(ValueError, match="All the 3 trials failed"):
@@ -128,7 +128,7 @@ def test_a_search_that_fails_altogether_is_balanced(search_class, probe, numbere
 
 
 @pytest.mark.thorough
-def test_what_travels_with_a_task_does_not_grow(search_class, probe, numbered):
+def test_serialized_task_does_not_grow(search_class, probe, numbered):
     sizes = []
 
     class Weigher:
@@ -176,7 +176,7 @@ def test_every_hook_gets_the_search(search_class, probe, numbered):
     assert task.sequential_subtasks is False
 
 
-def test_weights_are_passed_on(search_class, numbered):
+def test_hooks_get_sample_weights(search_class, numbered):
     seen = []
 
     class Keeper:
@@ -205,7 +205,7 @@ def test_weights_are_passed_on(search_class, numbered):
 
 
 @pytest.mark.parametrize(("n_points", "n_trials"), [(1, 1), (3, 3)])
-def test_a_callback_that_returns_true_ends_the_search(
+def test_callback_that_returns_true_ends_the_search(
     search_class, probe, numbered, tmp_path, n_points, n_trials
 ):
     recorder = ParallelInterceptor(tmp_path / "hooks", stop_at=LEAF)
@@ -217,7 +217,7 @@ def test_a_callback_that_returns_true_ends_the_search(
     check_balanced(recorder, 3 * n_trials)
 
 
-def test_a_stop_serves_one_fit_only(search_class, probe, numbered, tmp_path):
+def test_stop_of_one_fit_does_not_stop_the_next(search_class, probe, numbered, tmp_path):
     recorder = ParallelInterceptor(tmp_path / "hooks", stop_at=LEAF)
     search = search_class(probe, SPACE, n_iter=4, cv=2).set_callbacks(recorder)
     assert len(search.fit(*numbered).trials_) == 1
@@ -242,7 +242,7 @@ def by_value():
 
 @pytest.mark.thorough
 @pytest.mark.parametrize("backend", ["threading", "loky"])
-def test_workers(search_class, blobs, by_value, tmp_path, backend):
+def test_callbacks_work_with_workers(search_class, blobs, by_value, tmp_path, backend):
     if backend == "loky" and search_class.__name__ != "BayesSearchCV":
         pytest.skip("workers take seconds to start, and the searches share this code")
     search = search_class(LogisticRegression(), {"C": (0.1, 10.0, "log-uniform")}, cv=2, n_iter=4)
@@ -257,7 +257,9 @@ def test_workers(search_class, blobs, by_value, tmp_path, backend):
     assert stopped.predict(blobs[0]).shape == (60,)
 
 
-def test_nothing_is_left_behind(search_class, probe, numbered, tmp_path, monkeypatch):
+def test_callbacks_leave_no_state_on_the_search(
+    search_class, probe, numbered, tmp_path, monkeypatch
+):
     import tempfile
 
     folder = tmp_path / "temporary"
@@ -309,14 +311,14 @@ def test_callbacks_are_propagated_to_the_estimator(search_class, numbered, tmp_p
     assert sum(begun.values()) == 2 + 1 + 6 + 2 * 7
 
 
-def test_scoring_monitor(search_class, numbered):
+def test_scoring_monitor_gets_each_score(search_class, numbered):
     monitor = callback.ScoringMonitor(scoring="accuracy")
     search_class(StepCache().set_callbacks(monitor), SPACE, n_iter=3, cv=2).fit(*numbered)
     logs = monitor.get_logs(select="all")
     assert sum(len(log.data) for log in logs) >= 2 * (3 * 2 + 1)
 
 
-def test_progress_bar(search_class, numbered, capsys):
+def test_progress_bar_counts_all_fits(search_class, numbered, capsys):
     pytest.importorskip("rich")
     search = search_class(StepCache(), SPACE, n_iter=3, cv=2)
     search.set_callbacks(callback.ProgressBar()).fit(*numbered)
@@ -334,7 +336,7 @@ def test_progress_bar_and_scoring_monitor_together_on_real_work(search_class, bl
     assert search.predict(blobs[0]).shape == (60,)
 
 
-def test_search_in_a_search(search_class, probe, numbered, recorder):
+def test_nested_search_has_nested_tasks(search_class, probe, numbered, recorder):
     inner = search_class(probe, SPACE, n_iter=2, cv=2)
     outer = search_class(inner, {"n_iter": [1, 2]}, n_iter=2, cv=2).set_callbacks(recorder)
     outer.fit(*numbered)

@@ -70,7 +70,7 @@ def test_all_trials_see_the_same_splits(search_class, probe, log, numbered, name
 
 
 @pytest.mark.parametrize("name", ["number", "seeded", "list", "generator as state"])
-def test_the_splits_are_those_of_randomized_search(search_class, probe, log, numbered, name):
+def test_splits_equal_those_of_randomized_search(search_class, probe, log, numbered, name):
     make, n_splits = SPLITTERS[name]
     search_class(probe, SPACE, n_iter=2, cv=make(numbered[0])).fit(*numbered)
     ours = splits_by_trial(log, n_splits)[0]
@@ -79,7 +79,7 @@ def test_the_splits_are_those_of_randomized_search(search_class, probe, log, num
     assert splits_by_trial(log, n_splits)[0] == ours
 
 
-def test_an_unseeded_splitter_splits_anew_in_the_next_fit(search_class, probe, log, numbered):
+def test_unseeded_splitter_makes_new_splits_in_each_fit(search_class, probe, log, numbered):
     search = search_class(probe, SPACE, n_iter=2, cv=KFold(3, shuffle=True))
     search.fit(*numbered)
     first = splits_by_trial(log, 3)[0]
@@ -88,7 +88,7 @@ def test_an_unseeded_splitter_splits_anew_in_the_next_fit(search_class, probe, l
     assert splits_by_trial(log, 3)[0] != first
 
 
-def test_another_number_of_splits_in_the_next_fit(search_class, probe, log, numbered):
+def test_number_of_splits_may_change_between_fits(search_class, probe, log, numbered):
     search = search_class(probe, SPACE, n_iter=3, cv=2, n_points=2).fit(*numbered)
     log.scores.clear()
     search.set_params(cv=5).fit(*numbered)
@@ -96,7 +96,7 @@ def test_another_number_of_splits_in_the_next_fit(search_class, probe, log, numb
     assert all(len(trial.split_scores) == 5 for trial in search.trials_)
 
 
-def test_a_classifier_is_stratified(search_class, blobs):
+def test_splits_of_a_classifier_are_stratified(search_class, blobs):
     X, y = blobs
     search = search_class(LogisticRegression(), {"C": [0.1, 1.0]}, n_iter=2, cv=5)
     search.fit(X, np.sort(y))
@@ -108,7 +108,7 @@ class _Inconsistent(KFold):
         return 4
 
 
-def test_a_splitter_that_contradicts_itself(search_class, probe, numbered):
+def test_splitter_with_inconsistent_number_is_refused(search_class, probe, numbered):
     with pytest.raises(ValueError, match="inconsistent results"):
         search_class(probe, SPACE, n_iter=2, cv=_Inconsistent(3)).fit(*numbered)
 
@@ -126,7 +126,7 @@ def test_groups_stay_together(search_class, probe, log, numbered, cv):
         assert not set(GROUPS[fit["rows"]]) & set(GROUPS[rows])
 
 
-def test_groups_are_asked_for(search_class, probe, log, numbered):
+def test_missing_groups_are_refused(search_class, probe, log, numbered):
     with pytest.raises(ValueError, match="groups"):
         search_class(probe, SPACE, n_iter=3, cv=GroupKFold(3)).fit(*numbered)
     assert log.fits == []
@@ -141,14 +141,14 @@ def test_weights_are_sliced_for_each_split_and_reach_the_refit(search_class, pro
     assert len(log.fits[-1]["weight"]) == 30
 
 
-def test_weights_reach_a_step_of_a_pipeline(search_class, probe, log, numbered):
+def test_sample_weights_reach_a_step_of_a_pipeline(search_class, probe, log, numbered):
     search = search_class(make_pipeline("passthrough", probe), {"probe__x": [0.1, 0.2]}, n_iter=2)
     search.fit(*numbered, probe__sample_weight=WEIGHTS)
     assert all(fit["weight"] == WEIGHTS[fit["rows"]].tolist() for fit in log.fits)
     assert len(log.fits) == 2 * 5 + 1
 
 
-def test_weights_of_the_wrong_length(search_class, probe, log, numbered):
+def test_sample_weights_of_wrong_length_are_refused(search_class, probe, log, numbered):
     search = search_class(LogisticRegression(), {"C": [0.1, 1.0]}, n_iter=2, error_score="raise")
     with pytest.raises(ValueError, match="inconsistent numbers of samples|sample_weight"):
         search.fit(*numbered, sample_weight=WEIGHTS[:-1])
@@ -163,7 +163,7 @@ def routing():
         yield
 
 
-def test_routing_of_weights_and_groups(routing, search_class, probe, log, numbered):
+def test_metadata_routing_passes_weights_and_groups(routing, search_class, probe, log, numbered):
     probe.set_fit_request(sample_weight=True)
     search = search_class(probe, SPACE, n_iter=3, cv=GroupKFold(3))
     search.fit(*numbered, sample_weight=WEIGHTS, groups=GROUPS)
@@ -174,14 +174,14 @@ def test_routing_of_weights_and_groups(routing, search_class, probe, log, number
         assert not set(GROUPS[fit["rows"]]) & set(GROUPS[rows])
 
 
-def test_routing_refuses_what_was_not_asked_for(routing, search_class, probe, log, numbered):
+def test_metadata_routing_refuses_unrequested_metadata(routing, search_class, probe, log, numbered):
     search = search_class(probe, SPACE, n_iter=3, cv=3)
     with pytest.raises(UnsetMetadataPassedError, match="sample_weight"):
         search.fit(*numbered, sample_weight=WEIGHTS)
     assert log.fits == []
 
 
-def test_routing_to_the_scorer(routing, search_class, probe, numbered):
+def test_metadata_routing_reaches_the_scorer(routing, search_class, probe, numbered):
     from sklearn.metrics import accuracy_score, make_scorer
 
     seen = []
@@ -224,7 +224,7 @@ def test_nested_cross_validation_with_groups_by_routing(
             assert not set(GROUPS[fit["rows"]]) & set(GROUPS[list(held_out)])
 
 
-def test_the_metadata_router_is_that_of_randomized_search(routing, search_class, probe):
+def test_metadata_router_equals_that_of_randomized_search(routing, search_class, probe):
     probe.set_fit_request(sample_weight=True)
     ours = search_class(probe, SPACE).get_metadata_routing()
     stock = RandomizedSearchCV(probe, SPACE).get_metadata_routing()

@@ -1,4 +1,4 @@
-"""What `tune` promises for any function."""
+"""`tune`: calls of a function, results, errors, resuming."""
 
 import os
 import pickle
@@ -70,7 +70,7 @@ def raises(error):
 # ---------------------------------------------------------------------- results
 
 
-def test_the_result():
+def test_result_has_best_value_and_trials():
     result = tune(value, SPACE, n_iter=7, random_state=0)
     scores = [trial.score for trial in result.trials_]
     assert len(scores) == 7
@@ -86,7 +86,7 @@ def test_the_result():
     )
 
 
-def test_the_function_gets_a_dict_of_its_own_with_plain_values():
+def test_function_gets_its_own_dict_of_plain_values():
     seen = []
 
     def function(params):
@@ -99,7 +99,7 @@ def test_the_function_gets_a_dict_of_its_own_with_plain_values():
     assert {type(entry) for entry in seen[0].values()} == {float, int, str}
 
 
-def test_what_the_function_does_to_its_values_stays_there():
+def test_function_cannot_change_the_space():
     lists, arrays = [[1], [2]], [np.zeros(2), np.ones(2)]
 
     def function(params):
@@ -118,7 +118,7 @@ def test_what_the_function_does_to_its_values_stays_there():
     assert result.best_params_["deep"] == {"a": [3]}
 
 
-def test_minimizing_is_maximizing_the_negative():
+def test_minimize_equals_maximizing_the_negative():
     up = tune(value, SPACE, n_iter=8, random_state=0)
     down = tune(loss, SPACE, n_iter=8, random_state=0, minimize=True)
     assert summary(down) == summary(up)
@@ -128,7 +128,7 @@ def test_minimizing_is_maximizing_the_negative():
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
-def test_each_optimizer(name):
+def test_tune_accepts_each_optimizer(name):
     result = tune(value, SPACE, n_iter=8, optimizer=name, random_state=1)
     assert type(result.optimizer_) is OPTIMIZERS[name]
     assert len(result.trials_) == 8
@@ -136,12 +136,12 @@ def test_each_optimizer(name):
     assert summary(again) == summary(result)
 
 
-def test_an_optimizer_of_ones_own():
+def test_tune_accepts_an_optimizer_object():
     made = tune(value, SPACE, n_iter=5, optimizer=partial(SwarmOptimizer, n_particles=2))
     assert made.optimizer_.n_particles == 2
 
 
-def test_brute_force_walks_the_whole_grid_and_does_not_warn():
+def test_grid_optimizer_covers_the_grid_without_warning():
     space = {"x": np.linspace(-2, 2, 5), "n": [1, 2, 3]}
     result = tune(lambda p: p["x"] * p["n"], space, n_iter=100, optimizer="grid")
     assert (len(result.trials_), result.stop_reason_) == (15, "exhausted")
@@ -151,7 +151,7 @@ def test_brute_force_walks_the_whole_grid_and_does_not_warn():
     assert len(tune(lambda p: p["x"], LINE, n_iter=7, optimizer="grid").trials_) == 7
 
 
-def test_a_small_space_ends_with_a_warning():
+def test_exhausted_space_warns():
     with pytest.warns(
         SpaceExhaustedWarning, match="holds 2 configurations, fewer than n_iter=5"
     ) as told:
@@ -160,7 +160,7 @@ def test_a_small_space_ends_with_a_warning():
     assert (len(result.trials_), result.stop_reason_) == (2, "exhausted")
 
 
-def test_a_conditional_space():
+def test_tune_searches_a_conditional_space():
     space = [{"kind": ["a"], "x": (0.0, 1.0, "uniform")}, {"kind": ["b"], "n": [1, 2]}]
     result = tune(lambda p: p.get("x", -1), space, n_iter=8, random_state=0)
     assert result.best_params_["kind"] == "a"
@@ -174,7 +174,7 @@ def test_a_result_survives_pickling_and_reads_like_a_search():
     assert twin.best_params_ == result.best_params_
 
 
-def test_frame():
+def test_result_has_a_frame():
     pytest.importorskip("pandas")
     function = Counted(2, raises(RuntimeError("no luck")), loss)
     result = tune(function, SPACE, n_iter=4, random_state=0, minimize=True)
@@ -192,7 +192,7 @@ def test_frame():
 
 @pytest.mark.thorough
 @pytest.mark.parametrize("backend", ["threading", "loky"])
-def test_the_same_for_every_number_of_jobs(backend):
+def test_results_do_not_depend_on_n_jobs(backend):
     centre = 0.25  # in a closure, which only cloudpickle can send
     function = lambda params: -abs(params["x"] - centre)  # noqa: E731
     alone = tune(function, LINE, n_iter=7, n_points=2, random_state=0)
@@ -201,7 +201,7 @@ def test_the_same_for_every_number_of_jobs(backend):
     assert summary(beside) == summary(alone)
 
 
-def test_calls_run_at_once_and_asynchronously():
+def test_calls_run_in_parallel_and_asynchronously():
     def function(params):
         time.sleep(0.01)
         return params["x"]
@@ -215,7 +215,7 @@ def test_calls_run_at_once_and_asynchronously():
 # ----------------------------------------------------------------------- failures
 
 
-def test_an_error_is_a_failed_trial():
+def test_error_of_the_function_fails_its_trial():
     result = tune(Counted(3, raises(RuntimeError("no luck"))), SPACE, n_iter=6, random_state=0)
     assert [t.status for t in result.trials_].count("failed") == 1
     failed = result.trials_[2]
@@ -226,21 +226,21 @@ def test_an_error_is_a_failed_trial():
 
 @pytest.mark.parametrize("number", [np.nan, np.inf, -np.inf])
 @pytest.mark.parametrize("minimize", [True, False])
-def test_what_is_not_finite_is_a_failed_trial(number, minimize):
+def test_non_finite_value_fails_its_trial(number, minimize):
     result = tune(Counted(2, lambda: number), SPACE, n_iter=5, random_state=0, minimize=minimize)
     assert [trial.status for trial in result.trials_].count("failed") == 1
     assert result.trials_[1].status == "failed"
     assert np.isfinite(result.best_value_)
 
 
-def test_errors_can_be_raised():
+def test_error_score_raise_raises_error_of_the_function():
     function = Counted(3, raises(RuntimeError("no luck")))
     with pytest.raises(RuntimeError, match="no luck"):
         tune(function, SPACE, n_iter=6, error_score="raise")
     assert len(function.calls) == 3
 
 
-def test_nothing_but_failures():
+def test_tune_raises_if_all_calls_fail():
     with pytest.raises(ValueError, match=r"All the 4 trials failed.*(?s:.)*ZeroDivisionError"):
         tune(lambda _: 1 / 0, SPACE, n_iter=4)
     with pytest.raises(ValueError, match="whose mean is not finite"):
@@ -248,27 +248,27 @@ def test_nothing_but_failures():
 
 
 @pytest.mark.parametrize("returned", [None, "0.5", True, [1.0], np.array([1.0]), 1j, {"loss": 1}])
-def test_a_first_result_that_is_no_number(returned):
+def test_first_result_that_is_no_number_raises(returned):
     function = Counted(1, lambda: returned)
     with pytest.raises(TypeError, match="The function must return one number, got .*of type"):
         tune(function, SPACE, n_iter=4)
     assert len(function.calls) == 1
 
 
-def test_a_later_result_that_is_no_number_is_a_failed_trial():
+def test_later_result_that_is_no_number_fails_its_trial():
     result = tune(Counted(2, lambda: None), SPACE, n_iter=4)
     assert [t.status for t in result.trials_].count("failed") == 1
     assert "must return one number" in result.trials_[1].split_results[0].error
 
 
 @pytest.mark.parametrize("returned", [1, np.float32(1), np.array(1.0), np.int64(1)])
-def test_numbers_of_other_types(returned):
+def test_numbers_of_other_types_are_accepted(returned):
     best = tune(lambda _: returned, SPACE, n_iter=2).best_value_
     assert (type(best), best) == (float, 1.0)
 
 
 @pytest.mark.thorough
-def test_a_call_that_takes_too_long_is_ended():
+def test_slow_call_is_ended():
     def function(params):
         if params["x"] == "slow":
             time.sleep(60)
@@ -283,7 +283,7 @@ def test_a_call_that_takes_too_long_is_ended():
 # ----------------------------------------------------------------------- stopping
 
 
-def test_callbacks_see_the_result_grow_and_stop():
+def test_callbacks_get_the_growing_result_and_can_stop():
     seen = []
 
     def callback(result, trial):
@@ -298,7 +298,7 @@ def test_callbacks_see_the_result_grow_and_stop():
 
 
 @pytest.mark.parametrize("error", [None, ZeroDivisionError])
-def test_a_callback_is_told_that_all_is_over(error):
+def test_finish_is_called_at_the_end(error):
     class Callback:
         ends = []  # noqa: RUF012
 
@@ -316,13 +316,13 @@ def test_a_callback_is_told_that_all_is_over(error):
     assert params.keys() == SPACE.keys()
 
 
-def test_a_callback_says_why():
+def test_callback_gives_the_stop_reason():
     result = tune(value, SPACE, n_iter=9, callbacks=[TargetScore(-100.0)])
     assert (len(result.trials_), result.stop_reason_) == (1, "target_score")
 
 
 @pytest.mark.parametrize(("minimize", "target"), [(False, -0.5), (True, 0.5)])
-def test_target_value(minimize, target):
+def test_target_value_ends_tune(minimize, target):
     function = loss if minimize else value
     options = {"n_iter": 50, "random_state": 0, "minimize": minimize}
     result = tune(function, SPACE, target_value=target, **options)
@@ -332,12 +332,12 @@ def test_target_value(minimize, target):
     assert all(trial.score < -0.5 for trial in result.trials_[:-1])
 
 
-def test_no_improvement():
+def test_no_improvement_ends_tune():
     result = tune(lambda _: 1.0, LINE, n_iter=50, n_iter_no_change=3)
     assert (len(result.trials_), result.stop_reason_) == (4, "n_iter_no_change")
 
 
-def test_the_time_is_up():
+def test_max_time_ends_tune():
     def function(params):
         time.sleep(0.1)
         return params["x"]
@@ -350,7 +350,7 @@ def test_the_time_is_up():
         tune(lambda _: time.sleep(60), LINE, max_time=0.2)
 
 
-def test_ctrl_c_keeps_what_has_been_paid_for():
+def test_ctrl_c_keeps_finished_calls():
     function = Counted(4, raises(KeyboardInterrupt()))
     with pytest.warns(SearchInterruptedWarning, match="interrupted") as told:
         result = tune(function, SPACE, n_iter=9)
@@ -364,7 +364,7 @@ def test_ctrl_c_keeps_what_has_been_paid_for():
 
 
 @pytest.mark.parametrize("optimizer", ["bayes", "grid"])
-def test_a_resumed_journal_is_the_uninterrupted_run(tmp_path, optimizer):
+def test_resumed_journal_equals_uninterrupted_run(tmp_path, optimizer):
     options = {"n_iter": 10, "random_state": 0, "n_points": 2, "optimizer": optimizer}
     whole = tune(Known(), SPACE, **options)
     path = tmp_path / "journal.jsonl"
@@ -381,7 +381,7 @@ def test_a_resumed_journal_is_the_uninterrupted_run(tmp_path, optimizer):
     assert done.calls == []
 
 
-def test_what_is_no_number_is_a_failed_trial_in_a_resumed_journal_also(tmp_path):
+def test_result_that_is_no_number_fails_its_trial_in_a_resumed_journal(tmp_path):
     def function(params):
         return params["x"] if 0.1 < params["x"] < 0.9 else None
 
@@ -392,7 +392,7 @@ def test_what_is_no_number_is_a_failed_trial_in_a_resumed_journal_also(tmp_path)
     assert summary(run(n_iter=12, journal=tmp_path / "study.jsonl")) == summary(whole)
 
 
-def test_a_journal_stays_where_it_is_when_the_folder_changes(tmp_path, monkeypatch):
+def test_journal_path_survives_change_of_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "elsewhere").mkdir()
 
@@ -406,14 +406,14 @@ def test_a_journal_stays_where_it_is_when_the_folder_changes(tmp_path, monkeypat
 
 
 @pytest.mark.parametrize("seconds", [np.inf, 1e11])
-def test_more_time_than_there_is(seconds):
+def test_infinite_max_time_is_accepted(seconds):
     result = tune(value, SPACE, n_iter=3, max_time=seconds, fit_timeout=seconds)
     assert result.stop_reason_ == "n_iter"
 
 
 @pytest.mark.thorough
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs SIGKILL")
-def test_a_killed_process_loses_nothing_that_was_finished(tmp_path):
+def test_killed_process_loses_no_finished_call(tmp_path):
     script = tmp_path / "script.py"
     path = tmp_path / "journal.jsonl"
     script.write_text(
@@ -444,7 +444,7 @@ def test_a_killed_process_loses_nothing_that_was_finished(tmp_path):
     assert resumed.stdout == f"5 {expected}\n", resumed.stderr
 
 
-def test_the_journal_of_something_else(tmp_path):
+def test_journal_of_another_function_is_refused(tmp_path):
     path = tmp_path / "journal.jsonl"
     tune(value, SPACE, n_iter=2, journal=path)
     for function, space, options in [
@@ -461,13 +461,13 @@ def test_the_journal_of_something_else(tmp_path):
 # -------------------------------------------------------- what is tried, and with what
 
 
-def test_initial_params():
+def test_initial_params_are_called_first():
     result = tune(value, SPACE, n_iter=3, initial_params=[{"x": 0.5, "kind": "b"}, {"n": 2}])
     assert result.trials_[0].params == {"x": 0.5, "n": 5, "kind": "b"}
     assert result.trials_[1].params["n"] == 2
 
 
-def test_older_results(tmp_path):
+def test_previous_studies_are_used(tmp_path):
     path = tmp_path / "journal.jsonl"
     older = tune(value, SPACE, n_iter=9, optimizer="random", random_state=0, journal=path)
     first = [
@@ -477,7 +477,7 @@ def test_older_results(tmp_path):
     assert first == [older.best_params_] * 4
 
 
-def test_a_resource():
+def test_function_gets_the_resource():
     seen = []
 
     def function(params, n_epochs):
@@ -522,7 +522,7 @@ def test_a_resource():
         ({"space": {"x": 5}}, "'x': 5 .*is not a set of values"),
     ],
 )
-def test_bad_input_is_refused_before_the_first_call(options, message):
+def test_invalid_input_is_refused_before_the_first_call(options, message):
     function = Counted()
     given = {"function": function, "space": LINE} | options
     with pytest.raises((ValueError, TypeError), match=message):

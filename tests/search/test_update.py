@@ -58,7 +58,7 @@ def make(search_class, **settings):
     return search_class(Drifting(), SPACE, **settings)
 
 
-def test_settings_that_hold_cost_three_trials_and_a_refit(search_class, fits):
+def test_confirmed_best_trial_costs_three_trials_and_a_refit(search_class, fits):
     search = make(search_class).fit(*data(0.7))
     best = search.best_params_
     fits.clear()
@@ -72,7 +72,7 @@ def test_settings_that_hold_cost_three_trials_and_a_refit(search_class, fits):
     assert update["n_samples"] == N
 
 
-def test_settings_that_do_not_hold_make_the_search_go_on(search_class):
+def test_unconfirmed_best_trial_continues_the_search(search_class):
     search = make(search_class).fit(*data(0.7))
     before = search.best_score_
     search.update(*data(0.2), n_iter=9)
@@ -88,18 +88,18 @@ def test_settings_that_do_not_hold_make_the_search_go_on(search_class):
     assert search.best_estimator_.x == search.best_params_["x"]
 
 
-def test_the_default_is_a_third_of_the_budget(search_class):
+def test_default_budget_of_update_is_a_third(search_class):
     search = make(search_class).fit(*data(0.7)).update(*data(0.2))
     assert len(search.trials_) == 3 + 5
 
 
-def test_without_a_budget_nothing_is_searched(search_class):
+def test_update_without_budget_only_refits(search_class):
     search = make(search_class).fit(*data(0.7)).update(*data(0.2), n_iter=0)
     assert len(search.trials_) == 3
     assert not search.updates_[0]["held"]
 
 
-def test_several_updates_are_told_in_order_and_leave_the_search_as_it_was(search_class):
+def test_updates_are_recorded_in_order_and_keep_the_search(search_class):
     search = make(search_class).fit(*data(0.7))
     params = dict(search.get_params(deep=False))
     for number, best in enumerate([0.7, 0.2, 0.2, 0.9]):
@@ -111,7 +111,7 @@ def test_several_updates_are_told_in_order_and_leave_the_search_as_it_was(search
     assert abs(search.best_params_["x"] - 0.9) < 0.25
 
 
-def test_what_was_found_before_is_remembered(search_class):
+def test_update_learns_from_earlier_trials(search_class):
     """Back at the first place, the old best is found again immediately."""
     search = make(search_class).fit(*data(0.7))
     first = search.best_params_["x"]
@@ -119,7 +119,7 @@ def test_what_was_found_before_is_remembered(search_class):
     assert abs(search.best_params_["x"] - 0.7) <= abs(first - 0.7) + 0.05
 
 
-def test_a_fit_starts_over(search_class):
+def test_fit_after_update_starts_over(search_class):
     search = make(search_class).fit(*data(0.7))
     first = [trial.params for trial in search.trials_]
     search.update(*data(0.2)).fit(*data(0.7))
@@ -127,23 +127,23 @@ def test_a_fit_starts_over(search_class):
     assert not hasattr(search, "updates_")
 
 
-def test_batches_score_the_best_first_and_nothing_else(search_class):
+def test_update_in_batches_scores_the_best_first(search_class):
     search = make(search_class, n_points=8).fit(*data(0.7)).update(*data(0.7, seed=1))
     assert len(search.trials_) == 3
 
 
-def test_asynchronous(search_class):
+def test_update_runs_asynchronously(search_class):
     search = make(search_class, asynchronous=True).fit(*data(0.7))
     assert len(search.update(*data(0.7, seed=1)).trials_) == 3
     assert len(search.update(*data(0.2), n_iter=4).trials_) == 7
 
 
-def test_splits_without_a_seed(search_class):
+def test_update_with_unseeded_splits(search_class):
     search = make(search_class, cv=ShuffleSplit(3)).fit(*data(0.7)).update(*data(0.2), n_iter=2)
     assert len(search.trials_) == 5
 
 
-def test_several_metrics(search_class):
+def test_update_with_several_metrics(search_class):
     scoring = {"a": lambda e, X, y: e.score(X), "b": lambda e, X, y: -e.score(X)}
     search = make(search_class, scoring=scoring, refit="a").fit(*data(0.7))
     search.update(*data(0.2), n_iter=4)
@@ -151,7 +151,7 @@ def test_several_metrics(search_class):
     assert "mean_test_b" in search.cv_results_
 
 
-def test_learning_on(search_class):
+def test_partial_update_calls_partial_fit(search_class):
     search = make(search_class).fit(*data(0.7))
     learner = search.best_estimator_
     search.update(*data(0.7, seed=1), partial=True)
@@ -166,7 +166,7 @@ def test_learning_on(search_class):
     assert search.best_estimator_.n_seen_ == 20
 
 
-def test_learning_on_in_earnest(blobs):
+def test_partial_update_improves_a_real_estimator(blobs):
     X, y = blobs
     half = len(X) // 2
     search = BayesSearchCV(
@@ -178,25 +178,25 @@ def test_learning_on_in_earnest(blobs):
         assert search.best_estimator_.t_ == t + len(X) - half
 
 
-def test_learning_on_needs_partial_fit(search_class, probe, numbered):
+def test_partial_update_needs_partial_fit(search_class, probe, numbered):
     search = search_class(probe, SPACE, n_iter=3, cv=2).fit(*numbered)
     with pytest.raises(ValueError, match="partial_fit"):
         search.update(*numbered, partial=True)
 
 
 @pytest.mark.parametrize("n_iter", [-1, 1.5, "many"])
-def test_a_budget_that_is_none_is_refused(search_class, n_iter):
+def test_invalid_budget_of_update_is_refused(search_class, n_iter):
     search = make(search_class).fit(*data(0.7))
     with pytest.raises(ValueError, match="n_iter must be"):
         search.update(*data(0.7), n_iter=n_iter)
 
 
-def test_there_must_have_been_a_fit(search_class):
+def test_update_needs_a_fit(search_class):
     with pytest.raises(NotFittedError):
         make(search_class).update(*data(0.7))
 
 
-def test_an_error_leaves_the_search_as_it_was(search_class):
+def test_error_in_update_leaves_the_search_unchanged(search_class):
     search = make(search_class).fit(*data(0.7))
     before = dict(vars(search))
     X, y = data(0.7, n=3)
@@ -207,7 +207,7 @@ def test_an_error_leaves_the_search_as_it_was(search_class):
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.FitFailedWarning")
 @pytest.mark.filterwarnings("ignore:One or more of the test scores:UserWarning")
-def test_a_setting_that_fails_on_the_new_data_does_not_hold(search_class):
+def test_trial_that_fails_on_new_data_is_not_confirmed(search_class):
     class Picky(Drifting):
         def fit(self, X, y=None):
             if len(X) < 20 and abs(self.x - 0.7) < 0.2:
@@ -220,7 +220,7 @@ def test_a_setting_that_fails_on_the_new_data_does_not_hold(search_class):
     assert "failed" in search.updates_[0]["reason"]
 
 
-def test_each_update_has_a_journal(search_class, fits, tmp_path):
+def test_each_update_has_its_own_journal(search_class, fits, tmp_path):
     def go():
         search = make(search_class, journal=tmp_path / "study.jsonl").fit(*data(0.7))
         return search.update(*data(0.7, seed=1)).update(*data(0.2), n_iter=4)
@@ -240,7 +240,7 @@ def trial(*scores, number=0):
     return Trial(number, (0.5,), {"x": 0.5}).complete(np.mean(scores), split_scores=scores)
 
 
-def test_the_standard_error_minds_that_training_sets_overlap():
+def test_standard_error_counts_overlap_of_training_sets():
     scores = [0.1, 0.3, 0.2, 0.4]
     deviation = np.std(scores, ddof=1)
     assert standard_error(scores, None) == pytest.approx(deviation * np.sqrt(1 / 4 + 1 / 3))
@@ -251,24 +251,24 @@ def test_the_standard_error_minds_that_training_sets_overlap():
 ONE_FOLD_EACH = (None, None)
 
 
-def test_a_drop_within_the_error_holds_and_beyond_it_does_not():
+def test_drop_within_the_standard_error_is_confirmed():
     before = trial(0.8, 0.9, 1.0)
     assert compare([before], [trial(0.75, 0.85, 0.95)], ONE_FOLD_EACH)[0]
     assert not compare([before], [trial(0.6, 0.7, 0.8)], ONE_FOLD_EACH)[0]
 
 
-def test_a_drop_is_judged_by_the_sizes_of_the_splits_before_and_now():
+def test_drop_is_judged_by_sizes_of_old_and_new_splits():
     before, now = trial(0.8, 0.9, 1.0), trial(0.7, 0.8, 0.9)
     assert compare([before], [now], (None, None))[0]
     assert not compare([before], [now], (0.1, 0.1))[0]
     assert compare([before], [now], (0.1, 1.0))[0]
 
 
-def test_a_rise_holds():
+def test_rise_is_confirmed():
     assert compare([trial(0.5, 0.5, 0.6)], [trial(0.9, 0.9, 0.9)], ONE_FOLD_EACH)[0]
 
 
-def test_another_that_is_better_on_each_split_overtakes():
+def test_trial_better_on_each_split_replaces_the_best():
     best = trial(0.8, 0.9, 1.0)
     before = [best, trial(0.7, 0.9, 1.0, number=1)]
     holds, reason = compare(before, [best, trial(0.85, 0.95, 1.05, number=1)], ONE_FOLD_EACH)
@@ -277,7 +277,7 @@ def test_another_that_is_better_on_each_split_overtakes():
     assert compare(before, [best, trial(0.95, 0.8, 1.0, number=1)], ONE_FOLD_EACH)[0]
 
 
-def test_another_that_was_as_much_ahead_before_does_not_overtake():
+def test_trial_equally_ahead_before_does_not_replace_the_best():
     # As with refit="1se", which passes over it.
     chosen, rival = trial(0.8, 0.9, 1.0), trial(0.85, 0.95, 1.05, number=1)
     assert compare([chosen, rival], [chosen, rival], ONE_FOLD_EACH)[0]
@@ -285,7 +285,7 @@ def test_another_that_was_as_much_ahead_before_does_not_overtake():
     assert not compare([chosen, rival], [chosen, further], ONE_FOLD_EACH)[0]
 
 
-def test_with_the_same_data_what_one_se_has_chosen_holds(search_class, blobs):
+def test_one_se_choice_is_confirmed_on_the_same_data(search_class, blobs):
     for seed in range(3):
         search = search_class(
             SGDClassifier(random_state=0),
@@ -300,7 +300,7 @@ def test_with_the_same_data_what_one_se_has_chosen_holds(search_class, blobs):
         assert report["held"], report["reason"]
 
 
-def test_choices_may_be_arrays(search_class, blobs):
+def test_update_with_arrays_as_choices(search_class, blobs):
     space = {
         "priors": [np.array([0.3, 0.7]), np.array([0.5, 0.5]), None],
         "var_smoothing": (1e-9, 1e-1, "log-uniform"),
@@ -309,7 +309,7 @@ def test_choices_may_be_arrays(search_class, blobs):
     assert search.update(*blobs).updates_[-1]["n_trials"] >= 3
 
 
-def test_learning_on_with_weights(search_class, blobs):
+def test_partial_update_with_sample_weights(search_class, blobs):
     X, y = blobs
     seen = []
 
@@ -330,7 +330,7 @@ def test_learning_on_with_weights(search_class, blobs):
         search.update(X, y, partial=True, coef_init=np.zeros((1, X.shape[1])))
 
 
-def test_that_no_more_could_be_had_is_the_reason_to_stop(search_class):
+def test_update_reports_exhausted_space(search_class):
     X = np.random.default_rng(0).normal(size=(80, 2))
     search = search_class(GaussianNB(), {"var_smoothing": [1e-9, 1e-5, 1e-1]}, n_iter=3)
     search.fit(X, X[:, 0] > 0).update(X, np.arange(80) % 2)

@@ -22,7 +22,7 @@ def outline(search):
 @pytest.mark.thorough
 @pytest.mark.parametrize("options", [{}, {"surrogate": False}])
 @pytest.mark.parametrize("n_points", [1, 5])
-def test_two_halves_are_the_whole(search_class, blobs, n_points, options):
+def test_two_warm_starts_equal_one_larger_fit(search_class, blobs, n_points, options):
     if options and not hasattr(search_class(TREE, SPACE), "surrogate"):
         pytest.skip("has no screening")
     shared = {"cv": 2, "random_state": 7, "n_points": n_points, **options}
@@ -37,7 +37,7 @@ def test_two_halves_are_the_whole(search_class, blobs, n_points, options):
     )
 
 
-def test_nothing_is_fitted_twice(search_class, probe, log, numbered):
+def test_warm_start_fits_nothing_twice(search_class, probe, log, numbered):
     search = search_class(probe, {"x": (0.1, 0.9, "uniform")}, n_iter=3, cv=3, warm_start=True)
     search.fit(*numbered)
     n_fits = len(log.fits)
@@ -46,7 +46,7 @@ def test_nothing_is_fitted_twice(search_class, probe, log, numbered):
     assert len(search.trials_) == len(search.cv_results_["params"]) == 6
 
 
-def test_without_warm_start_it_starts_over(search_class, blobs):
+def test_fit_without_warm_start_starts_over(search_class, blobs):
     search = search_class(TREE, SPACE, n_iter=4, cv=2, random_state=0)
     first = outline(search.fit(*blobs))
     assert outline(search.fit(*blobs)) == first
@@ -62,7 +62,7 @@ def test_without_warm_start_it_starts_over(search_class, blobs):
         ({"scoring": ["accuracy"], "refit": "accuracy"}, "metric was None, is 'accuracy'"),
     ],
 )
-def test_what_does_not_fit_together_is_refused_and_nothing_lost(
+def test_incompatible_warm_start_is_refused_and_keeps_results(
     search_class, blobs, changed, message
 ):
     search = search_class(TREE, SPACE, n_iter=4, cv=2, random_state=0, warm_start=True)
@@ -73,7 +73,7 @@ def test_what_does_not_fit_together_is_refused_and_nothing_lost(
     assert len(search.cv_results_["params"]) == 4
 
 
-def test_train_scores_are_of_all_trials_or_none(search_class, probe, log, numbered):
+def test_train_scores_cover_all_trials_or_none(search_class, probe, log, numbered):
     search = search_class(probe, {"x": (0.1, 0.9, "uniform")}, n_iter=2, cv=2, warm_start=True)
     for name, was in [("mean_train_score", True), ("mean_test_score", False)]:
         search.set_params(warm_start=False, return_train_score=was).fit(*numbered)
@@ -85,7 +85,7 @@ def test_train_scores_are_of_all_trials_or_none(search_class, probe, log, number
         assert len(search.cv_results_[name]) == 4
 
 
-def test_other_data_are_refused(search_class, blobs):
+def test_warm_start_on_other_data_is_refused(search_class, blobs):
     X, y = blobs
     search = search_class(TREE, SPACE, n_iter=4, cv=2, random_state=0, warm_start=True).fit(X, y)
     with pytest.raises(ValueError, match="the data or cv have changed"):
@@ -93,7 +93,7 @@ def test_other_data_are_refused(search_class, blobs):
     assert len(search.trials_) == 4
 
 
-def test_a_finite_space_is_used_up(search_class, blobs):
+def test_warm_start_exhausts_a_finite_space(search_class, blobs):
     search = search_class(TREE, {"max_depth": (1, 6, "int")}, n_iter=4, cv=2, warm_start=True)
     search.fit(*blobs)
     with pytest.warns(SpaceExhaustedWarning, match="2 further configurations"):

@@ -33,7 +33,7 @@ def shown():
         yield caught
 
 
-def test_convergence_warnings_are_hidden_in_a_block_alone(shown):
+def test_convergence_warnings_are_hidden_inside_the_block_only(shown):
     before = list(warnings.filters)
     with hidden_convergence_warnings():
         converge()
@@ -90,7 +90,7 @@ def test_block_survives_filters_that_are_reset(shown):
     assert len(shown) == 1
 
 
-def test_hidden_warnings_stay_hidden_in_what_scikit_learn_runs_in_threads(shown):
+def test_hidden_warnings_stay_hidden_in_threads_of_scikit_learn(shown):
     fit = QuietFit(
         lambda: Parallel(n_jobs=2, backend="threading")(delayed(len)("ab") for _ in "ab")
     )
@@ -101,7 +101,7 @@ def test_hidden_warnings_stay_hidden_in_what_scikit_learn_runs_in_threads(shown)
     assert not shown
 
 
-def test_fit_stays_quiet_on_its_way_to_another_process(shown):
+def test_fit_stays_quiet_in_another_process(shown):
     with pytest.raises(Exception, match="^$") as recorded:
         ParallelInterceptor()([delayed(converge)()])
     for make, n_shown in ((tuple, 1), (QuietFits().prepare, 0)):

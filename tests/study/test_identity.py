@@ -1,4 +1,4 @@
-"""What reads alike is not the same: choices, scorers and studies are known by their content."""
+"""Identity of choices, scorers and studies: compared by content, not by text."""
 
 import joblib
 import numpy as np
@@ -56,14 +56,14 @@ def make(space=None, estimator=None, **settings):
 # ------------------------------------------------------------------------- arrays
 
 
-def test_a_journal_of_choices_that_read_alike_is_refused(numbered, path):
+def test_journal_of_choices_with_equal_text_is_refused(numbered, path):
     make({"mask": [ONE, TWO]}, journal=path).fit(*numbered)
     assert make({"mask": [ONE, TWO.copy()]}, journal=path).fit(*numbered).best_score_ == 7.5
     with pytest.raises(JournalMismatchError, match=r"mask.categorical\[1\].hash"):
         make({"mask": [ONE, THREE]}, journal=path).fit(*numbered)
 
 
-def test_warm_start_with_choices_that_read_alike_is_refused(numbered):
+def test_warm_start_with_choices_with_equal_text_is_refused(numbered):
     search = make({"mask": [ONE, TWO, THREE]}, warm_start=True).fit(*numbered)
     with pytest.raises(ValueError, match="space must be that of the fit before"):
         search.set_params(param_distributions={"mask": [ONE, THREE, TWO]}).fit(*numbered)
@@ -71,13 +71,13 @@ def test_warm_start_with_choices_that_read_alike_is_refused(numbered):
     assert len(search.fit(*numbered).trials_) == 3
 
 
-def test_a_journal_of_a_parameter_that_reads_alike_is_refused(numbered, path):
+def test_journal_of_parameter_with_equal_text_is_refused(numbered, path):
     make(estimator=Masked(ONE), journal=path).fit(*numbered)
     with pytest.raises(JournalMismatchError, match=r"estimator\.params\.mask\.hash"):
         make(estimator=Masked(TWO), journal=path).fit(*numbered)
 
 
-def test_trials_of_a_journal_go_to_the_choices_they_had(numbered, path):
+def test_trials_of_a_journal_keep_their_choices(numbered, path):
     make({"mask": [ONE, TWO]}, journal=path).fit(*numbered)
     search = make({"mask": [THREE, TWO.copy(), ONE.copy()]}, previous_studies=path).fit(*numbered)
     [study] = search._studies
@@ -95,7 +95,7 @@ class Counting:
         return estimator.score(X, y)
 
 
-def test_a_scorer_that_counts_its_calls_is_the_same_in_a_warm_start(numbered):
+def test_scorer_with_changing_state_is_the_same_in_a_warm_start(numbered):
     search = make(scoring=Counting(), warm_start=True).fit(*numbered)
     assert len(search.fit(*numbered).trials_) == 4
     with pytest.raises(ValueError, match="scoring was"):
@@ -106,7 +106,7 @@ def test_a_scorer_that_counts_its_calls_is_the_same_in_a_warm_start(numbered):
 
 
 @pytest.mark.parametrize("n_jobs", [None, 2])
-def test_outer_splits_have_journals_next_to_the_first(numbered, fits, path, n_jobs, tmp_path):
+def test_each_outer_split_has_its_own_journal(numbered, fits, path, n_jobs, tmp_path):
     X, y = numbered
     expected = cross_val_score(make(scoring=own_score), X, y, cv=3)
     with_journal = make(scoring=own_score, journal=path)
@@ -146,7 +146,7 @@ def test_other_data_are_refused_where_the_search_is_no_clone(numbered, path, tmp
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_targets_have_journals_next_to_the_first(numbered, fits, path, tmp_path):
+def test_each_target_has_its_own_journal(numbered, fits, path, tmp_path):
     X, y = numbered
     several = MultiOutputClassifier(make(journal=path))
     several.fit(X, np.column_stack([y, 1 - y]))
@@ -156,7 +156,7 @@ def test_targets_have_journals_next_to_the_first(numbered, fits, path, tmp_path)
     assert len(fits) == 2
 
 
-def test_a_clone_on_the_same_data_goes_on_with_the_journal(numbered, fits, path, tmp_path):
+def test_clone_on_the_same_data_resumes_the_journal(numbered, fits, path, tmp_path):
     search = make(journal=path).fit(*numbered)
     fits.clear()
     outer = GridSearchCV(search, {"n_iter": [2]}, cv=[(np.arange(20), np.arange(20, 30))])
@@ -165,7 +165,7 @@ def test_a_clone_on_the_same_data_goes_on_with_the_journal(numbered, fits, path,
     assert len(list(tmp_path.iterdir())) == 2
 
 
-def test_a_warm_start_on_other_data_makes_no_journal(numbered, path, tmp_path):
+def test_warm_start_on_other_data_makes_no_journal(numbered, path, tmp_path):
     X, y = numbered
     [search] = cross_validate_once(make(journal=path, warm_start=True), X, y)
     search.fit(X, y)  # continues

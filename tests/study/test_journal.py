@@ -60,7 +60,7 @@ def add(journal, *records):
 # ------------------------------------------------------------------------ the file
 
 
-def test_each_line_is_json_and_ends_in_the_sum_of_all_above(path):
+def test_each_line_is_json_with_a_chained_checksum(path):
     write_journal(path, [HEADER, *trial_records(0)])
     total = 0
     for line in path.read_bytes().splitlines(keepends=True):
@@ -72,7 +72,7 @@ def test_each_line_is_json_and_ends_in_the_sum_of_all_above(path):
     assert path.read_bytes().startswith(b'{"journal": "sklearn-lepton", "version": 2, ')
 
 
-def test_two_writers_read_of_each_other_what_is_new(make_journal):
+def test_writers_read_each_others_new_records(make_journal):
     left, right = make_journal(), make_journal()
     assert add(left, HEADER, {"n": 1}) == []
     assert add(right, {"n": 2}) == [HEADER, {"n": 1}]
@@ -82,7 +82,7 @@ def test_two_writers_read_of_each_other_what_is_new(make_journal):
     assert Journal(left.path).load() == [HEADER, {"n": 1}, {"n": 2}, {"n": 3}]
 
 
-def test_whoever_has_the_turn_is_alone(make_journal):
+def test_turns_exclude_each_other(make_journal):
     left, right = make_journal(), make_journal()
     order = []
 
@@ -99,7 +99,7 @@ def test_whoever_has_the_turn_is_alone(make_journal):
     assert order == ["left", "right"]
 
 
-def test_a_turn_that_raises_ends(make_journal):
+def test_turn_that_raises_releases_the_lock(make_journal):
     left, right = make_journal(), make_journal()
     with pytest.raises(ZeroDivisionError), left.lock():
         raise ZeroDivisionError
@@ -108,9 +108,7 @@ def test_a_turn_that_raises_ends(make_journal):
 
 @pytest.mark.parametrize("n_bytes", [0, 1, 40, 10_000])
 @pytest.mark.parametrize("name", ["write", "fsync"])
-def test_what_cannot_be_written_whole_is_not_written(
-    path, make_journal, monkeypatch, name, n_bytes
-):
+def test_incomplete_write_is_undone(path, make_journal, monkeypatch, name, n_bytes):
     journal = make_journal()
     add(journal, HEADER)
     before, write = path.read_bytes(), os.write
@@ -135,7 +133,7 @@ def test_what_cannot_be_written_whole_is_not_written(
     assert read(make_journal())[-1] == {"n": 3}
 
 
-def test_a_torn_line_is_removed_with_a_warning(path, make_journal):
+def test_torn_line_is_removed_with_a_warning(path, make_journal):
     write_journal(path, [HEADER, {"n": 1}])
     whole = path.read_bytes()
     path.write_bytes(whole + b'{"n": 2, "che')
@@ -165,7 +163,7 @@ FOREIGN = {
 
 
 @pytest.mark.parametrize("content", FOREIGN.values(), ids=FOREIGN)
-def test_a_foreign_file_is_refused_and_left(path, content):
+def test_foreign_file_is_refused_and_unchanged(path, content):
     path.write_bytes(content)
     arguments = {"seed": 0, "is_seed_given": False, "space": SPACE}
     for act in (load_trials, lambda path: open_journal(path, STUDY, **arguments)):
@@ -175,7 +173,7 @@ def test_a_foreign_file_is_refused_and_left(path, content):
     assert not lock_files(path)
 
 
-def test_a_newer_version_is_refused_as_such(path):
+def test_newer_version_is_refused(path):
     write_journal(path, [{**HEADER, "version": 3}])
     with pytest.raises(JournalMismatchError, match="version 3.*reads versions up to 2.*newer"):
         load_trials(path)
@@ -193,7 +191,7 @@ def mangle_lines(lines):
     yield "blanks", [line.replace(b", ", b",  ", 1) for line in lines]
 
 
-def test_lines_that_are_not_as_they_were_written_are_found(path):
+def test_changed_lines_are_detected(path):
     write_journal(path, [HEADER, *trial_records(0), *trial_records(1)])
     lines = path.read_bytes().splitlines(keepends=True)
     write_journal(path, [HEADER, *trial_records(2), *trial_records(3)])
@@ -210,7 +208,7 @@ def test_lines_that_are_not_as_they_were_written_are_found(path):
             load_trials(path)
 
 
-def test_the_lines_above_the_damage_are_a_journal_as_the_message_says(path):
+def test_lines_above_the_damage_are_a_valid_journal(path):
     write_journal(path, [HEADER, *trial_records(0), *trial_records(1)])
     lines = path.read_bytes().splitlines(keepends=True)
     path.write_bytes(b"".join(lines).replace(b'"told": 1', b'"told": 0'))
@@ -234,14 +232,14 @@ def test_the_lines_above_the_damage_are_a_journal_as_the_message_says(path):
         ({"a": "y" * 99}, {"a": 1}, [f'a is "{"y" * 76}... in the journal, 1 here']),
     ],
 )
-def test_differences_are_told_in_words(there, here, found):
+def test_mismatch_message_names_the_differences(there, here, found):
     assert differences(there, here) == found
 
 
 # ------------------------------------------------------------------------- writers
 
 
-def test_a_writer_is_at_work_until_it_closes(path, make_journal):
+def test_writer_is_alive_until_it_closes(path, make_journal):
     left, right = make_journal(), make_journal()
     assert len(lock_files(path)) == 2
     assert left.is_alive(left.writer)
@@ -321,7 +319,7 @@ os.kill(os.getpid(), 9)
 
 @pytest.mark.thorough
 @pytest.mark.parametrize("how", ["alone", "fork", "in its turn"])
-def test_a_writer_that_was_killed_is_not_at_work_and_leaves_no_trace(path, make_journal, how):
+def test_killed_writer_is_dead_and_leaves_no_trace(path, make_journal, how):
     command = [sys.executable, "-c", DEATH, str(path), how]
     pipe = subprocess.PIPE
     with subprocess.Popen(command, stdin=pipe, stdout=pipe, env=sabotage.environment()) as process:
@@ -351,7 +349,7 @@ def other_user(path, monkeypatch):
     lock_file.unlink()
 
 
-def test_process_that_cannot_be_looked_at_is_waited_for_with_a_warning(other_user, path):
+def test_process_of_another_user_is_waited_for_with_a_warning(other_user, path):
     with closing(Journal(path)) as journal:
         with pytest.warns(
             JournalWarning, match=rf"{OTHER}\.lock' cannot be read \(Permission.*until 60 minutes"
@@ -363,7 +361,7 @@ def test_process_that_cannot_be_looked_at_is_waited_for_with_a_warning(other_use
         assert other_user.exists()
 
 
-def test_process_that_cannot_be_looked_at_is_dead_after_an_hour_of_silence(other_user, path):
+def test_process_of_another_user_is_dead_after_an_hour_of_silence(other_user, path):
     os.utime(other_user, (0, time.time() - 7210))
     with (
         closing(Journal(path)) as journal,
@@ -399,7 +397,7 @@ def test_lock_files_of_others_need_no_permission_to_write(make_journal, monkeypa
         assert not left.is_alive(right.writer)
 
 
-def test_who_may_read_the_journal_may_read_its_lock_files(path):
+def test_lock_files_are_as_readable_as_the_journal(path):
     before = os.umask(0o077)
     try:
         path.touch()

@@ -113,7 +113,7 @@ def is_inside_a_line(kept, n_bytes):
 
 
 @pytest.mark.thorough
-def test_cut_anywhere_it_loads(kept, path):
+def test_truncated_journal_loads(kept, path):
     for n_bytes in range(len(kept) + 1):
         path.write_bytes(kept[:n_bytes])
         assert load_quietly(path) == (False, is_inside_a_line(kept, n_bytes))
@@ -126,14 +126,14 @@ def cuts(kept, step):
 
 
 @pytest.mark.parametrize("step", [101, pytest.param(1, marks=EVERYWHERE)])
-def test_cut_anywhere_it_ends_as_if_it_had_not_been(kept, check, path, step):
+def test_truncated_journal_resumes_to_the_same_result(kept, check, path, step):
     for n_bytes in cuts(kept, step):
         assert check(kept[:n_bytes]) == (False, is_inside_a_line(kept, n_bytes))
         assert len(load_trials(path)) == 3
 
 
 @pytest.mark.parametrize("step", [7, pytest.param(1, marks=EVERYWHERE)])
-def test_with_a_bit_flipped_it_does_not_load(kept, path, step):
+def test_journal_with_flipped_bit_does_not_load(kept, path, step):
     rng = np.random.default_rng(0)
     for place in range(0, len(kept), step):
         for bit in rng.permutation(8)[: 1 if step > 1 else 2]:
@@ -145,7 +145,7 @@ def test_with_a_bit_flipped_it_does_not_load(kept, path, step):
 
 
 @pytest.mark.parametrize("step", [97, pytest.param(1, marks=EVERYWHERE)])
-def test_with_a_bit_flipped_it_is_refused(kept, check, step):
+def test_journal_with_flipped_bit_is_refused(kept, check, step):
     rng = np.random.default_rng(1)
     for place in [*range(0, len(kept), step), len(kept) - 1]:
         damaged = bytearray(kept)
@@ -155,7 +155,7 @@ def test_with_a_bit_flipped_it_is_refused(kept, check, step):
 
 
 @pytest.mark.parametrize("n_times", [20, pytest.param(1500, marks=EVERYWHERE)])
-def test_whatever_is_overwritten_there_is_no_other_result(kept, check, n_times):
+def test_overwritten_journal_never_changes_the_result(kept, check, n_times):
     rng = np.random.default_rng(2)
     for _ in range(n_times):
         damaged = bytearray(kept)
@@ -213,7 +213,7 @@ ROWS = {
 
 @pytest.mark.parametrize("change", ROWS.values(), ids=ROWS)
 @pytest.mark.parametrize("n_lines", [4, 14])
-def test_rows_of_which_there_are_no_results_are_refused(kept, check, path, change, n_lines):
+def test_rows_without_results_are_refused(kept, check, path, change, n_lines):
     def change_records(records):
         change(next(r for r in records[n_lines - 1 :: -1] if "row" in r)["row"])
         return records[:n_lines]
@@ -247,7 +247,7 @@ def forge_params(records, params):
 
 
 @pytest.mark.parametrize("change", STRANGE.values(), ids=STRANGE)
-def test_what_cannot_have_happened_is_refused(kept, check, path, change):
+def test_impossible_history_is_refused(kept, check, path, change):
     assert check(forged(kept, path, change)) == (True, False)
 
 
@@ -273,7 +273,7 @@ def break_after(monkeypatch, name, n_calls, n_bytes=0):
 @pytest.mark.thorough
 @pytest.mark.parametrize("n_points", [1, 2])
 @pytest.mark.parametrize(("name", "n_bytes"), [("write", 0), ("write", 30), ("fsync", 0)])
-def test_a_full_disk_costs_the_journal_only(
+def test_full_disk_loses_only_the_journal(
     make, numbered, log, path, monkeypatch, name, n_bytes, n_points
 ):
     expected = outline(make(journal=None, n_points=n_points).fit(*numbered))
@@ -298,7 +298,7 @@ def test_a_full_disk_costs_the_journal_only(
 
 
 @pytest.mark.parametrize("name", ["write", "fsync"])
-def test_a_full_disk_at_the_start_is_an_error(make, numbered, log, path, monkeypatch, name):
+def test_full_disk_at_the_start_raises(make, numbered, log, path, monkeypatch, name):
     with monkeypatch.context() as patch:
         break_after(patch, name, 0)
         with pytest.raises(OSError, match=r"No space left.*study\.jsonl"):
@@ -344,7 +344,7 @@ def add(path, record):
 
 
 @pytest.mark.parametrize("mishap", MISHAPS.values(), ids=MISHAPS)
-def test_whatever_happens_to_the_file_the_search_ends(make, numbered, log, path, expected, mishap):
+def test_search_ends_whatever_happens_to_the_file(make, numbered, log, path, expected, mishap):
     with pytest.warns(JournalWarning, match="study.jsonl' can no longer be used") as caught:
         search = make(callbacks=at_trial(0, lambda: mishap(path))).fit(*numbered)
     assert len(caught) == 1
@@ -353,15 +353,13 @@ def test_whatever_happens_to_the_file_the_search_ends(make, numbered, log, path,
     assert not lock_files(path)
 
 
-def test_a_file_that_took_the_place_of_the_journal_is_not_written_to(make, numbered, path):
+def test_replaced_journal_is_not_written_to(make, numbered, path):
     with pytest.warns(JournalWarning, match="replaced or truncated"):
         make(callbacks=at_trial(0, lambda: path.write_bytes(b"x" * 10_000))).fit(*numbered)
     assert path.read_bytes() == b"x" * 10_000
 
 
-def test_a_file_that_may_not_be_opened_any_more_costs_the_journal_only(
-    make, numbered, path, monkeypatch, expected
-):
+def test_unopenable_file_loses_only_the_journal(make, numbered, path, monkeypatch, expected):
     open_ = os.open
 
     def refuse(name, *args, **kwargs):
@@ -377,14 +375,12 @@ def test_a_file_that_may_not_be_opened_any_more_costs_the_journal_only(
     assert load_trials(path)[0].score == search.trials_[0].score
 
 
-def test_what_others_appended_in_time_is_no_mishap(make, numbered, path, expected):
+def test_records_appended_by_others_are_read(make, numbered, path, expected):
     search = make(callbacks=at_trial(0, lambda: add(path, {"taken": [0], "by": "00c0ffee"})))
     assert outline(search.fit(*numbered)) == expected
 
 
-def test_where_there_is_no_place_to_write_it_is_an_error_at_once(
-    make, numbered, log, path, monkeypatch
-):
+def test_unwritable_place_raises_before_the_first_fit(make, numbered, log, path, monkeypatch):
     for journal in (path / "no" / "folder.jsonl", path.parent):
         with pytest.raises(OSError, match="No such file|Is a directory"):
             make(journal=journal).fit(*numbered)
@@ -403,9 +399,7 @@ def test_where_there_is_no_place_to_write_it_is_an_error_at_once(
     assert not lock_files(path)
 
 
-def test_error_says_that_the_folder_takes_no_lock_file(
-    make, numbered, log, kept, path, monkeypatch
-):
+def test_error_names_folder_without_lock_files(make, numbered, log, kept, path, monkeypatch):
     open_file = os.open
 
     def refuse(name, flags, *args):
@@ -422,7 +416,7 @@ def test_error_says_that_the_folder_takes_no_lock_file(
 
 
 @pytest.mark.skipif(os.geteuid() == 0 if hasattr(os, "geteuid") else True, reason="may do anything")
-def test_a_file_that_is_read_only_is_an_error_at_once(make, numbered, log, kept, path):
+def test_read_only_file_raises_before_the_first_fit(make, numbered, log, kept, path):
     path.chmod(0o444)
     with pytest.raises(PermissionError):
         make().fit(*numbered)
@@ -433,7 +427,7 @@ def test_a_file_that_is_read_only_is_an_error_at_once(make, numbered, log, kept,
 # ------------------------------------------------------------------------ other ends
 
 
-def test_no_lock_is_left_by_an_error_or_an_interrupt(make, numbered, log, path, expected):
+def test_error_or_interrupt_leaves_no_lock(make, numbered, log, path, expected):
     def interrupt():
         raise KeyboardInterrupt
 
@@ -454,7 +448,7 @@ def test_no_lock_is_left_by_an_error_or_an_interrupt(make, numbered, log, path, 
     ] * 2
 
 
-def test_an_interrupt_in_a_fit_repeats_that_fit_only(make, numbered, log, path, expected):
+def test_interrupted_fit_is_the_only_one_repeated(make, numbered, log, path, expected):
     log.interrupt_at = 4
     with pytest.warns(SearchInterruptedWarning):
         make().fit(*numbered)

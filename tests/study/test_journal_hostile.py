@@ -260,7 +260,7 @@ def test_record_that_could_not_be_read_again_is_not_written(genetic, path, monke
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes")
 @pytest.mark.parametrize("kind", ["pipe", "null"])
-def test_file_that_is_not_regular_is_refused_at_once(genetic, path, kind):
+def test_file_that_is_not_regular_is_refused_immediately(genetic, path, kind):
     if kind == "pipe":
         os.mkfifo(path)
     else:

@@ -63,11 +63,11 @@ def kept(make, numbered, log, path):
 # ------------------------------------------------------------------------ the file
 
 
-def test_a_journal_changes_nothing_of_the_result(make, numbered, expected):
+def test_journal_does_not_change_the_result(make, numbered, expected):
     assert outline(make().fit(*numbered)) == expected
 
 
-def test_a_journal_is_lines_of_json_that_say_what_happened(kept, path):
+def test_journal_has_a_json_line_for_each_event(kept, path):
     kinds = {"journal": 0, "asked": 0, "split": 0, "told": 0}
     for line in kept.decode("ascii").splitlines():
         record = json.loads(line)
@@ -100,7 +100,7 @@ def test_load_trials_returns_the_trials_of_the_search(make, numbered, path):
 ASSETS = sorted(path.stem for path in subject.ASSETS.glob("*.jsonl"))
 
 
-def test_a_journal_of_each_version_is_kept():
+def test_each_journal_version_has_a_sample():
     versions = range(1, FORMAT + 1)
     assert {f"version-{k}{end}" for k in versions for end in ("", "-several")} == set(ASSETS)
 
@@ -129,7 +129,7 @@ def test_old_journals_load(name):
 @pytest.mark.filterwarnings("ignore:One or more of the:UserWarning")
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.FitFailedWarning")
 @pytest.mark.parametrize("name", [name for name in ASSETS if f"version-{FORMAT}" in name])
-def test_kept_journals_resume(name, path):
+def test_sample_journals_resume(name, path):
     content = (subject.ASSETS / f"{name}.jsonl").read_bytes()
     path.write_bytes(content)
     search = subject.asset_search(name, path).set_params(error_score=np.nan)
@@ -147,7 +147,7 @@ def test_kept_journals_resume(name, path):
 
 
 @pytest.mark.parametrize("name", ["version-1", "version-1-several"])
-def test_a_journal_that_knows_objects_by_their_texts_is_not_continued(name, path):
+def test_journal_of_version_1_is_not_resumed(name, path):
     content = (subject.ASSETS / f"{name}.jsonl").read_bytes()
     path.write_bytes(content)
     search = subject.asset_search(name, path)
@@ -160,7 +160,7 @@ def test_a_journal_that_knows_objects_by_their_texts_is_not_continued(name, path
 # ------------------------------------------------------------------------ resuming
 
 
-def test_a_complete_journal_fits_nothing_but_the_refit(make, numbered, log, kept, path, expected):
+def test_complete_journal_only_refits(make, numbered, log, kept, path, expected):
     search = make().fit(*numbered)
     assert len(log.fits) == 1
     assert outline(search) == expected
@@ -168,7 +168,7 @@ def test_a_complete_journal_fits_nothing_but_the_refit(make, numbered, log, kept
 
 
 @pytest.mark.parametrize("n_first", [1, 3])
-def test_a_larger_budget_goes_on(make, numbered, log, n_first, expected):
+def test_larger_budget_resumes(make, numbered, log, n_first, expected):
     make(n_iter=n_first).fit(*numbered)
     log.fits.clear()
     search = make().fit(*numbered)
@@ -176,14 +176,14 @@ def test_a_larger_budget_goes_on(make, numbered, log, n_first, expected):
     assert outline(search) == expected
 
 
-def test_a_smaller_budget_fits_nothing(make, numbered, log, kept, path):
+def test_smaller_budget_fits_nothing(make, numbered, log, kept, path):
     search = make(n_iter=2).fit(*numbered)
     assert len(log.fits) == 1
     assert len(search.trials_) == N_TRIALS
     assert path.read_bytes() == kept
 
 
-def test_an_int_given_for_a_real_comes_back_as_it_was(make, numbered, path):
+def test_int_given_for_a_real_keeps_its_type(make, numbered, path):
     settings = {"space": {"x": (1e-3, 1e3, "log-uniform")}, "initial_params": [{"x": 3}, {"x": 7}]}
     expected = outline(make(journal=None, **settings).fit(*numbered))
     assert outline(make(**settings).fit(*numbered)) == expected
@@ -191,7 +191,7 @@ def test_an_int_given_for_a_real_comes_back_as_it_was(make, numbered, path):
 
 
 @pytest.mark.parametrize("n_points", [1, 3])
-def test_wherever_it_is_cut_it_ends_as_if_it_had_not_been(make, numbered, log, path, n_points):
+def test_journal_cut_anywhere_resumes_to_the_same_result(make, numbered, log, path, n_points):
     settings = {"n_points": n_points, "n_iter": 5}
     expected = outline(make(journal=None, **settings).fit(*numbered))
     make(**settings).fit(*numbered)
@@ -208,7 +208,7 @@ def test_wherever_it_is_cut_it_ends_as_if_it_had_not_been(make, numbered, log, p
 @pytest.mark.parametrize(
     "stop", [{"target_score": 0.9}, {"n_iter_no_change": 2}, {"callbacks": "third"}], ids=str
 )
-def test_it_stops_where_it_had_stopped(make, numbered, path, stop):
+def test_resumed_search_stops_where_it_stopped(make, numbered, path, stop):
     settings = {"n_points": 2, "n_iter": 20, "initial_params": [{"x": x} for x in (0.2, 0.65, 0.3)]}
     if "callbacks" in stop:
         stop = {"callbacks": lambda search, trial: trial.number == 2}
@@ -221,7 +221,7 @@ def test_it_stops_where_it_had_stopped(make, numbered, path, stop):
         assert outline(make(**settings, **stop).fit(*numbered)) == expected
 
 
-def test_callbacks_see_the_trials_of_before_in_order(make, numbered, kept):
+def test_callbacks_get_earlier_trials_in_order(make, numbered, kept):
     seen = []
     make(callbacks=lambda _, trial: seen.append((trial.number, trial.score))).fit(*numbered)
     assert [number for number, _ in seen] == list(range(N_TRIALS))
@@ -246,7 +246,7 @@ class OtherProbe(subject.Steady):
 
 
 @pytest.mark.filterwarnings("ignore:The scoring:UserWarning")
-def test_another_study_is_refused_and_the_file_left(
+def test_another_study_is_refused_and_the_file_unchanged(
     make, probe, numbered, log, kept, path, search_class
 ):
     X, y = numbered
@@ -290,7 +290,7 @@ def test_other_groups_are_refused(make, numbered):
             make(cv=GroupKFold(2)).fit(*numbered, groups=groups + 1)
 
 
-def test_what_makes_no_other_study_goes_on(make, probe, numbered, log, kept):
+def test_irrelevant_changes_resume(make, probe, numbered, log, kept):
     same = [
         make(n_jobs=2),
         make(callbacks=lambda *_: None, verbose=0, max_time=100.0, n_points=3),
@@ -309,7 +309,7 @@ def test_what_makes_no_other_study_goes_on(make, probe, numbered, log, kept):
         assert len(search.trials_) == N_TRIALS
 
 
-def test_a_search_of_another_class_goes_on(make, probe, numbered, log, path):
+def test_search_of_another_class_resumes(make, probe, numbered, log, path):
     shared = {"cv": N_SPLITS, "random_state": 0, "journal": path}
     BayesSearchCV(probe, SPACE, n_iter=N_TRIALS, **shared).fit(*numbered)
     first = load_trials(path)
@@ -344,7 +344,7 @@ def nameless_search(make, k):
 
 
 @pytest.mark.parametrize("freeze", [False, True])
-def test_distributions_of_ones_own_are_known_by_what_they_hold(make, numbered, log, path, freeze):
+def test_custom_distributions_are_compared_by_content(make, numbered, log, path, freeze):
     def search(values):
         dist = scipy.stats.rv_discrete(values=(values, [0.2, 0.8]))
         return make(space={"x": dist() if freeze else dist}, n_iter=2)
@@ -362,7 +362,7 @@ class Zero(float):
 
 
 @pytest.mark.parametrize("k", range(4))
-def test_addresses_make_no_other_study(make, numbered, path, k):
+def test_memory_addresses_are_ignored(make, numbered, path, k):
     first = nameless_search(make, k).fit(*numbered)  # alive, so that all others have other places
     content = path.read_bytes()
     assert b"0x" not in content
@@ -374,7 +374,7 @@ def test_addresses_make_no_other_study(make, numbered, path, k):
 @pytest.mark.parametrize(
     "cv", [KFold(2, shuffle=True), ShuffleSplit(2), KFold(2, shuffle=True, random_state=RNG)]
 )
-def test_splits_that_cannot_be_made_again_are_refused(make, numbered, log, path, cv):
+def test_unseeded_splits_are_refused(make, numbered, log, path, cv):
     with pytest.raises(ValueError, match=r"makes other splits each time.*random_state"):
         make(cv=cv).fit(*numbered)
     assert not log.fits
@@ -382,13 +382,13 @@ def test_splits_that_cannot_be_made_again_are_refused(make, numbered, log, path,
 
 
 @pytest.mark.parametrize("journal", [3, b"study.jsonl", ["study.jsonl"], True])
-def test_a_journal_is_a_path(make, numbered, log, journal):
+def test_invalid_journal_path_is_refused(make, numbered, log, journal):
     with pytest.raises(ValueError, match="journal must be None or the path of a file"):
         make(journal=journal).fit(*numbered)
     assert not log.fits
 
 
-def test_what_is_written_is_synced_once_it_matters(make, numbered, path, monkeypatch):
+def test_records_are_synced_when_fits_are_long(make, numbered, path, monkeypatch):
     synced, fsync = [], os.fsync
 
     def watch(fd):
@@ -447,7 +447,7 @@ def run_subject(call):
 
 
 @pytest.mark.thorough
-def test_killed_searches_end_as_if_they_had_not_been(tmp_path):
+def test_killed_searches_resume_to_the_same_result(tmp_path):
     found = run_subject(f"kill_at_random({str(tmp_path)!r}, 8, s.WAYS)")
     assert found["problems"] == []
     assert found["equal"] == found["searches"]

@@ -196,7 +196,7 @@ def test_odd_headers_are_refused(path, content, is_seed_given):
 LAYOUT = {"ratio": 0.25, "n_disjoint": 5}
 
 
-def test_a_journal_without_the_ratio_of_its_splits_is_resumed(path):
+def test_journal_without_split_ratio_is_resumed(path):
     write_journal(path, [HEADER, *trial_records(0)])
     arguments = {"seed": 0, "is_seed_given": True, "space": SPACE}
     replay = open_journal(path, STUDY, **arguments, layout=LAYOUT)
@@ -205,7 +205,7 @@ def test_a_journal_without_the_ratio_of_its_splits_is_resumed(path):
     assert [trial.score for trial in load_trials(path)] == [0.5]
 
 
-def test_a_new_journal_keeps_the_layout_of_its_splits(path):
+def test_new_journal_has_the_split_layout(path):
     arguments = {"seed": 0, "is_seed_given": True, "space": SPACE}
     for _ in range(2):
         replay = open_journal(path, STUDY, **arguments, layout=LAYOUT)
@@ -213,7 +213,7 @@ def test_a_new_journal_keeps_the_layout_of_its_splits(path):
         assert (replay.ratio, replay.n_disjoint) == (0.25, 5)
 
 
-def test_what_is_told_twice_is_what_was_told_first(path):
+def test_repeated_result_keeps_the_first(path):
     write_journal(path, [HEADER, *trial_records(0), fitted(0, 1, row=row(9.0)), told(0, score=9.0)])
     [trial] = load_trials(path)
     assert (trial.score, trial.split_results[1].scores) == (0.5, 0.5)
@@ -251,7 +251,7 @@ def finish(study, trial):
     study.tell([trial.complete(0.5, split_scores=[0.5, 0.5], split_results=results, duration=0.1)])
 
 
-def test_what_one_has_asked_for_the_other_does_not_get(make_study):
+def test_asked_trial_is_not_given_to_another_process(make_study):
     left, right = make_study(), make_study()
     assert numbers(left.ask(2)) == [0, 1]
     assert numbers(right.ask(3)) == [2, 3, 4]
@@ -261,7 +261,7 @@ def test_what_one_has_asked_for_the_other_does_not_get(make_study):
     assert right.optimizer.trials == left.optimizer.trials
 
 
-def test_trials_of_the_living_come_one_by_one_and_once(make_study):
+def test_results_of_living_processes_come_once(make_study):
     left, right = make_study(), make_study()
     first, second = left.ask(2)
     finish(left, second)
@@ -272,7 +272,7 @@ def test_trials_of_the_living_come_one_by_one_and_once(make_study):
     assert left.external_results() == []
 
 
-def test_the_unfinished_batch_of_the_dead_is_taken_over_as_a_whole(make_study):
+def test_unfinished_batch_of_a_dead_process_is_taken_over_whole(make_study):
     left, right = make_study(), make_study()
     first, second, _ = left.ask(3)
     finish(left, second)
@@ -288,7 +288,7 @@ def test_the_unfinished_batch_of_the_dead_is_taken_over_as_a_whole(make_study):
     assert numbers(make_study().external_results()) == [1]  # since they are of a living one now
 
 
-def test_the_finished_batch_of_the_dead_is_news(make_study):
+def test_finished_batch_of_a_dead_process_is_external_result(make_study):
     left = make_study()
     for trial in left.ask(2):
         finish(left, trial)
@@ -298,7 +298,7 @@ def test_the_finished_batch_of_the_dead_is_news(make_study):
     assert numbers(right.ask(1)) == [2]
 
 
-def test_waiting_is_for_trials_of_the_living_only(make_study):
+def test_study_waits_for_living_processes_only(make_study):
     left, right = make_study(2), make_study(2)
     assert not left.wait()
     [trial] = left.ask(1)
@@ -312,7 +312,7 @@ def test_waiting_is_for_trials_of_the_living_only(make_study):
     assert not right.wait()
 
 
-def test_trials_of_before_are_added(path, make_study):
+def test_earlier_trials_are_added_to_the_journal(path, make_study):
     study = make_study()
     for trial in study.ask(2):
         finish(study, trial)
@@ -327,7 +327,7 @@ def test_trials_of_before_are_added(path, make_study):
     assert numbers(again.ask(1)) == [2]
 
 
-def test_what_was_told_after_the_journal_failed_is_added_later(path, make_study):
+def test_trials_told_without_journal_are_added_later(path, make_study):
     study = make_study()
     first, second = study.ask(2)
     finish(study, first)
@@ -352,7 +352,7 @@ def test_other_trials_of_the_same_number_are_refused(path, make_study):
     check_refused(lambda: make_study(known=[other.complete(1.0)]), path)
 
 
-def test_a_study_goes_on_without_a_journal_that_cannot_be_written(path, make_study, monkeypatch):
+def test_study_continues_in_memory_if_the_journal_cannot_be_written(path, make_study, monkeypatch):
     study = make_study()
     before = path.read_bytes()
 

@@ -270,7 +270,7 @@ def test_trials_are_hashable():
     assert len({plain, trial(params={"x": [1]}), other}) == 2
 
 
-def test_params_of_a_trial_serve_as_a_dict():
+def test_params_of_a_trial_behave_as_a_dict():
     params = trial(params={"x": 1, "shape": [4, {"deep": [1]}], "names": {"a"}}).params
     assert repr(params) == str(params) == "{'x': 1, 'shape': [4, {'deep': [1]}], 'names': {'a'}}"
     assert isinstance(params, dict)

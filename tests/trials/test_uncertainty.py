@@ -48,7 +48,7 @@ def page_data(path):
 
 
 @pytest.mark.parametrize("name", SPLITTERS)
-def test_one_standard_error_wherever_a_trial_is_shown(rows, tmp_path, capsys, name):
+def test_all_outputs_show_the_same_standard_error(rows, tmp_path, capsys, name):
     cv, ratio = SPLITTERS[name]
     journal = tmp_path / "study.jsonl"
     fitted = search(cv, journal=journal, verbose=2).fit(*rows)
@@ -64,7 +64,7 @@ def test_one_standard_error_wherever_a_trial_is_shown(rows, tmp_path, capsys, na
         assert f"± {best:.2g}<" in page
 
 
-def test_the_optimism_of_repeated_folds_is_that_within_repeats(rows, tmp_path):
+def test_optimism_of_repeated_folds_is_computed_within_repeats(rows, tmp_path):
     journal = tmp_path / "study.jsonl"
     fitted = BayesSearchCV(
         KNeighborsClassifier(),
@@ -80,7 +80,7 @@ def test_the_optimism_of_repeated_folds_is_that_within_repeats(rows, tmp_path):
         assert read_report_data(source).optimism == expected
 
 
-def test_an_update_takes_the_ratio_of_both_searches(rows):
+def test_update_uses_split_ratios_of_both_searches(rows):
     fitted = search(SPLITTERS["folds"][0]).fit(*rows)
     before = expected(fitted.trials_, 1 / 2)[fitted.best_index_]
     cv, ratio = SPLITTERS["repeated folds"]
@@ -92,7 +92,7 @@ def test_an_update_takes_the_ratio_of_both_searches(rows):
     assert again["std_error_before"] == pytest.approx(best_of_second)
 
 
-def test_a_nested_score_takes_masks_of_rows_for_splits(rows):
+def test_nested_score_accepts_masks_as_splits(rows):
     splits = list(KFold(3).split(*rows))
     masks = [tuple(np.isin(np.arange(120), part) for part in split) for split in splits]
     assert nested_cross_val_score(search(2), *rows, cv=masks).ratio == pytest.approx(1 / 2)

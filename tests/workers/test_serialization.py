@@ -64,7 +64,7 @@ def in_worker(folder, payload, begun):
     ],
     ids=["C", "Fortran", "strided", "small", "objects", "sparse", "frame", "list"],
 )
-def test_data_arrive_as_they_were(folder_of, tmp_path, X):
+def test_data_arrive_unchanged(folder_of, tmp_path, X):
     package = SharedContext([X], None)
     row = in_worker(folder_of(package), package.serialize((give, (X,), {})), tmp_path / "begun")
     arrived = row["X"]
@@ -77,7 +77,7 @@ def test_data_arrive_as_they_were(folder_of, tmp_path, X):
         np.testing.assert_array_equal(arrived, X)
 
 
-def test_a_memory_map_arrives_with_its_content(folder_of, tmp_path):
+def test_memory_map_arrives_with_its_content(folder_of, tmp_path):
     X = np.memmap(tmp_path / "X", dtype=float, mode="w+", shape=(50_000, 4))
     X[:] = np.arange(200_000.0).reshape(-1, 4)
     part = X[10:30_000]
@@ -98,7 +98,7 @@ def test_large_arrays_are_mapped_not_copied(folder_of, tmp_path):
     assert not arrived.flags.writeable
 
 
-def test_a_fit_weighs_little_and_the_constants_nothing(numbered_fit):
+def test_payload_of_a_fit_is_small(numbered_fit):
     package, fit, constants = numbered_fit
     payload = package.serialize(fit)
     assert len(payload) < 3_000
@@ -126,7 +126,7 @@ def numbered_fit():
     return SharedContext(constants, None), fit, constants
 
 
-def test_equal_objects_are_not_taken_for_the_constants():
+def test_equal_objects_are_not_replaced_by_shared_ones():
     X = np.arange(3.0)
     other = X.copy()
     package = SharedContext([X], None)
@@ -141,7 +141,7 @@ def test_equal_objects_are_not_taken_for_the_constants():
     assert other_row["X"].tolist() == [0.0, 1.0, 2.0]
 
 
-def test_a_constant_can_send_another_in_its_place():
+def test_shared_object_can_send_a_substitute():
     class Search:
         def __init__(self):
             self.lock = threading.Lock()
@@ -157,7 +157,7 @@ def test_a_constant_can_send_another_in_its_place():
     assert row["X"] == "without the lock"
 
 
-def test_what_is_put_into_the_row():
+def test_outcome_has_the_row_of_the_fit():
     class Leaf:
         is_stopped = True
 
@@ -211,19 +211,19 @@ def outcome_of(error):
 
 
 @pytest.mark.parametrize("error", [ValueError("plain"), KeyError("key"), KeyboardInterrupt()])
-def test_an_error_comes_back(error):
+def test_error_of_a_fit_is_returned(error):
     with pytest.raises(type(error)) as caught:
         deserialize_outcome(outcome_of(error))
     assert caught.value.args == error.args
 
 
 @pytest.mark.parametrize("error", [AwkwardError("one and two"), LockedError("one and two")])
-def test_an_error_that_no_pickle_holds_comes_back_in_words(error):
+def test_unpicklable_error_is_returned_as_text(error):
     with pytest.raises(RuntimeError, match="one and two"):
         deserialize_outcome(outcome_of(error))
 
 
-def test_an_exit_is_the_end_of_the_fit_only():
+def test_exit_ends_the_fit_only():
     with pytest.raises(WorkerDied, match=r"SystemExit\(4\)") as caught:
         deserialize_outcome(outcome_of(SystemExit(4)))
     assert caught.value.is_final
@@ -233,14 +233,14 @@ def test_an_exit_is_the_end_of_the_fit_only():
 # ------------------------------------------------------------------- the folder
 
 
-def test_the_folder_is_for_its_owner_only_and_goes(folder_of):
+def test_folder_is_private_and_removed(folder_of):
     folder = folder_of(SharedContext([np.zeros(100_000)], None))
     assert folder.path.stat().st_mode & 0o777 == 0o700
     folder.remove()
     assert not folder.path.exists()
 
 
-def test_the_folder_says_whose_it_is(folder_of, tmp_path):
+def test_folder_names_its_owner(folder_of, tmp_path):
     folder = folder_of(SharedContext([], None))
     assert folder.path.parent == tmp_path
     assert folder.path.name.startswith(f"sklearn_lepton-{os.getpid()}-")
@@ -282,7 +282,7 @@ def test_worker_on_windows_waits_for_the_end_of_its_parent(monkeypatch, ended):
     assert joined == [True]
 
 
-def test_worker_on_windows_without_a_known_parent_goes_on(monkeypatch, ended):
+def test_worker_on_windows_without_a_known_parent_continues(monkeypatch, ended):
     monkeypatch.setattr(serialization_module, "sys", SimpleNamespace(platform="win32"))
     monkeypatch.setattr(
         serialization_module, "multiprocessing", SimpleNamespace(parent_process=lambda: None)

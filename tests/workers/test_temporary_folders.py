@@ -38,7 +38,7 @@ def opened():
         remove_folder(folder)
 
 
-def test_folders_whose_process_was_killed_are_removed_by_the_next(place, opened):
+def test_folders_of_killed_processes_are_removed_by_the_next_search(place, opened):
     stale = opened()
     os.close(temporary_folders_module._made.pop(stale))  # as the system does
     own = opened()
@@ -64,7 +64,7 @@ def stale_folder(place, name="sklearn_lepton-1-abc", owner=None):
     return folder
 
 
-def test_what_is_no_stale_folder_of_ours_stays(place, tmp_path_factory, monkeypatch):
+def test_other_folders_stay(place, tmp_path_factory, monkeypatch):
     target = stale_folder(tmp_path_factory.mktemp("elsewhere"))
     (place / "sklearn_lepton-2-link").symlink_to(target)
     starting = place / "sklearn_lepton-3-starting"
@@ -110,7 +110,7 @@ def test_file_system_without_locks_keeps_its_folders(place, opened, monkeypatch)
 
 
 @pytest.mark.parametrize("given", ["relative", "~/tmp", "missing/deep", "file"])
-def test_joblibs_folder_may_be_anything(monkeypatch, tmp_path, opened, given):
+def test_any_joblib_temp_folder_is_accepted(monkeypatch, tmp_path, opened, given):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HOME", str(tmp_path))
     (tmp_path / "file").write_text("no folder")
@@ -125,7 +125,7 @@ def test_joblibs_folder_may_be_anything(monkeypatch, tmp_path, opened, given):
 
 
 @pytest.mark.parametrize("chosen", ["missing", "file"])
-def test_systems_folder_may_be_anything(monkeypatch, tmp_path, opened, chosen):
+def test_any_system_temp_folder_is_accepted(monkeypatch, tmp_path, opened, chosen):
     monkeypatch.delenv("JOBLIB_TEMP_FOLDER", raising=False)
     monkeypatch.setattr(temporary_folders_module.tempfile, "tempdir", None)
     (tmp_path / "file").write_text("no folder")
@@ -133,7 +133,7 @@ def test_systems_folder_may_be_anything(monkeypatch, tmp_path, opened, chosen):
     assert opened().is_dir()
 
 
-def test_joblibs_folder_comes_first(place, monkeypatch):
+def test_joblib_temp_folder_comes_first(place, monkeypatch):
     places = list_places(in_memory=True)
     assert places[0] == place
     assert len(places) >= 2
@@ -141,7 +141,7 @@ def test_joblibs_folder_comes_first(place, monkeypatch):
     assert list_places(in_memory=True) == places[1:]
 
 
-def test_small_or_closed_shared_memory_is_left_to_others(monkeypatch):
+def test_small_or_closed_shared_memory_is_not_used(monkeypatch):
     monkeypatch.setattr(temporary_folders_module, "_SHARED_MEMORY", Path("/nowhere"))
     assert Path("/nowhere") not in list_places(in_memory=True)
     monkeypatch.setattr(temporary_folders_module, "_SHARED_MEMORY", Path("/"))
@@ -153,7 +153,7 @@ def fill_disk(path, *args, **kwargs):
     raise OSError(errno.ENOSPC, "No space left on device")
 
 
-def test_where_there_is_no_room_the_next_place_is_taken(monkeypatch, tmp_path):
+def test_full_place_is_replaced_by_the_next(monkeypatch, tmp_path):
     full, roomy = tmp_path / "full", tmp_path / "roomy"
     monkeypatch.setattr(temporary_folders_module, "list_places", lambda *, in_memory: [full, roomy])
     save = np.save
@@ -172,7 +172,7 @@ def test_where_there_is_no_room_the_next_place_is_taken(monkeypatch, tmp_path):
     assert list(roomy.iterdir()) == []
 
 
-def test_where_there_is_no_room_at_all_the_error_says_so(place, monkeypatch):
+def test_error_names_lack_of_room(place, monkeypatch):
     monkeypatch.setattr(temporary_folders_module, "list_places", lambda *, in_memory: [place])
     monkeypatch.setattr(np, "save", fill_disk)
     with pytest.raises(OSError, match="No space left.*JOBLIB_TEMP_FOLDER") as caught:
