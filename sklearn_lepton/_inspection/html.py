@@ -114,6 +114,10 @@ def _describe(dimension: Dimension) -> tuple[str, str, str]:
         return kind, f"{dimension.low:.6g} to {dimension.high:.6g}", scale
     if isinstance(dimension, Categorical):
         choices = [say(value) for value in dimension.categories[:_MAX_CHOICES]]
+        if dimension.weights is not None:
+            total = sum(dimension.weights)
+            shares = [f" ({100 * weight / total:.2g} %)" for weight in dimension.weights]
+            choices = [f"{choice}{share}" for choice, share in zip(choices, shares, strict=False)]
         more = len(dimension.categories) - len(choices)
         text = ", ".join(choices) + (f" and {more} more" if more else "")
         return ("ordered" if dimension.ordered else "categorical"), text, ""

@@ -166,7 +166,10 @@ _DISTRIBUTION = fields({"distribution": TEXT, "args": array_of(NUMBER), "kwds": 
 _DIMENSIONS: Mapping[str, Rule] = {
     "real": fields({"real": array_of(FINITE, min_length=2, max_length=2), "log": FLAG}),
     "integer": fields({"integer": array_of(FINITE, min_length=2, max_length=2), "log": FLAG}),
-    "categorical": fields({"categorical": array_of(VALUE, min_length=1), "ordered": FLAG}),
+    "categorical": fields(
+        {"categorical": array_of(VALUE, min_length=1), "ordered": FLAG},
+        {"weights": array_of(FINITE)},  # only where they differ
+    ),
     "opaque": fields({"opaque": TEXT}),
     "distribution": _DISTRIBUTION,
 }
@@ -187,7 +190,10 @@ def _check_data(value: Any) -> None:
         array_of(COUNT)(shape if isinstance(shape, list) else [shape])
 
 
-_SPACE = fields({"branches": array_of(mapping_of(_check_dimension), min_length=1)})
+_SPACE = fields(
+    {"branches": array_of(mapping_of(_check_dimension), min_length=1)},
+    {"weights": array_of(FINITE)},  # only where they differ
+)
 _STUDY = fields(
     {},
     {

@@ -376,16 +376,15 @@ class Optimizer(ABC):
         """Return the next point of the initial design: the middle, then scrambled Sobol points."""
         index, n_dims = self._n_configurations, self.space.n_dims
         if index == 0 and self._centre_first:
-            return np.full(n_dims, 0.5)
+            return self.space.from_uniform(np.full(n_dims, 0.5))
         if not 0 < n_dims <= _MAX_SOBOL_DIMS:
-            return np.random.default_rng([self.seed, index]).random(n_dims)
+            return self.space.draw(np.random.default_rng([self.seed, index]))
         if index >= len(self._sobol):
             n_bits = max(6, index.bit_length())
             # Compiled code that reads tables drops an interrupt and returns wrong points.
             with uninterrupted:
                 self._sobol = qmc.Sobol(n_dims, seed=self.seed).random_base2(n_bits)
-        point: FloatArray = self._sobol[index]
-        return point
+        return self.space.from_uniform(self._sobol[index])
 
     def _finished(self) -> list[Trial]:
         """Return the configurations that are not pending, as `_configurations` does."""

@@ -91,6 +91,6 @@ class BayesOptimizer(SurrogateOptimizer):
             taken=np.array(list(self._seen)),
         )
         if not len(proposals):
-            return rng.random(space.n_dims), fitted
+            return space.draw(rng), fitted
         rows = np.flatnonzero(self._is_apart(proposals))
         return proposals[rows[0]] if len(rows) else self._design_point(), fitted

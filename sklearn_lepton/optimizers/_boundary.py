@@ -37,6 +37,27 @@ def reflect_and_dither(space: Space, point: FloatArray, rng: np.random.Generator
     return np.clip(np.where(space.is_categorical, folded, folded + dither), 0.0, 1.0)
 
 
+def draw_branch(space: Space, n_points: int, rng: np.random.Generator) -> FloatArray:
+    """Return the first coordinate of branches drawn at random, by their weights if they have any.
+
+    Parameters
+    ----------
+    space : Space
+        Space with several branches.
+    n_points : int
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    units : ndarray of shape (n_points,)
+    """
+    n_branches, weights = len(space.branches), space.dimensions[0].weights
+    if weights is None:
+        return np.asarray((rng.integers(n_branches, size=n_points) + 0.5) / n_branches)
+    shares = np.divide(weights, sum(weights))
+    return np.asarray((rng.choice(n_branches, size=n_points, p=shares) + 0.5) / n_branches)
+
+
 def branch_exploration(space: Space, n_trials: int) -> float:
     """Return the probability that a move goes to a branch drawn at random.
 

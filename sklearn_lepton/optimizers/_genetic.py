@@ -39,7 +39,7 @@ import numpy as np
 
 from sklearn_lepton._trials.trial import Trial
 from sklearn_lepton._validation import check_count, check_flag, check_share
-from sklearn_lepton.optimizers._boundary import branch_exploration, reflect_and_dither
+from sklearn_lepton.optimizers._boundary import branch_exploration, draw_branch, reflect_and_dither
 from sklearn_lepton.optimizers._offspring import IntArray, Offspring
 from sklearn_lepton.optimizers._surrogate_assisted import N_UNIFORM, SurrogateOptimizer
 from sklearn_lepton.space._dimension import FloatArray
@@ -186,14 +186,14 @@ class GeneticOptimizer(SurrogateOptimizer):
         for branch, n_children in self._choose_branches(points[scored, 0], scores[scored], rng):
             rows = scored if branch is None else scored[points[scored, 0] == branch]
             if branch is not None and len(rows) < _MIN_POPULATION:
-                drawn = rng.random((n_children, self.space.n_dims))
+                drawn = self.space.draw(rng, n_children)
                 drawn[:, 0] = branch
                 batches.append(Offspring.of("random", drawn))
                 continue
             population = _survivors(finished, scores, rows, self._size(len(finished)))
             batches.append(self._reproduce(points, population, n_children, rates, rng))
         if self.surrogate:
-            batches.append(Offspring.of("random", rng.random((N_UNIFORM, self.space.n_dims))))
+            batches.append(Offspring.of("random", self.space.draw(rng, N_UNIFORM)))
         offspring = Offspring.of_all(batches)
         children = reflect_and_dither(self.space, offspring.children, rng)
         row, fitted = 0, dict[str, Any]()
@@ -224,11 +224,11 @@ class GeneticOptimizer(SurrogateOptimizer):
         branches : list of tuple of float and int
             None instead of a value if the space has no branches.
         """
-        n_children, n_branches = _N_CHILDREN if self.surrogate else 1, len(self.space.branches)
-        if n_branches == 1:
+        n_children = _N_CHILDREN if self.surrogate else 1
+        if len(self.space.branches) == 1:
             return [(None, n_children)]
         explore = max(_P_RANDOM_BRANCH, branch_exploration(self.space, self._n_configurations))
-        drawn = (rng.integers(n_branches, size=n_children) + 0.5) / n_branches
+        drawn = draw_branch(self.space, n_children, rng)
         best = np.argsort(-scores, kind="stable")[: self._size(self._n_configurations)]
         chosen = values[best[_tournament(len(best), n_children, rng)]]
         chosen = np.where(rng.random(n_children) < explore, drawn, chosen)
@@ -292,7 +292,7 @@ class GeneticOptimizer(SurrogateOptimizer):
         steps = np.maximum(members.std(axis=0), _MIN_STEP) * rng.standard_normal(shape)  # (2)
         # Unordered columns are not numbers: they take the choice of either parent.
         choices = np.where(rng.random(shape) < 0.5, one, other)
-        choices = np.where(is_mutated, rng.random(shape), choices)
+        choices = np.where(is_mutated, self.space.draw(rng, n_children), choices)
         children = np.where(self.space.is_categorical, choices, children + is_mutated * steps)
         return Offspring.of("crossover", children, [first, second], mutation)
 
@@ -328,7 +328,7 @@ class GeneticOptimizer(SurrogateOptimizer):
         ]
         choices = members[donors_of_choice, np.arange(n_dims)]
         is_mutated = rng.random(shape) < rates.mutation / 2 / self._n_varying()
-        choices = np.where(is_mutated, rng.random(shape), choices)
+        choices = np.where(is_mutated, self.space.draw(rng, n_children), choices)
         children = np.where(self.space.is_categorical, choices, children)
         return Offspring.of("differential", children, parents, np.hstack([scale, crossed]))
 
@@ -337,7 +337,8 @@ class GeneticOptimizer(SurrogateOptimizer):
         shape = (n_children, len(member))
         distances = 10 ** rng.uniform(-2, 0, (n_children, 1))
         children = member + distances * rng.standard_normal(shape)
-        choices = np.where(rng.random(shape) < 1 / self._n_varying(), rng.random(shape), member)
+        is_mutated = rng.random(shape) < 1 / self._n_varying()
+        choices = np.where(is_mutated, self.space.draw(rng, n_children), member)
         children = np.where(self.space.is_categorical, choices, children)
         return Offspring.of("restart", children, np.zeros((1, n_children), dtype=np.intp))
 

@@ -188,11 +188,11 @@ class SwarmOptimizer(SurrogateOptimizer):
         spread = np.array([other[-1].point for other in tracks if other]).std(axis=0)
         moves = self._moves(track, score, observed, spread, rng)
         if self._is_at_rest(track, moves):
-            moves = rng.random(moves.shape)
+            moves = self.space.draw(rng, len(moves))
             proposal["reseeded"] = True
         row, fitted = 0, dict[str, Any]()
         if self.surrogate:
-            moves = np.vstack([moves, rng.random((N_UNIFORM, self.space.n_dims))])
+            moves = np.vstack([moves, self.space.draw(rng, N_UNIFORM)])
             row, fitted = self._select(moves, *observed, rng)
         return moves[row], proposal | fitted
 
@@ -252,7 +252,7 @@ class SwarmOptimizer(SurrogateOptimizer):
         """
         space, n_moves = self.space, _N_MOVES if self.surrogate else 1
         shape = (n_moves, space.n_dims)
-        uniform = rng.random(shape)
+        uniform = space.draw(rng, n_moves)
         if not track:
             return uniform
         own_best = max(track, key=lambda trial: (score[trial.number], trial.number))

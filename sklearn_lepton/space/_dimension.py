@@ -23,6 +23,7 @@ from sklearn_lepton.space._values import (
     text_of,
     value_to_json,
 )
+from sklearn_lepton.space._weights import Weights, add_weights, are_same_weights, check_weights
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -57,6 +58,8 @@ class Dimension(ABC):
         Number of different values; infinite for continuous ones.
     is_categorical : bool
         Whether the values are choices without an order.
+    weights : tuple of float of length n_values, or None
+        Weights of choices in uniform draws; None if all are equal.
 
     Examples
     --------
@@ -67,6 +70,7 @@ class Dimension(ABC):
     """
 
     is_categorical: bool = False
+    weights: Weights = None
 
     @property
     @abstractmethod
@@ -285,33 +289,51 @@ class Categorical(Dimension):
     Parameters
     ----------
     categories : sequence
-        At least one choice. Repeated choices count once; numpy scalars become Python values.
+        At least one choice. Each repetition adds to the weight of a choice, as in
+        `RandomizedSearchCV`. numpy scalars become Python values.
     ordered : bool or None, default=None
         Whether neighboring choices are similar. None means True if all choices are numbers in
         ascending or descending order.
+    weights : sequence of float or None, default=None
+        A number above 0 for each of `categories`: how often uniform draws take it, relative to
+        the others. The initial design, random search and mutations draw so. Scores decide where
+        an optimizer proposes from them. None gives all the same weight.
 
     Raises
     ------
     ValueError
-        If there is no choice.
+        If there is no choice, or `weights` is not None or one number above 0 for each.
 
     Examples
     --------
     >>> from sklearn_lepton import Categorical
     >>> Categorical([16, 32, 64]).ordered, Categorical(["gini", "entropy"]).ordered
     (True, False)
+    >>> Categorical(["rbf", "rbf", "poly"]) == Categorical(["rbf", "poly"], weights=[2, 1])
+    True
     """
 
-    def __init__(self, categories: Iterable[Any], *, ordered: bool | None = None) -> None:
+    def __init__(
+        self,
+        categories: Iterable[Any],
+        *,
+        ordered: bool | None = None,
+        weights: Sequence[float] | None = None,
+    ) -> None:
         self.categories: Sequence[Any]
+        positions: Sequence[int]
         if isinstance(categories, range):  # it may be long, and has no duplicates
-            self.categories = categories
+            self.categories, positions = categories, range(len(categories))
             ordered = True if ordered is None else ordered
         else:
-            self.categories = drop_duplicates([python_scalar(value) for value in categories])
+            given = [python_scalar(value) for value in categories]
+            self.categories, positions = drop_duplicates(given)
         if not self.categories:
             msg = "an empty sequence of values: give at least one."
             raise ValueError(msg)
+        checked = check_weights(weights, len(positions), "choices")
+        has_repeats = len(positions) > len(self.categories)
+        self.weights = add_weights(checked, positions) if checked or has_repeats else None
         self.ordered = is_monotone(self.categories) if ordered is None else bool(ordered)
 
     @property
@@ -373,13 +395,14 @@ class Categorical(Dimension):
         """Return the dimension in JSON types."""
         is_range = isinstance(self.categories, range)
         values = list(self.categories if is_range else map(value_to_json, self.categories))
-        return {"categorical": values, "ordered": self.ordered}
+        weights = {} if self.weights is None else {"weights": list(self.weights)}
+        return {"categorical": values, "ordered": self.ordered, **weights}
 
     def __eq__(self, other: object) -> bool:
-        """Compare the choices, their order and the attribute ``ordered``."""
-        if not isinstance(other, Categorical):
+        """Compare the choices, their order, the attribute ``ordered`` and the weights."""
+        if not isinstance(other, Categorical) or len(self.categories) != len(other.categories):
             return False
-        if len(self.categories) != len(other.categories):
+        if not are_same_weights(self.weights, other.weights):
             return False
         if isinstance(self.categories, range) and isinstance(other.categories, range):
             return (self.categories, self.ordered) == (other.categories, other.ordered)
@@ -401,7 +424,8 @@ class Categorical(Dimension):
 
     def __repr__(self) -> str:
         """Return a text with the choices, or the first ones of many."""
-        return f"Categorical({shorten(self.categories)}, ordered={self.ordered})"
+        weights = "" if self.weights is None else f", weights={shorten(self.weights)}"
+        return f"Categorical({shorten(self.categories)}, ordered={self.ordered}{weights})"
 
 
 def can_share_dimension(left: Dimension, right: Dimension) -> bool:

@@ -218,7 +218,8 @@ def dimension_from_json(name: str, data: Mapping[str, Any]) -> Dimension:
     if "integer" in data:
         return Integer(*data["integer"], log=data["log"])
     if "categorical" in data:
-        return Categorical(map(value_from_json, data["categorical"]), ordered=data["ordered"])
+        values = map(value_from_json, data["categorical"])
+        return Categorical(values, ordered=data["ordered"], weights=data.get("weights"))
     family = getattr(scipy.stats, str(data["distribution"]), None)
     if not isinstance(family, FAMILIES):
         msg = f"Parameter {name!r}: {data} is not a distribution of scipy.stats."

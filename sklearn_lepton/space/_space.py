@@ -18,6 +18,7 @@ from sklearn_lepton.space._dimension import (
 )
 from sklearn_lepton.space._distribution import dimension_from_json
 from sklearn_lepton.space._entries import as_dimension
+from sklearn_lepton.space._weights import add_weights, check_weights, to_cells
 
 
 class Space:
@@ -31,6 +32,10 @@ class Space:
         ``(1e-4, 0.1, "log-uniform")``. A list of dicts is a conditional space with a branch for
         each dict. Its first dimension is the branch. A parameter with the same values in several
         branches is one dimension.
+    weights : sequence of float or None, default=None
+        A number above 0 for each branch: how often uniform draws take it, relative to the
+        others; see `Categorical`. None keeps the weights of a given `Space`, otherwise all
+        dicts have the same weight. Each repetition of a dict adds to its weight.
 
     Attributes
     ----------
@@ -73,10 +78,17 @@ class Space:
 
     @ignore_float_errors
     def __init__(
-        self, param_distributions: "Mapping[str, Any] | Sequence[Mapping[str, Any]] | Space"
+        self,
+        param_distributions: "Mapping[str, Any] | Sequence[Mapping[str, Any]] | Space",
+        *,
+        weights: Sequence[float] | None = None,
     ) -> None:
         if isinstance(param_distributions, Space):
             self.__dict__.update(param_distributions.__dict__)
+            checked = check_weights(weights, len(self.branches), "branches")
+            if checked and len(self.branches) > 1:
+                self.dimensions = (_branch_dimension(checked), *self.dimensions[1:])
+                self._set_masks()
             return
         given: Any = param_distributions
         dicts = list(given) if isinstance(given, list | tuple) else [given]
@@ -86,13 +98,14 @@ class Space:
                 f"names and their values, got {param_distributions!r}."
             )
             raise TypeError(msg)
+        checked = check_weights(weights, len(dicts), "branches")
         names: list[str] = []
         dimensions: list[Dimension] = []
         branches: list[dict[str, int]] = []
         columns: dict[str, list[int]] = {}
         if len(dicts) > 1:
             names.append("")
-            dimensions.append(Categorical(range(len(dicts)), ordered=False))
+            dimensions.append(_branch_dimension(checked or (1,) * len(dicts)))
         for entries in dicts:
             branch: dict[str, int] = {}
             for name, values in entries.items():
@@ -108,6 +121,12 @@ class Space:
                     names.append(name)
                     dimensions.append(dimension)
             branches.append(branch)
+        known: dict[Any, int] = {}
+        positions = [known.setdefault(frozenset(b.items()), len(known)) for b in branches]
+        if len(known) < len(branches):  # a repeated dict is one branch with a larger weight
+            kept = [dicts[positions.index(k)] for k in range(len(known))]
+            self.__init__(kept, weights=add_weights(checked, positions))  # type: ignore[misc]
+            return
         self.names, self.dimensions, self.branches = (
             tuple(names),
             tuple(dimensions),
@@ -127,6 +146,7 @@ class Space:
             self._is_active[row, list(branch.values())] = True
         counts = [[self.dimensions[c].n_values for c in b.values()] for b in self.branches]
         self.size = float(sum(map(math.prod, counts)))
+        self._weighted = [k for k, d in enumerate(self.dimensions) if d.weights is not None]
         # `snap` needs one numpy expression for all dimensions with cells of equal width.
         self._equal = np.array([has_equal_cells(d) for d in self.dimensions], dtype=bool)
         self._equal_values = self.n_values[self._equal]
@@ -177,6 +197,43 @@ class Space:
         if len(self.branches) > 1:
             snapped[~self.is_active(snapped)] = 0.5
         return snapped
+
+    def from_uniform(self, uniform: FloatArray) -> FloatArray:
+        """Return points of the unit cube, moved so that choices and branches have their weights.
+
+        Parameters
+        ----------
+        uniform : ndarray of shape (..., n_dims)
+            Uniform numbers in [0, 1], such as a Sobol sequence.
+
+        Returns
+        -------
+        points : ndarray of the same shape
+            Not in canonical form; the same object if nothing has weights.
+        """
+        if not self._weighted:
+            return uniform
+        points = uniform.copy()
+        for column in self._weighted:
+            points[..., column] = to_cells(self.dimensions[column].weights, uniform[..., column])
+        return points
+
+    def draw(self, rng: np.random.Generator, n_points: int | None = None) -> FloatArray:
+        """Return random points, in which choices and branches have their weights.
+
+        Parameters
+        ----------
+        rng : numpy.random.Generator
+        n_points : int or None, default=None
+            Number of points; None returns one of shape (n_dims,).
+
+        Returns
+        -------
+        points : ndarray of shape (n_points, n_dims)
+            Not in canonical form; see `snap`.
+        """
+        shape = self.n_dims if n_points is None else (n_points, self.n_dims)
+        return self.from_uniform(rng.random(shape))
 
     @ignore_float_errors
     def from_point(self, point: Sequence[float]) -> dict[str, Any]:
@@ -336,7 +393,8 @@ class Space:
             {name: dimensions[column].to_json() for name, column in branch.items()}
             for branch in self.branches
         ]
-        return {"branches": branches}
+        weights = dimensions[0].weights if len(branches) > 1 else None
+        return {"branches": branches} | ({"weights": list(weights)} if weights else {})
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> "Space":
@@ -360,7 +418,8 @@ class Space:
             [
                 {name: dimension_from_json(name, entry) for name, entry in branch.items()}
                 for branch in data["branches"]
-            ]
+            ],
+            weights=data.get("weights"),
         )
 
     def __eq__(self, other: object) -> bool:
@@ -379,4 +438,11 @@ class Space:
             {name: self.dimensions[column] for name, column in branch.items()}
             for branch in self.branches
         ]
-        return f"Space({branches[0] if len(branches) == 1 else branches!r})"
+        weights = self.dimensions[0].weights if len(branches) > 1 else None
+        more = "" if weights is None else f", weights={list(weights)}"
+        return f"Space({branches[0] if len(branches) == 1 else branches!r}{more})"
+
+
+def _branch_dimension(weights: Sequence[float]) -> Categorical:
+    """Return the dimension of the branches."""
+    return Categorical(range(len(weights)), ordered=False, weights=weights)

@@ -245,22 +245,27 @@ def is_unlimited(name: str, value: Any) -> bool:
     return name.rpartition("__")[2] == "max_iter" and is_identical(value, -1)
 
 
-def drop_duplicates(values: Iterable[Any]) -> list[Any]:
-    """Return the values without repetitions; of unhashable values only the same object counts."""
+def drop_duplicates(values: Iterable[Any]) -> tuple[list[Any], list[int]]:
+    """Return the distinct values, and the position of each given value among them.
+
+    An unhashable value is a repetition only if it is the same object.
+    """
     kept: list[Any] = []
-    seen: set[Any] = set()
-    ids: set[int] = set()  # of the kept values
+    positions: list[int] = []
+    known: dict[Any, int] = {}  # positions by key
+    by_id: dict[int, int] = {}  # positions of the kept values
     for value in values:
         try:
             key = _key_of(value)
-            known = key in seen and not isinstance(value, Opaque)
-            seen.add(key)
+            position = None if isinstance(value, Opaque) else known.get(key)
+            known.setdefault(key, len(kept))
         except TypeError:
-            known = id(value) in ids
-        if not known:
+            position = by_id.get(id(value))
+        if position is None:
+            position = by_id[id(value)] = len(kept)
             kept.append(value)
-            ids.add(id(value))
-    return kept
+        positions.append(position)
+    return kept, positions
 
 
 def _key_of(value: Any) -> Any:
