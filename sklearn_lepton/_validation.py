@@ -2,7 +2,7 @@
 
 import difflib
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from numbers import Integral, Real
 from typing import Any
 
@@ -33,6 +33,35 @@ def unknown_name(name: str, known: Sequence[str]) -> str:
     similar = difflib.get_close_matches(name.lower(), lower, n=1, cutoff=0.5)
     hint = f" Did you mean {lower[similar[0]]!r}?" if similar else ""
     return f"Unknown parameter {name!r}.{hint} Allowed are {sorted(known)}."
+
+
+def given_space(params: Mapping[str, Any]) -> Any:
+    """Return the search space that a search was given, under either of its names.
+
+    Parameters
+    ----------
+    params : mapping of str to object
+        Parameters of a search. ``param_grid`` is another name of ``param_distributions``.
+
+    Returns
+    -------
+    space : object
+
+    Raises
+    ------
+    ValueError
+        If both are given.
+    """
+    space, grid = params["param_distributions"], params.get("param_grid")
+    if grid is None:
+        return space
+    if isinstance(space, str) and space == "auto":
+        return grid
+    raise ValueError(
+        "param_grid is another name of param_distributions, and both are given: "
+        f"param_grid={grid!r}, param_distributions={space!r}. Give one of them; with set_params, "
+        "set the other one to its default, param_grid=None or param_distributions='auto'."
+    )
 
 
 def check_count(name: str, value: Any, *, minimum: int) -> None:

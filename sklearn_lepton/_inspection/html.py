@@ -10,6 +10,7 @@ from sklearn_lepton._runtime.floating_point import ignore_float_errors
 from sklearn_lepton._runtime.output import text_of
 from sklearn_lepton._trials.ranking import candidates, score_of
 from sklearn_lepton._trials.trial import Trial
+from sklearn_lepton._validation import given_space
 from sklearn_lepton.space._dimension import Categorical, Dimension, Integer, Real
 from sklearn_lepton.space._space import Space
 
@@ -57,7 +58,7 @@ def describe_search(search: Any) -> str:
 
 
 def _describe_search(search: Any) -> str:
-    space = getattr(search, "space_", None) or Space(search.param_distributions)
+    space = getattr(search, "space_", None) or Space(given_space(vars(search)))
     trials = getattr(search, "trials_", [])
     n_params = len({name for branch in space.branches for name in branch})
     best: dict[str, Any] = {}

@@ -36,7 +36,7 @@ from sklearn_lepton._study.study import SharedStudy, Study
 from sklearn_lepton._trials.ranking import metric_of
 from sklearn_lepton._trials.trial import Trial
 from sklearn_lepton._typing import Callback, FitAid, Workers
-from sklearn_lepton._validation import is_whole
+from sklearn_lepton._validation import given_space, is_whole
 from sklearn_lepton.exceptions import SearchInterruptedWarning, SpaceExhaustedWarning
 from sklearn_lepton.optimizers._base import Optimizer
 from sklearn_lepton.space._space import Space
@@ -265,7 +265,7 @@ class BaseOptimizerSearchCV(UpdateMixin, ComparisonMixin, ReportMixin, SearchPar
 
     def _make_space(self, context: FitContext, update: Update | None) -> Space:
         """Return the space; a continued search keeps a space that depends on the data."""
-        given = self.param_distributions
+        given = given_space(vars(self))
         resumes = update is not None or self.warm_start
         if isinstance(given, str) and given == "auto" and resumes and hasattr(self, "space_"):
             return self.space_
@@ -396,7 +396,7 @@ class BaseOptimizerSearchCV(UpdateMixin, ComparisonMixin, ReportMixin, SearchPar
     def _make_aids(self, context: FitContext, space: Space, workers: Workers) -> list[FitAid]:
         """Return the aids of each fit: early stopping, hidden warnings, the cache of steps."""
         aids: list[FitAid] = [EarlyStopping(context, space)] if self.eval_set_from_split else []
-        aids += [QuietFits()] if isinstance(self.param_distributions, str) else []
+        aids += [QuietFits()] if isinstance(given_space(vars(self)), str) else []
         if self.cache_steps and workers.is_here:
             names = reusable_steps(context.estimator, space, self.n_iter)
             if names:

@@ -20,6 +20,7 @@ from sklearn_lepton._trials.ranking import candidates, score_of
 from sklearn_lepton._trials.statistics import plain_standard_error, standard_error
 from sklearn_lepton._trials.trial import Trial
 from sklearn_lepton._typing import FitAid, Workers
+from sklearn_lepton._validation import given_space
 from sklearn_lepton.space._frozen import thaw
 from sklearn_lepton.space._space import Space
 from sklearn_lepton.space._values import count_rows
@@ -101,6 +102,7 @@ class ModelsMixin:
 
     estimator: Any
     param_distributions: Any
+    param_grid: Any
     resource: Any
     eval_set_from_split: Any
     cv: Any
@@ -155,7 +157,7 @@ class ModelsMixin:
 
         check_task(
             self.estimator,
-            self.param_distributions,
+            given_space(vars(self)),
             resource=self.resource,
             eval_set_from_split=self.eval_set_from_split,
         )
@@ -199,7 +201,8 @@ class ModelsMixin:
         assert portfolio is not None  # noqa: S101 - for mypy
         is_plain = self.refit is True and self.final_cv is None and not has_weights
         self._averages = is_plain and self.max_time is not None and portfolio.is_single
-        self.estimator, self.param_distributions = portfolio.pipeline, portfolio.space
+        self.estimator = portfolio.pipeline
+        self.param_distributions, self.param_grid = portfolio.space, None
         if isinstance(self.racing, str) and self.racing == "auto":
             self.racing = True
         if portfolio.space == [{}]:

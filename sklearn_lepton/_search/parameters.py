@@ -18,6 +18,7 @@ _Init = TypeVar("_Init", bound=Callable[..., None])
 class SearchOptions(TypedDict, total=False):
     """Keyword parameters of `SearchParameters`, for type checkers and editors."""
 
+    param_grid: Any
     n_iter: int
     scoring: Any
     cv: Any
@@ -79,6 +80,9 @@ class SearchParameters(SklearnSearchAdapter):
         conditional space with one budget. ``"auto"`` builds the default space of the
         estimator, and of the estimators inside it, for the data that `fit` gets; see
         `default_space`.
+    param_grid : dict, list of dict, Space or None, default=None
+        Another name of `param_distributions`, as in `GridSearchCV`. Only one of them may be
+        given.
     n_iter : int, default=50
         Budget: the number of trials. Each trial is fitted on every split.
     scoring : str, callable, list, tuple, dict or None, default=None
@@ -247,6 +251,7 @@ class SearchParameters(SklearnSearchAdapter):
         estimator: Any,
         param_distributions: Any = "auto",
         *,
+        param_grid: Any = None,
         n_iter: int = 50,
         scoring: Any = None,
         cv: Any = None,
@@ -292,6 +297,7 @@ class SearchParameters(SklearnSearchAdapter):
             return_train_score=return_train_score,
         )
         self.param_distributions = param_distributions
+        self.param_grid = param_grid
         self.n_iter = n_iter
         self.random_state = random_state
         self.n_points = n_points

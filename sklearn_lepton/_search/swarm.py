@@ -40,6 +40,9 @@ class SwarmSearchCV(BaseOptimizerSearchCV):
         conditional space with one budget. ``"auto"`` builds the default space of the
         estimator, and of the estimators inside it, for the data that `fit` gets; see
         `default_space`.
+    param_grid : dict, list of dict, Space or None, default=None
+        Another name of `param_distributions`, as in `GridSearchCV`. Only one of them may be
+        given.
     n_iter : int, default=50
         Budget: the number of trials. Each trial is fitted on every split.
     scoring : str, callable, list, tuple, dict or None, default=None

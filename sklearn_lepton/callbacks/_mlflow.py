@@ -11,9 +11,12 @@ import numpy as np
 import sklearn
 
 from sklearn_lepton._trials.trial import Trial
+from sklearn_lepton._validation import given_space
 
 _ILLEGAL = re.compile(r"[^\w\-. /]")  # characters that MLflow's names may not have
 _MAX_CHARACTERS = 500  # of a parameter's value, the limit of MLflow's oldest database schema
+# Of the search's parameters: the space is logged by parameter.
+_NOT_LOGGED = {"callbacks", "param_distributions", "param_grid"}
 _STATUSES = {"complete": "FINISHED", "failed": "FAILED", "pruned": "KILLED"}
 
 
@@ -166,8 +169,8 @@ class MLflowLogger:
         self.run_id_ = self._new_run(name, None if active is None else active.info.run_id)
         # `tune` calls callbacks with an object that has no ``get_params``.
         own_params = search.get_params(deep=False) if hasattr(search, "get_params") else {}
-        space = own_params.pop("param_distributions", None)
-        params = {name: value for name, value in own_params.items() if name != "callbacks"}
+        space = given_space(own_params) if own_params else None
+        params = {name: value for name, value in own_params.items() if name not in _NOT_LOGGED}
         if space is None:
             space = dict(zip(search.space_.names, search.space_.dimensions, strict=True))
         branches = [space] if isinstance(space, Mapping) else space
