@@ -7,6 +7,7 @@ from scipy.stats import qmc
 from sklearn.utils import Bunch
 
 from sklearn_lepton._inspection.history import History, branch_parameter, read_source
+from sklearn_lepton._runtime.blas_threads import single_blas_thread
 from sklearn_lepton._runtime.floating_point import ignore_float_errors
 from sklearn_lepton._surrogate.fanova import decompose, sample_paths
 from sklearn_lepton._surrogate.mixture import SurrogateEnsemble
@@ -24,6 +25,7 @@ _MIN_POINTS = 1024  # of a branch
 
 
 @ignore_float_errors
+@single_blas_thread
 def parameter_importance(
     search: Any,
     *,

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.stats import qmc
 
+from sklearn_lepton._runtime.blas_threads import single_blas_thread
 from sklearn_lepton._runtime.floating_point import ignore_float_errors
 from sklearn_lepton._runtime.interrupts import uninterrupted
 from sklearn_lepton._trials.trial import Trial, check_point, check_trial
@@ -212,6 +213,7 @@ class Optimizer(ABC):
         self._queue.extend(configurations)
 
     @ignore_float_errors
+    @single_blas_thread
     def ask(self, n_trials: int = 1) -> list[Trial]:
         """Propose trials to evaluate; they are pending until told.
 
@@ -243,6 +245,7 @@ class Optimizer(ABC):
         return asked
 
     @ignore_float_errors
+    @single_blas_thread
     def tell(self, trials: Iterable[Trial]) -> None:
         """Learn the results of trials.
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from sklearn_lepton._runtime.blas_threads import single_blas_thread
 from sklearn_lepton._runtime.floating_point import ignore_float_errors
 from sklearn_lepton._surrogate.gaussian_process import MAX_STEPS, GaussianProcess, fit
 from sklearn_lepton._surrogate.mixture import SurrogateEnsemble
@@ -129,12 +130,14 @@ class SurrogateOptimizer(Optimizer):
         return (float(mean[0]), float(std[0])) if isinstance(params, Mapping) else (mean, std)
 
     @ignore_float_errors
+    @single_blas_thread
     def model(self) -> SurrogateEnsemble:
         """Return the surrogate of all finished trials, without clipping very low scores."""
         model, _ = self._fit(*self._observations(), np.random.default_rng(self.seed), clip=False)
         return model
 
     @ignore_float_errors
+    @single_blas_thread
     def predict_points(self, points: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Predict the score at points, of shape (n_points, n_dims); see `predict`."""
         model = self.model()
