@@ -30,6 +30,7 @@ from sklearn_lepton.optimizers._base import Optimizer
 from sklearn_lepton.optimizers._grid import GridOptimizer
 from sklearn_lepton.optimizers._registry import build_optimizer, optimizer_class
 from sklearn_lepton.space._content import content_hash
+from sklearn_lepton.space._entries import with_ranges
 from sklearn_lepton.space._space import Space
 from sklearn_lepton.space._values import is_number, value_to_json
 
@@ -68,7 +69,8 @@ def tune(
         there, too. A call that raises an error, or returns NaN or an infinite number, fails its
         trial, and the search continues.
     space : dict, list of dict or Space
-        Search space; see `Space`.
+        Search space; see `Space`. A tuple of two numbers in a dict is the range between them, of
+        integers if both are.
     n_iter : int, default=50
         Budget: the number of calls, at least 1.
     optimizer : {"auto", "bayes", "swarm", "genetic", "random", "grid"} or callable, default="auto"
@@ -336,7 +338,7 @@ class _Tuning:
 
     def _open_study(self, resource: FunctionResource | None, opened: CloseStack) -> Study:
         """Return the study to start from, in memory or in a journal."""
-        space, seed = Space(self.space), draw_seed(self.random_state)
+        space, seed = Space(with_ranges(self.space)), draw_seed(self.random_state)
         configurations = initial_configurations(self.initial_params, None, space)
         source_studies = read_studies(self.previous_studies, None, space)
         resources = (1.0,) if resource is None else resource.shares

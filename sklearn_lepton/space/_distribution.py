@@ -193,11 +193,18 @@ def from_distribution(dist: Any) -> Dimension:
     if not hasattr(dist, "ppf"):
         # Only samples are available: the choices are the values of a sample.
         rng = np.random.RandomState(0)
-        drawn = [python_scalar(dist.rvs(random_state=rng)) for _ in range(_N_DRAWS)]
+        drawn = [_check_draw(dist, dist.rvs(random_state=rng)) for _ in range(_N_DRAWS)]
         try:
             return Categorical(sorted(drawn))
         except TypeError:
             return Categorical(drawn)
+    if isinstance(dist, FAMILIES) and dist.shapes:
+        msg = (
+            f"scipy.stats.{dist.name} needs its parameters, {dist.shapes}: give a frozen "
+            f"distribution, {dist.name}({dist.shapes})."
+        )
+        raise ValueError(msg)
+    _check_draw(dist, dist.ppf(0.5))
     family = _name_in_scipy(distribution_parts(dist)[0])
     if family in {"uniform", "loguniform", "reciprocal", "randint"}:
         low, high = (python_scalar(bound) for bound in dist.support())
@@ -209,6 +216,18 @@ def from_distribution(dist: Any) -> Dimension:
         if 0 < low < high and math.isclose(dist.ppf(0.5), math.sqrt(low) * math.sqrt(high)):
             return Real(low, high, log=True)
     return Distribution(dist)
+
+
+def _check_draw(dist: Any, value: Any) -> Any:
+    """Return a drawn value, or raise if it is a list or an array of values."""
+    if isinstance(value, list) or (isinstance(value, np.ndarray) and value.ndim > 0):
+        msg = (
+            f"one draw from {_describe_distribution(dist)} is {shorten_text(text_of(value), 60)}, "
+            "which is not one value: give a distribution of single values (a value that is a "
+            "sequence must be a tuple), or a list of choices."
+        )
+        raise TypeError(msg)
+    return python_scalar(value)
 
 
 def dimension_from_json(name: str, data: Mapping[str, Any]) -> Dimension:

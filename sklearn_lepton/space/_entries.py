@@ -1,18 +1,29 @@
 """Entries of ``param_distributions``: the accepted forms of a parameter's values."""
 
+import difflib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
-
+from sklearn_lepton._runtime.output import warn
+from sklearn_lepton._validation import is_real, is_whole
+from sklearn_lepton.space._content import python_scalar
 from sklearn_lepton.space._dimension import Categorical, Dimension, Integer, Real
 from sklearn_lepton.space._distribution import from_distribution
 
 _PRIORS = ("uniform", "log-uniform", "int", "log-int")
-_TRIPLE = 3  # length of (low, high, prior)
+_PAIR, _TRIPLE = 2, 3  # lengths of (low, high) and (low, high, prior)
+# Other words for a prior, without their hyphens.
+_WORDS = {
+    **{prior.replace("-", ""): prior for prior in _PRIORS},
+    **dict.fromkeys(("log", "log10", "ln", "logarithmic", "logfloat", "reciprocal"), "log-uniform"),
+    **dict.fromkeys(("unif", "float", "real", "linear", "continuous"), "uniform"),
+    **dict.fromkeys(("integer", "discrete", "randint", "intuniform", "uniformint"), "int"),
+    **dict.fromkeys(("loginteger", "intlog", "lograndint"), "log-int"),
+}
+_NEAR = 0.75  # similarity of a misspelt word
 
 
-def as_dimension(name: str, values: Any) -> Dimension:
+def as_dimension(name: str, values: Any, *, is_range: bool = False) -> Dimension:
     """Return the dimension of one entry of ``param_distributions``.
 
     Parameters
@@ -22,6 +33,8 @@ def as_dimension(name: str, values: Any) -> Dimension:
     values : object
         A dimension, a sequence of choices, a distribution, or a triple of two bounds and the name
         of a prior.
+    is_range : bool, default=False
+        Whether `values` is a pair of bounds.
 
     Returns
     -------
@@ -39,6 +52,8 @@ def as_dimension(name: str, values: Any) -> Dimension:
             return values
         if hasattr(values, "rvs"):
             return from_distribution(values)
+        if is_range:
+            return _from_bounds(values[0], values[1], "uniform")
         if isinstance(values, tuple) and len(values) == _TRIPLE and isinstance(values[2], str):
             triple = _from_triple(*values)
             if triple is not None:
@@ -54,17 +69,117 @@ def as_dimension(name: str, values: Any) -> Dimension:
 
 def _from_triple(low: Any, high: Any, prior: str) -> Dimension | None:
     """Return the dimension of a triple; None if it is a tuple of three choices."""
-    if not all(np.isscalar(x) and not isinstance(x, str | bool) for x in (low, high)):
+    n_numbers = sum(map(is_real, (low, high)))
+    if prior in _PRIORS and n_numbers == 1:
+        msg = (
+            f"{(low, high, prior)!r} is not a range: its bounds must be two numbers. For choices, "
+            f"give a list, {[low, high, prior]!r}."
+        )
+        raise ValueError(msg)
+    if n_numbers < _PAIR:
         return None
-    if prior not in _PRIORS:
-        letters = "".join(filter(str.isalpha, prior.lower())).replace("integer", "int")
-        meant = [known for known in _PRIORS if known.replace("-", "") == letters]
-        if meant:
-            msg = f"{(low, high, prior)!r} is not a range: write the prior as {meant[0]!r}."
-            raise ValueError(msg)
+    if prior in _PRIORS:
+        return _from_bounds(low, high, prior)
+    meant = _meant_prior(prior)
+    if meant is None:
         return None
-    kind = Integer if prior.endswith("int") else Real
-    return kind(low, high, log=prior.startswith("log"))
+    msg = (
+        f"{(low, high, prior)!r} is not a range: write the prior as {meant!r}; known are "
+        f"{', '.join(map(repr, _PRIORS))}. For choices, give a list, {[low, high, prior]!r}."
+    )
+    raise ValueError(msg)
+
+
+def _from_bounds(low: Any, high: Any, prior: str) -> Dimension:
+    """Return a range: of integers if both bounds are, as in scikit-optimize."""
+    is_integer = prior.endswith("int") or (is_whole(low) and is_whole(high))
+    return (Integer if is_integer else Real)(low, high, log=prior.startswith("log"))
+
+
+def _meant_prior(word: str) -> str | None:
+    """Return the prior that a word probably means; None for other choices, such as "scale"."""
+    letters = "".join(filter(str.isalnum, word.lower()))
+    if letters in _WORDS:
+        return _WORDS[letters]
+    near = difflib.get_close_matches(letters, ("uniform", "loguniform"), n=1, cutoff=_NEAR)
+    return _WORDS[near[0]] if near else None
+
+
+def with_ranges(space: Any) -> Any:
+    """Return a search space in which a tuple of two numbers is the range between them.
+
+    Parameters
+    ----------
+    space : dict, list of dict or object
+        Anything that is not a dict or a list of dicts is returned unchanged.
+
+    Returns
+    -------
+    space : dict, list of dict or object
+    """
+    dicts = space if isinstance(space, list | tuple) else [space]
+    if not all(type(branch) is dict for branch in dicts):
+        return space
+    warn_of_entries(dicts, stacklevel=4, are_ranges=True)
+    branches = [
+        {
+            name: as_dimension(name, values, is_range=True) if _is_pair(values) else values
+            for name, values in branch.items()
+        }
+        for branch in dicts
+    ]
+    return branches if isinstance(space, list | tuple) else branches[0]
+
+
+def warn_of_entries(
+    dicts: Sequence[Mapping[str, Any]], stacklevel: int, *, are_ranges: bool = False
+) -> None:
+    """Warn of pairs and triples that other libraries read in another way.
+
+    Parameters
+    ----------
+    dicts : sequence of dict
+        Parameters and their values.
+    stacklevel : int
+        That of `warnings.warn`.
+    are_ranges : bool, default=False
+        Whether a tuple of two numbers is a range.
+    """
+    texts = []
+    for name, values in (item for entries in dicts for item in entries.items()):
+        text = _ambiguity(values, is_range=are_ranges)
+        if text and (line := f"Parameter {name!r}: {text}") not in texts:
+            texts.append(line)
+    if texts:
+        warn(" ".join(texts), UserWarning, stacklevel + 1)
+
+
+def _ambiguity(values: Any, *, is_range: bool) -> str:
+    """Return how a pair or triple is read if that may not be what was meant, otherwise ""."""
+    is_triple = isinstance(values, tuple) and values[_PAIR:] in {("uniform",), ("log-uniform",)}
+    if not _is_pair(values[:_PAIR] if is_triple else values):
+        return ""
+    low, high = map(python_scalar, values[:_PAIR])
+    are_whole = is_whole(low) and is_whole(high)
+    are_all = are_whole and high - low == 1  # the range has no value but its bounds
+    if is_triple or is_range:
+        prior = values[_PAIR] if is_triple else "uniform"
+        text = (
+            f"{(low, high, *values[_PAIR:])!r} is the integers {low} and {high}, because both "
+            f"bounds are integers; for real numbers write {(float(low), float(high), prior)!r}."
+        )
+        return text if are_all else ""
+    text = (
+        f"{(low, high)!r} is two choices, as in scikit-learn: write [{low!r}, {high!r}]. For the "
+        f"range between them write ({low!r}, {high!r}, {'int' if are_whole else 'uniform'!r})."
+    )
+    # Numbers in descending order are no bounds.
+    return text if low < high and not are_all else ""
+
+
+def _is_pair(values: Any) -> bool:
+    """Return whether an entry is a tuple of two numbers."""
+    return isinstance(values, tuple) and len(values) == _PAIR and all(map(is_real, values))
 
 
 def _as_choices(values: Any) -> Sequence[Any]:

@@ -17,7 +17,7 @@ from sklearn_lepton.space._dimension import (
     has_equal_cells,
 )
 from sklearn_lepton.space._distribution import dimension_from_json
-from sklearn_lepton.space._entries import as_dimension
+from sklearn_lepton.space._entries import as_dimension, warn_of_entries
 from sklearn_lepton.space._weights import add_weights, check_weights, to_cells
 
 
@@ -98,6 +98,7 @@ class Space:
                 f"names and their values, got {param_distributions!r}."
             )
             raise TypeError(msg)
+        warn_of_entries(dicts, stacklevel=3)
         checked = check_weights(weights, len(dicts), "branches")
         names: list[str] = []
         dimensions: list[Dimension] = []
@@ -124,7 +125,8 @@ class Space:
         known: dict[Any, int] = {}
         positions = [known.setdefault(frozenset(b.items()), len(known)) for b in branches]
         if len(known) < len(branches):  # a repeated dict is one branch with a larger weight
-            kept = [dicts[positions.index(k)] for k in range(len(known))]
+            first = [branches[positions.index(k)] for k in range(len(known))]
+            kept = [{n: dimensions[column] for n, column in b.items()} for b in first]
             self.__init__(kept, weights=add_weights(checked, positions))  # type: ignore[misc]
             return
         self.names, self.dimensions, self.branches = (

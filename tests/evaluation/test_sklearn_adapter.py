@@ -416,7 +416,7 @@ def test_unknown_fit_of_scikit_learn_raises_with_supported_versions(
     there = dict(vars(inspect.getmodule(BaseSearchCV)))
     exec(re.sub(rf"\b{old}\b", new, source), there)
     monkeypatch.setattr(BaseSearchCV, "fit", there["fit"])
-    search = sklearn_lepton.BayesSearchCV(probe, {"x": (0.0, 1.0)}, n_iter=2, cv=2)
+    search = sklearn_lepton.BayesSearchCV(probe, {"x": [0.0, 1.0]}, n_iter=2, cv=2)
     with pytest.raises(RuntimeError, match=r"Supported are scikit-learn 1\.6 to 1\.\d+: install"):
         search.fit(*numbered)
 
@@ -430,7 +430,7 @@ def test_incomplete_row_raises_with_supported_versions(probe, numbered, monkeypa
         return {name.replace("fit_error", "error"): value for name, value in row.items()}
 
     monkeypatch.setattr(module, "_fit_and_score", renamed)
-    search = sklearn_lepton.BayesSearchCV(probe, {"x": (0.0, 1.0)}, n_iter=2, cv=2)
+    search = sklearn_lepton.BayesSearchCV(probe, {"x": [0.0, 1.0]}, n_iter=2, cv=2)
     with pytest.raises(RuntimeError, match="no 'fit_error' in the result of a fit"):
         search.fit(*numbered)
 

@@ -221,7 +221,7 @@ def test_refused_search_leaves_no_lock(probe, numbered, tmp_path):
 def test_refused_search_leaves_no_folder(blobs, tmp_path, monkeypatch, refused):
     monkeypatch.setenv("JOBLIB_TEMP_FOLDER", str(tmp_path))
     network = MLPClassifier((2,), max_iter=30, warm_start=True, random_state=0)
-    search = BayesSearchCV(network, {"alpha": (1e-4, 1e-1)}, n_iter=3, cv=2, resource="max_iter")
+    search = BayesSearchCV(network, {"alpha": [1e-4, 1e-1]}, n_iter=3, cv=2, resource="max_iter")
     if "journal" in refused:
         journal = tmp_path / "study.jsonl"
         journal.write_text("no journal")

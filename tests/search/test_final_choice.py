@@ -184,7 +184,7 @@ def test_final_cv_accepts_splitter_and_iterable(make, rows, final):
 
 def test_final_splits_keep_groups_together(search_class, probe, numbered, log):
     groups = np.arange(30) // 3
-    search = search_class(probe, {"x": (0.0, 1.0)}, n_iter=2, cv=GroupKFold(3), final_cv=4)
+    search = search_class(probe, {"x": [0.0, 1.0]}, n_iter=2, cv=GroupKFold(3), final_cv=4)
     search.fit(*numbered, groups=groups)
     assert final_table(search).shape == (2, 4)
     for fit in log.fits:

@@ -38,7 +38,11 @@ def grid(only, n_points=2001):
         ((1e-4, 1e-1, "log-uniform"), Real(1e-4, 1e-1, log=True)),
         ((32, 256, "int"), Integer(32, 256)),
         ((1, 1000, "log-int"), Integer(1, 1000, log=True)),
-        ((1, 10, "uniform"), Real(1.0, 10.0)),
+        ((1, 10, "uniform"), Integer(1, 10)),
+        ((1, 30, "log-uniform"), Integer(1, 30, log=True)),
+        ((np.int64(1), np.int8(30), "log-uniform"), Integer(1, 30, log=True)),
+        ((1.0, 30.0, "log-uniform"), Real(1.0, 30.0, log=True)),
+        ((1, 30.0, "log-uniform"), Real(1.0, 30.0, log=True)),
         ((np.float64(0.5), np.int64(2), "uniform"), Real(0.5, 2.0)),
         (scipy.stats.uniform(2, 3), Real(2, 5)),
         (scipy.stats.uniform(loc=-1, scale=2), Real(-1, 1)),
@@ -60,7 +64,9 @@ def grid(only, n_points=2001):
         ([math.inf], Categorical([math.inf], ordered=False)),
         ([7], Categorical([7])),
         (("a", "b", "c"), Categorical(["a", "b", "c"])),
-        ((0.1, 1.0), Categorical([0.1, 1.0])),
+        ((1.0, 0.1), Categorical([1.0, 0.1])),
+        ((1, 2), Categorical([1, 2])),
+        (((50, 50), (100,)), Categorical([(50, 50), (100,)])),
         ((1, 2, 3), Categorical([1, 2, 3])),
         (range(1, 8, 3), Categorical([1, 4, 7])),
         (np.arange(4), Categorical([0, 1, 2, 3])),
@@ -100,10 +106,11 @@ def test_two_element_lists_are_choices(pair):
     [
         [0.1, 1.0, "uniform"],
         ("a", "b", "uniform"),
-        ("auto", 0.5, "log-uniform"),
-        (None, 2, "int"),
         (True, False, "int"),
         (0.1, 0.5, "sqrt"),
+        (0.1, 0.5, "log2"),
+        (0.1, 1.0, "scale"),
+        (2, 5, "mle"),
         (1, 2, "balanced"),
         (1, 2, "normal"),
         (1, 2, 3, "int"),
@@ -133,11 +140,26 @@ def test_tuples_without_prior_are_choices(values):
         ("log_int", "log-int"),
         ("log-integer", "log-int"),
         ("Log-Integer", "log-int"),
+        ("log", "log-uniform"),
+        ("log10", "log-uniform"),
+        ("lgo-uniform", "log-uniform"),
+        ("uniform_", "uniform"),
+        ("float", "uniform"),
+        ("linear", "uniform"),
     ],
 )
 def test_misspelt_prior_raises_with_suggestion(prior, meant):
-    with pytest.raises(ValueError, match=rf"'x'.*{prior}.*'{meant}'"):
+    with pytest.raises(ValueError, match=rf"'x'.*{prior}.*prior as '{meant}'.*give a list"):
         Space({"x": (1, 10, prior)})
+    with pytest.raises(ValueError, match=rf"'x'.*{prior}.*prior as '{meant}'"):
+        Space({"x": (0.001, 1.0, prior)})
+
+
+@pytest.mark.parametrize("bounds", [("auto", 0.5), (None, 2), (True, 10), (1, "10"), (1, None)])
+@pytest.mark.parametrize("prior", ["uniform", "log-uniform", "int"])
+def test_prior_with_one_number_raises(bounds, prior):
+    with pytest.raises(ValueError, match=r"'x'.*its bounds must be two numbers.*give a list"):
+        Space({"x": (*bounds, prior)})
 
 
 # ------------------------------------------------------ identity of values
