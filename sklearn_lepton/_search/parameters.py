@@ -10,6 +10,7 @@ from typing import Any, TypedDict, TypeVar
 
 import numpy as np
 
+from sklearn_lepton._search.keywords import explain_keywords
 from sklearn_lepton._search.sklearn_search import SklearnSearchAdapter
 
 _Init = TypeVar("_Init", bound=Callable[..., None])
@@ -246,6 +247,7 @@ class SearchParameters(SklearnSearchAdapter):
         Names of the features; only with `refit` and if `X` has names.
     """
 
+    @explain_keywords
     def __init__(
         self,
         estimator: Any,

@@ -16,6 +16,7 @@ from sklearn_lepton._runtime.interrupts import Interrupts
 from sklearn_lepton._runtime.output import warn
 from sklearn_lepton._search.function_calls import FunctionCalls, FunctionResource
 from sklearn_lepton._search.inputs import initial_configurations, read_studies
+from sklearn_lepton._search.keywords import explain_keywords
 from sklearn_lepton._search.run import CloseStack, RunOptions, SearchRun, draw_seed
 from sklearn_lepton._search.tune_result import TuneResult, flipped
 from sklearn_lepton._search.validation import check_parameters
@@ -35,6 +36,7 @@ from sklearn_lepton.space._space import Space
 from sklearn_lepton.space._values import is_number, value_to_json
 
 
+@explain_keywords
 def tune(
     function: Callable[..., Any],
     space: Any,

@@ -1,4 +1,4 @@
-"""Keyword arguments as users of other tools write them."""
+"""Keyword arguments as users of other tools write them: accepted, or refused by our name."""
 
 import inspect
 import pickle
@@ -10,7 +10,8 @@ from sklearn.base import clone
 from sklearn.linear_model import Ridge
 from sklearn.model_selection import cross_val_score
 
-from sklearn_lepton import AutoSearchCV
+from sklearn_lepton import AutoSearchCV, BayesSearchCV, GeneticSearchCV, SwarmSearchCV, tune
+from sklearn_lepton._search import keywords
 
 GRID = {"alpha": [0.1, 1.0, 10.0], "fit_intercept": [True, False]}
 
@@ -84,3 +85,104 @@ def test_chosen_models_take_no_space_under_either_name(blobs):
     search = AutoSearchCV("classifier", param_grid="auto", n_iter=1, cv=2).fit(*blobs)
     assert search.param_grid == "auto"
     assert search.param_distributions == "auto"
+
+
+# ----------------------------------------- words of other libraries, misspelt names
+
+SEARCHES = (AutoSearchCV, BayesSearchCV, SwarmSearchCV, GeneticSearchCV)
+
+
+@pytest.mark.parametrize(
+    ("word", "ours"),
+    [
+        ("search_spaces", "use param_distributions."),
+        ("n_trials", "use n_iter."),
+        ("n_calls", "use n_iter."),
+        ("max_evals", "use n_iter."),
+        ("n_candidates", "use n_iter, the number of trials"),
+        ("generations", "use n_iter, the number of trials, each a configuration on all splits"),
+        ("timeout", "use max_time, in seconds"),
+        ("time_budget", "use max_time, in seconds"),
+        ("max_time_mins", "use max_time, in seconds, not in minutes"),
+        ("min_resource", "use min_resources."),
+        ("max_resource", "use max_resources."),
+        ("factor", "leave it out"),
+        ("direction", "use scoring, a scorer for which greater is better"),
+        ("fit_params", "pass them to fit."),
+        ("n_iters", "Did you mean 'n_iter'?"),
+        ("njobs", "Did you mean 'n_jobs'?"),
+        ("n_trial", "use n_iter."),
+        ("alpha", "a parameter of the estimator: search it by param_distributions={'alpha': ...}"),
+        ("objective", "use function of tune."),
+        ("qqq", "Allowed are ['asynchronous', "),
+    ],
+)
+def test_unknown_keyword_of_a_search_is_refused_by_our_name(search_class, word, ours):
+    with pytest.raises(TypeError) as caught:
+        search_class(Ridge(), GRID, **{word: 3})
+    assert str(caught.value).startswith(f"{search_class.__name__} has no argument {word!r}")
+    assert ours in str(caught.value)
+
+
+def test_all_unknown_keywords_are_named_at_once():
+    with pytest.raises(TypeError, match="'n_trials': use n_iter.*'timeout': use max_time"):
+        BayesSearchCV(Ridge(), GRID, n_trials=3, timeout=9)
+
+
+def test_arguments_of_another_search_are_refused_by_its_name():
+    for name, owner in [("n_particles", SwarmSearchCV), ("population_size", GeneticSearchCV)]:
+        with pytest.raises(TypeError, match=f"{name}', which is one of {owner.__name__}"):
+            BayesSearchCV(Ridge(), GRID, **{name: 9})
+        assert owner(Ridge(), GRID, **{name: 9}).get_params()[name] == 9
+    with pytest.raises(TypeError, match="use population_size of GeneticSearchCV"):
+        BayesSearchCV(Ridge(), GRID, pop_size=9)
+    with pytest.raises(TypeError, match="use population_size"):
+        GeneticSearchCV(Ridge(), GRID, pop_size=9)
+
+
+def test_subclass_with_its_own_arguments_gets_the_same_errors():
+    class Narrow(BayesSearchCV):
+        def __init__(self, estimator, width=1, **options):
+            super().__init__(estimator, GRID, **options)
+            self.width = width
+
+    assert Narrow(Ridge(), width=2, n_iter=3).n_iter == 3
+    with pytest.raises(TypeError, match="Narrow has no argument 'widdth'. Did you mean 'width'"):
+        Narrow(Ridge(), widdth=2)
+
+
+@pytest.mark.parametrize(
+    ("word", "ours"),
+    [
+        ("n_trials", "use n_iter."),
+        ("search_space", "use space."),
+        ("param_distributions", "use space."),
+        ("param_grid", "use space."),
+        ("objective", "use function."),
+        ("direction", "use minimize, True or False."),
+        ("maximize", "use minimize, True or False."),
+        ("target_score", "use target_value."),
+        ("population_size", "use optimizer, such as partial(GeneticOptimizer"),
+        ("racing", "Allowed are"),
+        ("enable_pruning", "Allowed are"),
+        ("n_inter", "Did you mean 'n_iter'?"),
+    ],
+)
+def test_unknown_keyword_of_tune_is_refused_by_our_name(word, ours):
+    with pytest.raises(TypeError) as caught:
+        tune(lambda params: params["x"], {"x": [1, 2]}, **{word: 3})
+    assert str(caught.value).startswith(f"tune has no argument {word!r}")
+    assert ours in str(caught.value)
+
+
+def test_names_of_other_libraries_lead_to_arguments_that_exist():
+    arguments = {name for search in SEARCHES for name in inspect.signature(search).parameters}
+    of_tune = set(inspect.signature(tune).parameters)
+    assert {ours for ours, _ in keywords._IN_SEARCHES.values()} <= arguments | {"function"}
+    assert {ours for ours, _ in keywords._IN_TUNE.values()} <= arguments | of_tune
+    assert not arguments & (keywords._IN_SEARCHES.keys() | keywords._WITHOUT.keys())
+    assert not keywords._IN_SEARCHES.keys() & keywords._WITHOUT.keys()
+    for name, owners in keywords._OWNERS.items():
+        for search in SEARCHES:
+            has = name in inspect.signature(search).parameters
+            assert has == (search.__name__ in owners)
