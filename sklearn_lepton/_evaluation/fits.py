@@ -7,19 +7,20 @@ from typing import Any
 
 from sklearn.base import clone
 
+from sklearn_lepton._evaluation.results import SCORER_ERROR
 from sklearn_lepton._evaluation.sklearn import ErrorScore, FitContext, _Recorded
 from sklearn_lepton._evaluation.sklearn_versions import unsupported
 from sklearn_lepton._evaluation.splits import FrozenSplits
 from sklearn_lepton._runtime.errors import abridge, describe_error, describe_value
 from sklearn_lepton._runtime.floating_point import ignore_float_errors
-from sklearn_lepton._runtime.output import without_broken_stderr
+from sklearn_lepton._runtime.output import warn, without_broken_stderr
 from sklearn_lepton._trials.split_result import Scores, SplitResult
 from sklearn_lepton._trials.trial import Trial
 from sklearn_lepton._typing import FitAid, FitCall, Row
 from sklearn_lepton.space._frozen import thaw
 from sklearn_lepton.space._values import as_float, has_float
 
-_SCORER_ERROR = "The scorer raised an error; a warning 'Scoring failed' has its details."
+_MAX_SHOWN = 3  # different errors of a scorer in the warning
 _NO_NUMBER = "The scorer returned no real number: "
 _ROW_KEYS = {"test_scores", "fit_error", "fit_time", "score_time"}
 _NOT_SHARED = {"parameters", "split_progress", "candidate_progress", "callback_ctx"}
@@ -172,6 +173,18 @@ class Fits:
             aid.publish(results, trials)
         return results
 
+    def warn_of_scorer(self, trials: Sequence[Trial]) -> None:
+        """Warn once of all scores that a scorer failed to return, as scikit-learn does of fits."""
+        errors = [r.error for trial in trials for r in trial.split_results]
+        failed = [error for error in errors if error is not None and _is_of_scorer(error)]
+        if failed:
+            details = "\n".join(list(dict.fromkeys(failed))[:_MAX_SHOWN])
+            msg = (
+                f"Scoring failed for {len(failed)} of {len(errors)} fits. Their scores are set to "
+                f"{self._error_score}. Details:\n{details}"
+            )
+            warn(msg, UserWarning, stacklevel=2)
+
     def _columns(self, trials: Sequence[Trial]) -> dict[str, Any]:
         """Return additional columns of ``cv_results_``."""
         if self._resource is None:
@@ -202,7 +215,7 @@ class Fits:
             self._check_metrics(scores if known is None else dict.fromkeys(known))
         for score in scores.values() if isinstance(scores, dict) else [scores]:
             if error is None and isinstance(score, ErrorScore):
-                error = _SCORER_ERROR
+                error = f"{SCORER_ERROR}.\n{score.traceback}".strip()
             elif error is None and not has_float(score):
                 error = f"{_NO_NUMBER}{describe_value(score)}."
         error = self._keep_metrics(kinds) if error is None else error
@@ -313,7 +326,7 @@ def _describe_metrics(names: Sequence[str] | None) -> str:
 
 def _is_of_scorer(error: str | None) -> bool:
     """Return whether the scorer failed; scikit-learn does not count this as a failed fit."""
-    return error is not None and (error == _SCORER_ERROR or error.startswith(_NO_NUMBER))
+    return error is not None and error.startswith((SCORER_ERROR, _NO_NUMBER))
 
 
 def shared_objects_of(fits: Iterable[FitCall]) -> list[Any]:

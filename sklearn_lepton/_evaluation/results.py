@@ -4,10 +4,13 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from sklearn_lepton._runtime.errors import error_line, is_traceback
 from sklearn_lepton._trials.split_result import SplitResult
 from sklearn_lepton._trials.trial import Trial
 
+SCORER_ERROR = "The scorer raised an error"  # the beginning of such a split's error
 _MAX_REASONS = 10  # of failures that a message shows
+_MIN_FAILURES = 5  # alike, before a search without a score ends
 
 
 def finish_trial(
@@ -67,8 +70,64 @@ def score_of(result: SplitResult, metric: str | None) -> float:
     return math.nan if score is None else float(score)
 
 
-def explain_failures(trials: list[Trial], cause: str = "the model is misconfigured") -> str:
-    """Return the error message of a search in which all trials failed."""
+class EarlyFailures:
+    """Rule that ends a search whose first trials all fail for one reason.
+
+    The rule holds if as many trials as the initial design has, at least 5, have failed, if each
+    of their fits raised an error, and if all errors are equal, including the values that their
+    messages quote. Such an error does not depend on the parameters, so that further trials would
+    fail as well. A fit that was ended, or whose worker died, does not count as an error.
+
+    Parameters
+    ----------
+    n_initial_points : int
+        Size of the initial design.
+    earlier : sequence of Trial
+        Trials of earlier runs. They do not count, but a score of theirs turns the rule off.
+    """
+
+    def __init__(self, n_initial_points: int, earlier: Sequence[Trial]) -> None:
+        self._n_left = max(n_initial_points, _MIN_FAILURES)
+        self._reason: str | None = None
+        self._known = {trial.number for trial in earlier}
+        self._is_off = any(trial.status != "failed" for trial in earlier)
+
+    @property
+    def are_final(self) -> bool:
+        """Whether the search must end."""
+        return self._n_left <= 0 and not self._is_off
+
+    def record(self, trial: Trial) -> None:
+        """Record a finished trial."""
+        if not self._is_off and trial.number not in self._known:
+            self._n_left -= 1
+            reasons = _raised(trial) | ({self._reason} if self._reason else set())
+            self._reason = next(iter(reasons))
+            self._is_off = trial.status != "failed" or len(reasons) > 1 or None in reasons
+
+
+def _raised(trial: Trial) -> set[str | None]:
+    """Return the errors that the fits of a trial raised; None for a fit that raised none."""
+    errors = [result.error for result in trial.split_results if result]
+    return {
+        error_line(error) if error is not None and is_traceback(error) else None
+        for error in errors or [None]
+    }
+
+
+def explain_failures(
+    trials: list[Trial], cause: str = "the model is misconfigured", *, ended_early: bool = False
+) -> str:
+    """Return the error message of a search in which all trials failed.
+
+    Parameters
+    ----------
+    trials : list of Trial
+    cause : str
+        The likely cause.
+    ended_early : bool, default=False
+        Whether `EarlyFailures` ended the search.
+    """
     reasons: dict[str, int] = {}
     for trial in trials:
         errors = {result.error for result in trial.split_results if result.error is not None}
@@ -79,8 +138,13 @@ def explain_failures(trials: list[Trial], cause: str = "the model is misconfigur
     details = "\n".join(f"{'-' * 80}\n{n} trials:\n{text}" for text, n in shown)
     if len(shown) < len(reasons):
         details += f"\n{'-' * 80}\nand {len(reasons) - len(shown)} other reasons, in trials_."
+    if all(text.startswith(SCORER_ERROR) for text in reasons):
+        cause = "scoring does not fit the model or the data"
+    lines = {error_line(text) for text in reasons}
+    reason = f" for one reason: {lines.pop()}" if len(lines) == 1 else "."
+    end = "The search ended early, since further trials would fail as well. " * ended_early
     return (
-        f"All the {len(trials)} trials failed.\nIt is very likely that {cause}. "
+        f"All the {len(trials)} trials failed{reason}\n{end}It is very likely that {cause}. "
         "To see the first error where it happens, set error_score='raise'.\n\n"
         f"Below are more details about the failures:\n{details}"
     )

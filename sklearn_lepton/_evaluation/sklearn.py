@@ -3,10 +3,12 @@
 import copy
 import inspect
 from collections.abc import Iterable
+from traceback import format_exc
 from types import CellType, FunctionType
 from typing import Any, NamedTuple
 
 import joblib
+from sklearn.metrics._scorer import _MultimetricScorer
 from sklearn.model_selection._search import BaseSearchCV
 from sklearn.utils.metaestimators import _safe_split
 from sklearn.utils.parallel import Parallel
@@ -20,7 +22,58 @@ __all__ = ["BaseSearchCV"]  # which scikit-learn exports under a private name on
 
 
 class ErrorScore(float):
-    """The ``error_score`` of a failed scorer, distinct from an equal score of a fitted model."""
+    """The ``error_score`` of a failed scorer, distinct from an equal score of a fitted model.
+
+    Attributes
+    ----------
+    traceback : str
+        Traceback of the scorer's error; empty if it is unknown.
+    """
+
+    traceback = ""
+
+    def with_traceback(self, text: str) -> "ErrorScore":
+        """Return an equal score with a traceback."""
+        score = ErrorScore(self)
+        score.traceback = text
+        return score
+
+
+class _QuotedScorer:
+    """Scorer whose error is returned with its score instead of being shown as a warning."""
+
+    def __init__(self, scorer: Any, error_score: ErrorScore) -> None:
+        self._scorer, self._error_score = scorer, error_score
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return self._scorer(*args, **kwargs)
+        except Exception:  # noqa: BLE001 - of the user's function; it fails the trial
+            return self._error_score.with_traceback(format_exc())
+
+
+class _QuotedScorers(_MultimetricScorer):  # type: ignore[misc]
+    """Scorer of several metrics that returns their errors like `_QuotedScorer`."""
+
+    quoted_error_score: ErrorScore
+
+    def __call__(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        scores: dict[str, Any] = super().__call__(*args, **kwargs)
+        return {
+            # scikit-learn puts the traceback of an error in the place of the score.
+            name: self.quoted_error_score.with_traceback(score) if isinstance(score, str) else score
+            for name, score in scores.items()
+        }
+
+
+def _quoted(scorer: Any, error_score: ErrorScore) -> Any:
+    """Return a scorer whose errors are scores of the class `ErrorScore`."""
+    if not isinstance(scorer, _MultimetricScorer):
+        return _QuotedScorer(scorer, error_score)
+    quoted = copy.copy(scorer)
+    quoted.__class__ = _QuotedScorers
+    quoted.quoted_error_score = error_score
+    return quoted
 
 
 class _Recorded(Exception):  # noqa: N818 - the way out of a call, not an error
@@ -187,8 +240,9 @@ def read_fit(search: Any, evaluate_candidates: Any) -> FitContext:
     """Replace the `Parallel` of a running `fit`, and return the objects it has prepared.
 
     Also read values that scikit-learn does not expose. Before scikit-learn 1.9, `fit` sets the
-    number of splits only at its end and keeps its splitter in a local variable. A scorer that
-    raises is visible only by its ``error_score``, which is therefore marked for this `fit`.
+    number of splits only at its end and keeps its splitter in a local variable. Of a scorer that
+    raises it returns the ``error_score`` only, which therefore gets a class of its own that holds
+    the traceback.
     """
     missing = _LOCALS - set(
         getattr(getattr(evaluate_candidates, "__code__", None), "co_freevars", ())
@@ -199,7 +253,12 @@ def read_fit(search: Any, evaluate_candidates: Any) -> FitContext:
     if "n_splits" in names:
         search.n_splits_ = names["n_splits"]
     if is_real(search.error_score):
-        names["fit_and_score_kwargs"]["error_score"] = ErrorScore(as_float(search.error_score))
+        options, error_score = (
+            names["fit_and_score_kwargs"],
+            ErrorScore(as_float(search.error_score)),
+        )
+        options["error_score"] = error_score
+        options["scorer"] = _quoted(options["scorer"], error_score)
     recorder = ParallelInterceptor()
     cells = dict(
         zip(evaluate_candidates.__code__.co_freevars, evaluate_candidates.__closure__, strict=True)

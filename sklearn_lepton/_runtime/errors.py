@@ -1,10 +1,12 @@
 """Errors: their text, cut to a bounded length, and a log of those that cost a feature only."""
 
 import logging
+import re
 from typing import Any
 
 MAX_CHARACTERS = 10_000  # of the text of an error; a long traceback of scikit-learn has 4000
 _MAX_SHOWN = 200  # of a value in a message
+_HEADER = "Traceback (most recent call last):"
 
 
 # Logs at level DEBUG errors that only disable a feature and are not reported otherwise.
@@ -30,6 +32,35 @@ def abridge(text: str, most: int = MAX_CHARACTERS) -> str:
     half = (most - 60) // 2
     n_left_out = len(text) - 2 * half
     return f"{text[:half]}\n[... {n_left_out:,} characters left out ...]\n{text[-half:]}"
+
+
+def error_line(text: str) -> str:
+    """Return the line of a traceback that names the error.
+
+    Parameters
+    ----------
+    text : str
+        A traceback, or a reason without one.
+
+    Returns
+    -------
+    line : str
+        The type of the error and the first line of its message, without the lines of the code
+        before it and further lines of the message after it.
+    """
+    _, header, rest = text.rpartition(_HEADER)
+    if header:
+        # Lines of code are indented; the error is not.
+        found = re.search(r"^\S.*", rest, re.MULTILINE)
+        if found:
+            return found.group().strip()
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return lines[0] if lines else "no reason was given"
+
+
+def is_traceback(text: str) -> bool:
+    """Return whether a text holds the traceback of an error that was raised."""
+    return _HEADER in text
 
 
 def describe_error(error: BaseException) -> str:

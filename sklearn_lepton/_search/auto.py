@@ -169,7 +169,7 @@ class AutoSearchCV(ModelsMixin, BaseOptimizerSearchCV):
     verbose : int, default=0
         Verbosity. 1 shows one progress line with the finished trials, the best score, the
         current configuration and the time left; in a log it prints a few lines. 2 adds a line
-        for each trial, and 3 one for each fit.
+        for each trial, with the error of one that failed, and 3 one for each fit.
     initial_params : "default", dict, list of dict or None, default="default"
         Configurations to try first. ``"default"`` is the estimator's own parameters where the
         space includes them, and the middle of the range elsewhere. Parameters that a dict

@@ -94,7 +94,7 @@ class BaseOptimizerSearchCV(UpdateMixin, ComparisonMixin, ReportMixin, SearchPar
                 run, setup = self._open(context, callback_ctx, opened)
                 self._run(run, setup, callbacks, has_earlier=has_earlier)
             if run.study.optimizer.best is None:
-                self._fail(run.study.finished(), callbacks)
+                self._fail(run.study, callbacks)
             if chosen := setup.choice.choose(self.trials_):
                 self._choice = chosen
         except BaseException:
@@ -228,6 +228,7 @@ class BaseOptimizerSearchCV(UpdateMixin, ComparisonMixin, ReportMixin, SearchPar
                 if has_best:
                     self.cv_results_ = setup.fits.publish(self.trials_)
                     setup.choice.publish(self.cv_results_, self.trials_)
+                    setup.fits.warn_of_scorer(self.trials_)
 
     def _scores(self) -> Scoring:
         """Return how trials are scored."""
@@ -251,12 +252,13 @@ class BaseOptimizerSearchCV(UpdateMixin, ComparisonMixin, ReportMixin, SearchPar
         kept = {name: value for name, value in vars(self).items() if name not in OF_CHOICE}
         self.__dict__ = kept | results
 
-    def _fail(self, trials: list[Trial], callbacks: Callbacks) -> NoReturn:
+    def _fail(self, study: Study, callbacks: Callbacks) -> NoReturn:
         """Raise the error of a search in which no trial has a score."""
         if callbacks.has_failed:
             self._errors.raise_first()
+        trials, ended_early = study.finished(), self.stop_reason_ is None
         if any(trial.is_full for trial in trials):
-            raise ValueError(explain_failures(trials))
+            raise ValueError(explain_failures(trials, ended_early=ended_early))
         first = "a trial" if self.resource is None else "a trial with the full resource"
         raise TimeoutError(
             f"max_time={self.max_time} s passed before {first} had finished, so that there is no "

@@ -8,15 +8,18 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
+from sklearn_lepton._runtime.errors import error_line
 from sklearn_lepton._runtime.output import is_terminal, text_of, write, write_line
 from sklearn_lepton._study.study import Study
 from sklearn_lepton._trials.split_result import SplitResult
 from sklearn_lepton._trials.statistics import standard_error
 from sklearn_lepton._trials.trial import Trial
+from sklearn_lepton.space._values import shorten_text
 
 _PAUSE = 0.1  # seconds between two updates of the line
 _N_LINES = 10  # lines in a log
 _MAX_LENGTH = 24  # characters of a value
+_MAX_ERROR = 200  # characters of an error
 FIT_LINES = 3  # the `verbose` from which each fit has a line
 
 
@@ -151,7 +154,7 @@ class Progress:
         elif trial.estimate is not None:
             result = f"pruned after {len(scores)} of {self._n_splits} splits"
         else:
-            result = trial.status
+            result = trial.status if trial.error is None else _failure(trial.error)
         share = (
             "" if trial.is_full else f" with {100 * (trial.fidelity or 0):.3g} % of the resource"
         )
@@ -251,6 +254,11 @@ class _NotebookLine(_Line):
         self._next = 0.0
 
 
+def _failure(error: str) -> str:
+    """Return a short text for a failed trial or fit, with the line that names its error."""
+    return f"failed ({shorten_text(error, _MAX_ERROR)})"
+
+
 def write_fit(kind: str, trial: Trial, split: int, n_splits: int, result: SplitResult) -> None:
     """Write the line for a finished fit, similar to those of scikit-learn's searches.
 
@@ -269,7 +277,7 @@ def write_fit(kind: str, trial: Trial, split: int, n_splits: int, result: SplitR
     text = ", ".join(f"{part} score {_format_scores(value)}" for part, value in scores.items())
     write_line(
         f"[{kind} {split + 1}/{n_splits}; trial {trial.number}] {format_params(trial.params)}: "
-        f"{text or 'failed'}  {format_seconds(result.duration)}"
+        f"{text or _failure(error_line(result.error or ''))}  {format_seconds(result.duration)}"
     )
 
 

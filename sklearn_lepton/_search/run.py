@@ -13,6 +13,7 @@ from sklearn_lepton._evaluation.evaluator import EvaluationOptions, SplitEvaluat
 from sklearn_lepton._evaluation.fits import Fits
 from sklearn_lepton._evaluation.loop import Callbacks, run_trials
 from sklearn_lepton._evaluation.racing import error_rate
+from sklearn_lepton._evaluation.results import EarlyFailures
 from sklearn_lepton._runtime.deferred_errors import DeferredErrors
 from sklearn_lepton._runtime.interrupts import uninterrupted
 from sklearn_lepton._search.function_calls import FunctionCalls
@@ -207,9 +208,10 @@ class SearchRun:
         Returns
         -------
         stop_reason : str or None
-            None if a callback raised an error.
+            None if a callback raised an error, or if the first trials all failed.
         """
         options, n_splits = self.options, self.fits.n_splits
+        failures = EarlyFailures(self.study.optimizer.n_initial_points, self.study.finished())
         progress, study = None, self.study
         if options.verbose > 0:
             progress = Progress(
@@ -239,9 +241,11 @@ class SearchRun:
             ),
             errors=self.errors,
         )
-        self._run_trials(study, evaluator, callbacks, progress)
+        self._run_trials(study, evaluator, callbacks, progress, failures)
         if callbacks.is_stopped:
             return None if callbacks.has_failed else callbacks.reason
+        if failures.are_final and study.has_more:
+            return None
         return self._why_ended(is_late=evaluator.is_late)
 
     def _run_trials(
@@ -250,13 +254,19 @@ class SearchRun:
         evaluator: SplitEvaluator,
         callbacks: Callbacks,
         progress: Progress | None,
+        failures: EarlyFailures,
     ) -> None:
         """Run the loop; show each finished trial to the progress, the callbacks, the update."""
-        trials = run_trials(study, evaluator, is_stopped=lambda: callbacks.is_stopped)
+
+        def is_stopped() -> bool:
+            return callbacks.is_stopped or failures.are_final
+
+        trials = run_trials(study, evaluator, is_stopped=is_stopped)
         try:
             for trial in trials:
                 if progress is not None:
                     progress.record_trial(trial)
+                failures.record(trial)
                 callbacks(trial)
                 if self.update is not None:
                     self.update.follow(study, self.fits.ratio)

@@ -270,7 +270,7 @@ class _Tuning:
         if result.best_index_ is None:
             if callbacks.has_failed:
                 run.errors.raise_first()
-            raise _no_result(result.trials_, run.options.max_time)
+            raise _no_result(result, run.options.max_time)
 
     def _make_calls(self, study: Study, resource: FunctionResource | None) -> FunctionCalls:
         """Return the calls of the function for the trials of a study."""
@@ -379,10 +379,12 @@ class _Tuning:
         return SharedStudy(make(replay.seed), self.n_iter, replay)
 
 
-def _no_result(trials: list[Trial], max_time: float | None) -> Exception:
+def _no_result(result: TuneResult, max_time: float | None) -> Exception:
     """Return the error of a run in which no trial has a score."""
+    trials, cause = result.trials_, "the function does not fit its space"
     if any(trial.is_full for trial in trials):
-        return ValueError(explain_failures(trials, "the function does not fit its space"))
+        ended_early = result.stop_reason_ is None
+        return ValueError(explain_failures(trials, cause, ended_early=ended_early))
     return TimeoutError(
         f"max_time={max_time} s passed before a trial had finished, so that there is no "
         "result: give it more time, or make the function faster."

@@ -5,13 +5,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from sklearn_lepton._runtime.errors import error_line
+from sklearn_lepton._runtime.output import text_of
 from sklearn_lepton._trials.split_result import SplitResult
 from sklearn_lepton._validation import is_finite
 from sklearn_lepton.space._frozen import FrozenDict, deep_thaw, freeze, has_estimator, thaw
 from sklearn_lepton.space._space import Space
-from sklearn_lepton.space._values import as_float, value_from_json, value_to_json
+from sklearn_lepton.space._values import as_float, shorten_text, value_from_json, value_to_json
 
 STATUSES = ("pending", "complete", "failed", "pruned")
+_MAX_SHOWN = 60  # characters of a value in the text of a trial
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +49,14 @@ class Trial:
         Share of the full resource; None is the full resource.
     estimate : tuple (expected, std) or None, default=None
         Estimated mean score of a pruned trial over all splits.
+
+    Attributes
+    ----------
+    error : str or None
+        Line of the traceback that names the error of a failed trial; None for other trials. The
+        traceback of each split is ``split_results[k].error``.
+    is_full : bool
+        Whether the trial has the full resource; only such a trial can be the best.
 
     Examples
     --------
@@ -93,6 +104,18 @@ class Trial:
         """Hash number and point, since parameter values may not be hashable."""
         return hash((self.number, self.point))
 
+    def __repr__(self) -> str:
+        """Return one line: number, status, score or error, and parameters."""
+        values = ", ".join(f"{name!r}: {_brief(value)}" for name, value in self.params.items())
+        parts = [f"number={self.number}", f"params={{{values}}}", f"status={self.status!r}"]
+        if self.score is not None:
+            parts.append(f"score={self.score!r}")
+        if not self.is_full:
+            parts.append(f"fidelity={self.fidelity!r}")
+        if self.error is not None:
+            parts.append(f"error={shorten_text(self.error, 4 * _MAX_SHOWN)!r}")
+        return f"Trial({', '.join(parts)})"
+
     def for_callback(self) -> "Trial":
         """Return this trial, with copies of the estimators in its parameters."""
         return replace(self, params=deep_thaw(self.params)) if has_estimator(self.params) else self
@@ -101,6 +124,17 @@ class Trial:
     def is_full(self) -> bool:
         """Whether the trial has the full resource; only such a trial can be the best."""
         return self.fidelity is None or self.fidelity >= 1.0
+
+    @property
+    def error(self) -> str | None:
+        """The line of the traceback that names the error of a failed trial, or None."""
+        if self.status != "failed":
+            return None
+        errors = [result.error for result in self.split_results if result.error]
+        if errors:
+            return error_line(errors[0])
+        scores = f": {list(self.split_scores)}" if self.split_scores else ""
+        return f"The score was not finite{scores}."
 
     def complete(
         self,
@@ -236,6 +270,11 @@ class Trial:
         values["split_scores"] = tuple(map(value_from_json, data["split_scores"]))
         values["split_results"] = tuple(map(SplitResult.from_json, data["split_results"]))
         return cls(**values)
+
+
+def _brief(value: Any) -> str:
+    """Return the text of a parameter's value in one line."""
+    return shorten_text(" ".join(text_of(value, repr).split()), _MAX_SHOWN)
 
 
 def _frozen_dict(given: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -6,10 +6,11 @@ from typing import Any
 import numpy as np
 
 from sklearn_lepton._inspection.html import code, say
+from sklearn_lepton._runtime.errors import error_line
 from sklearn_lepton._trials.ranking import score_of
 from sklearn_lepton._trials.trial import Trial
 from sklearn_lepton.plotting._scale import Scale
-from sklearn_lepton.report._failures import failure_of, last_line, parameters_of_failure
+from sklearn_lepton.report._failures import failure_of, parameters_of_failure
 from sklearn_lepton.report._report_data import ReportData, shares_of
 from sklearn_lepton.space._dimension import Categorical, Integer, Real
 
@@ -130,7 +131,7 @@ def _failure_messages(report: ReportData) -> list[Message]:
         return []
     reasons: dict[str, int] = {}
     for trial in failed:
-        line = last_line(failure_of(trial))
+        line = error_line(failure_of(trial))
         reasons[line] = reasons.get(line, 0) + 1
     line, count = max(reasons.items(), key=lambda item: item[1])
     many = len(failed) >= _MANY_FAILED * len(trials)

@@ -9,6 +9,7 @@ import numpy.typing as npt
 from scipy.special import gammaln
 
 from sklearn_lepton._inspection.html import code, say
+from sklearn_lepton._runtime.errors import error_line
 from sklearn_lepton._trials.trial import Trial
 from sklearn_lepton._validation import is_real
 from sklearn_lepton.space._content import python_scalar
@@ -60,12 +61,6 @@ class Pattern:
     n_failed: int
     n_alike: int
     conditions: list[Condition]
-
-
-def last_line(text: str) -> str:
-    """Return the last line of a traceback that is not empty."""
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return lines[-1] if lines else "no reason was given"
 
 
 def failure_of(trial: Trial) -> str:
@@ -124,7 +119,7 @@ def _groups(
     trials: Sequence[Trial], space: Space
 ) -> Iterator[tuple[BoolArray, list[tuple[Condition, float]]]]:
     """Yield all failed trials, then those with the most frequent error, with shared conditions."""
-    errors = [last_line(failure_of(t)) if t.status == "failed" else None for t in trials]
+    errors = [error_line(failure_of(t)) if t.status == "failed" else None for t in trials]
     counts = {error: errors.count(error) for error in errors if error is not None}
     if not counts:
         return

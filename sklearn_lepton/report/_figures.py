@@ -8,7 +8,7 @@ import numpy as np
 
 from sklearn_lepton._inspection.history import expected_score, score_error
 from sklearn_lepton._inspection.html import say
-from sklearn_lepton._runtime.errors import abridge
+from sklearn_lepton._runtime.errors import abridge, error_line
 from sklearn_lepton._trials.trial import Trial
 from sklearn_lepton._validation import is_real
 from sklearn_lepton.plotting._axes import score_limits
@@ -19,7 +19,7 @@ from sklearn_lepton.plotting._importance import WHISKER
 from sklearn_lepton.plotting._scale import Scale
 from sklearn_lepton.plotting._slice import SliceDisplay
 from sklearn_lepton.plotting._timeline import TimelineDisplay
-from sklearn_lepton.report._failures import failure_of, last_line
+from sklearn_lepton.report._failures import failure_of
 from sklearn_lepton.report._report_data import ReportData
 from sklearn_lepton.space._content import python_scalar
 from sklearn_lepton.space._values import as_float
@@ -117,7 +117,7 @@ def _reasons(trials: list[Trial]) -> tuple[list[list[str]], list[int | None]]:
             why.append(None)
             continue
         kept = abridge(text, _MAX_REASON_LENGTH)
-        last = last_line(text)[-300:]
+        last = error_line(text)[-300:]
         kept = kept if len(reasons) < _MAX_REASONS else last
         if kept not in places:
             places[kept] = len(reasons)
