@@ -256,7 +256,7 @@ class BaseOptimizerSearchCV(UpdateMixin, ComparisonMixin, ReportMixin, SearchPar
         """Raise the error of a search in which no trial has a score."""
         if callbacks.has_failed:
             self._errors.raise_first()
-        trials, ended_early = study.finished(), self.stop_reason_ is None
+        trials, ended_early = study.finished(), vars(self).get("stop_reason_") is None
         if any(trial.is_full for trial in trials):
             raise ValueError(explain_failures(trials, ended_early=ended_early))
         first = "a trial" if self.resource is None else "a trial with the full resource"

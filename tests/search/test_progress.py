@@ -123,7 +123,7 @@ def test_verbose_2_prints_a_line_for_each_trial(clock, terminal):
     told = [
         first.complete(0.5, split_scores=[0.4, 0.6], duration=2.0),
         second.prune((0.3, 0.1), split_scores=[0.2, float("nan")], duration=1.0),
-        third.fail(duration=0.5),
+        third.fail(duration=0.5, split_results=[SplitResult(error="ValueError: too small\nby 3")]),
     ]
     watched.tell(told)
     for trial in told:
@@ -132,7 +132,7 @@ def test_verbose_2_prints_a_line_for_each_trial(clock, terminal):
     assert lines[0].startswith("trial 0: 0.5 ± 0.17  2.0 s  x=")
     assert lines[0].endswith("(best)")
     assert lines[1].startswith("trial 1: pruned after 1 of 2 splits  1.0 s  x=")
-    assert lines[2].startswith("trial 2: failed  0.5 s")
+    assert lines[2].startswith("trial 2: failed (ValueError: too small)  0.5 s  x=")
     assert lines[3].startswith("3/20  best 0.5 (trial 0)")
 
 
