@@ -176,7 +176,7 @@ class Fits:
     def warn_of_scorer(self, trials: Sequence[Trial]) -> None:
         """Warn once of all scores that a scorer failed to return, as scikit-learn does of fits."""
         errors = [r.error for trial in trials for r in trial.split_results]
-        failed = [error for error in errors if error is not None and _is_of_scorer(error)]
+        failed = [error for error in errors if error and error.startswith(SCORER_ERROR)]
         if failed:
             details = "\n".join(list(dict.fromkeys(failed))[:_MAX_SHOWN])
             msg = (

@@ -4,12 +4,13 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sklearn_lepton._runtime.errors import error_line, is_traceback
+from sklearn_lepton._runtime.errors import abridge, error_line, error_message, is_traceback
 from sklearn_lepton._trials.split_result import SplitResult
 from sklearn_lepton._trials.trial import Trial
 
 SCORER_ERROR = "The scorer raised an error"  # the beginning of such a split's error
 _MAX_REASONS = 10  # of failures that a message shows
+_MAX_LINE = 1000  # characters of the reason in the first line of a message
 _MIN_FAILURES = 5  # alike, before a search without a score ends
 
 
@@ -110,7 +111,7 @@ def _raised(trial: Trial) -> set[str | None]:
     """Return the errors that the fits of a trial raised; None for a fit that raised none."""
     errors = [result.error for result in trial.split_results if result]
     return {
-        error_line(error) if error is not None and is_traceback(error) else None
+        error_message(error) if error is not None and is_traceback(error) else None
         for error in errors or [None]
     }
 
@@ -140,8 +141,9 @@ def explain_failures(
         details += f"\n{'-' * 80}\nand {len(reasons) - len(shown)} other reasons, in trials_."
     if all(text.startswith(SCORER_ERROR) for text in reasons):
         cause = "scoring does not fit the model or the data"
-    lines = {error_line(text) for text in reasons}
-    reason = f" for one reason: {lines.pop()}" if len(lines) == 1 else "."
+    messages = {error_message(text) for text in reasons}
+    one = abridge(error_line(messages.pop()), _MAX_LINE) if len(messages) == 1 else None
+    reason = "." if one is None else f" for one reason: {one}"
     end = "The search ended early, since further trials would fail as well. " * ended_early
     return (
         f"All the {len(trials)} trials failed{reason}\n{end}It is very likely that {cause}. "

@@ -34,8 +34,8 @@ def abridge(text: str, most: int = MAX_CHARACTERS) -> str:
     return f"{text[:half]}\n[... {n_left_out:,} characters left out ...]\n{text[-half:]}"
 
 
-def error_line(text: str) -> str:
-    """Return the line of a traceback that names the error.
+def error_message(text: str) -> str:
+    """Return the end of a traceback: the type of the error and its message.
 
     Parameters
     ----------
@@ -44,18 +44,17 @@ def error_line(text: str) -> str:
 
     Returns
     -------
-    line : str
-        The type of the error and the first line of its message, without the lines of the code
-        before it and further lines of the message after it.
+    message : str
     """
     _, header, rest = text.rpartition(_HEADER)
-    if header:
-        # Lines of code are indented; the error is not.
-        found = re.search(r"^\S.*", rest, re.MULTILINE)
-        if found:
-            return found.group().strip()
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return lines[0] if lines else "no reason was given"
+    # Lines of code are indented; the error is not.
+    found = re.search(r"^\S(.|\n)*", rest, re.MULTILINE) if header else None
+    return (found.group() if found else text).strip()
+
+
+def error_line(text: str) -> str:
+    """Return the first line of the `error_message` of a traceback."""
+    return (error_message(text) or "no reason was given").splitlines()[0].strip()
 
 
 def is_traceback(text: str) -> bool:

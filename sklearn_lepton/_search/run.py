@@ -266,7 +266,8 @@ class SearchRun:
             for trial in trials:
                 if progress is not None:
                     progress.record_trial(trial)
-                failures.record(trial)
+                if self.update is None:  # its first trials are alike: they were the best
+                    failures.record(trial)
                 callbacks(trial)
                 if self.update is not None:
                     self.update.follow(study, self.fits.ratio)

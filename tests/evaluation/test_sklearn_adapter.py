@@ -352,6 +352,7 @@ MODULES = sorted(Path(sklearn_lepton.__file__).parent.rglob("*.py"))
 def test_private_names_are_in_one_module(path):
     if path.name == "sklearn.py":
         assert private_imports(path) == [
+            "sklearn.metrics._scorer._MultimetricScorer",
             "sklearn.model_selection._search.BaseSearchCV",
             "sklearn.utils.metaestimators._safe_split",
         ]
