@@ -9,6 +9,7 @@ from sklearn_lepton._validation import is_real, is_whole
 from sklearn_lepton.space._content import python_scalar
 from sklearn_lepton.space._dimension import Categorical, Dimension, Integer, Real
 from sklearn_lepton.space._distribution import from_distribution
+from sklearn_lepton.space._libraries import from_library
 
 _PRIORS = ("uniform", "log-uniform", "int", "log-int")
 _PAIR, _TRIPLE = 2, 3  # lengths of (low, high) and (low, high, prior)
@@ -31,8 +32,8 @@ def as_dimension(name: str, values: Any, *, is_range: bool = False) -> Dimension
     name : str
         Name of the parameter, for error messages.
     values : object
-        A dimension, a sequence of choices, a distribution, or a triple of two bounds and the name
-        of a prior.
+        A dimension, here or of another library, a sequence of choices, a distribution, or a triple
+        of two bounds and the name of a prior.
     is_range : bool, default=False
         Whether `values` is a pair of bounds.
 
@@ -50,6 +51,9 @@ def as_dimension(name: str, values: Any, *, is_range: bool = False) -> Dimension
     try:
         if isinstance(values, Dimension):
             return values
+        foreign = from_library(values)
+        if foreign is not None:
+            return foreign
         if hasattr(values, "rvs"):
             return from_distribution(values)
         if is_range:

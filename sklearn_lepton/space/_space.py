@@ -9,16 +9,10 @@ import numpy.typing as npt
 
 from sklearn_lepton._runtime.floating_point import ignore_float_errors
 from sklearn_lepton._validation import unknown_name
-from sklearn_lepton.space._dimension import (
-    Categorical,
-    Dimension,
-    FloatArray,
-    can_share_dimension,
-    has_equal_cells,
-)
+from sklearn_lepton.space._branches import branch_dimension, read_branches
+from sklearn_lepton.space._dimension import Dimension, FloatArray, has_equal_cells
 from sklearn_lepton.space._distribution import dimension_from_json
-from sklearn_lepton.space._entries import as_dimension, warn_of_entries
-from sklearn_lepton.space._weights import add_weights, check_weights, to_cells
+from sklearn_lepton.space._weights import check_weights, to_cells
 
 
 class Space:
@@ -26,12 +20,13 @@ class Space:
 
     Parameters
     ----------
-    param_distributions : dict, list of dict or Space
+    param_distributions : dict, list of dict, Space or object
         Parameter names with lists of choices or distributions, as for `RandomizedSearchCV`. Values
         can also be `Real`, `Integer`, `Categorical` or triples such as
-        ``(1e-4, 0.1, "log-uniform")``. A list of dicts is a conditional space with a branch for
-        each dict. Its first dimension is the branch. A parameter with the same values in several
-        branches is one dimension.
+        ``(1e-4, 0.1, "log-uniform")``, or dimensions of other libraries. A whole space of
+        scikit-optimize or ConfigSpace is read, too. A list of dicts is a conditional space with a
+        branch for each dict. Its first dimension is the branch. A parameter with the same values
+        in several branches is one dimension.
     weights : sequence of float or None, default=None
         A number above 0 for each branch: how often uniform draws take it, relative to the
         others; see `Categorical`. None keeps the weights of a given `Space`, otherwise all
@@ -87,53 +82,10 @@ class Space:
             self.__dict__.update(param_distributions.__dict__)
             checked = check_weights(weights, len(self.branches), "branches")
             if checked and len(self.branches) > 1:
-                self.dimensions = (_branch_dimension(checked), *self.dimensions[1:])
+                self.dimensions = (branch_dimension(checked), *self.dimensions[1:])
                 self._set_masks()
             return
-        given: Any = param_distributions
-        dicts = list(given) if isinstance(given, list | tuple) else [given]
-        if not dicts or not all(isinstance(branch, Mapping) for branch in dicts):
-            msg = (
-                "param_distributions must be a dict, or a list of at least one dict, of parameter "
-                f"names and their values, got {param_distributions!r}."
-            )
-            raise TypeError(msg)
-        warn_of_entries(dicts, stacklevel=3)
-        checked = check_weights(weights, len(dicts), "branches")
-        names: list[str] = []
-        dimensions: list[Dimension] = []
-        branches: list[dict[str, int]] = []
-        columns: dict[str, list[int]] = {}
-        if len(dicts) > 1:
-            names.append("")
-            dimensions.append(_branch_dimension(checked or (1,) * len(dicts)))
-        for entries in dicts:
-            branch: dict[str, int] = {}
-            for name, values in entries.items():
-                if not isinstance(name, str):
-                    msg = f"Parameter names must be strings, got {name!r}."
-                    raise TypeError(msg)
-                dimension = as_dimension(name, values)
-                same_name = columns.setdefault(name, [])
-                shared = [k for k in same_name if can_share_dimension(dimensions[k], dimension)]
-                branch[name] = shared[0] if shared else len(dimensions)
-                if not shared:
-                    same_name.append(len(dimensions))
-                    names.append(name)
-                    dimensions.append(dimension)
-            branches.append(branch)
-        known: dict[Any, int] = {}
-        positions = [known.setdefault(frozenset(b.items()), len(known)) for b in branches]
-        if len(known) < len(branches):  # a repeated dict is one branch with a larger weight
-            first = [branches[positions.index(k)] for k in range(len(known))]
-            kept = [{n: dimensions[column] for n, column in b.items()} for b in first]
-            self.__init__(kept, weights=add_weights(checked, positions))  # type: ignore[misc]
-            return
-        self.names, self.dimensions, self.branches = (
-            tuple(names),
-            tuple(dimensions),
-            tuple(branches),
-        )
+        self.names, self.dimensions, self.branches = read_branches(param_distributions, weights)
         self._set_masks()
 
     def _set_masks(self) -> None:
@@ -443,8 +395,3 @@ class Space:
         weights = self.dimensions[0].weights if len(branches) > 1 else None
         more = "" if weights is None else f", weights={list(weights)}"
         return f"Space({branches[0] if len(branches) == 1 else branches!r}{more})"
-
-
-def _branch_dimension(weights: Sequence[float]) -> Categorical:
-    """Return the dimension of the branches."""
-    return Categorical(range(len(weights)), ordered=False, weights=weights)

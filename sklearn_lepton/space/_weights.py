@@ -14,6 +14,7 @@ from sklearn_lepton.space._content import python_scalar
 
 FloatArray = npt.NDArray[np.float64]
 Weights = tuple[float, ...] | None
+_SAME = 1e-9  # relative difference of equal weights
 
 
 def check_weights(weights: Any, n_values: int, kind: str) -> Weights:
@@ -69,14 +70,14 @@ def add_weights(weights: Weights, positions: Sequence[int]) -> Weights:
     for position, weight in zip(positions, weights or (1,) * len(positions), strict=True):
         totals[position] = totals.get(position, 0) + weight
     found = tuple(totals[position] for position in sorted(totals))
-    return None if len(set(found)) < 2 else found
+    return None if max(found) - min(found) <= _SAME * max(found) else found
 
 
 def are_same_weights(left: Weights, right: Weights) -> bool:
     """Return whether two weights of equally many choices mean the same probabilities."""
     if left is None or right is None:
         return left is right
-    return np.allclose(np.divide(left, sum(left)), np.divide(right, sum(right)), rtol=1e-9, atol=0)
+    return np.allclose(np.divide(left, sum(left)), np.divide(right, sum(right)), rtol=_SAME, atol=0)
 
 
 def to_cells(weights: Weights, uniform: FloatArray) -> FloatArray:
