@@ -120,7 +120,8 @@ test-versions: $(SKLEARN_VERSIONS:%=.venv-sk%/.stamp)  ## Run the tests on sciki
 test-migration: .venv-migration/.stamp  ## Run the code before and after a migration, peers included
 	.venv-migration/bin/python -m pytest -n 0 -m documents -k migration -W ignore::Warning \
 		tests/test_documents.py $(PYTEST_FLAGS)
-	.venv-migration/bin/python -m pytest -n 0 tests/space/test_libraries.py $(PYTEST_FLAGS)
+	.venv-migration/bin/python -m pytest -n 0 tests/space/test_libraries.py \
+		tests/search/test_other_libraries.py $(PYTEST_FLAGS)
 
 # -------------------------------------------------------------------- checks
 

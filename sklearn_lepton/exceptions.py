@@ -2,6 +2,7 @@
 
 __all__ = [
     "FinalChoiceWarning",
+    "IgnoredStudyWarning",
     "JournalMismatchError",
     "JournalWarning",
     "SearchInterruptedWarning",
@@ -44,6 +45,26 @@ class SearchInterruptedWarning(UserWarning):
     ...     result = tune(impatient, {"n": [1, 2, 3]}, optimizer="grid")
     >>> result.best_params_, result.stop_reason_
     ({'n': 2}, 'interrupted')
+    """
+
+
+class IgnoredStudyWarning(UserWarning):
+    """Warning that a study in ``previous_studies`` has no trial that fits the space.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> from sklearn_lepton import tune
+    >>> from sklearn_lepton.exceptions import IgnoredStudyWarning
+    >>> older = tune(lambda params: params["rate"], {"rate": [1, 2, 3]}, n_iter=3)
+    >>> space = {"learning_rate": [1, 2, 3]}
+    >>> with warnings.catch_warnings(record=True) as caught:
+    ...     warnings.simplefilter("always", IgnoredStudyWarning)
+    ...     result = tune(
+    ...         lambda params: params["learning_rate"], space, n_iter=3, previous_studies=older
+    ...     )
+    >>> print(caught[0].message)  # doctest: +ELLIPSIS
+    A study in previous_studies has the parameters ['rate'], none of which is in the space, ...
     """
 
 

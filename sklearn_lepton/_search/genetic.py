@@ -143,11 +143,13 @@ class GeneticSearchCV(BaseOptimizerSearchCV):
     warm_start : bool, default=False
         Continue from the trials of the previous `fit`, with `n_iter` more. Estimator, data,
         space, splits and scoring must be the same; space, splits and scoring are checked.
-    previous_studies : path, fitted search, list of Trial, list of these or None, default=None
-        Older studies to learn from (transfer), on the same or other data, the latest last.
-        Each is a journal, a fitted search or a list of trials. Their spaces may lack parameters
-        or have others. Their best configurations replace the initial design, and the surrogate
-        uses their scores as far as the new scores agree.
+    previous_studies : study, list of studies or None, default=None
+        Older studies to learn from (transfer), on the same or other data, the latest last. A
+        study is a journal, a fitted search of this package, scikit-learn, scikit-optimize or
+        Optuna, a result of `tune`, an Optuna study, a result of scikit-optimize, a list of
+        trials, or a DataFrame of parameters with a column ``score`` or ``loss``. Their spaces
+        may lack parameters or have others. Their best configurations replace the initial
+        design, and the surrogate uses their scores as far as the new scores agree.
     error_score : "raise" or float, default=np.nan
         Score of a split whose fit raises an error, as for `GridSearchCV`. A trial with such a
         split always ranks last.

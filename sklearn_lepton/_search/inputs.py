@@ -1,12 +1,14 @@
 """Readers of parameters: the space, the first configurations and the source studies."""
 
-import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from sklearn_lepton._runtime.output import warn
 from sklearn_lepton._study.replay import load_trials
+from sklearn_lepton._trials.previous_studies import trials_of_studies
 from sklearn_lepton._trials.trial import Trial
 from sklearn_lepton.default_spaces._lookup import default_space
+from sklearn_lepton.exceptions import IgnoredStudyWarning
 from sklearn_lepton.optimizers._transfer import translate
 from sklearn_lepton.space._space import Space
 
@@ -71,17 +73,20 @@ def initial_configurations(given: Any, estimator: Any, space: Space) -> list[dic
     return configurations
 
 
-def read_studies(previous_studies: Any, estimator: Any, space: Space) -> list[list[Trial]]:
+def read_studies(
+    previous_studies: Any, estimator: Any, space: Space, *, minimize: bool | None = None
+) -> list[list[Trial]]:
     """Return the source studies in ``previous_studies``, with their trials in the space.
 
     Parameters
     ----------
     previous_studies : object
-        A study or a sequence of studies: the path of a journal, a fitted search of this
-        package or of scikit-learn, or a sequence of trials.
+        A study or a list of studies: the path of a journal, or what `trials_of_studies` reads.
     estimator : estimator object or None
         Its parameters complete those of a trial; None takes the middle of each dimension.
     space : Space
+    minimize : bool or None, default=None
+        Direction of the column ``value`` of a DataFrame, as of `tune`; None refuses it.
 
     Returns
     -------
@@ -92,44 +97,39 @@ def read_studies(previous_studies: Any, estimator: Any, space: Space) -> list[li
     ------
     ValueError
         If a study has another type, or is a search that has not been fitted.
+
+    Warns
+    -----
+    IgnoredStudyWarning
+        If a study has trials, but none of them can be used.
     """
-    if previous_studies is None:
-        return []
-    is_many = isinstance(previous_studies, list | tuple) and not all(
-        isinstance(t, Trial) for t in previous_studies
-    )
     defaults = _default_params(estimator)
-    studies = [
-        [translate(trial, space, defaults) for trial in _trials_of(study)]
-        for study in (previous_studies if is_many else [previous_studies])
-    ]
-    kept = [[trial for trial in study if trial is not None] for study in studies]
-    return [study for study in kept if study]
+    kept = []
+    for study in trials_of_studies(previous_studies, space, load=load_trials, minimize=minimize):
+        translated = (translate(trial, space, defaults) for trial in study)
+        if usable := [trial for trial in translated if trial is not None]:
+            kept.append(usable)
+        elif study:
+            warn(_why_ignored(study, space), IgnoredStudyWarning, stacklevel=6)
+    return kept
+
+
+def _why_ignored(study: Sequence[Trial], space: Space) -> str:
+    """Return the text of a warning that a study has no trial for the space."""
+    if not any(trial.score is not None and trial.is_full for trial in study):
+        return f"A study in previous_studies has {len(study)} trials, none of which is complete."
+    names = sorted({name for trial in study for name in trial.params})
+    known = sorted(set(space.names) - {""})
+    if set(names).isdisjoint(known):
+        return (
+            f"A study in previous_studies has the parameters {names}, none of which is in the "
+            f"space, {known}: it is ignored. Give its parameters the names of the space."
+        )
+    return (
+        f"A study in previous_studies with the parameters {names} is ignored, since each of its "
+        "configurations has a value outside of the space: widen the space."
+    )
 
 
 def _default_params(estimator: Any) -> dict[str, Any]:
     return {} if estimator is None else estimator.get_params(deep=True)
-
-
-def _trials_of(study: Any) -> Sequence[Trial]:
-    if isinstance(study, str | os.PathLike):
-        return load_trials(study)  # type: ignore[no-any-return]
-    if isinstance(study, Sequence) and all(isinstance(trial, Trial) for trial in study):
-        return study
-    if hasattr(study, "trials_"):
-        return study.trials_  # type: ignore[no-any-return]
-    if hasattr(study, "cv_results_"):
-        # Searches optimise the metric that refit names, or else the first one.
-        means = [name for name in study.cv_results_ if name.startswith("mean_test_")]
-        named = f"mean_test_{study.refit}"
-        scores = study.cv_results_[named if named in means else means[0]]
-        return [
-            Trial(number, (), params).complete(score)
-            for number, (params, score) in enumerate(
-                zip(study.cv_results_["params"], scores, strict=True)
-            )
-        ]
-    raise ValueError(
-        "previous_studies must be the path of a journal, a fitted search, a list of trials or a "
-        f"list of these, got {study!r}{' that is not fitted' * hasattr(study, 'fit')}."
-    )

@@ -20,6 +20,7 @@ from sklearn_lepton._inspection.html import describe_search
 from sklearn_lepton._runtime.deferred_errors import DeferredErrors
 from sklearn_lepton._runtime.interrupts import Interrupts
 from sklearn_lepton._search.selection import Choice
+from sklearn_lepton._trials.previous_studies import plain_studies
 from sklearn_lepton._trials.ranking import ONE_SE, is_one_se
 from sklearn_lepton.space._frozen import thaw
 
@@ -66,6 +67,19 @@ class SklearnSearchAdapter(BaseSearchCV):  # type: ignore[misc]
     _errors: DeferredErrors
     # `cross_val_score` and other functions of scikit-learn fit each clone to other data.
     _is_clone = False
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return the state with previous studies as trials, without their models and data."""
+        state: dict[str, Any] = dict(super().__getstate__())
+        if "previous_studies" in state:
+            state["previous_studies"] = plain_studies(state["previous_studies"])
+        return state
+
+    def __copy__(self) -> Any:
+        """Return a shallow copy; `__getstate__` is for pickles."""
+        copied = type(self).__new__(type(self))
+        copied.__dict__.update(vars(self))
+        return copied
 
     def __sklearn_clone__(self) -> Any:
         """Clone all but `previous_studies`, since clones of fitted searches have no trials."""

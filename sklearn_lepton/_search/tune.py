@@ -14,11 +14,12 @@ from sklearn_lepton._evaluation.results import explain_failures
 from sklearn_lepton._runtime.deferred_errors import DeferredErrors
 from sklearn_lepton._runtime.interrupts import Interrupts
 from sklearn_lepton._runtime.output import warn
-from sklearn_lepton._search.function_calls import FunctionCalls, FunctionResource
+from sklearn_lepton._search.function_calls import FunctionCalls, FunctionResource, flipped
 from sklearn_lepton._search.inputs import initial_configurations, read_studies
 from sklearn_lepton._search.keywords import explain_keywords
 from sklearn_lepton._search.run import CloseStack, RunOptions, SearchRun, draw_seed
-from sklearn_lepton._search.tune_result import TuneResult, flipped
+from sklearn_lepton._search.signatures import CallStyle, read_signature
+from sklearn_lepton._search.tune_result import TuneResult
 from sklearn_lepton._search.validation import check_parameters
 from sklearn_lepton._study.opening import open_journal
 from sklearn_lepton._study.study import SharedStudy, Study
@@ -66,10 +67,12 @@ def tune(
     Parameters
     ----------
     function : callable
-        Function to maximize. It gets a dict with a value for each parameter and returns a
-        number. In parallel it runs in worker processes; lambdas and closures can be sent
-        there, too. A call that raises an error, or returns NaN or an infinite number, fails its
-        trial, and the search continues.
+        Function to maximize. If its parameters have names of the space, or are ``**params``,
+        it is called by keyword: ``lambda x, z: ...``. Otherwise it gets one dict with a value
+        for each parameter. It returns a number, or a dict of metrics, of which the first is
+        optimized. In parallel it runs in worker processes; lambdas and closures can be sent
+        there, too. A call that raises an error, or returns None, NaN or an infinite number,
+        fails its trial, and the search continues.
     space : dict, list of dict or Space
         Search space; see `Space`. A tuple of two numbers in a dict is the range between them, of
         integers if both are.
@@ -110,7 +113,8 @@ def tune(
         None sets no limit.
     resource : tuple (least, most) or None, default=None
         Smallest and largest amount of a resource such as epochs, as integers from 1. The
-        function gets the amount for its trial as a second argument. New configurations start
+        function gets the amount for its trial as a second argument. Called by keyword, it gets
+        it as its parameter that the space lacks, or as ``resource``. New configurations start
         with little of it, and promising ones are promoted. Only trials with the largest amount
         can be the best.
     cost_aware : bool or "auto", default="auto"
@@ -128,9 +132,9 @@ def tune(
         File that stores every trial. An existing journal of the same function and space is
         resumed: finished calls are not repeated, and ``n_iter`` includes them. Several
         processes may share one journal.
-    previous_studies : object, default=None
-        Older studies to learn from (transfer): journals, results, fitted searches or lists of
-        trials.
+    previous_studies : study, list of studies or None, default=None
+        Older studies to learn from (transfer), the latest last: journals, results, and all else
+        that the searches take. In a DataFrame, the column ``value`` holds values of the function.
     callbacks : callable, list of callable or None, default=None
         Callables that get the result so far and the trial after each trial. Tuning stops when
         one of them returns True.
@@ -144,7 +148,8 @@ def tune(
     ValueError
         If a parameter is out of range, before the first call; or if all trials failed.
     TypeError
-        If ``space`` is no search space, or the first returned value is no number.
+        If ``space`` is no search space, the parameters of the function do not match it, or the
+        function returns no numbers.
     TimeoutError
         If no trial finished within ``max_time``.
     Exception
@@ -226,12 +231,14 @@ class _Tuning:
         check_parameters(vars(options) | vars(self))
         self._check()
         resource = None if self.resource is None else FunctionResource.read(self.resource)
+        space = Space(with_ranges(self.space))
+        style = read_signature(self.function, space, has_resource=resource is not None)
         errors = DeferredErrors()
         result: TuneResult | None = None
         try:
             with CloseStack(errors) as opened:
                 workers = opened.keep(options.make_workers(Parallel(n_jobs=options.n_jobs)))
-                study = self._open_study(resource, opened)
+                study = self._open_study(space, resource, opened)
                 options.configure(study.optimizer, workers.n_workers, FunctionCalls.n_splits)
                 result = TuneResult(study.optimizer, minimize=bool(self.minimize))
                 result.random_state = self.random_state
@@ -239,7 +246,7 @@ class _Tuning:
                     options,
                     study,
                     workers,
-                    self._make_calls(study, resource),
+                    self._make_calls(study, resource, style),
                     errors,
                     None if options.max_time is None else time.monotonic() + options.max_time,
                 )
@@ -263,7 +270,7 @@ class _Tuning:
                 raise
             result.stop_reason_ = "interrupted"
             msg = "Tuning was interrupted: it ends with the trials that have finished."
-            warn(msg, SearchInterruptedWarning, stacklevel=4)
+            warn(msg, SearchInterruptedWarning, stacklevel=5)
         finally:
             row = result.best_index_
             callbacks.finish(None if row is None else result.trials_[row])
@@ -272,14 +279,17 @@ class _Tuning:
                 run.errors.raise_first()
             raise _no_result(result, run.options.max_time)
 
-    def _make_calls(self, study: Study, resource: FunctionResource | None) -> FunctionCalls:
+    def _make_calls(
+        self, study: Study, resource: FunctionResource | None, style: CallStyle
+    ) -> FunctionCalls:
         """Return the calls of the function for the trials of a study."""
         return FunctionCalls(
             self.function,
             minimize=bool(self.minimize),
             error=self.error_score,
             resource=resource,
-            has_result=any(trial.status == "complete" for trial in study.finished()),
+            style=style,
+            earlier=study.finished(),
         )
 
     def _make_callbacks(self) -> list[Callback]:
@@ -300,7 +310,7 @@ class _Tuning:
         """Raise ValueError for a parameter that is out of range, before the first call."""
         is_nan = is_real(self.error_score) and not is_number(self.error_score)
         legal = {
-            "function": (callable(self.function), "callable with a dict"),
+            "function": (callable(self.function), "callable"),
             "minimize": (isinstance(self.minimize, bool | np.bool_), "True or False"),
             "target_value": (
                 self.target_value is None or is_number(self.target_value),
@@ -338,11 +348,15 @@ class _Tuning:
             resources=resources,
         )
 
-    def _open_study(self, resource: FunctionResource | None, opened: CloseStack) -> Study:
+    def _open_study(
+        self, space: Space, resource: FunctionResource | None, opened: CloseStack
+    ) -> Study:
         """Return the study to start from, in memory or in a journal."""
-        space, seed = Space(with_ranges(self.space)), draw_seed(self.random_state)
+        seed = draw_seed(self.random_state)
         configurations = initial_configurations(self.initial_params, None, space)
-        source_studies = read_studies(self.previous_studies, None, space)
+        source_studies = read_studies(
+            self.previous_studies, None, space, minimize=bool(self.minimize)
+        )
         resources = (1.0,) if resource is None else resource.shares
 
         def make(seed: int) -> Optimizer:
@@ -356,7 +370,7 @@ class _Tuning:
                 f"The space holds {study.n_trials} configurations, fewer than "
                 f"n_iter={self.n_iter}: each is tried once."
             )
-            warn(msg, SpaceExhaustedWarning, stacklevel=4)
+            warn(msg, SpaceExhaustedWarning, stacklevel=5)
         if self.journal is None:
             return study
         header = {

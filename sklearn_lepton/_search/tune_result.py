@@ -1,11 +1,13 @@
 """The result of `tune`: its trials and the best one."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
+from sklearn_lepton._search.function_calls import flipped
 from sklearn_lepton._search.reporting import ReportMixin
-from sklearn_lepton._study.replay import trials_as_frame
+from sklearn_lepton._trials.frame import trials_as_frame
 from sklearn_lepton._trials.trial import Trial
 from sklearn_lepton.optimizers._base import Optimizer
 from sklearn_lepton.space._frozen import thaw
@@ -106,9 +108,11 @@ class TuneResult(ReportMixin):
         Returns
         -------
         frame : DataFrame
-            One row per trial, indexed by its number: ``status``, ``score``, ``value`` of the
-            function, ``duration``, ``fidelity`` if there is a resource, ``param_<name>`` for
-            each parameter, and ``error``, the traceback of a failed trial.
+            One row for each trial, with its number as index, and the columns ``status``,
+            ``score``, ``value`` of the function, ``duration``, ``fidelity`` if there is a
+            resource, ``param_<name>`` for each parameter, NaN where it is not active,
+            ``value_<metric>`` if the function returns several, ``start_time`` in seconds since the
+            epoch, and ``error``, the line that names the error of a failed call.
 
         Raises
         ------
@@ -116,10 +120,23 @@ class TuneResult(ReportMixin):
             If pandas is not installed.
         """
         trials = self.trials_
-        frame = trials_as_frame(trials).drop(columns="split0_score", errors="ignore")
+        frame = trials_as_frame(trials)
         values = [np.nan if t.score is None else flipped(t.score, self.minimize) for t in trials]
         frame.insert(frame.columns.get_loc("score") + 1, "value", values)
-        return frame.assign(error=[t.split_results[0].error for t in trials])
+        for name, numbers in self._metrics(trials).items():
+            frame.insert(frame.columns.get_loc("start_time"), f"value_{name}", numbers)
+        return frame.drop(
+            columns=["split0_score", "mean_fit_time", "mean_score_time"], errors="ignore"
+        )
+
+    def _metrics(self, trials: Sequence[Trial]) -> dict[str, list[float]]:
+        """Return the values of each of several metrics, NaN in failed trials."""
+        scores = [trial.split_results[0].scores for trial in trials]
+        known = [each if isinstance(each, Mapping) else {} for each in scores]
+        return {
+            name: [flipped(each.get(name, np.nan), self.minimize) for each in known]
+            for name in dict.fromkeys(name for each in known for name in each)
+        }
 
     def __repr__(self) -> str:
         """Return the best trial and the stop reason as text."""
@@ -127,8 +144,3 @@ class TuneResult(ReportMixin):
             f"TuneResult(best_value_={self.best_value_!r}, best_params_={self.best_params_!r}, "
             f"n_trials={len(self.trials_)}, stop_reason_={self.stop_reason_!r})"
         )
-
-
-def flipped(number: float, flip: bool) -> float:
-    """Return a value as a score or a score as a value, without a negative zero."""
-    return 0.0 - number if flip else number

@@ -7,10 +7,10 @@ from typing import Any
 from sklearn_lepton._study.journal import Journal, Record
 from sklearn_lepton._study.records import check_header, check_record, invalid, kind_of
 from sklearn_lepton._study.schema import brief
+from sklearn_lepton._trials.frame import trials_as_frame
 from sklearn_lepton._trials.split_result import SplitResult
 from sklearn_lepton._trials.trial import Trial
 from sklearn_lepton.exceptions import JournalMismatchError
-from sklearn_lepton.space._frozen import thaw
 from sklearn_lepton.space._space import Space
 from sklearn_lepton.space._values import value_from_json
 
@@ -235,7 +235,9 @@ def load_trials(path: str | os.PathLike[str], *, as_frame: bool = False) -> Any:
         cannot represent, such as estimators, are replaced by stand-ins that describe them. The
         DataFrame has one row for each trial, with its number as index, and the columns
         ``status``, ``score``, ``duration``, ``fidelity`` if it is below 1 in some trials,
-        ``param_<name>`` for each parameter and ``split<k>_score``.
+        ``param_<name>`` for each parameter, NaN where it is not active, ``split<k>_score``,
+        ``mean_fit_time`` and ``mean_score_time`` of the splits, ``start_time`` in seconds since
+        the epoch, and ``error``, the line that names the error of a failed trial.
 
     Raises
     ------
@@ -266,23 +268,3 @@ def load_trials(path: str | os.PathLike[str], *, as_frame: bool = False) -> Any:
         replay.apply(record)
     trials = [replay.trials[number] for number in sorted(replay.trials)]
     return trials_as_frame(trials) if as_frame else trials
-
-
-def trials_as_frame(trials: Sequence[Trial]) -> Any:
-    """Return trials as a DataFrame with the columns of `load_trials`."""
-    try:
-        import pandas as pd  # noqa: PLC0415 - an extra
-    except ImportError as error:
-        raise ImportError(
-            "as_frame=True needs pandas: pip install 'sklearn-lepton[pandas]'"
-        ) from error
-    are_full = all(trial.is_full for trial in trials)
-    rows = [
-        {"number": t.number, "status": t.status, "score": t.score, "duration": t.duration}
-        | ({} if are_full else {"fidelity": 1.0 if t.fidelity is None else t.fidelity})
-        | {f"param_{name}": value for name, value in thaw(t.params).items()}
-        | {f"split{k}_score": score for k, score in enumerate(t.split_scores)}
-        for t in trials
-    ]
-    columns = ["number", "status", "score", "duration"]
-    return pd.DataFrame(rows, columns=None if rows else columns).set_index("number")

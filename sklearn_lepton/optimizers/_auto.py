@@ -86,7 +86,7 @@ class AutoOptimizer(SurrogateOptimizer):
     n_points : int, default=1
         Batch size: the number of trials asked for together, or running at the same time,
         at least 1. `configure` changes it.
-    previous_studies : sequence of sequence of Trial, default=()
+    previous_studies : study or list of studies, default=()
         Source studies to learn from; see `Optimizer`.
     cost_aware : bool, default=False
         Whether expected improvement is divided by a power of the expected seconds;
@@ -133,7 +133,7 @@ class AutoOptimizer(SurrogateOptimizer):
         seed: int = 0,
         n_initial_points: int | str = "auto",
         n_points: int = 1,
-        previous_studies: Sequence[Sequence[Trial]] = (),
+        previous_studies: Any = (),
         cost_aware: bool = False,
         max_seconds: float | None = None,
         resources: Sequence[float] = (1.0,),

@@ -41,10 +41,11 @@ class Optimizer(ABC):
     n_initial_points : int or "auto", default="auto"
         Number of trials of the initial design, which spread evenly over the space before
         the first proposal from scores.
-    previous_studies : sequence of sequence of Trial, default=()
-        Source studies to learn from, each a sequence of trials, the latest study last. Their
-        ``params`` and ``score`` are used. Parameters that the space lacks are ignored; missing
-        ones get a default. Their best configurations run first, after enqueued ones.
+    previous_studies : study or list of studies, default=()
+        Source studies to learn from, the latest one last. Each is a list of trials or what
+        `previous_studies` of a search takes, except for a path: give ``load_trials(path)``.
+        Their ``params`` and ``score`` are used. Parameters that the space lacks are ignored;
+        missing ones get a default. Their best configurations run first, after enqueued ones.
     resources : sequence of float, default=(1.0,)
         Ascending shares of the full resource, the last 1.0. A new configuration starts at the
         lowest fidelity. Promoting it creates a new trial at the same point. With a surrogate,
@@ -86,7 +87,7 @@ class Optimizer(ABC):
         *,
         seed: int = 0,
         n_initial_points: int | str = "auto",
-        previous_studies: Sequence[Sequence[Trial]] = (),
+        previous_studies: Any = (),
         resources: Sequence[float] = (1.0,),
     ) -> None:
         self.space = Space(space)

@@ -31,7 +31,7 @@ class BayesOptimizer(SurrogateOptimizer):
         Number of trials of the initial design, at least 1: the middle of the space, then
         scrambled Sobol points. ``"auto"`` is one more than the number of dimensions, but from
         5 to 12. With source studies it is 0 unless the scores contradict them.
-    previous_studies : sequence of sequence of Trial, default=()
+    previous_studies : study or list of studies, default=()
         Source studies to learn from; see `Optimizer`.
     cost_aware : bool, default=False
         Whether the seconds of trials are modelled as well, and expected improvement is divided

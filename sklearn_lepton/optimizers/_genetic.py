@@ -82,7 +82,7 @@ class GeneticOptimizer(SurrogateOptimizer):
         Whether each proposal makes many children and submits the one with the greatest
         expected improvement under a Gaussian process and a forest. It takes some ten
         milliseconds. False is the genetic algorithm alone.
-    previous_studies : sequence of sequence of Trial, default=()
+    previous_studies : study or list of studies, default=()
         Source studies to learn from; see `Optimizer`.
     cost_aware : bool, default=False
         Whether expected improvement is divided by a power of the expected seconds; see
@@ -146,7 +146,7 @@ class GeneticOptimizer(SurrogateOptimizer):
         population_size: int | str = "auto",
         blend: float = 0.5,
         surrogate: bool = True,
-        previous_studies: Sequence[Sequence[Trial]] = (),
+        previous_studies: Any = (),
         cost_aware: bool = False,
         max_seconds: float | None = None,
         resources: Sequence[float] = (1.0,),

@@ -45,7 +45,7 @@ class GridOptimizer(Optimizer):
         Number of levels of each range, at least 1; an integer range with fewer values has all
         of them. ``"auto"`` is as many as the budget allows, about equal for all ranges. The
         budget is the number of trials in a search and in `tune`, otherwise 1000.
-    previous_studies : sequence of sequence of Trial, default=()
+    previous_studies : study or list of studies, default=()
         Source studies, whose best configurations run first; see `Optimizer`.
     resources : sequence of float, default=(1.0,)
         Shares of the full resource; see `Optimizer`.
@@ -77,7 +77,7 @@ class GridOptimizer(Optimizer):
         *,
         seed: int = 0,
         n_levels: int | str = "auto",
-        previous_studies: Sequence[Sequence[Trial]] = (),
+        previous_studies: Any = (),
         resources: Sequence[float] = (1.0,),
     ) -> None:
         check_count("n_levels", n_levels, minimum=1)

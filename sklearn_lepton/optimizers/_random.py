@@ -9,7 +9,6 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from sklearn_lepton._trials.trial import Trial
 from sklearn_lepton.optimizers._base import Optimizer
 from sklearn_lepton.space._dimension import FloatArray
 
@@ -23,7 +22,7 @@ class RandomOptimizer(Optimizer):
         Search space; see `Space`.
     seed : int, default=0
         Seed of the scrambling, not negative.
-    previous_studies : sequence of sequence of Trial, default=()
+    previous_studies : study or list of studies, default=()
         Source studies, whose best configurations run first; see `Optimizer`.
     resources : sequence of float, default=(1.0,)
         Shares of the full resource; see `Optimizer`.
@@ -50,7 +49,7 @@ class RandomOptimizer(Optimizer):
         space: Any,
         *,
         seed: int = 0,
-        previous_studies: Sequence[Sequence[Trial]] = (),
+        previous_studies: Any = (),
         resources: Sequence[float] = (1.0,),
     ) -> None:
         super().__init__(

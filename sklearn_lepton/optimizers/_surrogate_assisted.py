@@ -60,7 +60,7 @@ class SurrogateOptimizer(Optimizer):
         *,
         seed: int = 0,
         n_initial_points: int | str = "auto",
-        previous_studies: Sequence[Sequence[Trial]] = (),
+        previous_studies: Any = (),
         cost_aware: bool = False,
         max_seconds: float | None = None,
         resources: Sequence[float] = (1.0,),

@@ -74,7 +74,7 @@ class SwarmOptimizer(SurrogateOptimizer):
         Whether each proposal draws many moves and submits the one with the greatest expected
         improvement under a Gaussian process and a forest. It takes some ten milliseconds.
         False is the swarm alone.
-    previous_studies : sequence of sequence of Trial, default=()
+    previous_studies : study or list of studies, default=()
         Source studies to learn from; see `Optimizer`.
     cost_aware : bool, default=False
         Whether expected improvement is divided by a power of the expected seconds; see
@@ -136,7 +136,7 @@ class SwarmOptimizer(SurrogateOptimizer):
         cognitive: float = 1.0,
         social: float = 1.5,
         surrogate: bool = True,
-        previous_studies: Sequence[Sequence[Trial]] = (),
+        previous_studies: Any = (),
         cost_aware: bool = False,
         max_seconds: float | None = None,
         resources: Sequence[float] = (1.0,),

@@ -1,6 +1,6 @@
 """Source studies in the space of the current study, and their best configurations."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import zip_longest
 from typing import Any
@@ -9,10 +9,10 @@ import numpy as np
 import numpy.typing as npt
 
 from sklearn_lepton._surrogate.multi_task import TaskData
+from sklearn_lepton._trials.previous_studies import trials_of_studies
 from sklearn_lepton._trials.trial import Trial
 from sklearn_lepton.space._dimension import FloatArray
 from sklearn_lepton.space._space import Space
-from sklearn_lepton.space._values import shorten_text
 
 _MAX_BEST = 3  # configurations of source studies to try first, one per study
 _MIN_GAP = 0.1  # between two of them, in at least one column
@@ -35,7 +35,7 @@ class SourceStudies:
 
     @classmethod
     def read(cls, previous_studies: Any, space: Space) -> "SourceStudies":
-        """Return source studies from sequences of trials; those of an optimizer as they are."""
+        """Return source studies in the unit cube of a space; those of an optimizer as they are."""
         if isinstance(previous_studies, SourceStudies):
             return previous_studies
         studies = read_previous_studies(previous_studies, space)
@@ -51,8 +51,8 @@ def read_previous_studies(previous_studies: Any, space: Space) -> list[TaskData]
 
     Parameters
     ----------
-    previous_studies : sequence of sequence of Trial
-        Studies, each a sequence of trials.
+    previous_studies : object
+        A study or a list of studies; see `trials_of_studies`.
     space : Space
 
     Returns
@@ -63,29 +63,15 @@ def read_previous_studies(previous_studies: Any, space: Space) -> list[TaskData]
     Raises
     ------
     ValueError
-        If the argument is not a sequence of sequences of trials.
+        If a study has an unknown type.
     """
-    if not isinstance(previous_studies, Sequence) or isinstance(previous_studies, str | bytes):
-        raise ValueError(_message(previous_studies))
     studies = []
-    for study in previous_studies:
-        if isinstance(study, Trial):
-            raise ValueError(f"{_message(study)} One study is a sequence of one: [trials].")
-        if not isinstance(study, Sequence) or not all(isinstance(t, Trial) for t in study):
-            raise ValueError(_message(study))
+    for study in trials_of_studies(previous_studies, space):
         translated = [trial for trial in (translate(t, space) for t in study) if trial is not None]
         if translated:
             points, scores = [t.point for t in translated], [t.score for t in translated]
             studies.append((np.array(points), np.array(scores, dtype=float)))
     return studies
-
-
-def _message(given: Any) -> str:
-    text = shorten_text(repr(given), 80)
-    return (
-        "previous_studies must be a sequence of older studies, each a sequence of Trial, such as "
-        f"[search.trials_], got {text} (of type {type(given).__name__})."
-    )
 
 
 def translate(

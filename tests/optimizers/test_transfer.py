@@ -6,6 +6,7 @@ import pickle
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from subjects import BRANCHES, MIXED, NUMERIC, OPTIMIZERS, concrete, run
@@ -109,19 +110,25 @@ def test_previous_studies_in_conditional_spaces():
     assert all(tuple(space.snap([p])[0]) == tuple(p) for p in points)
 
 
-@pytest.mark.parametrize("given", [5, "trials", None, {"a": 1}, [5], [[5]], ["ab"], [[{"x": 1}]]])
+@pytest.mark.parametrize("given", [5, {"a": 1}, [5], [[5]], [[{"x": 1}]]])
 @pytest.mark.parametrize("kind", OPTIMIZERS)
 def test_previous_studies_rejects_bad_values(kind, given):
-    with pytest.raises(
-        ValueError,
-        match=r"previous_studies must be a sequence of older studies.*\[search.trials_\], got",
-    ):
+    with pytest.raises(ValueError, match=r"previous_studies(\[0\])? must be the path.* got"):
         kind(NUMERIC, previous_studies=given)
 
 
-def test_previous_studies_rejects_a_single_study():
-    with pytest.raises(ValueError, match=r"got Trial.*One study is a sequence of one: \[trials\]"):
-        BayesOptimizer(NUMERIC, previous_studies=study([{"x": 0.5, "y": 0.5}]))
+@pytest.mark.parametrize("given", ["study.jsonl", ["study.jsonl"]])
+def test_an_optimizer_reads_no_journals(given):
+    with pytest.raises(ValueError, match=r"of the path of a journal give load_trials\(path\)"):
+        BayesOptimizer(NUMERIC, previous_studies=given)
+
+
+def test_an_optimizer_takes_a_single_study_and_those_of_other_kinds():
+    trials = study([{"x": 0.5, "y": 0.5}, {"x": 0.8, "y": 0.2}])
+    frame = pd.DataFrame([trial.params for trial in trials]).assign(score=[0.0, 1.0])
+    expected = BayesOptimizer(NUMERIC, previous_studies=[trials]).ask()
+    for given in (trials, tuple(trials), frame, [frame]):
+        assert BayesOptimizer(NUMERIC, previous_studies=given).ask() == expected
 
 
 # --------------------------------------------------------------------------- queue

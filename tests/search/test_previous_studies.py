@@ -1,17 +1,20 @@
 """`previous_studies`: accepted forms, first trials, mapping to the space, errors."""
 
+import copy
 import pickle
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.base import clone
-from sklearn.model_selection import GridSearchCV
+from sklearn.experimental import enable_halving_search_cv  # noqa: F401
+from sklearn.model_selection import GridSearchCV, HalvingGridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.svm import SVC
 from sklearn.tree import DecisionTreeClassifier
 
 from sklearn_lepton import load_trials
-from sklearn_lepton.exceptions import JournalMismatchError
+from sklearn_lepton.exceptions import IgnoredStudyWarning, JournalMismatchError
 
 X_ONLY = {"x": (0.0, 1.0, "uniform")}
 
@@ -81,6 +84,58 @@ def test_studies_with_several_metrics(search_class, probe, numbered, refit, best
     grid.fit(*numbered)
     search = search_class(probe, X_ONLY, n_iter=2, cv=2, previous_studies=grid).fit(*numbered)
     assert search.trials_[1].params["x"] == pytest.approx(best)
+
+
+def test_an_iteration_of_successive_halving_is_a_study(search_class, probe, numbered):
+    halving = HalvingGridSearchCV(probe, {"x": [0.1, 0.3, 0.72, 0.9]}, cv=2, factor=2)
+    halving.fit(*numbered)
+    search = search_class(probe, X_ONLY, n_iter=3, cv=2, previous_studies=halving, random_state=0)
+    search.fit(*numbered)
+    assert search.trials_[1].params["x"] == pytest.approx(halving.best_params_["x"])
+    assert [len(study) for study in search._studies] == halving.n_candidates_
+
+
+def test_a_table_is_a_study(search_class, probe, numbered, older):
+    search, _ = older
+    table = pd.DataFrame({"x": [t.params["x"] for t in search.trials_], "other": 1})
+    table["score"] = [trial.score for trial in search.trials_]
+    settings = {"n_iter": 3, "cv": 2, "random_state": 0}
+    found = search_class(probe, X_ONLY, previous_studies=table, **settings).fit(*numbered)
+    reference = search_class(probe, X_ONLY, previous_studies=search, **settings).fit(*numbered)
+    assert outline(found) == outline(reference)
+    again = clone(reference).set_params(previous_studies=[pd.DataFrame(search.cv_results_)])
+    assert outline(again.fit(*numbered)) == outline(reference)
+
+
+@pytest.mark.parametrize(
+    ("space", "message"),
+    [
+        ({"z": (0, 9, "int")}, r"parameters \['x'\], none of which is in the space, \['z'\]"),
+        ({"x": (2.0, 3.0, "uniform")}, "each of its configurations has a value outside"),
+    ],
+)
+def test_a_study_of_no_use_is_named_in_a_warning(
+    search_class, probe, numbered, older, space, message
+):
+    search, _ = older
+    settings = {"n_iter": 3, "cv": 2, "random_state": 0}
+    with pytest.warns(IgnoredStudyWarning, match=message):
+        found = search_class(probe, space, previous_studies=search, **settings).fit(*numbered)
+    assert outline(found) == outline(search_class(probe, space, **settings).fit(*numbered))
+
+
+def test_a_pickle_has_the_trials_of_the_prior_only(search_class, blobs):
+    tree, space = DecisionTreeClassifier(random_state=0), {"ccp_alpha": (1e-5, 0.1, "log-uniform")}
+    older = search_class(tree, space, n_iter=6, cv=2, random_state=0).fit(*blobs)
+    older.connection = lambda: None  # which no pickle can hold
+    search = search_class(tree, space, n_iter=3, cv=2, random_state=0, previous_studies=[older])
+    copied = pickle.loads(pickle.dumps(search))
+    [kept] = copied.previous_studies
+    assert [(t.params, t.score) for t in kept] == [(t.params, t.score) for t in older.trials_]
+    assert not any(trial.split_results for trial in kept)
+    assert outline(copied.fit(*blobs)) == outline(search.fit(*blobs))
+    assert search.previous_studies == [older]
+    assert copy.copy(search).previous_studies is search.previous_studies
 
 
 def test_new_parameter_gets_its_default_in_old_trials(search_class, probe, numbered, older):
@@ -182,7 +237,8 @@ def test_study_of_failed_trials_changes_nothing(search_class, probe, numbered, o
     search, _ = older
     failed = [trial.fail() for trial in search.trials_]
     settings = {"n_iter": 4, "cv": 2, "random_state": 1}
-    found = search_class(probe, X_ONLY, previous_studies=failed, **settings).fit(*numbered)
+    with pytest.warns(IgnoredStudyWarning, match="12 trials, none of which is complete"):
+        found = search_class(probe, X_ONLY, previous_studies=failed, **settings).fit(*numbered)
     plain = search_class(probe, X_ONLY, **settings).fit(*numbered)
     assert outline(found) == outline(plain)
 

@@ -32,6 +32,10 @@ def value(params):
     return -((params["x"] - 0.5) ** 2) - 0.1 * abs(params["n"] - 4) - (params["kind"] == "a")
 
 
+def value_of_amount(params, amount=9):
+    return value(params) / amount
+
+
 def loss(params):
     return -value(params)
 
@@ -243,22 +247,32 @@ def test_error_score_raise_raises_error_of_the_function():
 def test_tune_raises_if_all_calls_fail():
     with pytest.raises(ValueError, match=r"All the 4 trials failed.*(?s:.)*ZeroDivisionError"):
         tune(lambda _: 1 / 0, SPACE, n_iter=4)
-    with pytest.raises(ValueError, match="whose mean is not finite"):
+    with pytest.raises(ValueError, match="The function returned nan, which is not finite"):
         tune(lambda _: np.nan, SPACE, n_iter=4)
 
 
-@pytest.mark.parametrize("returned", [None, "0.5", True, [1.0], np.array([1.0]), 1j, {"loss": 1}])
+@pytest.mark.parametrize("returned", ["0.5", True, [1.0], np.array([1.0]), 1j, (1.0, 2.0)])
 def test_first_result_that_is_no_number_raises(returned):
     function = Counted(1, lambda: returned)
-    with pytest.raises(TypeError, match="The function must return one number, got .*of type"):
+    with pytest.raises(TypeError, match="The function must return one number, or .* got .*of type"):
         tune(function, SPACE, n_iter=4)
     assert len(function.calls) == 1
 
 
 def test_later_result_that_is_no_number_fails_its_trial():
-    result = tune(Counted(2, lambda: None), SPACE, n_iter=4)
+    result = tune(Counted(2, lambda: "0.5"), SPACE, n_iter=4)
     assert [t.status for t in result.trials_].count("failed") == 1
     assert "must return one number" in result.trials_[1].split_results[0].error
+
+
+def test_a_call_that_returns_none_is_a_failed_trial_unless_all_do():
+    result = tune(Counted(1, lambda: None), SPACE, n_iter=4)
+    assert [t.status for t in result.trials_] == ["failed"] + ["complete"] * 3
+    assert "The function returned None" in result.trials_[0].split_results[0].error
+    nothing = Counted(function=lambda params: None)
+    with pytest.raises(ValueError, match="The function returned None, as without return"):
+        tune(nothing, SPACE, n_iter=50)
+    assert len(nothing.calls) < 10
 
 
 @pytest.mark.parametrize("returned", [1, np.float32(1), np.array(1.0), np.int64(1)])
@@ -446,16 +460,16 @@ def test_killed_process_loses_no_finished_call(tmp_path):
 
 def test_journal_of_another_function_is_refused(tmp_path):
     path = tmp_path / "journal.jsonl"
-    tune(value, SPACE, n_iter=2, journal=path)
+    tune(value_of_amount, SPACE, n_iter=2, journal=path)
     for function, space, options in [
         (loss, SPACE, {}),
-        (value, SPACE | {"n": [1, 2]}, {}),
-        (value, SPACE, {"minimize": True}),
-        (value, SPACE, {"resource": (1, 9)}),
+        (value_of_amount, SPACE | {"n": [1, 2]}, {}),
+        (value_of_amount, SPACE, {"minimize": True}),
+        (value_of_amount, SPACE, {"resource": (1, 9)}),
     ]:
         with pytest.raises(JournalMismatchError, match="belongs to another study"):
             tune(function, space, n_iter=2, journal=path, **options)
-    assert len(tune(value, SPACE, n_iter=4, journal=path).trials_) == 4
+    assert len(tune(value_of_amount, SPACE, n_iter=4, journal=path).trials_) == 4
 
 
 # -------------------------------------------------------- what is tried, and with what
@@ -495,7 +509,7 @@ def test_function_gets_the_resource():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"function": 5}, "function must be callable with a dict, got 5"),
+        ({"function": 5}, "function must be callable, got 5"),
         ({"n_iter": 0}, "n_iter must be an integer of at least 1, got 0"),
         ({"optimizer": "bays"}, "Did you mean 'bayes'.*Allowed are"),
         ({"optimizer": GridOptimizer(LINE)}, "optimizer must be a name, or a class"),

@@ -122,7 +122,7 @@ def test_old_journals_load(name):
     several = ("accuracy", "own") if name.endswith("several") else ()
     assert tuple(dict(trials[0].split_results[0].scores if several else {})) == several
     frame = load_trials(subject.ASSETS / f"{name}.jsonl", as_frame=True)
-    assert frame.shape == (10, 3 + 3 + 3)
+    assert frame.shape == (10, 3 + 3 + 3 + 4)
     assert frame["score"].max() == max(t.score for t in trials if t.score is not None)
 
 
