@@ -50,13 +50,17 @@ json_scalars = (
 choices = json_scalars | st.tuples(json_scalars, json_scalars) | st.lists(json_scalars, max_size=2)
 
 
-def categoricals(max_size=8):
+def weights(size):
+    """Draw None, or weights that may differ by orders of magnitude."""
+    return st.none() | st.lists(st.floats(1e-3, 1e3), min_size=size, max_size=size)
+
+
+@st.composite
+def categoricals(draw, max_size=8):
     """Draw a Categorical of values that JSON can represent, and of tuples and lists."""
-    return st.builds(
-        Categorical,
-        st.lists(choices, min_size=1, max_size=max_size),
-        ordered=st.sampled_from([None, True, False]),
-    )
+    values = draw(st.lists(choices, min_size=1, max_size=max_size))
+    ordered = draw(st.sampled_from([None, True, False]))
+    return Categorical(values, ordered=ordered, weights=draw(weights(len(values))))
 
 
 @st.composite
@@ -117,7 +121,8 @@ def conditional_spaces(draw, of=None):
     dicts = draw(st.lists(branches, min_size=2, max_size=3))
     if draw(st.booleans()):  # a column that two branches share
         dicts[1] = dicts[0] | dicts[1]
-    return Space([{"kind": [f"branch {k}"], **branch} for k, branch in enumerate(dicts)])
+    kinds = [{"kind": [f"branch {k}"], **branch} for k, branch in enumerate(dicts)]
+    return Space(kinds, weights=draw(weights(len(kinds))))
 
 
 def spaces():

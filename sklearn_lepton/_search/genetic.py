@@ -36,10 +36,10 @@ class GeneticSearchCV(BaseOptimizerSearchCV):
     param_distributions : dict, list of dict, Space or "auto", default="auto"
         Search space. A dict maps parameter names to lists of choices or `scipy.stats`
         distributions, as for `RandomizedSearchCV`. `Real`, `Integer`, `Categorical` and tuples
-        such as ``(1e-4, 0.1, "log-uniform")`` are dimensions, too. A list of dicts is one
-        conditional space with one budget. ``"auto"`` builds the default space of the
-        estimator, and of the estimators inside it, for the data that `fit` gets; see
-        `default_space`.
+        such as ``(1e-4, 0.1, "log-uniform")`` are dimensions, too, as are those of other
+        libraries. A list of dicts is one conditional space with one budget. ``"auto"`` builds
+        the default space of the estimator, and of the estimators inside it, for the data that
+        `fit` gets; see `default_space`.
     param_grid : dict, list of dict, Space or None, default=None
         Another name of `param_distributions`, as in `GridSearchCV`. Only one of them may be
         given.

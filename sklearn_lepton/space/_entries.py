@@ -199,4 +199,12 @@ def _as_choices(values: Any) -> Sequence[Any]:
     if getattr(values, "ndim", 1) != 1:
         msg = f"an array of {values.ndim} dimensions was given: choices need exactly one."
         raise ValueError(msg)
-    return values if isinstance(values, range) else list(values)
+    if isinstance(values, range):
+        return values
+    choices = list(values)
+    is_triple = len(choices) == _TRIPLE and all(map(is_real, choices[:_PAIR]))
+    if is_triple and isinstance(choices[_PAIR], str) and choices[_PAIR] in _PRIORS:
+        # As in a file of settings, which has no tuples.
+        msg = f"{choices!r} is a list of choices: for a range give a tuple, {tuple(choices)!r}."
+        raise ValueError(msg)
+    return choices

@@ -104,7 +104,9 @@ def test_two_element_lists_are_choices(pair):
 @pytest.mark.parametrize(
     "values",
     [
-        [0.1, 1.0, "uniform"],
+        [0.1, 1.0, "log"],
+        [0.1, 1.0, np.array([1.0, 2.0])],
+        ["a", 1.0, "uniform"],
         ("a", "b", "uniform"),
         (True, False, "int"),
         (0.1, 0.5, "sqrt"),
@@ -160,6 +162,14 @@ def test_misspelt_prior_raises_with_suggestion(prior, meant):
 def test_prior_with_one_number_raises(bounds, prior):
     with pytest.raises(ValueError, match=r"'x'.*its bounds must be two numbers.*give a list"):
         Space({"x": (*bounds, prior)})
+
+
+@pytest.mark.parametrize("prior", ["uniform", "log-uniform", "int", "log-int"])
+def test_list_of_bounds_and_a_prior_raises(prior):
+    # As in a file of settings, which has no tuples.
+    with pytest.raises(ValueError, match=rf"'x'.*give a tuple, \(1, 10, '{prior}'\)"):
+        Space({"x": [1, 10, prior]})
+    assert Space({"x": Categorical([1, 10, prior])}).size == 3
 
 
 # ------------------------------------------------------ identity of values
