@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from sklearn_lepton._evaluation.deadline import Deadline
 from sklearn_lepton._evaluation.fit_timeout import FitLimits
 from sklearn_lepton._evaluation.racing import Race, Races
 from sklearn_lepton._evaluation.results import finish_trial, score_of
@@ -45,6 +46,9 @@ class EvaluationOptions:
         Time limit of a fit; see `FitLimits`.
     deadline : float or None, seconds, default=None
         Time on the clock of `time.monotonic` at which the evaluation ends.
+    max_time : float or None, seconds, default=None
+        If no trial has a score at the deadline, it moves to this time after the begin of the
+        first fit; see `Deadline`.
     racing : float or None, default=None
         Error rate of the test that prunes a trial; None runs all splits. A fit whose trial
         may be pruned before it is run only if a worker would be idle otherwise.
@@ -57,6 +61,7 @@ class EvaluationOptions:
     asynchronous: bool = False
     fit_timeout: float | str | None = None
     deadline: float | None = None
+    max_time: float | None = None
     racing: float | None = None
     reserve: Callable[[], float] = float
 
@@ -145,6 +150,9 @@ class SplitEvaluator:
         self._returned: list[Trial] = []
         self._free_worker_ids: list[int] = []
         self._n_startup_failures = 0
+        self._deadline = Deadline(
+            options.deadline, options.max_time, options.reserve, workers, log.finished()
+        )
 
     @property
     def is_late(self) -> bool:
@@ -152,9 +160,7 @@ class SplitEvaluator:
         return self._time_left() <= 0.0
 
     def _time_left(self) -> float:
-        if self._options.deadline is None:
-            return math.inf
-        return self._options.deadline - self._options.reserve() - time.monotonic()
+        return self._deadline.seconds_left(self._running, is_idle=not self._states)
 
     def free(self) -> int:
         """Return how many trials can be submitted now."""
@@ -230,6 +236,7 @@ class SplitEvaluator:
 
     def close(self) -> list[Trial]:
         """End all fits, and return the finished trials that `collect` may not have returned."""
+        self._deadline.close()
         try:
             for future in [future for future in self._running if future.done()]:
                 with suppress(Exception):  # an earlier error is being raised already
@@ -247,6 +254,7 @@ class SplitEvaluator:
             if job is None:
                 return
             job.start_time, job.submit_time = time.time(), time.monotonic()
+            self._deadline.record_submit()
             future = self._workers.submit(job.fit)
             job.worker = (
                 heapq.heappop(self._free_worker_ids)
@@ -290,6 +298,7 @@ class SplitEvaluator:
             self._on_worker_death(job, death)
         else:
             self._n_startup_failures = 0
+            self._deadline.record_result(result)
             self._limits.record(job.trial, result)
             self._store(job.trial, job.split, result, job)
             self._release(future)
@@ -408,7 +417,9 @@ class SplitEvaluator:
             result if result is not None and split in splits else SplitResult()
             for split, result in enumerate(state.results)
         ]
-        self._finished.append(finish_trial(trial, results, self._options.metric, estimate))
+        finished = finish_trial(trial, results, self._options.metric, estimate)
+        self._deadline.record_trial(finished)
+        self._finished.append(finished)
         for job in [job for job in self._queue if job.trial.number == trial.number]:
             self._queue.remove(job)
 

@@ -2,6 +2,7 @@
 
 import copy
 import inspect
+import math
 from collections.abc import Iterable
 from traceback import format_exc
 from types import CellType, FunctionType
@@ -190,11 +191,13 @@ def prepend_warning_filter(function: Any, entry: tuple[Any, ...]) -> None:
 class SearchTask:
     """Node of a search in scikit-learn 1.9's tree of callback tasks; its leaves are fits."""
 
-    def __init__(self, root: Any, search: Any, n_leaves: int) -> None:
+    def __init__(self, root: Any, search: Any, n_leaves: float) -> None:
         self._search = search
         self._n_made = 0
         self._context = root.subcontext(
-            task_name="search", max_subtasks=n_leaves, sequential_subtasks=False
+            task_name="search",
+            max_subtasks=int(n_leaves) if math.isfinite(n_leaves) else None,
+            sequential_subtasks=False,
         ).call_on_fit_task_begin(estimator=search)
 
     def subcontext(self, task_name: str, task_id: int) -> Any:

@@ -1,6 +1,7 @@
 """The base of the searches: everything except the optimizer and the constructor."""
 
 import copy
+import math
 from abc import abstractmethod
 from collections.abc import Sequence
 from typing import Any, NamedTuple, NoReturn
@@ -21,7 +22,12 @@ from sklearn_lepton._evaluation.splits import OTHER_SPLITS, FrozenSplits
 from sklearn_lepton._evaluation.step_cache import StepCache, reusable_steps
 from sklearn_lepton._runtime.output import warn
 from sklearn_lepton._search.final_choice import ChoiceOptions, FinalChoice
-from sklearn_lepton._search.inputs import initial_configurations, make_space, read_studies
+from sklearn_lepton._search.inputs import (
+    initial_configurations,
+    make_space,
+    read_studies,
+    trial_limit,
+)
 from sklearn_lepton._search.nested import ComparisonMixin
 from sklearn_lepton._search.parameters import SearchParameters
 from sklearn_lepton._search.reporting import ReportMixin
@@ -32,7 +38,7 @@ from sklearn_lepton._search.update import Update, UpdateMixin
 from sklearn_lepton._search.validation import check_n_splits, check_names, check_parameters
 from sklearn_lepton._study.fingerprint import Scoring, check_scores, describe_study
 from sklearn_lepton._study.opening import open_journal
-from sklearn_lepton._study.study import SharedStudy, Study
+from sklearn_lepton._study.study import DEFAULT_N_TRIALS, SharedStudy, Study
 from sklearn_lepton._trials.ranking import metric_of
 from sklearn_lepton._trials.trial import Trial
 from sklearn_lepton._typing import Callback, FitAid, Workers
@@ -174,7 +180,8 @@ class BaseOptimizerSearchCV(UpdateMixin, ComparisonMixin, ReportMixin, SearchPar
             self.__dict__.pop(name, None)
         task = None
         if callback_ctx is not None:
-            task = opened.keep(SearchTask(callback_ctx, self, study.n_trials * self.n_splits_))
+            n_leaves = study.n_trials * self.n_splits_
+            task = opened.keep(SearchTask(callback_ctx, self, n_leaves))
         fits = Fits(
             context,
             check_metrics=self._check_metrics,
@@ -319,15 +326,15 @@ class BaseOptimizerSearchCV(UpdateMixin, ComparisonMixin, ReportMixin, SearchPar
             optimizer.enqueue(configurations)
             return optimizer
 
-        n_trials = self.n_iter + len(earlier)
+        n_trials = self._trial_limit() + len(earlier)
         study = Study(make(seed), n_trials)
-        if study.is_truncated:
+        if study.is_truncated and math.isfinite(n_trials):
             is_plain = resource is None
             kind = "configurations" if is_plain else "trials"
             each = "of them" if is_plain else "configuration with each amount of the resource"
             msg = (
                 f"The space holds {study.n_trials - len(earlier)} {'further ' * bool(earlier)}"
-                f"{kind}, fewer than n_iter={self.n_iter}: each {each} is tried once."
+                f"{kind}, fewer than n_iter={self._trial_limit()}: each {each} is tried once."
             )
             warn(msg, SpaceExhaustedWarning, stacklevel=5)
         if self.journal is None:
@@ -360,6 +367,10 @@ class BaseOptimizerSearchCV(UpdateMixin, ComparisonMixin, ReportMixin, SearchPar
         )
         opened.keep(replay.journal)
         return SharedStudy(make(replay.seed), n_trials, replay), splits, resource
+
+    def _trial_limit(self) -> float:
+        """Return the number of new trials; infinite where only the time limits them."""
+        return trial_limit(self.n_iter, self.max_time)
 
     def _for_workers(self) -> "BaseOptimizerSearchCV":
         """Return the copy of this search that workers get, for scikit-learn's callbacks.
@@ -400,7 +411,9 @@ class BaseOptimizerSearchCV(UpdateMixin, ComparisonMixin, ReportMixin, SearchPar
         aids: list[FitAid] = [EarlyStopping(context, space)] if self.eval_set_from_split else []
         aids += [QuietFits()] if isinstance(given_space(vars(self)), str) else []
         if self.cache_steps and workers.is_here:
-            names = reusable_steps(context.estimator, space, self.n_iter)
+            limit = self._trial_limit()
+            n_trials = limit if math.isfinite(limit) else DEFAULT_N_TRIALS
+            names = reusable_steps(context.estimator, space, int(n_trials))
             if names:
                 aids.append(StepCache(names, has_processes=workers.can_end))
         return aids

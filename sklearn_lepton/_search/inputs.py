@@ -1,16 +1,31 @@
-"""Readers of parameters: the space, the first configurations and the source studies."""
+"""Readers of parameters: the budget, the space, the first configurations and the source studies."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sklearn_lepton._runtime.output import warn
 from sklearn_lepton._study.replay import load_trials
+from sklearn_lepton._study.study import DEFAULT_N_TRIALS
 from sklearn_lepton._trials.previous_studies import trials_of_studies
 from sklearn_lepton._trials.trial import Trial
 from sklearn_lepton.default_spaces._lookup import default_space
 from sklearn_lepton.exceptions import IgnoredStudyWarning
 from sklearn_lepton.optimizers._transfer import translate
 from sklearn_lepton.space._space import Space
+
+
+def trial_limit(n_iter: int | str, max_time: float | None) -> float:
+    """Return the number of trials of a run; infinite where only the time limits it.
+
+    Parameters
+    ----------
+    n_iter : int or "auto"
+    max_time : float or None, seconds
+    """
+    if not isinstance(n_iter, str):
+        return int(n_iter)
+    return DEFAULT_N_TRIALS if max_time is None or math.isinf(max_time) else math.inf
 
 
 def make_space(given: Any, estimator: Any, X: Any, y: Any, *, without: str | None = None) -> Space:

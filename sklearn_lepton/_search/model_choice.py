@@ -111,7 +111,7 @@ class ModelsMixin:
     final_cv: Any
     racing: Any
     initial_params: Any
-    n_iter: int
+    n_iter: int | str
     max_time: float | None
     warm_start: bool
     trials_: list[Trial]

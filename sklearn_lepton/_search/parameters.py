@@ -20,7 +20,7 @@ class SearchOptions(TypedDict, total=False):
     """Keyword parameters of `SearchParameters`, for type checkers and editors."""
 
     param_grid: Any
-    n_iter: int
+    n_iter: int | str
     scoring: Any
     cv: Any
     random_state: Any
@@ -84,8 +84,9 @@ class SearchParameters(SklearnSearchAdapter):
     param_grid : dict, list of dict, Space or None, default=None
         Another name of `param_distributions`, as in `GridSearchCV`. Only one of them may be
         given.
-    n_iter : int, default=50
-        Budget: the number of trials. Each trial is fitted on every split.
+    n_iter : int or "auto", default="auto"
+        Budget: the number of trials. Each trial is fitted on every split. Auto is 50 without
+        `max_time`; with it, the time is the only limit.
     scoring : str, callable, list, tuple, dict or None, default=None
         Metric or metrics, as for `GridSearchCV`. With several metrics, the search optimizes
         the one that `refit` names, or else the first.
@@ -111,7 +112,8 @@ class SearchParameters(SklearnSearchAdapter):
         joblib backends that take whole batches; others get a fit when a worker is free.
     max_time : float or None, default=None
         Time limit of the search, in seconds. Fits that still run at the limit are ended, for
-        which they run in a process even with ``n_jobs=1``.
+        which they run in a process even with ``n_jobs=1``. If no trial has a score by then, the
+        limit counts from the begin of the first fit, without the start of the processes.
     fit_timeout : float, "auto" or None, default="auto"
         Time limit of one fit and its scoring, in seconds. A fit that exceeds it is ended
         together with its process, and its trial fails. A number needs worker processes, so
@@ -256,7 +258,7 @@ class SearchParameters(SklearnSearchAdapter):
         param_distributions: Any = "auto",
         *,
         param_grid: Any = None,
-        n_iter: int = 50,
+        n_iter: int | str = "auto",
         scoring: Any = None,
         cv: Any = None,
         random_state: Any = None,

@@ -66,7 +66,10 @@ class Progress:
         self._has_fit_lines = verbose >= FIT_LINES
         self._line: _Line | None = None if self._has_fit_lines else _Line.open()
         if self._line is None:
-            write_line(f"{name}: {study.n_trials} trials of {n_splits} fits")
+            many, limit = f"{study.n_trials} trials", ""
+            if not self._is_limited and deadline is not None:
+                many, limit = "trials", f", {format_seconds(deadline - self._start)}"
+            write_line(f"{name}: {many} of {n_splits} fits{limit}")
 
     def record_asked(self, trials: Sequence[Trial]) -> None:
         """Record trials that start now."""
@@ -92,8 +95,8 @@ class Progress:
                 self._line.clear()
             write_line(self._describe(trial))
         elif self._line is None:
-            n_lines = len(self._done) * _N_LINES // max(self._study.n_trials, 1)
-            if n_lines > self._n_lines and len(self._done) < self._study.n_trials:
+            n_lines = int(self._share() * _N_LINES)
+            if n_lines > self._n_lines and n_lines < _N_LINES:
                 write_line(f"{self._name}: {self._state()}")
             self._n_lines = n_lines
         self._draw()
@@ -122,11 +125,23 @@ class Progress:
             left.append(max(self._deadline - now, 0.0))
         return min(left) if left else None
 
+    @property
+    def _is_limited(self) -> bool:
+        """Whether there is a limit of trials."""
+        return math.isfinite(self._study.n_trials)
+
+    def _share(self) -> float:
+        """Return the share of the budget that is used, in trials or else in time."""
+        if self._is_limited or self._deadline is None:
+            return len(self._done) / max(self._study.n_trials, 1)
+        return (time.monotonic() - self._start) / max(self._deadline - self._start, 1e-9)
+
     def _state(self) -> str:
         """Return finished trials, best score and time left."""
         best = self._study.optimizer.best
         left = self.seconds_left()
-        parts = [f"{len(self._done)}/{self._study.n_trials}"]
+        total = f"/{self._study.n_trials}" if self._is_limited else " trials"
+        parts = [f"{len(self._done)}{total}"]
         if best is not None:
             parts.append(f"best {best.score:.4g} (trial {best.number})")
         if left is not None:

@@ -237,6 +237,7 @@ class SearchRun:
                 fit_timeout=options.fit_timeout,
                 racing=options.error_rate,
                 deadline=self.deadline,
+                max_time=options.max_time,
                 reserve=self.reserve,
             ),
             errors=self.errors,

@@ -1,5 +1,6 @@
 """`tune`: a run over the trials of a function, with the workers and journals of the searches."""
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -15,7 +16,7 @@ from sklearn_lepton._runtime.deferred_errors import DeferredErrors
 from sklearn_lepton._runtime.interrupts import Interrupts
 from sklearn_lepton._runtime.output import warn
 from sklearn_lepton._search.function_calls import FunctionCalls, FunctionResource, flipped
-from sklearn_lepton._search.inputs import initial_configurations, read_studies
+from sklearn_lepton._search.inputs import initial_configurations, read_studies, trial_limit
 from sklearn_lepton._search.keywords import explain_keywords
 from sklearn_lepton._search.run import CloseStack, RunOptions, SearchRun, draw_seed
 from sklearn_lepton._search.signatures import CallStyle, read_signature
@@ -42,7 +43,7 @@ def tune(
     function: Callable[..., Any],
     space: Any,
     *,
-    n_iter: int = 50,
+    n_iter: int | str = "auto",
     optimizer: Any = "auto",
     n_jobs: int | None = None,
     random_state: Any = None,
@@ -76,13 +77,14 @@ def tune(
     space : dict, list of dict or Space
         Search space; see `Space`. A tuple of two numbers in a dict is the range between them, of
         integers if both are.
-    n_iter : int, default=50
-        Budget: the number of calls, at least 1.
+    n_iter : int or "auto", default="auto"
+        Budget: the number of calls, at least 1. Auto is 50 without ``max_time``; with it, the
+        time is the only limit.
     optimizer : {"auto", "bayes", "swarm", "genetic", "random", "grid"} or callable, default="auto"
         Optimizer that proposes the trials; see `sklearn_lepton.optimizers`. A callable makes
         one from a `Space` and the keywords ``seed``, ``previous_studies`` and ``resources``,
         such as a class of optimizers or ``partial(GridOptimizer, n_levels=9)``. ``"grid"``
-        is as fine as ``n_iter`` allows.
+        is as fine as ``n_iter`` allows, and has 1000 points without a limit.
     n_jobs : int or None, default=None
         Number of calls in parallel, as in joblib. `joblib.parallel_config` selects the
         backend: processes, threads, dask or ray.
@@ -121,7 +123,9 @@ def tune(
         Weigh the expected improvement of a configuration against the seconds that its call
         will take. Auto is True with ``max_time``.
     max_time : float or None, default=None
-        Time limit in seconds. Calls that still run at the limit are ended.
+        Time limit in seconds. Calls that still run at the limit are ended. If no call has
+        returned a value by then, the limit counts from the begin of the first call, without the
+        start of the processes.
     n_iter_no_change : int or None, default=None
         Stop after this number of consecutive trials without a better value.
     tol : float, default=0.0
@@ -212,7 +216,7 @@ class _Tuning:
 
     function: Callable[..., Any]
     space: Any
-    n_iter: int
+    n_iter: int | str
     optimizer: Any
     random_state: Any
     minimize: bool
@@ -238,7 +242,8 @@ class _Tuning:
         try:
             with CloseStack(errors) as opened:
                 workers = opened.keep(options.make_workers(Parallel(n_jobs=options.n_jobs)))
-                study = self._open_study(space, resource, opened)
+                n_trials = trial_limit(self.n_iter, options.max_time)
+                study = self._open_study(space, n_trials, resource, opened)
                 options.configure(study.optimizer, workers.n_workers, FunctionCalls.n_splits)
                 result = TuneResult(study.optimizer, minimize=bool(self.minimize))
                 result.random_state = self.random_state
@@ -349,7 +354,7 @@ class _Tuning:
         )
 
     def _open_study(
-        self, space: Space, resource: FunctionResource | None, opened: CloseStack
+        self, space: Space, n_trials: float, resource: FunctionResource | None, opened: CloseStack
     ) -> Study:
         """Return the study to start from, in memory or in a journal."""
         seed = draw_seed(self.random_state)
@@ -364,11 +369,12 @@ class _Tuning:
             made.enqueue(configurations)
             return made
 
-        study = Study(make(seed), self.n_iter)
-        if study.is_truncated and not isinstance(study.optimizer, GridOptimizer):
+        study = Study(make(seed), n_trials)
+        is_short = study.is_truncated and math.isfinite(n_trials)
+        if is_short and not isinstance(study.optimizer, GridOptimizer):
             msg = (
                 f"The space holds {study.n_trials} configurations, fewer than "
-                f"n_iter={self.n_iter}: each is tried once."
+                f"n_iter={n_trials}: each is tried once."
             )
             warn(msg, SpaceExhaustedWarning, stacklevel=5)
         if self.journal is None:
@@ -390,7 +396,7 @@ class _Tuning:
         is_given = is_whole(self.random_state)
         replay = open_journal(self.journal, header, seed=seed, is_seed_given=is_given, space=space)
         opened.keep(replay.journal)
-        return SharedStudy(make(replay.seed), self.n_iter, replay)
+        return SharedStudy(make(replay.seed), n_trials, replay)
 
 
 def _no_result(result: TuneResult, max_time: float | None) -> Exception:

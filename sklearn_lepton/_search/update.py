@@ -12,6 +12,7 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_lepton._runtime.floating_point import ignore_float_errors
+from sklearn_lepton._search.inputs import trial_limit
 from sklearn_lepton._study.study import Study
 from sklearn_lepton._trials.statistics import standard_error
 from sklearn_lepton._trials.trial import Trial
@@ -40,7 +41,7 @@ class Update:
         The `split_ratio` of the earlier splits.
     source_studies : sequence of sequence of Trial
         The source studies of the earlier search.
-    n_more : int
+    n_more : int or inf
         Number of further trials if the configurations do not hold.
 
     Attributes
@@ -62,7 +63,7 @@ class Update:
         *,
         ratio: float | None,
         source_studies: Sequence[Sequence[Trial]],
-        n_more: int,
+        n_more: float,
     ) -> None:
         scored = (t for t in trials if t.score is not None and t.is_full)
         ranked = sorted(scored, key=lambda t: -(t.score or 0.0))
@@ -190,13 +191,19 @@ class UpdateMixin:
 
     estimator: Any
     refit: Any
-    n_iter: int
+    n_iter: int | str
+    max_time: float | None
     journal: Any
     trials_: list[Trial]
     best_index_: int
     get_params: Any
     _studies: list[list[Trial]]
     _split_layout: Any
+
+    def _n_more(self) -> float:
+        """Return the default number of further trials."""
+        limit = trial_limit(self.n_iter, self.max_time)
+        return max(1, limit // 3) if math.isfinite(limit) else limit
 
     def update(
         self,
@@ -221,7 +228,8 @@ class UpdateMixin:
             The target.
         n_iter : int or None, default=None
             Number of further trials, at least 0, if the best configurations do not hold.
-            None is a third of the search's `n_iter`.
+            None is a third of the search's number of trials, without a limit where `max_time`
+            is the only limit of the search.
         partial : bool, default=False
             Whether the best estimator learns by ``partial_fit`` instead of a refit, if the
             configurations hold. `X` and `y` should then be the new data only.
@@ -267,7 +275,7 @@ class UpdateMixin:
             self.trials_[self.best_index_],
             ratio=self._split_layout.ratio,
             source_studies=self._studies,
-            n_more=max(1, self.n_iter // 3) if n_iter is None else n_iter,
+            n_more=self._n_more() if n_iter is None else n_iter,
         )
         own_params = self.get_params(deep=False)
         probe: Any = copy.copy(self)

@@ -20,8 +20,12 @@ def _is_flag(value: Any) -> bool:
     return isinstance(value, bool | np.bool_)
 
 
+def _is_auto(value: Any) -> bool:
+    return isinstance(value, str) and value == "auto"
+
+
 def _is_word_or_flag(value: Any) -> bool:
-    return _is_flag(value) or (isinstance(value, str) and value == "auto")
+    return _is_flag(value) or _is_auto(value)
 
 
 def _are_callbacks(value: Any) -> bool:
@@ -30,7 +34,7 @@ def _are_callbacks(value: Any) -> bool:
 
 
 def _is_limit(value: Any) -> bool:
-    return (isinstance(value, str) and value == "auto") or _is_time(value)
+    return _is_auto(value) or _is_time(value)
 
 
 def _is_time(value: Any) -> bool:
@@ -41,7 +45,10 @@ def _is_time(value: Any) -> bool:
 
 # A check and a description of the legal values for each parameter, in the order of the checks.
 _RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
-    "n_iter": (lambda value: is_whole(value) and value >= 1, "an integer of at least 1"),
+    "n_iter": (
+        lambda value: _is_auto(value) or (is_whole(value) and value >= 1),
+        "'auto' or an integer of at least 1",
+    ),
     "fit_timeout": (_is_limit, f"'auto', {_TIME}"),
     "max_time": (_is_time, _TIME),
     "n_iter_no_change": (

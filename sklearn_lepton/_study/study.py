@@ -1,5 +1,6 @@
 """Study: the trials of a search, in memory or shared between processes through a journal."""
 
+import math
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
@@ -13,6 +14,7 @@ from sklearn_lepton.optimizers._base import Optimizer
 from sklearn_lepton.space._frozen import thaw
 from sklearn_lepton.space._values import value_to_json
 
+DEFAULT_N_TRIALS = 50  # of a budget without a limit of trials or time
 _POLL = 0.1  # seconds between two reads of the journal
 _MIN_SYNC = 0.1  # seconds; the result of a shorter fit may be lost in a power failure
 
@@ -23,9 +25,9 @@ class Study:
     Parameters
     ----------
     optimizer : Optimizer
-    n_trials : int
-        The budget: the number of trials, including those that the optimizer knows already. A
-        finite space may hold fewer.
+    n_trials : int or inf
+        The budget: the number of trials, including those that the optimizer knows already;
+        infinite without a limit. A finite space may hold fewer.
 
     Attributes
     ----------
@@ -35,19 +37,25 @@ class Study:
         Whether `ask` may return more trials.
     """
 
-    def __init__(self, optimizer: Optimizer, n_trials: int) -> None:
+    def __init__(self, optimizer: Optimizer, n_trials: float) -> None:
         self.optimizer = optimizer
-        self.n_trials = int(min(n_trials, optimizer.capacity))
-        optimizer.configure(budget=self.n_trials)
-        self.is_truncated = self.n_trials < n_trials
+        self.n_trials: float = 0
+        self.is_truncated = False
         self.has_more = True
+        self._set_budget(n_trials)
 
-    def extend_budget(self, n_more: int) -> None:
-        """Add trials to the budget."""
-        n_wanted = self.n_trials + n_more
-        self.n_trials = int(min(n_wanted, self.optimizer.capacity))
+    def _set_budget(self, n_wanted: float) -> None:
+        capacity = self.optimizer.capacity
+        n_trials = min(n_wanted, capacity)
+        self.n_trials = int(n_trials) if math.isfinite(n_trials) else math.inf
         self.is_truncated |= self.n_trials < n_wanted
-        self.optimizer.configure(budget=self.n_trials)
+        # Without a limit, a large finite space is no budget: time ends the run long before.
+        is_known = math.isfinite(n_wanted) or capacity <= DEFAULT_N_TRIALS
+        self.optimizer.configure(budget=int(self.n_trials) if is_known else None)
+
+    def extend_budget(self, n_more: float) -> None:
+        """Add trials to the budget."""
+        self._set_budget(self.n_trials + n_more)
 
     def external_results(self) -> list[Trial]:
         """Return trials that other processes have finished since the last call."""
@@ -56,7 +64,7 @@ class Study:
     def ask(self, n_trials: int) -> list[Trial]:
         """Return up to `n_trials` trials to evaluate, within the budget."""
         n_left = self.n_trials - len(self.optimizer.trials)
-        n_wanted = min(n_trials, n_left)
+        n_wanted = int(min(n_trials, n_left))
         trials = self.optimizer.ask(n_wanted) if n_wanted > 0 else []
         self.has_more = len(trials) == n_wanted < n_left
         return trials
@@ -99,7 +107,7 @@ class SharedStudy(Study):
     ----------
     optimizer : Optimizer
         Its trials are written to the journal if they are missing there.
-    n_trials : int
+    n_trials : int or inf
         The budget: the number of trials, including those in the journal.
     replay : Replay
         The state of the journal.
@@ -110,7 +118,7 @@ class SharedStudy(Study):
         If a trial of the optimizer and one of the journal have the same number but differ.
     """
 
-    def __init__(self, optimizer: Optimizer, n_trials: int, replay: Replay) -> None:
+    def __init__(self, optimizer: Optimizer, n_trials: float, replay: Replay) -> None:
         super().__init__(optimizer, n_trials)
         self._replay = replay
         self._journal: Journal | None = replay.journal

@@ -325,7 +325,7 @@ class Optimizer(ABC):
     def _next_rung(self, number: int) -> tuple[Trial | None, float | None]:
         """Return the trial that a promotion creates, and the fidelity of a new configuration."""
         history = self._history()
-        is_final = self._fidelity.is_final(len(self._trials), self.run_settings.budget)
+        is_final = self._is_final()
         promoted = self._fidelity.promote(
             history,
             number,
@@ -335,6 +335,14 @@ class Optimizer(ABC):
             predict_full_scores=self._predicted_full_scores,
         )
         return promoted, self._fidelity.first_fidelity(history, is_final=is_final)
+
+    def _is_final(self) -> bool:
+        """Return whether the next trial is one of the last, which run at full fidelity."""
+        settings = self.run_settings
+        if settings.budget is not None:
+            return self._fidelity.is_final(len(self._trials), settings.budget)
+        spent = sum(trial.duration for trial in self.trials)
+        return self._fidelity.is_final_in_time(spent, settings.max_seconds)
 
     def _history(self) -> FidelityHistory:
         """Return the trials of each configuration by rung, computed once per change."""

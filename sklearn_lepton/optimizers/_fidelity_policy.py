@@ -3,7 +3,8 @@
 A new configuration starts at the lowest fidelity, and a promotion is a new trial of the same
 configuration at a higher one. Without a surrogate, asynchronous successive halving decides; see
 `sklearn_lepton.optimizers._successive_halving`. With one, expected improvement per cost decides.
-The last trials of a budget run at full fidelity, since only such a trial can be the best.
+The last trials of a budget, in trials or else in seconds, run at full fidelity, since only such
+a trial can be the best.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -49,20 +50,31 @@ class FidelityPolicy:
         """Return the fidelity of a rung, None for the full one, as a trial holds it."""
         return None if rung == self.max_rung else self.resources[rung]
 
-    def is_final(self, n_trials: int, budget: int | None) -> bool:
+    def is_final(self, n_trials: int, budget: int) -> bool:
         """Return whether the next trial is one of the last, which run at full fidelity.
 
         Parameters
         ----------
         n_trials : int
             Number of trials asked for so far.
-        budget : int or None
-            Number of trials of the run, None if unknown.
+        budget : int
+            Number of trials of the run.
         """
-        if budget is None:
-            return False
         n_final = min(_MAX_FINAL_TRIALS, -(-budget // _BUDGET_PER_FINAL_TRIAL))
         return budget - n_trials <= n_final
+
+    def is_final_in_time(self, spent: float, max_seconds: float | None) -> bool:
+        """Return the same for a run that only its time limits.
+
+        Parameters
+        ----------
+        spent : float, seconds
+            Duration of the trials so far.
+        max_seconds : float or None, seconds
+            What all trials may take; None if unknown.
+        """
+        share = 1.0 - 1.0 / _BUDGET_PER_FINAL_TRIAL
+        return max_seconds is not None and spent >= share * max_seconds
 
     def first_fidelity(self, history: FidelityHistory, *, is_final: bool) -> float | None:
         """Return the fidelity at which a new configuration starts."""

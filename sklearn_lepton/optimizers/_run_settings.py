@@ -14,8 +14,9 @@ class RunSettings:
     Parameters
     ----------
     budget : int or None, default=None
-        Number of trials of the run, None if unknown. The last trials of a budget run at full
-        fidelity, and an automatic grid has about as many points.
+        Number of trials of the run, None if unknown or without a limit. The last trials of a
+        budget run at full fidelity, and an automatic grid has about as many points. Without a
+        number of trials, `max_seconds` is the budget.
     n_points : int, default=1
         Batch size: the number of trials that run at the same time, at least 1.
     cost_aware : bool, default=False

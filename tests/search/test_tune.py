@@ -510,7 +510,7 @@ def test_function_gets_the_resource():
     ("options", "message"),
     [
         ({"function": 5}, "function must be callable, got 5"),
-        ({"n_iter": 0}, "n_iter must be an integer of at least 1, got 0"),
+        ({"n_iter": 0}, "n_iter must be 'auto' or an integer of at least 1, got 0"),
         ({"optimizer": "bays"}, "Did you mean 'bayes'.*Allowed are"),
         ({"optimizer": GridOptimizer(LINE)}, "optimizer must be a name, or a class"),
         ({"optimizer": lambda *_, **__: 3}, "optimizer must make an Optimizer, got 3"),
