@@ -46,9 +46,10 @@ class Contestant(ABC):
 
 
 class Lepton(Contestant):
-    """One of our own optimizers with some options, `n_points` trials at a time.
+    """One of our own optimizers with some options, `n_points` trials in flight.
 
-    With `first`, these settings are its first trial, as a search takes its estimator's defaults.
+    They are a window, as in a search, or batches. With `first`, these settings are its first
+    trial, as a search takes its estimator's defaults.
     """
 
     package = "sklearn-lepton"
@@ -61,6 +62,7 @@ class Lepton(Contestant):
         n_trials: int,
         optimizer: str,
         n_points: int = 1,
+        is_window: bool = False,
         first: Mapping[str, Any] | None = None,
         **options: Any,
     ) -> None:
@@ -70,21 +72,26 @@ class Lepton(Contestant):
         self.optimizer = getattr(optimizers, optimizer)(space, seed=seed, **options)
         self.optimizer.configure(budget=n_trials, n_points=n_points)
         self.optimizer.enqueue([] if first is None else [first])
-        self.n_points = n_points
+        self.n_points, self.is_window = n_points, is_window
         self.batch: list[Any] = []
         self.finished: list[Any] = []
 
     def ask(self) -> dict[str, Any]:
         if not self.batch:
-            self.batch, self.finished = self.optimizer.ask(self.n_points), []
+            self.batch = self.optimizer.ask(1 if self.is_window else self.n_points)
         if not self.batch:
             raise Exhausted
         return dict(self.batch[0].params)
 
     def tell(self, params: Mapping[str, Any], score: float) -> None:
         self.finished.append(self.batch.pop(0).complete(score))  # nan is a failed trial
-        if not self.batch:
-            self.optimizer.tell(self.finished)
+        if self.is_window:
+            n_told = len(self.finished) - self.n_points + 1  # trials before the next one's window
+        else:
+            n_told = 0 if self.batch else len(self.finished)
+        if n_told > 0:
+            self.optimizer.tell(self.finished[:n_told])
+            del self.finished[:n_told]
 
 
 class Ablated(Lepton):
@@ -809,6 +816,8 @@ class GASearch(Search):
         )
 
 
+# The automatic windows of 8 workers with 5 and 3 splits, and the least batches for that many.
+WINDOWS = (2, 3, 7, 11)
 POPULATIONS = {"lepton-swarm": "SwarmOptimizer", "lepton-genetic": "GeneticOptimizer"}
 ALL_OF_OURS = {
     "lepton-bayes": "BayesOptimizer",
@@ -828,6 +837,13 @@ CONTESTANTS: dict[str, Callable[..., Contestant]] = {
     **{
         f"{name}, batches of 16": partial(Lepton, optimizer=optimizer, n_points=16)
         for name, optimizer in ALL_OF_OURS.items()
+    },
+    **{
+        f"lepton-bayes, {kind} of {size}": partial(
+            Lepton, optimizer="BayesOptimizer", n_points=size, is_window=kind == "window"
+        )
+        for size in WINDOWS
+        for kind in ("batches", "window")
     },
     "optuna-tpe": partial(Optuna, sampler="TPESampler"),
     "optuna-tpe-multivariate": partial(Optuna, sampler="TPESampler", multivariate=True, group=True),

@@ -1,9 +1,9 @@
 r"""
-Asynchronous search
-===================
+Trials in flight
+================
 
-You will see what the workers of a parallel search do over time, and the effect of
-`asynchronous=True`.
+You will see what the workers of a parallel search do over time, and the effects of `n_points`
+and `asynchronous=True`.
 """
 
 # %%
@@ -38,22 +38,28 @@ space = {
 }
 
 # %%
-# Both searches run 15 trials of three splits on four workers. The first proposes trials in
-# batches of two, and waits for all six fits of a batch before it proposes the next two trials.
-# The second proposes a trial whenever a worker is free. ``n_initial_points=15`` disables the
-# surrogate, so that both run the same fits and their times are comparable; keep its default in
-# real searches. The workers are threads, which suffices for fits that sleep. For fits that
-# compute, omit ``parallel_config``, and the workers are processes.
+# All searches run 15 trials of three splits on four workers. The first has one trial in flight:
+# the next one is proposed from all results. The second has three, as ``n_points="auto"`` chooses
+# for this number of workers, splits and trials. The third proposes a trial whenever a worker is
+# free. ``n_initial_points=15`` disables the surrogate, so that all run the same fits and their
+# times are comparable; keep its default in real searches. The workers are threads, which
+# suffices for fits that sleep. For fits that compute, omit ``parallel_config``, and the workers
+# are processes.
 
 searches = {}
-for name, asynchronous in (("batches", False), ("asynchronous", True)):
+options = {
+    "one trial": {"n_points": 1},
+    "window": {"n_points": "auto"},
+    "asynchronous": {"asynchronous": True},
+}
+for name, option in options.items():
     search = BayesSearchCV(
         SlowTree(max_depth=5, random_state=0),
         space,
         n_iter=15,
         cv=3,
         n_jobs=4,
-        asynchronous=asynchronous,
+        **option,
         n_initial_points=15,
         random_state=0,
     )
@@ -91,10 +97,10 @@ for name, search in searches.items():
 
 # %%
 # In the figure, each lane is a worker and each bar a fit, with the number and the colour of its
-# trial. Hatched areas are idle time: in batches, workers wait for the last fits of the batch.
+# trial. Hatched areas are idle time. With one trial in flight, workers wait for its last fit.
 
 colors = [color for place, color in enumerate(plt.colormaps["Set3"].colors) if place not in {1, 8}]
-figure, axes = plt.subplots(2, 1, figsize=(9, 5.4), sharex=True, layout="constrained")
+figure, axes = plt.subplots(3, 1, figsize=(9, 7.6), sharex=True, layout="constrained")
 for axis, (name, search) in zip(axes, searches.items(), strict=True):
     end, busy = busy_share(search)
     axis.barh(range(search.n_jobs), end, height=0.8, color="white", ec="0.7", lw=0, hatch="////")

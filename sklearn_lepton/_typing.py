@@ -37,7 +37,7 @@ class Evaluator(Protocol):
         """Start trials."""
 
     def collect(self, *, more: bool) -> list[Trial]:
-        """Wait for finished trials and return them.
+        """Wait for a finished trial; return all that have finished.
 
         Return an empty list if no trial runs, or if `more` trials follow and one can start now.
         """
@@ -64,6 +64,9 @@ class FitLog(Protocol):
 
     def finished(self) -> list[Trial]:
         """Return the trials that are not pending, in the order of their numbers."""
+
+    def rivals(self, number: int) -> list[Trial]:
+        """Return the finished trials that a trial competes with, in the order of their numbers."""
 
     def split_results(self, number: int) -> Mapping[int, SplitResult]:
         """Return the known results of a trial, by split."""

@@ -2,6 +2,7 @@
 
 import heapq
 import math
+import sys
 import threading
 import time
 from collections import deque
@@ -37,11 +38,10 @@ class EvaluationOptions:
         Name of the metric that is optimised if the scorer returns several; None is the
         first one.
     n_points : int or None, default=None
-        Batch size. With ``asynchronous=True`` it limits the number of running trials, and
-        None is as many as keep the workers busy.
+        Most trials that are evaluated together; None is any number.
     asynchronous : bool, default=False
-        Whether a new trial can start as soon as a worker is idle, instead of after all
-        trials of the batch have finished.
+        Whether a trial is wanted only for an idle worker, so that its proposal knows as many
+        results as possible.
     fit_timeout : float, "auto" or None, seconds, default=None
         Time limit of a fit; see `FitLimits`.
     deadline : float or None, seconds, default=None
@@ -98,6 +98,8 @@ class _TrialState:
         Result of each split; None before there is one.
     order : list of int
         Order in which the splits are run.
+    race : Race or None
+        The race at the trial's proposal; None runs all splits.
     n_judged : int
         Number of splits, in this order, that the race has judged.
     """
@@ -105,6 +107,7 @@ class _TrialState:
     trial: Trial
     results: list[SplitResult | None]
     order: list[int]
+    race: Race | None
     n_judged: int = 0
 
 
@@ -139,7 +142,7 @@ class SplitEvaluator:
         self._limits = FitLimits(options.fit_timeout, workers, log.finished())
         self._errors = errors
         self._races = (
-            None if options.racing is None else Races(fits.n_splits, options.racing, log.finished)
+            None if options.racing is None else Races(fits.n_splits, options.racing, log.rivals)
         )
         self._more = True
         self._is_open = False
@@ -166,16 +169,16 @@ class SplitEvaluator:
         """Return how many trials can be submitted now."""
         if self.is_late:
             return 0
-        n_points = self._options.n_points
+        n_points, room = self._options.n_points, sys.maxsize
+        if n_points is not None:
+            room = max(0, n_points - len(self._states))
         if not self._options.asynchronous:
-            return 0 if self._states else n_points or 1
+            return room
         n_ready = sum(map(self._is_ready, self._queue))
         n_idle = self._workers.n_workers - len(self._running) - n_ready
         # In a race only the first split of each trial is certain to run.
         n_wanted: int = -(-n_idle // self._fits.n_splits) if self._races is None else n_idle
-        if n_points is not None:
-            n_wanted = min(n_wanted, n_points - len(self._states))
-        return max(0, n_wanted)
+        return max(0, min(n_wanted, room))
 
     def submit(self, trials: Sequence[Trial]) -> None:
         """Queue the fits of trials, and start as many as there are free workers."""
@@ -202,7 +205,7 @@ class SplitEvaluator:
         n_splits = self._fits.n_splits
         race = self._race(trial)
         order = list(range(n_splits)) if race is None else race.order
-        self._states[trial.number] = _TrialState(trial, [None] * n_splits, order)
+        self._states[trial.number] = _TrialState(trial, [None] * n_splits, order, race)
         for split, result in self._log.split_results(trial.number).items():
             self._keep(trial, split, result)
 
@@ -217,18 +220,16 @@ class SplitEvaluator:
         Returns
         -------
         trials : list of Trial
-            Empty if nothing runs, if another trial can be submitted, or after the deadline.
+            Those that have finished so far, at least one. Empty if nothing runs, if another
+            trial can be submitted, or after the deadline.
         """
         self._returned = []  # a second call means that the caller has them
         self._more = more
-        is_asynchronous = self._options.asynchronous
         while True:
             self._receive_finished()
             self._start()
             is_done = not self._states or self.is_late
-            if is_done or (is_asynchronous and (self._finished or (more and self.free()))):
-                if not is_asynchronous:
-                    self._finished.sort(key=lambda trial: trial.number)
+            if is_done or self._finished or (more and self.free()):
                 self._returned, self._finished = self._finished, []
                 return self._returned
             self._workers.wait(list(self._running), self._poll_timeout())
@@ -269,7 +270,8 @@ class SplitEvaluator:
         """Return the fit to start next, or None if it is better to wait."""
         if self._races is None:
             return self._queue[0]
-        job = min(self._queue, key=lambda job: (not self._is_ready(job), job.stage))
+        # The oldest trial first: the window waits for it.
+        job = min(self._queue, key=lambda job: (not self._is_ready(job), job.trial.number))
         if self._is_ready(job):
             return job
         # Its trial may be pruned first: better than an idle worker, worse than a new trial.
@@ -391,7 +393,9 @@ class SplitEvaluator:
         Splits count in their order only, whichever finishes first, so that the same trials
         are pruned with any number of workers.
         """
-        race, n_splits = self._race(state.trial), len(state.results)
+        race, n_splits = state.race, len(state.results)
+        if self._options.asynchronous:
+            race = self._race(state.trial)  # with all that has finished since
         for n_run in range(state.n_judged + 1, n_splits + 1):
             result = state.results[state.order[n_run - 1]]
             if result is None:

@@ -30,28 +30,42 @@ def run_trials(
     Yields
     ------
     trial : Trial
-        Each finished trial, including trials of earlier and of other processes. The study is
-        told a trial, and all that finished together with it, before it is yielded. An early
-        end therefore loses no result.
+        Each finished trial, including trials of earlier and of other processes, in the order
+        of `Study.next_result`. The study has recorded a trial before, so that an early end
+        loses no result. Trials are proposed and submitted between two of them.
     """
+
+    def submit() -> int:
+        """Submit as many trials as there is room for, and return the room."""
+        room = 0 if is_stopped() else evaluator.free()
+        asked = study.ask(room) if room > 0 else []
+        if asked:
+            evaluator.submit(asked)
+        return room
+
     try:
+        room = submit()
         while True:
             check_interrupts()
-            yield from study.external_results()
-            room = 0 if is_stopped() else evaluator.free()
-            asked = study.ask(room) if room > 0 else []
-            if asked:
-                evaluator.submit(asked)
+            trial = study.next_result()
+            if trial is not None:
+                yield trial
+                room = submit()
+                continue
             more = not is_stopped() and study.has_more
             finished = evaluator.collect(more=more)
             study.tell(finished)
-            yield from finished
-            is_idle = not finished and not (more and evaluator.free() > 0)
+            if finished:
+                continue
+            is_idle = not (more and evaluator.free() > 0)
             if is_idle and not (room > 0 and study.wait()):
-                return
+                break
+            room = submit()
+        yield from study.rest()
     finally:
         with uninterrupted:
             study.tell(evaluator.close())
+            study.rest()
 
 
 class Callbacks:

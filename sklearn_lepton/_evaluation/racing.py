@@ -147,27 +147,28 @@ class Race:
 
 
 class Races:
-    """The race of each fidelity, updated when trials have finished.
+    """The races of trials, each against the finished trials of its fidelity.
 
     Parameters
     ----------
     n_splits : int
     error_rate : float in (0, 1)
-    finished : callable
-        Returns the finished trials, in the order of their numbers.
+    rivals : callable
+        Takes the number of a trial. Returns the finished trials that it competes with, in the
+        order of their numbers.
     """
 
     def __init__(
-        self, n_splits: int, error_rate: float, finished: Callable[[], Sequence[Trial]]
+        self, n_splits: int, error_rate: float, rivals: Callable[[int], Sequence[Trial]]
     ) -> None:
         self._n_splits = n_splits
         self._error_rate = error_rate
-        self._finished = finished
+        self._rivals = rivals
         self._races: dict[float | None, tuple[int, Race]] = {}
 
     def of(self, trial: Trial) -> Race:
-        """Return the race of a trial against all finished trials of its fidelity."""
-        finished = self._finished()
+        """Return the race of a trial against its rivals of the same fidelity."""
+        finished = self._rivals(trial.number)
         fidelity = None if trial.is_full else trial.fidelity
         n_finished, race = self._races.get(fidelity, (-1, None))
         if race is None or n_finished != len(finished):

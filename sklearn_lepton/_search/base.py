@@ -123,6 +123,7 @@ class BaseOptimizerSearchCV(UpdateMixin, ComparisonMixin, ReportMixin, SearchPar
         return RunOptions(
             name=type(self).__name__,
             n_jobs=self.n_jobs,
+            n_iter=self.n_iter,
             n_points=self.n_points,
             asynchronous=self.asynchronous,
             fit_timeout=self.fit_timeout,
@@ -164,7 +165,8 @@ class BaseOptimizerSearchCV(UpdateMixin, ComparisonMixin, ReportMixin, SearchPar
         )
         aids = [opened.keep(aid) for aid in self._make_aids(context, space, workers)]
         studies = self._source_studies(space, update)
-        study, splits, resource = self._prepare(context, space, studies, opened)
+        window = options.window(workers.n_workers, self.n_splits_)
+        study, splits, resource = self._prepare(context, space, studies, opened, window=window)
         options.configure(study.optimizer, workers.n_workers, self.n_splits_)
         choice = FinalChoice(
             self._choice_options(),
@@ -294,6 +296,8 @@ class BaseOptimizerSearchCV(UpdateMixin, ComparisonMixin, ReportMixin, SearchPar
         space: Space,
         studies: list[list[Trial]],
         opened: CloseStack,
+        *,
+        window: int | None,
     ) -> tuple[Study, FrozenSplits, Resource | None]:
         """Return the study to start from, the splits, and the resource."""
         check_names(space, self.estimator)
@@ -327,7 +331,7 @@ class BaseOptimizerSearchCV(UpdateMixin, ComparisonMixin, ReportMixin, SearchPar
             return optimizer
 
         n_trials = self._trial_limit() + len(earlier)
-        study = Study(make(seed), n_trials)
+        study = Study(make(seed), n_trials, window=window)
         if study.is_truncated and math.isfinite(n_trials):
             is_plain = resource is None
             kind = "configurations" if is_plain else "trials"
@@ -366,7 +370,8 @@ class BaseOptimizerSearchCV(UpdateMixin, ComparisonMixin, ReportMixin, SearchPar
             is_new=not earlier,
         )
         opened.keep(replay.journal)
-        return SharedStudy(make(replay.seed), n_trials, replay), splits, resource
+        study = SharedStudy(make(replay.seed), n_trials, replay, window=window)
+        return study, splits, resource
 
     def _trial_limit(self) -> float:
         """Return the number of new trials; infinite where only the time limits them."""

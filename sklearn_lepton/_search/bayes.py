@@ -58,13 +58,16 @@ class BayesSearchCV(BaseOptimizerSearchCV):
         Number of fits in parallel, as for `GridSearchCV`. `joblib.parallel_config` selects
         the backend: processes, threads, dask or ray.
     n_points : int or "auto", default="auto"
-        Batch size: the number of trials that are evaluated at the same time. Auto is the
-        number of jobs divided by the number of splits, rounded up. With `racing` it is the
-        number of jobs, and with `asynchronous` as many trials as keep all workers busy.
+        Size of the window: the number of trials in flight. A trial is proposed once all but
+        the last ``n_points - 1`` before it have finished, from exactly their results. With a
+        number, the search is therefore the same for every `n_jobs` and backend. Auto is 1 with
+        one job. With more, it depends on `n_jobs`, the number of splits and `n_iter`: as many
+        as keep the workers busy, but at most a fifth of `n_iter` unless workers would have no
+        trial. With `asynchronous` it has no limit.
     asynchronous : bool, default=False
-        Propose a trial as soon as a worker is free, instead of when the whole batch has
-        finished. No worker waits, but the trials then depend on the order in which fits
-        finish.
+        Propose a trial as soon as a worker is free, from all results so far, instead of in
+        the window of `n_points`. Fewer trials are in flight, but they depend on the order in
+        which fits finish.
     pre_dispatch : int or str, default="2*n_jobs"
         Number of fits to dispatch early, as for `GridSearchCV`. It only has an effect on
         joblib backends that take whole batches; others get a fit when a worker is free.

@@ -165,7 +165,10 @@ class FinalChoice:
             if self._resource is not None:
                 finalists = [replace(t, params=self._resource.params_of(t)) for t in finalists]
             evaluator.submit(finalists)
-            return evaluator.collect(more=False)
+            finished: list[Trial] = []
+            while some := evaluator.collect(more=False):
+                finished += some
+            return finished
         finally:
             with uninterrupted:
                 evaluator.close()
@@ -340,6 +343,10 @@ class _FinalLog:
 
     def finished(self) -> list[Trial]:
         """Return no trials, since finalists are not pruned."""
+        return []
+
+    def rivals(self, number: int) -> list[Trial]:  # noqa: ARG002
+        """Return no trials, as `finished`."""
         return []
 
     def split_results(self, number: int) -> Mapping[int, SplitResult]:

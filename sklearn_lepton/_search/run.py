@@ -1,5 +1,6 @@
 """The engine: one run over the trials of a study, for the searches and for `tune`."""
 
+import math
 from collections.abc import Callable
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
@@ -17,12 +18,15 @@ from sklearn_lepton._evaluation.results import EarlyFailures
 from sklearn_lepton._runtime.deferred_errors import DeferredErrors
 from sklearn_lepton._runtime.interrupts import uninterrupted
 from sklearn_lepton._search.function_calls import FunctionCalls
+from sklearn_lepton._search.inputs import trial_limit
 from sklearn_lepton._search.progress import Progress, WatchedStudy
 from sklearn_lepton._search.update import Update
 from sklearn_lepton._study.study import Study
 from sklearn_lepton._typing import Workers
 from sklearn_lepton._workers.local import make_workers
 from sklearn_lepton.optimizers._base import Optimizer
+
+_MIN_ROUNDS = 5  # trials for each one in flight
 
 
 class _Closable(Protocol):
@@ -75,8 +79,10 @@ class RunOptions:
         Name that the progress shows.
     n_jobs : int or None
         Number of parallel fits, as joblib understands it.
+    n_iter : int or "auto"
+        Number of trials, which the automatic window depends on.
     n_points : int or "auto"
-        Batch size.
+        Size of the window: most trials in flight.
     asynchronous : bool
         Whether a free worker gets the next trial immediately.
     fit_timeout : float, "auto" or None
@@ -97,6 +103,7 @@ class RunOptions:
 
     name: str
     n_jobs: int | None
+    n_iter: int | str
     n_points: int | str
     asynchronous: bool
     fit_timeout: float | str | None
@@ -112,11 +119,20 @@ class RunOptions:
         """Error rate of the pruning; None runs all splits."""
         return error_rate(self.racing)
 
-    def batch_size(self, n_workers: int, n_splits: int) -> int:
-        """Return the number of trials that are evaluated at the same time."""
-        if isinstance(self.n_points, str):
-            return -(-n_workers // (n_splits if self.error_rate is None else 1))
-        return int(self.n_points)
+    def n_in_flight(self, n_workers: int, n_splits: int) -> int:
+        """Return the number of trials that are in flight at the same time."""
+        if not isinstance(self.n_points, str):
+            return int(self.n_points)
+        # In a race only the first split of each trial is certain to run.
+        n_certain = n_splits if self.error_rate is None else 1
+        if self.asynchronous:
+            return -(-n_workers // n_certain)
+        n_trials = trial_limit(self.n_iter, self.max_time)
+        return auto_window(n_workers, n_splits, n_certain=n_certain, n_trials=n_trials)
+
+    def window(self, n_workers: int, n_splits: int) -> int | None:
+        """Return the size of the window of a study, None for an asynchronous run."""
+        return None if self.asynchronous else self.n_in_flight(n_workers, n_splits)
 
     def make_workers(self, parallel: Any) -> Workers:
         """Return workers that can do everything that the options ask for.
@@ -150,7 +166,7 @@ class RunOptions:
         return workers
 
     def configure(self, optimizer: Optimizer, n_workers: int, n_splits: int) -> None:
-        """Give an optimizer the batch size and the limits of cost.
+        """Give an optimizer the number of trials in flight and the limits of cost.
 
         Raises
         ------
@@ -164,7 +180,7 @@ class RunOptions:
         if cost_aware and self.max_time is not None:
             spent = sum(trial.duration for trial in optimizer.trials)
             limit["max_seconds"] = spent + self.max_time * n_workers
-        n_points = self.batch_size(n_workers, n_splits)
+        n_points = self.n_in_flight(n_workers, n_splits)
         optimizer.configure(n_points=n_points, cost_aware=cost_aware, **limit)
 
 
@@ -231,7 +247,7 @@ class SearchRun:
             EvaluationOptions(
                 metric=options.metric,
                 n_points=(
-                    None if fills_workers else options.batch_size(self.workers.n_workers, n_splits)
+                    None if fills_workers else options.n_in_flight(self.workers.n_workers, n_splits)
                 ),
                 asynchronous=options.asynchronous,
                 fit_timeout=options.fit_timeout,
@@ -290,6 +306,29 @@ class SearchRun:
         return (
             "exhausted" if study.is_truncated or (is_short and optimizer.is_exhausted) else "n_iter"
         )
+
+
+def auto_window(n_workers: int, n_splits: int, *, n_certain: int, n_trials: float) -> int:
+    """Return the size of the window that keeps workers busy, as far as the budget allows.
+
+    With fit times that spread tenfold, some ``n_workers * (1 + log2(n_workers))`` fits in
+    flight keep 19 of 20 workers busy among 2, and 9 of 10 among 32 (`make bench-window`). At
+    most a fifth of the trials are in flight: otherwise too few of them could learn from others.
+
+    Parameters
+    ----------
+    n_workers : int
+    n_splits : int
+    n_certain : int
+        Number of splits of a trial that are certain to run.
+    n_trials : int or inf
+        Number of trials of the run.
+    """
+    if n_workers == 1:
+        return 1
+    n_fits = n_workers * (1.0 + math.log2(n_workers))
+    n_running = max(2, -(-n_workers // n_certain))  # enough to give each worker a fit
+    return max(n_running, int(min(math.ceil(n_fits / n_splits), n_trials // _MIN_ROUNDS)))
 
 
 def draw_seed(random_state: Any) -> int:

@@ -100,12 +100,15 @@ def tune(
         Configurations to try first. Parameters that a dict leaves out get the middle of their
         range.
     n_points : int or "auto", default="auto"
-        Batch size: the number of trials that are evaluated at the same time. Auto is the
-        number of jobs. With a number, the result does not depend on ``n_jobs``.
+        Size of the window: the number of trials in flight. A trial is proposed once all but
+        the last ``n_points - 1`` before it have finished, from exactly their results. With a
+        number, the result is therefore the same for every ``n_jobs`` and backend. Auto is 1
+        with one job. With more, it is as many as keep the workers busy, but at most a fifth of
+        ``n_iter`` unless workers would have no trial. With ``asynchronous`` it has no limit.
     asynchronous : bool, default=False
-        Propose a trial as soon as a worker is free, instead of when the whole batch has
-        finished. No worker waits, but the trials then depend on the order in which calls
-        finish.
+        Propose a trial as soon as a worker is free, from all results so far, instead of in
+        the window of ``n_points``. Fewer trials are in flight, but they depend on the order in
+        which calls finish.
     fit_timeout : float, "auto" or None, default="auto"
         Time limit of one call, in seconds. A call that exceeds it is ended together with its
         process, and its trial fails. A number needs worker processes, so that one is started
@@ -199,6 +202,7 @@ def tune(
     options = RunOptions(
         name="tune",
         n_jobs=n_jobs,
+        n_iter=n_iter,
         n_points=n_points,
         asynchronous=asynchronous,
         fit_timeout=fit_timeout,
@@ -243,7 +247,8 @@ class _Tuning:
             with CloseStack(errors) as opened:
                 workers = opened.keep(options.make_workers(Parallel(n_jobs=options.n_jobs)))
                 n_trials = trial_limit(self.n_iter, options.max_time)
-                study = self._open_study(space, n_trials, resource, opened)
+                window = options.window(workers.n_workers, FunctionCalls.n_splits)
+                study = self._open_study(space, n_trials, resource, opened, window=window)
                 options.configure(study.optimizer, workers.n_workers, FunctionCalls.n_splits)
                 result = TuneResult(study.optimizer, minimize=bool(self.minimize))
                 result.random_state = self.random_state
@@ -354,7 +359,13 @@ class _Tuning:
         )
 
     def _open_study(
-        self, space: Space, n_trials: float, resource: FunctionResource | None, opened: CloseStack
+        self,
+        space: Space,
+        n_trials: float,
+        resource: FunctionResource | None,
+        opened: CloseStack,
+        *,
+        window: int | None,
     ) -> Study:
         """Return the study to start from, in memory or in a journal."""
         seed = draw_seed(self.random_state)
@@ -369,7 +380,7 @@ class _Tuning:
             made.enqueue(configurations)
             return made
 
-        study = Study(make(seed), n_trials)
+        study = Study(make(seed), n_trials, window=window)
         is_short = study.is_truncated and math.isfinite(n_trials)
         if is_short and not isinstance(study.optimizer, GridOptimizer):
             msg = (
@@ -396,7 +407,7 @@ class _Tuning:
         is_given = is_whole(self.random_state)
         replay = open_journal(self.journal, header, seed=seed, is_seed_given=is_given, space=space)
         opened.keep(replay.journal)
-        return SharedStudy(make(replay.seed), n_trials, replay)
+        return SharedStudy(make(replay.seed), n_trials, replay, window=window)
 
 
 def _no_result(result: TuneResult, max_time: float | None) -> Exception:

@@ -70,6 +70,9 @@ POSITIVE_COUNT = scalar("a positive integer", lambda value: is_count(value) and 
 WORKER = scalar(
     "the number of a worker", lambda value: is_integer(value) and -1 <= value < _MAX_WORKER
 )
+LAST_NUMBER = scalar(
+    "the number of a trial, or -1", lambda value: is_integer(value) and value >= -1
+)
 SEED = scalar("a non-negative integer", lambda value: is_integer(value) and value >= 0)
 # The rule is strict because the id becomes a part of a path.
 WRITER = scalar(
@@ -115,7 +118,7 @@ def _check_meta(value: Any) -> None:
 
 _ASKED = fields(
     {"number": COUNT, "params": mapping_of(VALUE), "point": array_of(UNIT), "meta": _check_meta},
-    {"resource": nullable(SHARE)},
+    {"resource": nullable(SHARE), "known": LAST_NUMBER},
 )
 _ROW = fields(
     {

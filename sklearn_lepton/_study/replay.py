@@ -40,8 +40,9 @@ class Replay:
         Split results of each trial, by split.
     final_results : dict of (str, int) to dict of int to SplitResult
         Results on final splits, by the fingerprint of the splits and the trial number.
-    batches : list of list of int
-        Trial numbers of each batch.
+    known : dict of int to int
+        Number of the last trial whose result the optimizer knew when it proposed a trial. A
+        trial that is missing here was proposed after all earlier ones had finished.
     writers : dict of int to str
         The id of the writer that evaluates each trial.
     """
@@ -53,7 +54,7 @@ class Replay:
         self.trials: dict[int, Trial] = {}
         self.split_results: dict[int, dict[int, SplitResult]] = {}
         self.final_results: dict[tuple[str, int], dict[int, SplitResult]] = {}
-        self.batches: list[list[int]] = []
+        self.known: dict[int, int] = {}
         self.writers: dict[int, str] = {}
         self._study: Record = {}
         self._n_splits = 0
@@ -104,13 +105,14 @@ class Replay:
             ) from error
 
     def _apply_asked(self, record: Record) -> None:
-        trials = [_trial(data, self.space) for data in record["asked"]]
+        asked = record["asked"]
+        trials = [_trial(data, self.space) for data in asked]
         numbers = [trial.number for trial in trials]
         if len(set(numbers)) < len(numbers) or not self.trials.keys().isdisjoint(numbers):
             raise ValueError("a trial number is used twice")
         self.trials.update(zip(numbers, trials, strict=True))
         self.split_results.update((number, {}) for number in numbers)
-        self.batches.append(numbers)
+        self.known.update((data["number"], data["known"]) for data in asked if "known" in data)
         self._assign(numbers, record["by"])
 
     def _apply_taken(self, record: Record) -> None:

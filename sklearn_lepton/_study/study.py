@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from sklearn_lepton._runtime.output import warn
 from sklearn_lepton._study.journal import Journal, Record
 from sklearn_lepton._study.replay import Replay
+from sklearn_lepton._study.window import Window
 from sklearn_lepton._trials.split_result import SplitResult
 from sklearn_lepton._trials.trial import Trial
 from sklearn_lepton.exceptions import JournalMismatchError, JournalWarning
@@ -22,27 +23,47 @@ _MIN_SYNC = 0.1  # seconds; the result of a shorter fit may be lost in a power f
 class Study:
     """The trials of a search, limited by its budget.
 
+    With a window, results are told to the optimizer in the order of the trials' numbers, one
+    before each proposal: trial ``n`` is proposed from the results of the trials up to
+    ``n - window``, and no others. `next_result` returns the trials in the same order. This
+    holds for earlier trials, too: the last ones are told in their turn.
+
     Parameters
     ----------
     optimizer : Optimizer
     n_trials : int or inf
         The budget: the number of trials, including those that the optimizer knows already;
         infinite without a limit. A finite space may hold fewer.
+    window : int or None, default=None
+        Most trials in flight. None has no limit: each result is told at once, and the trials
+        come in the order in which they finish.
 
     Attributes
     ----------
     is_truncated : bool
         Whether the space holds fewer configurations than `n_trials`.
-    has_more : bool
-        Whether `ask` may return more trials.
     """
 
-    def __init__(self, optimizer: Optimizer, n_trials: float) -> None:
+    def __init__(self, optimizer: Optimizer, n_trials: float, *, window: int | None = None) -> None:
         self.optimizer = optimizer
         self.n_trials: float = 0
         self.is_truncated = False
-        self.has_more = True
         self._set_budget(n_trials)
+        earlier = [trial for trial in optimizer.trials if trial.status != "pending"]
+        n_known = len(earlier) if window is None else max(0, len(earlier) - window + 1)
+        self._window = Window(window, max((t.number for t in earlier[:n_known]), default=-1))
+        self._known: dict[int, int] = {}  # the last result that a trial's proposal knew
+        self._seen = {trial.number for trial in earlier[n_known:]}
+        self._start(self._seen)
+        for trial in earlier[n_known:]:
+            self._window.finish(trial)
+        self._hide_results()
+        self._is_spent = False
+
+    @property
+    def has_more(self) -> bool:
+        """Whether `ask` may return more trials now."""
+        return not self._is_spent and self._window.room(1) > 0
 
     def _set_budget(self, n_wanted: float) -> None:
         capacity = self.optimizer.capacity
@@ -57,21 +78,52 @@ class Study:
         """Add trials to the budget."""
         self._set_budget(self.n_trials + n_more)
 
-    def external_results(self) -> list[Trial]:
-        """Return trials that other processes have finished since the last call."""
-        return []
-
     def ask(self, n_trials: int) -> list[Trial]:
-        """Return up to `n_trials` trials to evaluate, within the budget."""
-        n_left = self.n_trials - len(self.optimizer.trials)
-        n_wanted = int(min(n_trials, n_left))
-        trials = self.optimizer.ask(n_wanted) if n_wanted > 0 else []
-        self.has_more = len(trials) == n_wanted < n_left
-        return trials
+        """Return up to `n_trials` trials to evaluate, within the budget and the window."""
+        asked: list[Trial] = []
+        while True:
+            n_left = self.n_trials - len(self.optimizer.trials)
+            n_wanted = int(min(self._window.room(n_trials - len(asked)), n_left))
+            trials = self.optimizer.ask(n_wanted) if n_wanted > 0 else []
+            self._is_spent = not len(trials) == n_wanted < n_left
+            self._start(trial.number for trial in trials)
+            asked += trials
+            if len(asked) == n_trials or not self._pass_seen():
+                return asked
+
+    def _pass_seen(self) -> bool:
+        """Tell the next result if it is that of an earlier run; return whether it is."""
+        trial = self._window.next()
+        if trial is None or trial.number not in self._seen:
+            return False
+        self._leave(trial)
+        return True
+
+    def _hide_results(self) -> None:
+        """Make the trials pending for the optimizer that are told in their turn."""
+        if self._window.is_ordered:
+            self.optimizer.tell([t.as_pending() for t in self._window.results.values()])
+
+    def _start(self, numbers: Iterable[int]) -> None:
+        """Add proposed trials to the window."""
+        started = list(numbers)
+        self._window.add(started)
+        if self._window.is_ordered:
+            self._known.update(dict.fromkeys(started, self._window.last))
 
     def finished(self) -> list[Trial]:
         """Return the trials that are not pending, in the order of their numbers."""
-        return [trial for trial in self.optimizer.trials if trial.status != "pending"]
+        told = {t.number: t for t in self.optimizer.trials if t.status != "pending"}
+        trials = self._window.results | told
+        return [trials[number] for number in sorted(trials)]
+
+    def rivals(self, number: int) -> list[Trial]:
+        """Return the finished trials that a trial competes with, in the order of their numbers.
+
+        With a window, they are those that its proposal knew, whatever has finished since.
+        """
+        known = self._known.get(number)
+        return [t for t in self.finished() if known is None or t.number <= known]
 
     def split_results(self, number: int) -> Mapping[int, SplitResult]:  # noqa: ARG002
         """Return the known results of a trial, by split."""
@@ -89,7 +141,32 @@ class Study:
 
     def tell(self, trials: Sequence[Trial]) -> None:
         """Record finished trials."""
-        self.optimizer.tell(trials)
+        if not self._window.is_ordered:
+            self.optimizer.tell(trials)
+        for trial in trials:
+            self._window.finish(trial)
+
+    def next_result(self) -> Trial | None:
+        """Return the next finished trial, which the optimizer is told; None if there is none."""
+        while self._is_spent and self._pass_seen():  # otherwise `ask` tells one at a time
+            pass
+        trial = self._window.next()
+        if trial is None or trial.number in self._seen:
+            return None
+        self._leave(trial)
+        return trial
+
+    def _leave(self, trial: Trial) -> None:
+        if self._window.is_ordered:
+            self.optimizer.tell([trial])
+        self._window.leave(trial)  # last, so that an interrupt loses no trial
+
+    def rest(self) -> list[Trial]:
+        """Return the other finished trials, which the optimizer is told: nothing runs any more."""
+        trials = sorted(self._window.results.values(), key=lambda trial: trial.number)
+        for trial in trials:
+            self._leave(trial)
+        return [trial for trial in trials if trial.number not in self._seen]
 
     def wait(self) -> bool:
         """Wait a moment if other processes evaluate trials; return whether they do."""
@@ -99,8 +176,10 @@ class Study:
 class SharedStudy(Study):
     """A study in a journal, which survives this process and can be shared with other processes.
 
-    This study takes over the trials of dead processes, a batch at a time, so that a search in
-    batches makes the same proposals as without the death. If the journal can no longer be
+    The trials of dead processes are taken over. With a window, a search that continues a
+    journal makes the same proposals as without the end of the process: the optimizer is told
+    the trials of the journal one by one, as before. Several living processes have a window
+    each, and are told the results of the others at once. If the journal can no longer be
     written, the search continues in memory.
 
     Parameters
@@ -111,6 +190,8 @@ class SharedStudy(Study):
         The budget: the number of trials, including those in the journal.
     replay : Replay
         The state of the journal.
+    window : int or None, default=None
+        Most trials in flight in this process; see `Study`.
 
     Raises
     ------
@@ -118,47 +199,68 @@ class SharedStudy(Study):
         If a trial of the optimizer and one of the journal have the same number but differ.
     """
 
-    def __init__(self, optimizer: Optimizer, n_trials: float, replay: Replay) -> None:
-        super().__init__(optimizer, n_trials)
+    def __init__(
+        self, optimizer: Optimizer, n_trials: float, replay: Replay, *, window: int | None = None
+    ) -> None:
+        super().__init__(optimizer, n_trials, window=window)
         self._replay = replay
         self._journal: Journal | None = replay.journal
         known = self.finished()
-        self._own_numbers = {
-            trial.number for trial in known
-        }  # all that this search's callbacks have seen
-        self._n_seen_batches = 0
+        self._own = {trial.number for trial in known}  # that run here, or were seen before
+        self._others: list[int] = []  # trials of other processes that have finished
         try:
-            self._tell_optimizer(replay.trials)
-            optimizer.tell(trial for trial in known if not self._is_finished(trial.number))
+            self._read_trials(known)
             self._write(lambda: self._missing_records(known))
         except BaseException:
             self.close()
             raise
 
-    def external_results(self) -> list[Trial]:
-        """Return trials that other processes have finished since the last call."""
-        self._write(list)
-        finished_elsewhere: list[int] = []
-        for batch in self._unseen_batches():
-            finished = [number for number in batch if self._is_finished(number)]
-            # An abandoned batch is taken over as a whole, by `ask`.
-            if finished and (len(finished) == len(batch) or not self._is_abandoned(batch)):
-                finished_elsewhere += finished
-        self._own_numbers.update(finished_elsewhere)
-        return [self._replay.trials[number] for number in finished_elsewhere]
+    def _read_trials(self, known: Sequence[Trial]) -> None:
+        """Tell the optimizer the trials of the journal; those of the dead are in the window."""
+        replay = self._replay
+        writers = {replay.writers[number] for number in replay.trials.keys() - self._own}
+        living = {writer for writer in writers if replay.journal.is_alive(writer)}
+        inherited = [
+            number
+            for number in sorted(replay.trials.keys() - self._own)
+            if replay.writers[number] not in living
+        ]
+        self._tell_optimizer(replay.trials.values())
+        self.optimizer.tell(trial for trial in known if not self._is_finished(trial.number))
+        self._start(inherited)
+        for number in inherited:
+            self._inherit(number)
+        if inherited and self._window.is_ordered:
+            self._window.barrier = self._known[inherited[-1]]
+        self._hide_results()
+        self._others = [
+            number
+            for number in sorted(replay.trials.keys() - self._own)
+            if number not in self._window and self._is_finished(number)
+        ]
+
+    def _inherit(self, number: int) -> None:
+        """Keep what the journal knows of a trial in the window."""
+        if self._window.is_ordered:
+            self._known[number] = self._replay.known.get(number, number - 1)
+        if self._is_finished(number):
+            self._window.finish(self._replay.trials[number])
 
     def ask(self, n_trials: int) -> list[Trial]:
         """Return trials to evaluate: first those that a dead process has abandoned."""
         asked: list[Trial] = []
 
         def propose() -> list[Record]:
-            batch = self._abandoned_batch()
-            if batch:
-                asked.extend(self._replay.trials[number] for number in batch)
-                self._own_numbers.update(batch)
-                return [{"taken": batch, "by": self._replay.journal.writer}]
+            taken = self._abandoned()[:n_trials]
+            if taken:
+                asked.extend(self._replay.trials[number] for number in taken)
+                self._own.update(taken)
+                self._start(taken)
+                for number in taken:
+                    self._inherit(number)
+                return [{"taken": taken, "by": self._replay.journal.writer}]
             asked.extend(super(SharedStudy, self).ask(n_trials))
-            self._own_numbers.update(trial.number for trial in asked)
+            self._own.update(trial.number for trial in asked)
             return [self._proposal_record(asked)] if asked else []
 
         self._write(propose)
@@ -184,18 +286,34 @@ class SharedStudy(Study):
         self._write(lambda: [record], sync=result.fit_time >= _MIN_SYNC)
 
     def tell(self, trials: Sequence[Trial]) -> None:
-        """Record finished trials."""
+        """Record finished trials, and read those of other processes."""
         super().tell(trials)
         # The next `ask` writes with `sync`, which also covers these records.
         self._write(
             lambda: [_finish_record(t) for t in trials if not self._is_finished(t.number)],
-            sync=not self.has_more,
+            sync=self._is_spent,
         )
+
+    def next_result(self) -> Trial | None:
+        """Return the next finished trial of this process or of another one."""
+        trial = self._window.next()
+        if self._others and (trial is None or self._others[0] < trial.number):
+            number = self._others.pop(0)
+            self._own.add(number)
+            return self._replay.trials[number]
+        return super().next_result()
+
+    def rest(self) -> list[Trial]:
+        """Return the other finished trials, of which none is running."""
+        others, self._others = self._others, []
+        self._own.update(others)
+        return [*(self._replay.trials[number] for number in others), *super().rest()]
 
     def wait(self) -> bool:
         """Wait a moment if other processes evaluate trials; return whether they do."""
-        pending = self._replay.trials.keys() - self._own_numbers
-        if self._journal is None or not pending:
+        if self._others:
+            return True
+        if self._journal is None or not self._pending_elsewhere():
             return False
         time.sleep(_POLL)
         return True
@@ -204,40 +322,28 @@ class SharedStudy(Study):
         """Close the journal, so that other processes take over the pending trials."""
         self._replay.journal.close()
 
-    def _unseen_batches(self) -> list[list[int]]:
-        """Return the trial numbers of each batch that this search's callbacks have not seen."""
-        batches = self._replay.batches
-        while self._n_seen_batches < len(batches) and self._own_numbers.issuperset(
-            batches[self._n_seen_batches]
-        ):
-            self._n_seen_batches += 1
-        unseen = [
-            [number for number in batch if number not in self._own_numbers]
-            for batch in batches[self._n_seen_batches :]
-        ]
-        return [batch for batch in unseen if batch]
-
     def _is_finished(self, number: int) -> bool:
         trial = self._replay.trials.get(number)
         return trial is not None and trial.status != "pending"
 
-    def _is_abandoned(self, numbers: Sequence[int]) -> bool:
-        """Return whether some of these trials are pending and their writers are dead."""
-        return any(
-            not self._is_finished(number)
-            and not self._replay.journal.is_alive(self._replay.writers[number])
-            for number in numbers
-        )
+    def _pending_elsewhere(self) -> list[int]:
+        """Return the numbers of the pending trials that do not run here, ascending."""
+        return [
+            number
+            for number in sorted(self._replay.trials.keys() - self._own)
+            if not self._is_finished(number)
+        ]
 
-    def _abandoned_batch(self) -> list[int]:
-        """Return the trial numbers of the first abandoned batch, or an empty list."""
-        for batch in self._unseen_batches():
-            if self._is_abandoned(batch):
-                return batch
-        return []
+    def _abandoned(self) -> list[int]:
+        """Return the numbers of the pending trials whose processes are dead, ascending."""
+        numbers = self._pending_elsewhere()
+        writers = {self._replay.writers[number] for number in numbers}
+        dead = {writer for writer in writers if not self._replay.journal.is_alive(writer)}
+        return [number for number in numbers if self._replay.writers[number] in dead]
 
     def _proposal_record(self, trials: Sequence[Trial]) -> Record:
-        return {"asked": list(map(_encode_proposal, trials)), "by": self._replay.journal.writer}
+        asked = [_encode_proposal(trial, self._known.get(trial.number)) for trial in trials]
+        return {"asked": asked, "by": self._replay.journal.writer}
 
     def _missing_records(self, trials: Sequence[Trial]) -> list[Record]:
         """Return the records of earlier finished trials that the journal lacks."""
@@ -283,15 +389,25 @@ class SharedStudy(Study):
         """Apply the records of other processes, and tell their trials to the optimizer."""
         for record in records:
             self._replay.apply(record)
-        numbers = [data["number"] for record in records for data in record.get("asked", ())]
-        numbers += [record["told"] for record in records if "told" in record]
-        self._tell_optimizer(
-            [number for number in dict.fromkeys(numbers) if number not in self._own_numbers]
-        )
+        asked = [data["number"] for record in records for data in record.get("asked", ())]
+        taken = [number for record in records for number in record.get("taken", ())]
+        told = [record["told"] for record in records if "told" in record]
+        for number in [*taken, *told]:
+            if number in self._window and number not in self._own:
+                self._window.remove(number)  # an inherited trial that another process runs
+        numbers = [
+            number
+            for number in dict.fromkeys([*asked, *told])
+            if number not in self._own and number not in self._window
+        ]
+        self._tell_optimizer(self._replay.trials[number] for number in numbers)
+        self._others += [
+            number for number in numbers if self._is_finished(number) and number not in self._others
+        ]
 
-    def _tell_optimizer(self, numbers: Iterable[int]) -> None:
+    def _tell_optimizer(self, trials: Iterable[Trial]) -> None:
         try:
-            self.optimizer.tell([self._replay.trials[number] for number in numbers])
+            self.optimizer.tell(trials)
         except ValueError as error:
             raise JournalMismatchError(
                 f"The journal {str(self._replay.journal.path)!r} has other trials with the same "
@@ -299,13 +415,17 @@ class SharedStudy(Study):
             ) from error
 
 
-def _encode_proposal(trial: Trial) -> Record:
-    """Return the JSON data of a proposed trial."""
+def _encode_proposal(trial: Trial, known: int | None) -> Record:
+    """Return the JSON data of a trial whose proposal knew the results up to a number."""
     params = {name: value_to_json(value) for name, value in thaw(trial.params).items()}
     point, meta = list(trial.point), thaw(trial.proposal)
     record = {"number": trial.number, "params": params, "point": point, "meta": meta}
-    # Journals of searches without a resource have no such key.
-    return record if trial.fidelity is None else record | {"resource": trial.fidelity}
+    # Both keys were added later, and are left out where they tell nothing.
+    if trial.fidelity is not None:
+        record["resource"] = trial.fidelity
+    if known is not None and known != trial.number - 1:
+        record["known"] = known
+    return record
 
 
 def _split_record(number: int, split: int, result: SplitResult) -> Record:

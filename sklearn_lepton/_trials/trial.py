@@ -225,6 +225,10 @@ class Trial:
             estimate=estimate,
         )
 
+    def as_pending(self) -> "Trial":
+        """Return this trial as it was before its evaluation."""
+        return Trial(self.number, self.point, self.params, self.proposal, fidelity=self.fidelity)
+
     def to_json(self) -> dict[str, Any]:
         """Encode the trial in JSON types.
 

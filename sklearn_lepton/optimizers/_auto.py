@@ -1,4 +1,4 @@
-"""Choice of the optimizer: from the space, the budget, the batch size and the trials' seconds.
+"""Choice of the optimizer: from the space, the budget, the window and the trials' seconds.
 
 The other optimizers stand behind this one. Each is told all trials, so that it can continue the
 work of another. The choice for a trial depends on its number and on `RunSettings`. The seconds
@@ -29,7 +29,7 @@ from sklearn_lepton.space._dimension import FloatArray
 _MAX_BAYES_TRIALS = 200
 _LARGE_BATCH, _MIN_BATCHES = 8, 3
 _MIN_TIMED, _MAX_TIMED = 8, 24  # of the first trials, for the median of their seconds
-_MAX_FAST_SECONDS = 0.005  # per trial, times the batch size
+_MAX_FAST_SECONDS = 0.005  # per trial, times the trials in flight
 
 
 class AlgorithmChoice(NamedTuple):
@@ -68,7 +68,7 @@ class AlgorithmChoice(NamedTuple):
 
 
 class AutoOptimizer(SurrogateOptimizer):
-    """Propose by the optimizer that suits the space, the budget and the batch size.
+    """Propose by the optimizer that suits the space, the budget and the trials in flight.
 
     Each trial's ``proposal`` has the optimizer, ``"optimizer"``, and the reason,
     ``"because"``. Trials of the initial design have neither. The user guide explains the
@@ -84,8 +84,8 @@ class AutoOptimizer(SurrogateOptimizer):
         Number of trials before the first proposal from scores; ``"auto"`` is that of
         the optimizer chosen.
     n_points : int, default=1
-        Batch size: the number of trials asked for together, or running at the same time,
-        at least 1. `configure` changes it.
+        Number of trials in flight: asked for together, or running at the same time, at
+        least 1. `configure` changes it.
     previous_studies : study or list of studies, default=()
         Source studies to learn from; see `Optimizer`.
     cost_aware : bool, default=False
@@ -206,7 +206,7 @@ class AutoOptimizer(SurrogateOptimizer):
             reason = "a trial takes less time than a model would, and the time is limited"
             return AlgorithmChoice("swarm", False, reason)
         if budget is not None and n_points >= _LARGE_BATCH and budget < _MIN_BATCHES * n_points:
-            reason = f"batches of {n_points}, and not {_MIN_BATCHES} of them"
+            reason = f"{n_points} trials in flight, and not {_MIN_BATCHES} times as many in all"
             return AlgorithmChoice("genetic", True, reason)
         if n_trials >= _MAX_BAYES_TRIALS:
             return AlgorithmChoice("genetic", True, f"{_MAX_BAYES_TRIALS} trials have been made")

@@ -1,4 +1,4 @@
-"""Options of an optimizer that depend on the run: budget, batch size, time, resumed fits."""
+"""Options of an optimizer that depend on the run: budget, window, time, resumed fits."""
 
 from dataclasses import dataclass
 
@@ -18,7 +18,7 @@ class RunSettings:
         budget run at full fidelity, and an automatic grid has about as many points. Without a
         number of trials, `max_seconds` is the budget.
     n_points : int, default=1
-        Batch size: the number of trials that run at the same time, at least 1.
+        Number of trials that are in flight at the same time, at least 1.
     cost_aware : bool, default=False
         Whether expected improvement is divided by a power of the expected seconds.
     max_seconds : float or None, default=None

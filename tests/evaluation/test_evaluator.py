@@ -96,6 +96,9 @@ class FakeLog:
     def finished(self):
         return self.told
 
+    def rivals(self, number):
+        return self.told
+
     def split_results(self, number):
         return self.known.get(number, {})
 
@@ -125,25 +128,34 @@ def numbers(trials):
 # ------------------------------------------------------------------ order of fits
 
 
-def test_batch_finishes_before_next_trial_can_be_submitted():
+def collect_all(evaluator):
+    """Return all trials, in the order in which they finish."""
+    finished = []
+    while some := evaluator.collect(more=False):
+        finished += some
+    return finished
+
+
+def test_n_points_limits_trials_that_are_evaluated():
     evaluator, workers, _ = make(n_points=2)
     assert evaluator.free() == 2
     evaluator.submit(ask(2))
     assert evaluator.free() == 0
-    finished = evaluator.collect(more=True)
-    assert numbers(finished) == [0, 1]
+    assert numbers(evaluator.collect(more=True)) == [0]
+    assert evaluator.free() == 1
+    assert numbers(collect_all(evaluator)) == [1]
     assert evaluator.free() == 2
     assert workers.started == [(0, 0), (0, 1), (0, 2), (1, 0), (1, 1), (1, 2)]
     assert workers.n_opened == 1
 
 
-def test_collect_returns_batch_in_order_of_numbers():
+def test_collect_returns_trial_that_finishes_before_an_earlier_one():
     evaluator, workers, _ = make(n_workers=6, n_points=2)
     evaluator.submit(ask(2))
-    for fit in [(1, 0), (1, 1), (1, 2), (0, 0), (0, 1), (0, 2)]:
+    for fit in [(1, 0), (1, 1), (1, 2)]:
         workers.finish(fit)
-        evaluator._receive_finished()
-    assert numbers(evaluator.collect(more=True)) == [0, 1]
+    assert numbers(evaluator.collect(more=False)) == [1]
+    assert numbers(evaluator.collect(more=False)) == [0]
 
 
 def test_each_result_is_recorded_as_it_is_kept():
@@ -151,7 +163,7 @@ def test_each_result_is_recorded_as_it_is_kept():
     evaluator, _, fits = make(log=log, n_points=2)
     fits.refused[1] = "not together"
     evaluator.submit(ask(2))
-    trials = evaluator.collect(more=True)
+    trials = sorted(collect_all(evaluator), key=lambda trial: trial.number)
     assert sorted((number, split) for number, split, _ in log.recorded) == [
         (number, split) for number in range(2) for split in range(3)
     ]
@@ -165,7 +177,7 @@ def test_known_results_are_not_computed_again():
     log.known = {0: {0: row, 1: row, 2: row}, 1: {2: row}}
     evaluator, workers, _ = make(log=log, n_points=3)
     evaluator.submit(ask(3))
-    trials = evaluator.collect(more=True)
+    trials = collect_all(evaluator)
     assert sorted(workers.started) == [(1, 0), (1, 1), (2, 0), (2, 1), (2, 2)]
     assert [trial.split_scores for trial in trials] == [
         (7.0,) * 3,
@@ -257,7 +269,7 @@ def test_trial_with_invalid_parameters_fails_without_fit():
     evaluator, workers, fits = make(n_points=2)
     fits.refused[0] = "no such step"
     evaluator.submit(ask(2))
-    first, second = evaluator.collect(more=False)
+    first, second = collect_all(evaluator)
     assert (first.status, second.status) == ("failed", "complete")
     assert {row.error for row in first.split_results} == {"no such step"}
     assert {fit[0] for fit in workers.started} == {1}
@@ -270,7 +282,7 @@ def test_fit_is_repeated_once_after_worker_death():
     evaluator, workers, _ = make(1, n_points=2)
     workers.outcomes[0, 1] = [WorkerDied("exit code 9")]
     evaluator.submit(ask(2))
-    finished = evaluator.collect(more=False)
+    finished = collect_all(evaluator)
     assert [trial.status for trial in finished] == ["complete"] * 2
     assert workers.started == [(0, 0), (0, 1), (0, 1), (0, 2), (1, 0), (1, 1), (1, 2)]
 
@@ -279,7 +291,7 @@ def test_fit_fails_after_second_worker_death():
     evaluator, workers, _ = make(1, n_points=2)
     workers.outcomes[0, 1] = [WorkerDied("exit code 9"), WorkerDied("exit code 9")]
     evaluator.submit(ask(2))
-    failed, complete = sorted(evaluator.collect(more=False), key=lambda trial: trial.number)
+    failed, complete = sorted(collect_all(evaluator), key=lambda trial: trial.number)
     assert (failed.status, complete.status) == ("failed", "complete")
     reasons = [row.error for row in failed.split_results]
     assert reasons[0] is None
@@ -320,7 +332,7 @@ def test_fit_is_ended_at_time_limit():
     evaluator, workers, _ = make(2, n_points=2, fit_timeout=5.0)
     workers.durations[0, 1] = 6.0
     evaluator.submit(ask(2))
-    failed, complete = sorted(evaluator.collect(more=False), key=lambda trial: trial.number)
+    failed, complete = sorted(collect_all(evaluator), key=lambda trial: trial.number)
     assert workers.ended == [(0, 1)]
     assert (failed.status, complete.status) == ("failed", "complete")
     assert "longer than fit_timeout=5.0 s" in failed.split_results[1].error
@@ -331,8 +343,8 @@ def test_error_of_fit_is_raised_and_finished_trials_are_kept():
     workers.outcomes[1, 1] = [ZeroDivisionError("of the user")]
     evaluator.submit(ask(2))
     with pytest.raises(ZeroDivisionError, match="of the user"):
-        evaluator.collect(more=False)
-    assert numbers(evaluator.close()) == [0]
+        collect_all(evaluator)
+    assert evaluator.close() == []  # the caller has the first trial
     assert workers.n_closed == 1
 
 
@@ -430,7 +442,7 @@ def test_racing_batch_fills_idle_workers_with_later_splits(hopeless):
     evaluator, workers, _ = make(3, log=hopeless, n_points=2, racing=0.01)
     evaluator.submit(ask(2))
     assert workers.started == [(0, 0), (1, 0), (0, 1)]
-    finished = evaluator.collect(more=True)
+    finished = collect_all(evaluator)
     assert [trial.status for trial in finished] == ["pruned", "pruned"]
     # What ran beyond the split that decided is no part of the trial, on any number of workers.
     assert [len(list(filter(None, trial.split_results))) for trial in finished] == [1, 1]

@@ -7,7 +7,7 @@ import pytest
 
 from sklearn_lepton._evaluation.loop import run_trials
 from sklearn_lepton._study.study import Study
-from sklearn_lepton.optimizers import RandomOptimizer
+from sklearn_lepton.optimizers import GeneticOptimizer, RandomOptimizer
 
 SPACE = {"x": (0.0, 1.0, "uniform")}
 
@@ -19,8 +19,9 @@ def score(trial):
 class FakeEvaluator:
     """Run trials in batches, each of which finishes as a whole."""
 
-    def __init__(self, n_points=1):
+    def __init__(self, n_points=1, window=None):
         self.n_points = n_points
+        self.window = window
         self.running = []
         self.batches = []
         self.n_closed = 0
@@ -48,8 +49,8 @@ class FakeEvaluator:
 class FakeAsyncEvaluator(FakeEvaluator):
     """Finish a random part of what runs at each call, in random order; drain at the end."""
 
-    def __init__(self, n_points, seed):
-        super().__init__(n_points)
+    def __init__(self, n_points, seed, window=None):
+        super().__init__(n_points, window)
         self.random = random.Random(seed)
 
     def collect(self, *, more):
@@ -71,16 +72,17 @@ class FakeAsyncEvaluator(FakeEvaluator):
 
 
 class Witness(RandomOptimizer):
-    """Remember what was asked and told, in order."""
+    """Remember what was asked and told, in order, and what was told before each proposal."""
 
     def __init__(self, space, **arguments):
         super().__init__(space, **arguments)
-        self.asked, self.told = [], []
+        self.asked, self.told, self.known = [], [], {}
 
     def ask(self, n_trials=1):
         assert n_trials > 0
         trials = super().ask(n_trials)
         self.asked += [trial.number for trial in trials]
+        self.known.update((trial.number, list(self.told)) for trial in trials)
         return trials
 
     def tell(self, trials):
@@ -90,7 +92,10 @@ class Witness(RandomOptimizer):
 
 
 EVALUATORS = {
-    "one by one": lambda: FakeEvaluator(1),
+    "one by one": lambda: FakeEvaluator(1, window=1),
+    "window, batches": lambda: FakeEvaluator(4, window=4),
+    "window": lambda: FakeAsyncEvaluator(4, seed=4, window=4),
+    "window of a trial": lambda: FakeAsyncEvaluator(1, seed=5, window=1),
     "batches": lambda: FakeEvaluator(4),
     "asynchronous": lambda: FakeAsyncEvaluator(4, seed=0),
     "asynchronous, alone": lambda: FakeAsyncEvaluator(1, seed=1),
@@ -104,7 +109,8 @@ def evaluator(request):
 
 
 def run(optimizer, evaluator, n_trials, is_stopped=lambda: False):
-    return run_trials(Study(optimizer, n_trials), evaluator, is_stopped=is_stopped)
+    study = Study(optimizer, n_trials, window=evaluator.window)
+    return run_trials(study, evaluator, is_stopped=is_stopped)
 
 
 def test_loop_uses_the_whole_budget(evaluator):
@@ -116,18 +122,23 @@ def test_loop_uses_the_whole_budget(evaluator):
     assert evaluator.running == []
 
 
-def test_collected_trials_are_told_before_they_are_yielded(evaluator):
+def test_collected_trials_are_recorded_before_they_are_yielded(evaluator):
     optimizer = Witness(SPACE)
-    for trial in run(optimizer, evaluator, 13):
+    study = Study(optimizer, 13, window=evaluator.window)
+    for trial in run_trials(study, evaluator, is_stopped=lambda: False):
         collected = list(itertools.chain(*evaluator.batches))
-        assert optimizer.told == collected
+        assert [t.number for t in study.finished()] == sorted(collected)
         assert trial.number in collected
+        if evaluator.window is None:
+            assert optimizer.told == collected
+        else:
+            assert optimizer.told == list(range(trial.number + 1))
         known = {t.number: t for t in optimizer.trials}
         assert known[trial.number] is trial
 
 
 def test_batch_size_is_limited_by_room_and_budget():
-    evaluator = FakeEvaluator(4)
+    evaluator = FakeEvaluator(4, window=4)
     list(run(Witness(SPACE), evaluator, 10))
     assert evaluator.batches == [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9]]
 
@@ -158,8 +169,9 @@ def test_closing_the_loop_early_loses_no_trial(evaluator, n_taken):
     trials.close()
     assert len(taken) == n_taken
     assert evaluator.n_closed == 1
-    assert sorted(optimizer.told) == sorted(optimizer.asked)
-    assert all(trial.status != "pending" for trial in optimizer.trials)
+    lost = {trial.number for trial in evaluator.running}  # a batch that was running
+    assert sorted(optimizer.told) == sorted(set(optimizer.asked) - lost)
+    assert lost == {trial.number for trial in optimizer.trials if trial.status == "pending"}
 
 
 def test_error_of_the_caller_closes_the_evaluator(evaluator):
@@ -167,7 +179,8 @@ def test_error_of_the_caller_closes_the_evaluator(evaluator):
     with pytest.raises(KeyError):
         fail_at_the_third(run(optimizer, evaluator, 13))
     assert evaluator.n_closed == 1
-    assert sorted(optimizer.told) == sorted(optimizer.asked)
+    lost = {trial.number for trial in evaluator.running}
+    assert sorted(optimizer.told) == sorted(set(optimizer.asked) - lost)
 
 
 def fail_at_the_third(trials):
@@ -234,3 +247,110 @@ def test_enqueued_configurations_come_first(evaluator):
     optimizer.enqueue([{"x": 0.125}, {"x": 0.875}])
     trials = sorted(run(optimizer, evaluator, 5), key=lambda trial: trial.number)
     assert [trial.params["x"] for trial in trials[:2]] == [0.125, 0.875]
+
+
+# ------------------------------------------------------------------------- window
+
+WINDOWS = [1, 2, 3, 5, 12, 40]
+CLOCKS = range(6)
+
+
+def in_window(window, clock):
+    """Return an evaluator whose trials finish in an order of its own, in some cases in batches."""
+    return FakeAsyncEvaluator(window, clock, window) if clock else FakeEvaluator(window, window)
+
+
+@pytest.mark.parametrize("window", WINDOWS)
+@pytest.mark.parametrize("clock", CLOCKS)
+def test_proposal_knows_exactly_the_results_before_the_window(window, clock):
+    optimizer = Witness(SPACE)
+    list(run(optimizer, in_window(window, clock), 25))
+    assert optimizer.known == {n: list(range(max(0, n - window + 1))) for n in range(25)}
+
+
+@pytest.mark.parametrize("window", WINDOWS)
+def test_trials_and_callbacks_do_not_depend_on_the_clock(window):
+    def found(clock):
+        optimizer = GeneticOptimizer({"x": (0.0, 1.0, "uniform")}, seed=0, surrogate=False)
+        evaluator = in_window(window, clock)
+        if clock:
+            evaluator.random.random = lambda: 1.0  # no trial fails
+        return [(t.number, t.point, t.score) for t in run(optimizer, evaluator, 25)]
+
+    first, *others = map(found, CLOCKS)
+    assert [number for number, _, _ in first] == list(range(25))
+    assert all(other == first for other in others)
+
+
+@pytest.mark.parametrize("window", WINDOWS)
+@pytest.mark.parametrize("clock", CLOCKS)
+@pytest.mark.parametrize("last", [0, 1, 7])
+def test_stop_ends_search_at_the_same_trial(window, clock, last):
+    optimizer, seen = Witness(SPACE), []
+    evaluator = in_window(window, clock)
+    for trial in run(optimizer, evaluator, 25, is_stopped=lambda: last in seen):
+        seen.append(trial.number)  # noqa: PERF401 - `is_stopped` reads it
+    assert seen == list(range(min(last + window, 25)))  # what ran already is finished
+
+
+class LastFirst(FakeEvaluator):
+    """Finish the latest trial first; after `n_finished` trials the time is over."""
+
+    def __init__(self, n_points, n_finished):
+        super().__init__(n_points, window=n_points)
+        self.n_left = n_finished
+
+    def free(self):
+        return super().free() if self.n_left else 0
+
+    def collect(self, *, more):
+        if not self.n_left:
+            return []
+        self.n_left -= 1
+        trial = self.running.pop()
+        self.batches.append([trial.number])
+        return [trial.complete(score(trial))]
+
+
+def test_results_out_of_turn_are_kept_and_yielded_at_the_end():
+    optimizer, evaluator = Witness(SPACE), LastFirst(5, n_finished=3)
+    study = Study(optimizer, 20, window=5)
+    trials = run_trials(study, evaluator, is_stopped=lambda: False)
+    assert [trial.number for trial in trials] == [2, 3, 4]
+    assert optimizer.asked == list(range(5))
+    assert optimizer.told == [2, 3, 4]
+
+
+def test_results_out_of_turn_survive_an_error():
+    optimizer, evaluator = Witness(SPACE), LastFirst(5, n_finished=3)
+    collect = evaluator.collect
+
+    def fail(more):
+        if evaluator.n_left == 1:
+            raise OSError("the disk is full")
+        return collect(more=more)
+
+    evaluator.collect = fail
+    study = Study(optimizer, 20, window=5)
+    with pytest.raises(OSError, match="disk"):
+        list(run_trials(study, evaluator, is_stopped=lambda: False))
+    assert optimizer.told == [3, 4]
+    assert [trial.number for trial in study.finished()] == [3, 4]
+
+
+@pytest.mark.parametrize("clock", CLOCKS)
+def test_promotion_that_waits_for_results_does_not_depend_on_the_clock(clock):
+    # All nine configurations are soon asked for; the rest are promotions of the best.
+    optimizer = RandomOptimizer({"x": list(range(9))}, seed=1, resources=(0.25, 0.5, 1.0))
+    evaluator = in_window(4, clock)
+    if clock:
+        evaluator.random.random = lambda: 1.0
+    found = [(t.number, t.params["x"], t.fidelity) for t in run_counted(optimizer, evaluator, 40)]
+    reference = RandomOptimizer({"x": list(range(9))}, seed=1, resources=(0.25, 0.5, 1.0))
+    expected = [
+        (t.number, t.params["x"], t.fidelity)
+        for t in run_counted(reference, FakeEvaluator(4, window=4), 40)
+    ]
+    assert found == expected
+    assert len(found) > 12
+    assert optimizer.is_exhausted

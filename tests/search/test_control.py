@@ -1,5 +1,6 @@
 """Initial configurations, budget, stopping rules and callbacks of a search."""
 
+import math
 import time
 
 import joblib
@@ -10,6 +11,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.svm import SVC
 
 from sklearn_lepton import BayesSearchCV, Integer, SwarmSearchCV
+from sklearn_lepton._search.run import auto_window
 from sklearn_lepton._study.study import Study
 from sklearn_lepton.exceptions import SpaceExhaustedWarning
 
@@ -51,16 +53,16 @@ def batches(monkeypatch):
     ("n_points", "n_jobs", "cv", "expected"),
     [
         ("auto", None, 3, [1, 1, 1, 1, 1]),
-        ("auto", 2, 3, [1, 1, 1, 1, 1]),
-        ("auto", 3, 3, [1, 1, 1, 1, 1]),
-        ("auto", 4, 3, [2, 2, 1]),
-        ("auto", 4, 2, [2, 2, 1]),
-        (3, None, 3, [3, 2]),
-        (3, 2, 3, [3, 2]),
+        ("auto", 2, 3, [2, 1, 1, 1]),
+        ("auto", 3, 3, [2, 1, 1, 1]),
+        ("auto", 4, 3, [2, 1, 1, 1]),
+        ("auto", 9, 3, [3, 1, 1]),
+        (3, None, 3, [3, 1, 1]),
+        (3, 2, 3, [3, 1, 1]),
         (9, None, 2, [5]),
     ],
 )
-def test_n_points_is_the_size_of_a_batch(
+def test_n_points_is_the_number_of_trials_in_flight(
     search_class, probe, numbered, batches, n_points, n_jobs, cv, expected
 ):
     import joblib
@@ -76,6 +78,34 @@ def test_n_points_is_the_size_of_a_batch(
             cv=cv,
         )
     assert batches == expected
+
+
+@pytest.mark.parametrize(
+    ("n_workers", "n_splits", "n_trials", "window"),
+    [
+        (1, 1, 1000, 1),
+        (1, 5, 1000, 1),
+        (2, 3, 20, 2),
+        (2, 5, 50, 2),
+        (2, 1, 50, 4),
+        (4, 1, 1000, 12),
+        (8, 3, 80, 11),
+        (8, 5, 50, 7),
+        (8, 1, 50, 10),  # a fifth of the trials
+        (32, 3, 336, 64),
+        (32, 5, 50, 10),
+        (32, 1, 50, 32),  # one for each worker
+        (8, 1, math.inf, 32),
+    ],
+)
+def test_automatic_window_grows_with_workers_and_is_limited_by_the_budget(
+    n_workers, n_splits, n_trials, window
+):
+    assert auto_window(n_workers, n_splits, n_certain=n_splits, n_trials=n_trials) == window
+
+
+def test_automatic_window_of_a_race_has_a_trial_for_each_worker():
+    assert auto_window(8, 5, n_certain=1, n_trials=50) == 8
 
 
 # -------------------------------------------------------------- the first trials
@@ -263,7 +293,7 @@ def test_tol_ignores_small_improvements(search_class, probe, numbered, tol, n_tr
     assert len(search.trials_) == n_trials
 
 
-@pytest.mark.parametrize(("n_points", "n_trials"), [(1, 2), (4, 4)])
+@pytest.mark.parametrize(("n_points", "n_trials"), [(1, 2), (4, 5)])
 def test_target_score_ends_the_search(search_class, probe, numbered, n_points, n_trials):
     search = run(
         search_class,
@@ -308,7 +338,7 @@ def test_callbacks_get_every_trial_in_order(search_class, probe, numbered, as_li
 
 
 @pytest.mark.parametrize("stop", [True, np.True_])
-@pytest.mark.parametrize(("n_points", "n_trials"), [(1, 3), (2, 4), (5, 5)])
+@pytest.mark.parametrize(("n_points", "n_trials"), [(1, 3), (2, 4), (5, 7)])
 def test_callback_that_returns_true_ends_the_search(
     search_class, probe, numbered, stop, n_points, n_trials
 ):

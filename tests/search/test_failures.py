@@ -341,7 +341,7 @@ def test_ctrl_c_in_a_callback_ends_with_a_fitted_search(search_class, probe, num
     search = search_class(probe, {"x": X_RANGE}, n_iter=9, cv=3, callbacks=[interrupt], n_points=3)
     with pytest.warns(SearchInterruptedWarning):
         search.fit(*numbered)
-    check_interrupted(search, 6)
+    check_interrupted(search, 4)
 
 
 def test_ctrl_c_before_the_first_result_is_raised(search_class, probe, log, numbered):

@@ -45,7 +45,7 @@ def test_repeated_runs_are_the_same(search_class, blobs, n_points):
     ("backend", "n_points"),
     [
         ("sequential", 2),
-        ("threading", "auto"),
+        ("threading", 4),
         ("threading", 2),
         ("multiprocessing", 2),
         ("loky", 2),

@@ -21,15 +21,15 @@ def outline(search):
 
 @pytest.mark.thorough
 @pytest.mark.parametrize("options", [{}, {"surrogate": False}])
-@pytest.mark.parametrize("n_points", [1, 5])
-def test_two_warm_starts_equal_one_larger_fit(search_class, blobs, n_points, options):
+@pytest.mark.parametrize(("n_points", "n_first"), [(1, 20), (5, 20), (5, 17), (5, 8)])
+def test_two_warm_starts_equal_one_larger_fit(search_class, blobs, n_points, n_first, options):
     if options and not hasattr(search_class(TREE, SPACE), "surrogate"):
         pytest.skip("has no screening")
     shared = {"cv": 2, "random_state": 7, "n_points": n_points, **options}
     whole = search_class(TREE, SPACE, n_iter=30, **shared).fit(*blobs)
-    search = search_class(TREE, SPACE, n_iter=20, warm_start=True, **shared).fit(*blobs)
-    assert outline(search) == outline(whole)[:20]
-    search.set_params(n_iter=10).fit(*blobs)
+    search = search_class(TREE, SPACE, n_iter=n_first, warm_start=True, **shared).fit(*blobs)
+    assert outline(search) == outline(whole)[:n_first]
+    search.set_params(n_iter=30 - n_first).fit(*blobs)
     assert outline(search) == outline(whole)
     assert search.best_params_ == whole.best_params_
     np.testing.assert_array_equal(

@@ -245,8 +245,8 @@ def test_record_that_could_not_be_read_again_is_not_written(genetic, path, monke
     expected = subject.outline(genetic(journal=None).fit(*subject.make_data()))
     make = study_module._encode_proposal
 
-    def odd(trial):
-        record = make(trial)
+    def odd(trial, known):
+        record = make(trial, known)
         return record if trial.number < 3 else record | {"meta": {"parents": [object()]}}
 
     monkeypatch.setattr(study_module, "_encode_proposal", odd)

@@ -27,7 +27,7 @@ from sklearn_lepton._study.opening import open_journal
 from sklearn_lepton._study.study import SharedStudy
 from sklearn_lepton._trials.split_result import SplitResult
 from sklearn_lepton.exceptions import JournalMismatchError, JournalWarning
-from sklearn_lepton.optimizers import RandomOptimizer
+from sklearn_lepton.optimizers import GeneticOptimizer, RandomOptimizer
 from sklearn_lepton.space import Space
 
 SPACE = Space({"x": (0.0, 1.0, "uniform"), "c": ["a", 2, None]})
@@ -227,11 +227,11 @@ def make_study(path):
     """Make studies of the same journal, as two searches have them."""
     made = []
 
-    def make(n_trials=6, known=()):
+    def make(n_trials=6, known=(), window=None, optimizer=RandomOptimizer, **options):
         replay = open_it(path)
-        optimizer = RandomOptimizer(SPACE, seed=0)
+        optimizer = optimizer(SPACE, seed=0, **options)
         optimizer.tell(known)
-        made.append(SharedStudy(optimizer, n_trials, replay))
+        made.append(SharedStudy(optimizer, n_trials, replay, window=window))
         return made[-1]
 
     yield make
@@ -251,6 +251,12 @@ def finish(study, trial):
     study.tell([trial.complete(0.5, split_scores=[0.5, 0.5], split_results=results, duration=0.1)])
 
 
+def results(study):
+    """Return the numbers of the trials that have finished since the last call."""
+    study.tell([])  # reads what other processes have written
+    return [trial.number for trial in iter(study.next_result, None)]
+
+
 def test_asked_trial_is_not_given_to_another_process(make_study):
     left, right = make_study(), make_study()
     assert numbers(left.ask(2)) == [0, 1]
@@ -265,36 +271,37 @@ def test_results_of_living_processes_come_once(make_study):
     left, right = make_study(), make_study()
     first, second = left.ask(2)
     finish(left, second)
-    assert numbers(right.external_results()) == [1]
-    assert right.external_results() == []
+    assert results(right) == [1]
+    assert results(right) == []
     finish(left, first)
-    assert numbers(right.external_results()) == [0]
-    assert left.external_results() == []
+    assert results(right) == [0]
+    assert results(left) == [1, 0]
+    assert results(left) == []
 
 
-def test_unfinished_batch_of_a_dead_process_is_taken_over_whole(make_study):
+def test_unfinished_trials_of_a_dead_process_are_taken_over(make_study):
     left, right = make_study(), make_study()
     first, second, _ = left.ask(3)
     finish(left, second)
     left.record_split(first.number, 1, SplitResult.from_json(row(7.0)))
     left.close()
-    assert right.external_results() == []  # held back
-    assert numbers(right.ask(1)) == [0, 1, 2]
+    assert results(right) == [1]
+    assert numbers(right.ask(1)) == [0]
     assert set(right.split_results(0)) == {1}
     assert right.split_results(0)[1].scores == 7.0
-    assert set(right.split_results(1)) == {0, 1}
+    assert numbers(right.ask(2)) == [2]
     assert right.split_results(2) == {}
-    assert numbers(right.ask(1)) == [3]
-    assert numbers(make_study().external_results()) == [1]  # since they are of a living one now
+    assert numbers(right.ask(2)) == [3, 4]
+    assert results(make_study()) == [1]
 
 
-def test_finished_batch_of_a_dead_process_is_external_result(make_study):
+def test_finished_trials_of_a_dead_process_are_results(make_study):
     left = make_study()
     for trial in left.ask(2):
         finish(left, trial)
     left.close()
     right = make_study()
-    assert numbers(right.external_results()) == [0, 1]
+    assert results(right) == [0, 1]
     assert numbers(right.ask(1)) == [2]
 
 
@@ -308,7 +315,7 @@ def test_study_waits_for_living_processes_only(make_study):
     assert right.wait()
     assert time.monotonic() - start < 1.0
     finish(left, trial)
-    assert numbers(right.external_results()) == [0]
+    assert results(right) == [0]
     assert not right.wait()
 
 
@@ -320,7 +327,7 @@ def test_earlier_trials_are_added_to_the_journal(path, make_study):
     known = study.optimizer.trials
     path.unlink()
     again = make_study(known=known)
-    assert again.external_results() == []  # the callbacks have seen them
+    assert results(again) == []  # the callbacks have seen them
     assert [(t.number, t.params, t.score) for t in load_trials(path)] == [
         (t.number, t.params, t.score) for t in known
     ]
@@ -368,3 +375,99 @@ def test_study_continues_in_memory_if_the_journal_cannot_be_written(path, make_s
     assert numbers(study.ask(9)) == [1, 2, 3, 4, 5]
     assert not study.wait()
     assert path.read_bytes() == before
+
+
+# -------------------------------------------------------------------------- window
+
+
+def known_to_optimizer(study):
+    return [trial.number for trial in study.optimizer.trials if trial.status != "pending"]
+
+
+def test_result_is_recorded_at_once_and_told_in_its_turn(path, make_study):
+    study = make_study(window=3)
+    first, second, third = study.ask(9)
+    for trial in (third, second):
+        finish(study, trial)
+    assert results(study) == []
+    assert known_to_optimizer(study) == []
+    assert numbers(study.finished()) == [1, 2]
+    assert [trial.status for trial in load_trials(path)] == ["pending", "complete", "complete"]
+    assert study.ask(9) == []
+    assert not study.has_more
+    finish(study, first)
+    assert study.next_result().number == 0
+    assert known_to_optimizer(study) == [0]
+    assert study.has_more
+    assert numbers(study.ask(9)) == [3]
+    assert results(study) == [1, 2]
+    assert numbers(study.ask(9)) == [4, 5]
+    assert [study.rivals(n) for n in (2, 3, 5)] == [[], study.finished()[:1], study.finished()]
+
+
+def test_journal_tells_what_a_proposal_knew(path, make_study):
+    study = make_study(window=2)
+    for trial in study.ask(2):
+        finish(study, trial)
+    for _ in range(2):
+        study.next_result()
+        for trial in study.ask(9):
+            finish(study, trial)
+    study.close()
+    lines = map(json.loads, path.read_text().splitlines())
+    known = {data["number"]: data.get("known") for line in lines for data in line.get("asked", ())}
+    assert known == {0: None, 1: -1, 2: 0, 3: 1}
+    again = make_study(window=2)
+    assert [numbers(again.rivals(n)) for n in range(4)] == [[], [], [0], [0, 1]]
+
+
+def run(study, n_steps):
+    """Finish trials, the latest first, and propose others in between."""
+    running, steps = study.ask(9), range(n_steps)
+    for _ in steps:
+        if running:
+            finish(study, running.pop())
+        elif study.next_result() is None:
+            break
+        running += study.ask(9)
+    return [(trial.number, trial.point) for trial in study.optimizer.trials]
+
+
+@pytest.mark.parametrize("n_steps", range(1, 18, 2))
+def test_continued_search_makes_the_same_proposals(path, make_study, n_steps):
+    options = {"optimizer": GeneticOptimizer, "surrogate": False, "n_initial_points": 2}
+    whole = make_study(9, window=3, **options)
+    expected = run(whole, 99)
+    whole.close()
+    path.unlink()
+    killed = make_study(9, window=3, **options)
+    run(killed, n_steps)
+    killed.close()
+    resumed = make_study(9, window=3, **options)
+    assert known_to_optimizer(resumed) == []  # trials of the journal are told one by one
+    assert run(resumed, 99) == expected
+    assert known_to_optimizer(resumed) == list(range(9))
+
+
+def test_living_processes_have_a_window_each(make_study):
+    left, right = make_study(window=2), make_study(window=2)
+    first, second = left.ask(9)
+    assert numbers(right.ask(9)) == [2, 3]
+    finish(left, second)
+    assert results(left) == []
+    assert results(right) == [1]
+    assert known_to_optimizer(right) == [1]
+    finish(left, first)
+    assert results(left) == [0, 1]
+    assert numbers(left.ask(9)) == [4, 5]
+
+
+def test_inherited_trial_that_another_process_takes_leaves_the_window(make_study):
+    dead = make_study(window=2)
+    dead.ask(2)
+    dead.close()
+    left, right = make_study(window=2), make_study(window=2)
+    first, _ = left.ask(9)
+    assert numbers(right.ask(9)) == [2, 3]
+    finish(left, first)
+    assert results(right) == [0]
