@@ -1,4 +1,4 @@
-"""Overhead of a search: CPU per trial, bytes per trial, time of the import.
+"""Overhead of a search: CPU per trial, bytes per trial, time of the import and of many searches.
 
 The objective is free: an estimator of ten parameters whose fit does nothing and whose score is a
 cheap function of them. Every measurement has a fresh interpreter with one BLAS thread. Peers that
@@ -16,6 +16,8 @@ import platform
 import statistics
 import subprocess
 import sys
+import tempfile
+import threading
 import time
 import warnings
 from collections.abc import Callable
@@ -23,15 +25,20 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from scipy.stats import uniform
+from scipy.stats import loguniform, uniform
+from sklearn.datasets import load_iris
 from sklearn.dummy import DummyClassifier
 from sklearn.model_selection import RandomizedSearchCV, cross_val_score
+from sklearn.svm import SVC
 
 N_DIMS = 10
 N_TRIALS = 100
 N_TRIALS_SLOW = 40
 N_SPLITS = 3
 N_IMPORTS = 15
+N_AGAIN = 6  # searches of each kind in turns
+N_MANY = 40  # searches of one kind in a row
+REPEATED = ("BayesSearchCV", "SwarmSearchCV", "GeneticSearchCV")
 BASELINE = "RandomizedSearchCV"
 OURS = (
     "BayesSearchCV",
@@ -194,6 +201,64 @@ def measure_import(module: str, _seed: int) -> dict[str, Any]:
     return {"seconds": float(done.stdout)}
 
 
+def small_search(name: str) -> Any:
+    """Return a search of 30 trials of support vectors on two workers."""
+    import sklearn_lepton
+
+    space = {"C": loguniform(1e-2, 1e2), "gamma": loguniform(1e-3, 1e1)}
+    make = RandomizedSearchCV if name == BASELINE else getattr(sklearn_lepton, name)
+    return make(SVC(), space, n_iter=30, cv=5, n_jobs=2, random_state=0)
+
+
+def measure_again(row: str, _seed: int) -> dict[str, Any]:
+    """Return the seconds of each fit, in turns with the baseline, and of nested ones."""
+    X, y = load_iris(return_X_y=True)
+    found: dict[str, Any] = {}
+    runs = {
+        "fit": (N_AGAIN, lambda name: small_search(name).fit(X, y)),
+        "nested": (N_AGAIN // 2, lambda name: cross_val_score(small_search(name), X, y, cv=5)),
+    }
+    for what, (n_runs, run) in runs.items():
+        seconds: dict[str, list[float]] = {row: [], BASELINE: []}
+        for _ in range(n_runs):
+            for name, taken in seconds.items():
+                start = time.perf_counter()
+                run(name)
+                taken.append(time.perf_counter() - start)
+        found[what] = {"seconds": seconds[row], "baseline": seconds[BASELINE]}
+    # The first of the nested runs has warm workers already.
+    theirs = found["fit"]["baseline"][1:], found["nested"]["baseline"]
+    ours = found["fit"]["seconds"][1:], found["nested"]["seconds"]
+    for what, own, other in zip(runs, ours, theirs, strict=True):
+        found[what]["ratio"] = statistics.median(own) / statistics.median(other)
+    return found
+
+
+def measure_many(row: str, _seed: int) -> dict[str, Any]:
+    """Return what the process has open after the second of many searches and after the last."""
+    import psutil
+
+    X, y = load_iris(return_X_y=True)
+    process = psutil.Process()
+    places = {Path(tempfile.gettempdir()), Path("/dev/shm")}  # noqa: S108 - of Linux
+    found: dict[str, Any] = {}
+    for number in range(1, N_MANY + 1):
+        small_search(row).fit(X, y)
+        if number in {2, N_MANY}:
+            time.sleep(1.0)  # the workers release the search
+            family = process.children(recursive=True)
+            folders = [len(list(place.glob(f"*lepton*{os.getpid()}*"))) for place in places]
+            found[f"after {number}"] = {
+                "descriptors": process.num_fds(),
+                "threads": threading.active_count(),
+                "processes": len(family),
+                "own MB": process.memory_info().rss / 1e6,
+                "children's MB": sum(child.memory_info().rss for child in family) / 1e6,
+                "folders": sum(folders),
+            }
+    return found
+
+
 def in_fresh_interpreter(script: str, *what: Any) -> dict[str, Any]:
     """Run one measurement of a script in a process of its own."""
     command = [sys.executable, script, "--measure", *map(str, what)]
@@ -245,7 +310,7 @@ def report_cpu(repeats: int) -> dict[str, Any]:
     return summary
 
 
-def report_pickle() -> dict[str, Any]:
+def report_pickle(_repeats: int) -> dict[str, Any]:
     """Measure and print how large a pickled search is."""
     summary = {row: in_fresh_interpreter(__file__, "pickle", row, 0) for row in (BASELINE, *OURS)}
     print("\nPickled search, kB, at two sizes of data; bytes that a trial adds")
@@ -258,7 +323,7 @@ def report_pickle() -> dict[str, Any]:
     return summary
 
 
-def report_import() -> dict[str, Any]:
+def report_import(_repeats: int) -> dict[str, Any]:
     """Measure and print the time of the import, and that of scikit-learn."""
     modules = ("sklearn.model_selection", "sklearn_lepton")
     for module in modules:  # once unmeasured: files into the cache, bytecode written
@@ -274,6 +339,28 @@ def report_import() -> dict[str, Any]:
     return {"seconds": times, "added_share": with_ours / theirs - 1}
 
 
+def report_again(_repeats: int) -> dict[str, Any]:
+    """Measure and print the time of searches that follow others in one process."""
+    summary: dict[str, Any] = {}
+    print(f"\nSupport vectors on iris, 30 trials, 2 workers, over {BASELINE} in turns")
+    print(f"{'':20}{'first fit':>11}{'next fits':>11}{'ratio':>7}{'nested':>9}{'ratio':>7}")
+    for row in REPEATED:
+        summary[row] = found = in_fresh_interpreter(__file__, "again", row, 0)
+        fit, nested = found["fit"], found["nested"]
+        print(
+            f"{row:20}{fit['seconds'][0]:9.2f} s{statistics.median(fit['seconds'][1:]):9.2f} s"
+            f"{fit['ratio']:7.2f}{statistics.median(nested['seconds']):7.2f} s"
+            f"{nested['ratio']:7.2f}"
+        )
+    summary["many"] = many = in_fresh_interpreter(__file__, "many", REPEATED[1], 0)
+    (second, was), (last, now) = many.items()
+    print(f"\n{N_MANY} searches in a row")
+    print(f"{'':20}{second:>12}{last:>12}")
+    for what in was:
+        print(f"{what:20}{was[what]:12.0f}{now[what]:12.0f}")
+    return summary
+
+
 def environment() -> dict[str, str]:
     """Return what the numbers depend on."""
     found = {"python": platform.python_version(), "machine": platform.machine()}
@@ -286,27 +373,42 @@ def environment() -> dict[str, str]:
     return found
 
 
+PARTS = {
+    "cpu": report_cpu,
+    "pickle": report_pickle,
+    "import": report_import,
+    "again": report_again,
+}
+
+
 def main() -> None:
     """Measure one thing and print it as JSON, or measure everything and print tables."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--json", type=Path, help="write all numbers there")
+    parser.add_argument("parts", nargs="*", metavar="part", help=f"of {', '.join(PARTS)}; all")
+    parser.add_argument("--json", type=Path, help="write the numbers there, part by part")
     parser.add_argument("--repeats", type=int, default=3, help="fresh runs of each row")
     parser.add_argument("--measure", nargs=3, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.measure:
         what, name, seed = arguments.measure
         warnings.simplefilter("ignore")
-        measures = {"cpu": measure_cpu, "pickle": measure_pickle, "import": measure_import}
+        measures = {
+            "cpu": measure_cpu,
+            "pickle": measure_pickle,
+            "import": measure_import,
+            "again": measure_again,
+            "many": measure_many,
+        }
         print(json.dumps(measures[what](name, int(seed))))
         return
     versions = environment()
     print(", ".join(f"{name} {version}" for name, version in versions.items()))
-    numbers = {
-        "environment": versions,
-        "cpu": report_cpu(arguments.repeats),
-        "pickle": report_pickle(),
-        "import": report_import(),
-    }
+    numbers: dict[str, Any] = {}
+    if arguments.json and arguments.json.exists():
+        numbers = json.loads(arguments.json.read_text(encoding="utf-8"))
+    numbers["environment"] = versions
+    for part in arguments.parts or PARTS:
+        numbers[part] = PARTS[part](arguments.repeats)
     if arguments.json:
         arguments.json.write_text(json.dumps(numbers, indent=2) + "\n", encoding="utf-8")
         print(f"\nwritten to {arguments.json}")

@@ -19,7 +19,7 @@ import psutil
 from sklearn.base import BaseEstimator, ClassifierMixin
 from threadpoolctl import threadpool_info
 
-from sklearn_lepton import BayesSearchCV
+from sklearn_lepton import BayesSearchCV, end_idle_workers
 
 N_ROWS = 60
 UNIT = (0.0, 1.0, "uniform")
@@ -345,6 +345,7 @@ def interrupted_searches(folder, moments, backend="loky", *, second=None, again=
             except KeyboardInterrupt:
                 error = error or "KeyboardInterrupt"
         watcher.join()
+        end_idle_workers()
         outcome = {
             "error": error,
             "seconds": seconds,

@@ -216,6 +216,8 @@ def test_import_loads_only_what_scikit_learn_loads():
 @pytest.mark.parametrize("name", PUBLIC_MODULES)
 def test_all_lists_the_public_names(name):
     module = importlib.import_module(name)
+    for key in module.__all__:
+        getattr(module, key)  # which loads it
     homes = {
         key: getattr(value, "__module__", None) or ""
         for key, value in vars(module).items()
@@ -228,6 +230,20 @@ def test_all_lists_the_public_names(name):
         assert exported <= set(homes)
         assert {key for key, home in homes.items() if home == name} <= exported
     assert len(module.__all__) == len(set(module.__all__))
+
+
+def test_public_names_are_loaded_at_first_use():
+    code = (
+        "import sys, sklearn_lepton as package\n"
+        "assert not {'joblib', 'numpy', 'scipy', 'sklearn'} & {*sys.modules}\n"
+        "assert {*package.__all__, 'optimizers', 'plotting'} <= {*dir(package)}\n"
+        "assert package.optimizers.RandomOptimizer and package.exceptions.JournalWarning\n"
+        "assert package.BayesSearchCV is package.BayesSearchCV\n"
+        "assert not hasattr(package, 'Bayes')\n"
+        "from sklearn_lepton import *\n"
+        "assert tune is package.tune\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_package_exports_searches_and_dimensions():

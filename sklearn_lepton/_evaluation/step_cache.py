@@ -20,6 +20,7 @@ from sklearn_lepton._trials.trial import Trial
 from sklearn_lepton._typing import FitCall
 from sklearn_lepton._validation import is_whole
 from sklearn_lepton._workers.temporary_folders import make_temporary_folder, remove_folder
+from sklearn_lepton._workers.worker_process import at_release
 from sklearn_lepton.space._space import Space
 
 MIN_SECONDS = 0.05  # a faster step is fitted again
@@ -61,6 +62,7 @@ class _State:
 
 
 _states: dict[str, _State] = {}
+at_release(_states.clear)
 
 
 class FitWithSteps:

@@ -4,13 +4,16 @@
 """
 
 import re
+import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
+from multiprocessing import process as multiprocessing_process
+from multiprocessing.util import Finalize
 from pathlib import Path
 from typing import Any
 
-from joblib.externals.loky import ProcessPoolExecutor
+from joblib.externals.loky import ProcessPoolExecutor, process_executor
 from joblib.externals.loky.backend import resource_tracker
 from joblib.externals.loky.backend.reduction import get_loky_pickler
 from joblib.externals.loky.backend.utils import kill_process_tree
@@ -22,9 +25,12 @@ __all__ = [
     "BrokenProcessPool",
     "SingleWorkerExecutor",
     "active_backend",
+    "call_at_exit",
     "exit_reason",
+    "idle_timeout",
     "is_backend",
     "is_nested",
+    "keep_grown_workers",
     "nested_backend",
     "nested_threads",
     "pickler_class",
@@ -85,6 +91,34 @@ def worker_environment(backend: Any, n_workers: int) -> dict[str, str]:
     return backend._prepare_worker_env(n_workers)  # type: ignore[no-any-return]
 
 
+def idle_timeout(backend: Any) -> float:
+    """Return the seconds after which an idle worker process ends; joblib's default is 300.
+
+    It is the ``idle_worker_timeout`` of `joblib.parallel_config`.
+    """
+    given = getattr(backend, "backend_kwargs", {}).get("idle_worker_timeout")
+    return 300.0 if given is None else float(given)
+
+
+def keep_grown_workers() -> None:
+    """Have loky end no worker process, which calls this, for the memory that it uses.
+
+    loky counts the pages of memory-mapped data, too, and warns of the end from a thread.
+    """
+    process_executor._USE_PSUTIL = False
+
+
+def call_at_exit(function: Callable[[], None]) -> None:
+    """Call a function when this program ends, before loky waits for its processes.
+
+    Functions of `atexit` come later. A child of multiprocessing, which calls none of these, has
+    finalizers, and waits for its processes after them.
+    """
+    with suppress(AttributeError, RuntimeError):  # the second one if the program is ending
+        threading._register_atexit(function)  # type: ignore[attr-defined]
+    Finalize(None, function, exitpriority=100)
+
+
 def pickler_class() -> Any:
     """Return loky's pickler: cloudpickle, unless the user has chosen another one."""
     return get_loky_pickler()
@@ -126,6 +160,11 @@ class SingleWorkerExecutor:
             max_workers=1, env=env, initializer=initializer, initargs=tuple(initargs)
         )
 
+    @property
+    def is_broken(self) -> bool:
+        """Whether the process has died."""
+        return self._executor._flags.broken is not None
+
     def submit(self, function: Callable[..., Any], *args: Any) -> "Future[Any]":
         """Call a function in the process; raise BrokenProcessPool if the process has died."""
         return self._executor.submit(function, *args)  # type: ignore[no-any-return]
@@ -158,7 +197,12 @@ class SingleWorkerExecutor:
             Seconds to wait for its end.
         """
         manager = self._executor._executor_manager_thread
-        with suppress(BrokenProcessPool):  # the process was killed while it was idle
+        with suppress(RuntimeError):  # it was killed while it was idle, or the program ends
             self._executor.submit(end_process)
         if manager is not None:
             manager.join(timeout=timeout)
+
+    def forget(self) -> None:
+        """Leave the process to the parent of this process, which is a fork of its owner."""
+        for process in self._executor._processes.values():
+            multiprocessing_process._children.discard(process)  # type: ignore[attr-defined]

@@ -2,45 +2,41 @@
 
 import math
 import multiprocessing
-import os
-import threading
-import time
+import sys
 from collections.abc import Iterable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from functools import partial
 from typing import Any
 
 from joblib import effective_n_jobs
 from sklearn.utils.parallel import delayed
 
 from sklearn_lepton._runtime.interrupts import uninterrupted
-from sklearn_lepton._runtime.output import with_flushable_streams
 from sklearn_lepton._typing import FitCall, Row, WorkerDied, Workers
 from sklearn_lepton._workers.base import FutureWorkers
 from sklearn_lepton._workers.dask import Dask
 from sklearn_lepton._workers.joblib import (
     BrokenProcessPool,
-    SingleWorkerExecutor,
     active_backend,
     exit_reason,
+    idle_timeout,
     is_backend,
     is_nested,
     nested_backend,
     worker_environment,
 )
+from sklearn_lepton._workers.pool import WorkerProcess, end_together, process_pool
 from sklearn_lepton._workers.ray import Ray
 from sklearn_lepton._workers.serialization import (
     MemmapFolder,
     SharedContext,
     deserialize_outcome,
-    end_worker,
     run_fit,
     run_in_worker,
     seconds_since,
-    start_worker,
 )
 
-# Seconds for an idle process to end itself, and for a killed one to disappear.
-_MAX_EXIT, _MAX_KILL = 3.0, 5.0
+_MAX_RELEASE = 3.0  # seconds for an idle process to close the files of a search
 
 
 def make_workers(n_jobs: int | None, parallel: Any, *, must_end: bool) -> Workers:
@@ -159,17 +155,16 @@ class Threads(FutureWorkers):
 
 
 class _Slot:
-    """A worker process that runs one fit at a time, so that its death belongs to one fit."""
+    """A worker process with the files of one search."""
 
-    def __init__(self, folder: MemmapFolder, number: int, env: dict[str, str]) -> None:
+    def __init__(self, process: WorkerProcess, folder: MemmapFolder, number: int) -> None:
+        self.process = process
         self._folder = str(folder.path)
         self._begun = folder.path / f"begun-{number}"
-        self._executor = SingleWorkerExecutor(env, start_worker, [os.getpid()])
 
     def submit(self, payload: bytes) -> "Future[Any]":
         self._begun.unlink(missing_ok=True)
-        with with_flushable_streams():
-            return self._executor.submit(run_in_worker, self._folder, str(self._begun), payload)
+        return self.process.submit(run_in_worker, self._folder, str(self._begun), payload)
 
     def seconds(self) -> float:
         return seconds_since(self._begun)
@@ -177,17 +172,11 @@ class _Slot:
     def has_begun(self) -> bool:
         return self._begun.exists()
 
-    def kill(self) -> None:
-        self._executor.kill(_MAX_KILL)
-
-    def close(self) -> None:
-        """Have an idle process end itself, and kill it if it takes too long."""
-        self._executor.close(end_worker, _MAX_EXIT)
-        self.kill()
-
 
 class Processes(FutureWorkers):
     """Fits run in processes of this machine, each of which can be killed.
+
+    The processes are taken from the idle ones of this process, and left there at the end.
 
     Parameters
     ----------
@@ -203,7 +192,8 @@ class Processes(FutureWorkers):
         self.n_workers = n_workers
         self._backend = backend
         self._folder: MemmapFolder | None = None
-        self._slots: list[_Slot] = []  # all so far, each registered before it has a process
+        self._n_slots = 0  # so far
+        self._slots: set[_Slot] = set()  # the living ones, each registered before it has a process
         self._idle: list[_Slot] = []
         self._busy: dict[Future[Any], _Slot] = {}
 
@@ -224,27 +214,39 @@ class Processes(FutureWorkers):
             try:
                 return self._keep(slot, slot.submit(payload))
             except BrokenProcessPool:  # it was killed from outside while idle
-                slot.kill()
-        assert self._folder is not None  # noqa: S101 - for mypy
+                self._kill(slot)
         with uninterrupted:  # an unregistered process would not be closed
-            slot = _Slot(self._folder, len(self._slots), self._env)
-            self._slots.append(slot)
+            slot = self._add_slot()
             return self._keep(slot, slot.submit(payload))
+
+    def _add_slot(self) -> _Slot:
+        assert self._folder is not None  # noqa: S101 - for mypy
+        slot = _Slot(process_pool.take(self._env), self._folder, self._n_slots)
+        self._n_slots += 1
+        self._slots.add(slot)
+        return slot
 
     def _keep(self, slot: _Slot, future: "Future[Any]") -> "Future[Any]":
         self._busy[future] = slot
         return future
 
+    def _kill(self, slot: _Slot) -> None:
+        process_pool.kill(slot.process)
+        self._slots.discard(slot)
+
     def row(self, future: "Future[Any]") -> Row:
         """Return the split result of a future that is done, or raise its error."""
         slot = self._busy.pop(future)
         try:
-            outcome = future.result()
+            outcome, has_grown = future.result()
         except BrokenProcessPool as error:
             has_begun = slot.has_begun()
-            slot.kill()
+            self._kill(slot)
             raise WorkerDied(exit_reason(error), has_begun=has_begun) from error
-        self._idle.append(slot)
+        if has_grown:
+            self._kill(slot)
+        else:
+            self._idle.append(slot)
         return deserialize_outcome(outcome)
 
     def seconds(self, future: "Future[Any]") -> float:
@@ -253,20 +255,19 @@ class Processes(FutureWorkers):
 
     def end(self, future: "Future[Any]") -> None:
         """Kill the process of a fit and its child processes."""
-        self._busy.pop(future).kill()
+        self._kill(self._busy.pop(future))
 
     def close(self) -> None:
-        """End the idle processes, kill the others, and remove the temporary folder."""
-        ends = [slot.close if slot in self._idle else slot.kill for slot in self._slots]
-        threads = [threading.Thread(target=end, daemon=True) for end in ends]
-        for thread in threads:
-            thread.start()
-        deadline = time.monotonic() + _MAX_EXIT + _MAX_KILL
-        for thread in threads:  # together, so that their waiting times do not add up
-            thread.join(max(0.0, deadline - time.monotonic()))
+        """Leave the idle processes to the next search, kill the others, and remove the folder."""
+        idle = [slot.process for slot in self._idle]
+        released = process_pool.keep(idle, idle_timeout(self._backend))
+        busy = self._slots.difference(self._idle)
+        end_together(partial(process_pool.kill, slot.process) for slot in busy)
         self._slots.clear()
         self._busy.clear()
         self._idle.clear()
         if self._folder is not None:
+            if sys.platform == "win32":  # open files cannot be removed
+                wait(released, _MAX_RELEASE)
             self._folder.remove()
             self._folder = None

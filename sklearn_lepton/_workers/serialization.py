@@ -1,15 +1,8 @@
 """Serialization of fits for workers: shared objects once, then a few kilobytes for each fit."""
 
-import atexit
 import contextlib
-import ctypes
 import io
-import multiprocessing
-import os
 import pickle
-import signal
-import sys
-import threading
 import time
 import traceback
 from collections.abc import Callable, Mapping, Sequence
@@ -23,10 +16,10 @@ from sklearn_lepton._runtime.errors import abridge
 from sklearn_lepton._typing import FitCall, WorkerDied
 from sklearn_lepton._workers.joblib import Backend, pickler_class
 from sklearn_lepton._workers.temporary_folders import make_temporary_folder, remove_folder
+from sklearn_lepton._workers.worker_process import at_release, has_grown
 
 # Larger arrays become files that all workers of a machine map into their memory.
 _MIN_MAPPED = 100_000  # bytes
-_PR_SET_PDEATHSIG = 1  # option of Linux's ``prctl``
 
 
 class SharedContext:
@@ -111,62 +104,11 @@ class MemmapFolder:
             remove_folder(self._path)
 
 
-def start_worker(parent: int) -> None:
-    """Initialize a worker process: ignore Ctrl-C, and end once the search's process has ended.
-
-    A terminal sends Ctrl-C to all processes; only the search handles it.
-
-    Parameters
-    ----------
-    parent : int
-        The id of the search's process, which cannot end its workers if it is killed.
-    """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    if sys.platform == "linux":
-        _ask_for_death_signal()
-    threading.Thread(target=_exit_with_parent, args=(parent,), daemon=True).start()
-
-
-def end_worker() -> None:
-    """End this process after its exit functions.
-
-    `sys.exit` would also tear down all modules, which takes longer than many fits.
-    """
-    atexit._run_exitfuncs()  # noqa: SLF001 - as `multiprocessing` does
-    with contextlib.suppress(Exception):
-        sys.stdout.flush()
-        sys.stderr.flush()
-    os._exit(0)
-
-
-def _ask_for_death_signal() -> None:
-    """Have the kernel kill this process once the thread that started it has ended.
-
-    The thread of `_exit_with_parent` cannot run while compiled code holds the interpreter's lock.
-    The starting thread runs the search or belongs to its executor; both close the workers first.
-    """
-    with contextlib.suppress(OSError, AttributeError):  # without it, `_exit_with_parent` remains
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-
-
-def _exit_with_parent(parent: int) -> None:
-    """Wait for the end of the parent process, then end this process."""
-    if sys.platform == "win32":
-        # On Windows, `getppid` never changes. loky passes a handle of the parent to wait for.
-        process = multiprocessing.parent_process()
-        if process is None:
-            return
-        process.join()
-    else:
-        while os.getppid() == parent:
-            time.sleep(1.0)
-    os._exit(1)
-
-
 _opened: dict[str, Any] = {}  # the context of this worker's folder
+at_release(_opened.clear)
 
 
-def run_in_worker(folder: str, begun: str, payload: bytes) -> bytes:
+def run_in_worker(folder: str, begun: str, payload: bytes) -> tuple[bytes, bool]:
     """Run a fit in a worker process on this machine.
 
     Parameters
@@ -182,12 +124,15 @@ def run_in_worker(folder: str, begun: str, payload: bytes) -> bytes:
     -------
     outcome : bytes
         For `deserialize_outcome`.
+    has_grown : bool
+        Whether the process should be replaced, since its fits have left memory behind.
     """
     if folder not in _opened:
         content = (Path(folder) / "package").read_bytes()
         _opened.clear()
         _opened[folder] = _loads(content, lambda name: np.load(f"{folder}/{name}", mmap_mode="r"))
-    return run_payload(_opened[folder], payload, begin=lambda: _write_time(Path(begun)))
+    outcome = run_payload(_opened[folder], payload, begin=lambda: _write_time(Path(begun)))
+    return outcome, has_grown()
 
 
 def _write_time(begun: Path) -> None:

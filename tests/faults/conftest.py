@@ -14,6 +14,8 @@ import sabotage
 from joblib import parallel_config
 from joblib.pool import PicklingPool
 
+from sklearn_lepton import end_idle_workers
+
 TESTS = Path(sabotage.__file__).parent
 
 
@@ -108,7 +110,11 @@ def semaphores():
 
 def threads():
     ours = ("sklearn_lepton", "ExecutorManagerThread", "QueueFeederThread")
-    return {thread for thread in threading.enumerate() if thread.name.startswith(ours)}
+    return {
+        thread
+        for thread in threading.enumerate()
+        if thread.name.startswith(ours) and not thread.name.startswith("sklearn_lepton-starter")
+    }
 
 
 def children():
@@ -117,7 +123,10 @@ def children():
 
 @pytest.fixture(autouse=True)
 def nothing_is_left(request):
-    """Check that a test leaves no process, thread, folder or semaphore behind."""
+    """Check that a test leaves no process, thread, folder or semaphore behind but idle workers.
+
+    They are ended. The one thread that starts workers stays.
+    """
     if "cluster" in request.fixturenames:
         request.getfixturevalue("cluster")
     with joblib.Parallel(n_jobs=2):  # has semaphores, which it keeps, as in any fit of scikit-learn
@@ -125,11 +134,13 @@ def nothing_is_left(request):
     is_cluster = "cluster" in request.fixturenames and request.getfixturevalue("cluster")[1]
     # A cluster has threads, processes and semaphores of its own, which come and go.
     looks = [folders] if is_cluster else [children, threads, folders]
+    end_idle_workers()
     before = [look() for look in looks]
     n_semaphores = len(semaphores())
     sabotage.release.clear()
     yield
     sabotage.release.set()
+    end_idle_workers()
     for look, earlier in zip(looks, before, strict=True):
         sabotage.is_soon(lambda look=look, earlier=earlier: look() <= earlier, 2)
         assert look() - earlier == set()

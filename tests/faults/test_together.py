@@ -174,11 +174,13 @@ import gc, multiprocessing, os, warnings
 from pathlib import Path
 import sabotage
 from sklearn.model_selection import GridSearchCV
+from sklearn_lepton import end_idle_workers
 
 warnings.simplefilter("ignore")
 data = sabotage.make_data()
 
 def count():
+    end_idle_workers()
     gc.collect()
     multiprocessing.active_children()  # joins those that have ended
     patterns = (f"sem.loky-{os.getpid()}-*", "sem.mp-*")

@@ -14,7 +14,7 @@ from sklearn_lepton import BayesSearchCV, nested_cross_val_score, tune
 from sklearn_lepton._inspection.html import describe_search
 from sklearn_lepton._runtime.output import is_terminal, text_of, write_line
 from sklearn_lepton._workers import joblib as joblib_module
-from sklearn_lepton._workers import local as local_module
+from sklearn_lepton._workers.pool import WorkerProcess
 from sklearn_lepton.exceptions import SpaceExhaustedWarning
 
 SPACE = {"x": [0.1, 0.5, 0.9], "outcome": ["ok", "日本"]}
@@ -224,7 +224,7 @@ def test_stream_without_isatty_is_no_terminal(put):
 
 
 @pytest.mark.parametrize("make", STREAMS.values(), ids=STREAMS)
-def test_workers_start_with_any_streams(put, make, tmp_path, monkeypatch):
+def test_workers_start_with_any_streams(put, make, monkeypatch):
     """Loky flushes both streams before it starts a process, and fails if they cannot be."""
     started = []
 
@@ -239,6 +239,6 @@ def test_workers_start_with_any_streams(put, make, tmp_path, monkeypatch):
 
     monkeypatch.setattr(joblib_module, "ProcessPoolExecutor", Executor)
     streams = put(make), put(make, "stderr")
-    local_module._Slot(types.SimpleNamespace(path=tmp_path), 0, {}).submit(b"")
+    WorkerProcess({}).submit(os.getpid)
     assert len(started) == 1
     assert (sys.stdout, sys.stderr) == streams

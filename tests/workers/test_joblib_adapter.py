@@ -27,6 +27,7 @@ from sklearn_lepton._workers.joblib import (
     worker_environment,
 )
 from sklearn_lepton._workers.local import _Slot
+from sklearn_lepton._workers.pool import WorkerProcess
 from sklearn_lepton._workers.serialization import (
     MemmapFolder,
     SharedContext,
@@ -134,12 +135,12 @@ def test_process_can_be_killed_in_the_moment_after_a_submit(tmp_path, monkeypatc
     context = SharedContext([], None)
     folder = MemmapFolder(context)
     folder.open()
-    slot = _Slot(folder, 1, {})
+    slot = _Slot(WorkerProcess({}), folder, 1)
     first = slot.submit(context.serialize((get_pid, (), {})))
-    pid = deserialize_outcome(first.result(60))["pid"]
+    pid = deserialize_outcome(first.result(60)[0])["pid"]
     assert slot.has_begun()
     future = slot.submit(context.serialize((time.sleep, (1000,), {})))
-    slot.kill()
+    slot.process.kill()
     assert isinstance(future.exception(10), BrokenProcessPool)
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)

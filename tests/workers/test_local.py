@@ -2,6 +2,7 @@
 
 import os
 import time
+from types import SimpleNamespace
 
 import pytest
 from joblib import Parallel, parallel_config
@@ -57,36 +58,30 @@ def test_time_limits_ignore_steps_of_the_clock(monkeypatch, tmp_path):
     folder.remove()
 
 
-def test_workers_end_side_by_side_and_idle_ones_by_themselves():
-    ended = []
+def test_busy_workers_are_killed_side_by_side_and_idle_ones_kept(monkeypatch):
+    killed, kept = [], []
 
-    class Slot:
-        def __init__(self, name):
-            self.name = name
-
-        def close(self):
-            time.sleep(0.2)
-            ended.append(f"{self.name} by itself")
-
+    class Process:
         def kill(self):
             time.sleep(0.2)
-            ended.append(f"{self.name} by force")
+            killed.append(self)
 
+    slots = [SimpleNamespace(process=Process()) for _ in range(20)]
+    pool = SimpleNamespace(
+        keep=lambda processes, timeout: kept.extend(processes), kill=lambda process: process.kill()
+    )
+    monkeypatch.setattr(local_module, "process_pool", pool)
     workers = Processes(20, None)
-    workers._slots = [Slot(k) for k in range(20)]
-    workers._idle = workers._slots[:1]
+    workers._slots = {Slot(slot) for slot in slots}
+    workers._idle = [slot for slot in workers._slots if slot.process is slots[0].process]
     start = time.monotonic()
     workers.close()
     assert time.monotonic() - start < 2.0
-    assert len(ended) == 20
-    assert sorted(end for end in ended if "itself" in end) == ["0 by itself"]
+    assert kept == [slots[0].process]
+    assert len(killed) == 19
+    assert kept[0] not in killed
 
 
-def test_worker_that_ends_by_itself_runs_its_exit_functions(monkeypatch):
-    calls = []
-    monkeypatch.setattr(
-        serialization_module.atexit, "_run_exitfuncs", lambda: calls.append("registered")
-    )
-    monkeypatch.setattr(serialization_module.os, "_exit", calls.append)
-    serialization_module.end_worker()
-    assert calls == ["registered", 0]
+class Slot:
+    def __init__(self, slot):
+        self.process = slot.process

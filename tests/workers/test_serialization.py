@@ -3,7 +3,6 @@
 import os
 import pickle
 import threading
-from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -47,7 +46,8 @@ def folder_of(monkeypatch, tmp_path):
 
 
 def in_worker(folder, payload, begun):
-    return deserialize_outcome(run_in_worker(str(folder.path), str(begun), payload))
+    outcome, _ = run_in_worker(str(folder.path), str(begun), payload)
+    return deserialize_outcome(outcome)
 
 
 @pytest.mark.parametrize(
@@ -244,47 +244,3 @@ def test_folder_names_its_owner(folder_of, tmp_path):
     folder = folder_of(SharedContext([], None))
     assert folder.path.parent == tmp_path
     assert folder.path.name.startswith(f"sklearn_lepton-{os.getpid()}-")
-
-
-# ----------------------------------------------------- as other systems answer
-
-
-class Ended(BaseException):
-    pass
-
-
-@pytest.fixture
-def ended(monkeypatch):
-    def end(status):
-        raise Ended
-
-    monkeypatch.setattr(serialization_module.os, "_exit", end)
-
-
-def test_worker_on_posix_ends_when_it_has_another_parent(monkeypatch, ended):
-    parents = [7, 7, 7, 1]
-    monkeypatch.setattr(serialization_module.os, "getppid", lambda: parents.pop(0))
-    monkeypatch.setattr(serialization_module, "time", SimpleNamespace(sleep=lambda seconds: None))
-    with pytest.raises(Ended):
-        serialization_module._exit_with_parent(7)
-    assert parents == []
-
-
-def test_worker_on_windows_waits_for_the_end_of_its_parent(monkeypatch, ended):
-    joined = []
-    process = SimpleNamespace(join=lambda: joined.append(True))
-    monkeypatch.setattr(serialization_module, "sys", SimpleNamespace(platform="win32"))
-    monkeypatch.setattr(
-        serialization_module, "multiprocessing", SimpleNamespace(parent_process=lambda: process)
-    )
-    with pytest.raises(Ended):
-        serialization_module._exit_with_parent(os.getppid())  # which never changes there
-    assert joined == [True]
-
-
-def test_worker_on_windows_without_a_known_parent_continues(monkeypatch, ended):
-    monkeypatch.setattr(serialization_module, "sys", SimpleNamespace(platform="win32"))
-    monkeypatch.setattr(
-        serialization_module, "multiprocessing", SimpleNamespace(parent_process=lambda: None)
-    )
-    serialization_module._exit_with_parent(os.getppid())
