@@ -13,6 +13,7 @@ from sklearn_lepton._trials.trial import Trial
 from sklearn_lepton._validation import given_space
 from sklearn_lepton.space._dimension import Categorical, Dimension, Integer, Real
 from sklearn_lepton.space._space import Space
+from sklearn_lepton.space._values import text_of as name_of
 
 _LONGEST = 60  # characters of a value
 _MAX_CHOICES = 8
@@ -104,7 +105,10 @@ def space_table(space: Space) -> str:
         for name, column in branch.items():
             row = (code(name), *map(escape, _describe(space.dimensions[column])))
             rows.append((*row, str(number)) if many else row)
-    return table(("parameter", "kind", "range", "scale", *(["branch"] * many)), rows)
+    head = ("parameter", "kind", "range", "scale", *(["branch"] * many))
+    if space.constraint is None:
+        return table(head, rows)
+    return f"{table(head, rows)}<p>constraint: {code(name_of(space.constraint))}</p>"
 
 
 def _describe(dimension: Dimension) -> tuple[str, str, str]:

@@ -97,7 +97,8 @@ def _check_complexity(complexity: Any, refit: Any, space: Space) -> None:
             f"complexity is no parameter of the space: {unknown_name(complexity, names)}"
         )
     if callable(complexity):
-        _number(complexity, space.from_point([0.5] * space.n_dims))
+        example = [0.5] * space.n_dims if space.allowed is None else space.allowed.sample[0]
+        _number(complexity, space.from_point(example))
 
 
 def simplest_of(close: Sequence[Trial], cost: Cost, *, tolerance: float = 1.0) -> Trial:

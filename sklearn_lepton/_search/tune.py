@@ -43,6 +43,7 @@ def tune(
     function: Callable[..., Any],
     space: Any,
     *,
+    constraint: Callable[[dict[str, Any]], bool] | None = None,
     n_iter: int | str = "auto",
     optimizer: Any = "auto",
     n_jobs: int | None = None,
@@ -77,6 +78,9 @@ def tune(
     space : dict, list of dict or Space
         Search space; see `Space`. A tuple of two numbers in a dict is the range between them, of
         integers if both are.
+    constraint : callable or None, default=None
+        Whether a configuration is allowed: a function that takes a dict of parameters and
+        returns True or False; see `Space`. Others are never proposed.
     n_iter : int or "auto", default="auto"
         Budget: the number of calls, at least 1. Auto is 50 without ``max_time``; with it, the
         time is the only limit.
@@ -155,8 +159,9 @@ def tune(
     ValueError
         If a parameter is out of range, before the first call; or if all trials failed.
     TypeError
-        If ``space`` is no search space, the parameters of the function do not match it, or the
-        function returns no numbers.
+        If ``space`` is no search space, ``constraint`` is not callable or does not return
+        True or False, the parameters of the function do not match the space, or the function
+        returns no numbers.
     TimeoutError
         If no trial finished within ``max_time``.
     Exception
@@ -185,6 +190,7 @@ def tune(
     tuning = _Tuning(
         function,
         space,
+        constraint,
         n_iter=n_iter,
         optimizer=optimizer,
         random_state=random_state,
@@ -220,6 +226,7 @@ class _Tuning:
 
     function: Callable[..., Any]
     space: Any
+    constraint: Callable[[dict[str, Any]], bool] | None
     n_iter: int | str
     optimizer: Any
     random_state: Any
@@ -239,7 +246,7 @@ class _Tuning:
         check_parameters(vars(options) | vars(self))
         self._check()
         resource = None if self.resource is None else FunctionResource.read(self.resource)
-        space = Space(with_ranges(self.space))
+        space = Space(with_ranges(self.space), constraint=self.constraint)
         style = read_signature(self.function, space, has_resource=resource is not None)
         errors = DeferredErrors()
         result: TuneResult | None = None

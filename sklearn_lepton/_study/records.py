@@ -195,7 +195,7 @@ def _check_data(value: Any) -> None:
 
 _SPACE = fields(
     {"branches": array_of(mapping_of(_check_dimension), min_length=1)},
-    {"weights": array_of(FINITE)},  # only where they differ
+    {"weights": array_of(FINITE), "constraint": VALUE},  # only where there are any
 )
 _STUDY = fields(
     {},

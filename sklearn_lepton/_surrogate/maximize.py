@@ -21,6 +21,7 @@ from sklearn_lepton._surrogate.mixture import SurrogateEnsemble
 from sklearn_lepton._surrogate.quasi_newton import MIN_GAIN, ascend
 
 Snap = Callable[[FloatArray], FloatArray]
+Allows = Callable[[list[float]], bool]
 
 _MIN_GAIN_OF_ROUND = 1e-3  # in log expected improvement; less does not justify another round
 _MAX_STEPS = 30  # evaluations of one ascent
@@ -28,6 +29,9 @@ _MAX_SWEEPS = 20  # of a coordinate search
 _MAX_ROUNDS = 4  # of coordinate search and ascent
 _MAX_MOVES = 256  # neighbors of one point in one sweep
 _MAX_CHOICES = 20  # of one categorical column in one sweep
+_EDGE_STEPS = (0.1, 0.03, 0.01, 0.003)  # of a continuous column, with a constraint
+_N_EDGE_STEPS = 32
+_N_BISECTIONS = 12
 _CUBE_STEPS = (1 / 32, 1 / 8, 3 / 8)  # of ordered discrete columns, in units of the cube
 
 
@@ -43,6 +47,8 @@ def maximize(
     n_candidates: int = 512,
     n_starts: int = 5,
     taken: FloatArray | None = None,
+    allows: Allows | None = None,
+    extra: FloatArray | None = None,
 ) -> FloatArray:
     """Return the points of greatest log expected improvement.
 
@@ -75,6 +81,11 @@ def maximize(
         Number of points that are improved.
     taken : ndarray of shape (n_taken, d), default=None
         Snapped points that must not be returned.
+    allows : callable or None, default=None
+        Function that returns whether a snapped point may be returned. It may be slow, and is
+        called only for points that would be returned or start an ascent.
+    extra : ndarray of shape (n_extra, d), default=None
+        Further candidates, such as points that are known to be allowed.
 
     Returns
     -------
@@ -82,9 +93,11 @@ def maximize(
         Distinct snapped points, best first: ``n_starts``, or fewer if no more are available.
     """
     n_values = np.where(n_values > 0, n_values, np.inf)
-    search = _Search(model, best, n_values, categorical, snap, rng, _keys(taken))
+    search = _Search(model, best, n_values, categorical, snap, rng, _keys(taken), allows)
     with np.errstate(all="ignore"):
         pool = search.candidates(X_best, n_candidates)
+        if extra is not None:
+            pool = np.vstack([pool, extra])
         value = search.evaluate(pool)
         starts = search.available(pool, value, n_starts)
         points, improved = search.improve(pool[starts], value[starts])
@@ -109,18 +122,31 @@ class _Search:
     snap: Snap
     rng: np.random.Generator
     taken: frozenset[bytes]
+    allows: Allows | None = None
 
     def evaluate(self, points: FloatArray) -> FloatArray:
         """Return the log expected improvement at points, of shape (m,)."""
         return self.model.log_improvement(points, self.best)
 
-    def available(self, points: FloatArray, value: FloatArray, n_points: int) -> IntArray:
-        """Return the indices of the best ``n_points`` distinct points not taken, best first."""
+    def is_free(self, point: FloatArray) -> bool:
+        """Return whether a point is not taken and is allowed."""
+        is_free = _key(point) not in self.taken
+        return is_free and (self.allows is None or self.allows(point.tolist()))
+
+    def available(
+        self, points: FloatArray, value: FloatArray, n_points: int, *, above: float | None = None
+    ) -> IntArray:
+        """Return the indices of the best ``n_points`` distinct free points, best first.
+
+        With ``above``, points of no greater value are left out.
+        """
         found: dict[bytes, int] = {}
         for index in np.argsort(-value, kind="stable"):
+            if above is not None and not value[index] > above:
+                break
             key = _key(points[index])
-            if key not in self.taken:
-                found.setdefault(key, int(index))
+            if key not in found and self.is_free(points[index]):
+                found[key] = int(index)
                 if len(found) == n_points:
                     break
         return np.array(list(found.values()), dtype=np.intp)
@@ -213,7 +239,49 @@ class _Search:
         x_new[:, columns] = ascend(function, points[:, columns], scale, n_steps)
         x_new = self.snap(x_new)
         # The ascent follows the process; the ensemble with the forest decides.
-        return self.keep_improved(points, value, x_new, self.evaluate(x_new))
+        if self.allows is None:
+            return self.keep_improved(points, value, x_new, self.evaluate(x_new))
+        x_cut = np.array(list(map(self.stop_at_edge, points, x_new)))
+        is_cut = np.any(x_cut != x_new, axis=1)
+        points, value = self.keep_improved(points, value, x_cut, self.evaluate(x_cut))
+        points[is_cut], value[is_cut] = self.follow_edge(
+            points[is_cut], value[is_cut], columns, movable[is_cut]
+        )
+        return points, value
+
+    def stop_at_edge(self, start: FloatArray, end: FloatArray) -> FloatArray:
+        """Return the end of a step, or of the part of it that is allowed."""
+        assert self.allows is not None  # noqa: S101 - for mypy
+        if self.allows(end.tolist()):
+            return end
+        low, high, point = 0.0, 1.0, start
+        for _ in range(_N_BISECTIONS):
+            middle = (low + high) / 2
+            moved = self.snap((start + middle * (end - start))[None])[0]
+            if self.allows(moved.tolist()):
+                low, point = middle, moved
+            else:
+                high = middle
+        return point
+
+    def follow_edge(
+        self, points: FloatArray, value: FloatArray, columns: IntArray, movable: BoolArray
+    ) -> tuple[FloatArray, FloatArray]:
+        """Return points and values after random steps to allowed points that are better.
+
+        An ascent that has ended at the edge of what is allowed may have better points along it.
+        """
+        for size in _EDGE_STEPS:
+            block = np.repeat(points[:, None], _N_EDGE_STEPS, axis=1)
+            steps = size * self.rng.standard_normal((*block.shape[:2], len(columns)))
+            block[:, :, columns] += steps * movable[:, None]
+            block = self.snap_block(np.clip(block, 0.0, 1.0))
+            f_block = self.evaluate_moved(block, points)
+            for row, bound in enumerate(value):
+                best = self.available(block[row], f_block[row], 1, above=bound)
+                if len(best):
+                    points[row], value[row] = block[row, best[0]], f_block[row, best[0]]
+        return points, value
 
     def coordinate_search(
         self, points: FloatArray, value: FloatArray, n_sweeps: int
@@ -231,10 +299,12 @@ class _Search:
             neighbors = np.hstack([neighbors, merged])
             # The best available neighbor of each start; `keep_improved` rejects the first
             # neighbor of a start without an available one.
-            first = [self.available(*row, 1) for row in zip(neighbors, f_neighbors, strict=True)]
+            bounds = value[active] if self.allows is not None else [None] * len(active)
+            rows = zip(neighbors, f_neighbors, bounds, strict=True)
+            first = [self.available(row, f, 1, above=bound) for row, f, bound in rows]
             pick = np.array([f[0] if len(f) else 0 for f in first], dtype=np.intp)
-            rows = np.arange(len(active))
-            x_new, f_new = neighbors[rows, pick], f_neighbors[rows, pick]
+            each = np.arange(len(active))
+            x_new, f_new = neighbors[each, pick], f_neighbors[each, pick]
             x_new, f_new = self.keep_improved(points[active], value[active], x_new, f_new)
             improved = f_new > value[active] + MIN_GAIN
             points[active], value[active] = x_new, f_new
@@ -248,9 +318,9 @@ class _Search:
     def keep_improved(
         self, points: FloatArray, value: FloatArray, x_new: FloatArray, f_new: FloatArray
     ) -> tuple[FloatArray, FloatArray]:
-        """Return each new point and value if better and not taken, otherwise the old ones."""
-        available = np.array([_key(row) not in self.taken for row in x_new], dtype=np.bool_)
-        accepted = (f_new > value) & available
+        """Return each new point and value if better and free, otherwise the old ones."""
+        accepted = f_new > value
+        accepted[accepted] = [self.is_free(row) for row in x_new[accepted]]
         return np.where(accepted[:, None], x_new, points), np.where(accepted, f_new, value)
 
     def evaluate_moved(self, neighbors: FloatArray, points: FloatArray) -> FloatArray:

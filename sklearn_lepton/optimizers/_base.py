@@ -8,13 +8,12 @@ from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import qmc
 
 from sklearn_lepton._runtime.blas_threads import single_blas_thread
 from sklearn_lepton._runtime.floating_point import ignore_float_errors
-from sklearn_lepton._runtime.interrupts import uninterrupted
 from sklearn_lepton._trials.trial import Trial, check_point, check_trial
 from sklearn_lepton._validation import check_count, is_whole
+from sklearn_lepton.optimizers._design import InitialDesign
 from sklearn_lepton.optimizers._fidelity_policy import FidelityPolicy
 from sklearn_lepton.optimizers._run_settings import RunSettings
 from sklearn_lepton.optimizers._successive_halving import FidelityHistory, check_resources
@@ -22,8 +21,6 @@ from sklearn_lepton.optimizers._transfer import SourceStudies
 from sklearn_lepton.optimizers._unseen_points import nearest_unseen_point
 from sklearn_lepton.space._dimension import FloatArray
 from sklearn_lepton.space._space import Space
-
-_MAX_SOBOL_DIMS = 21201  # scipy has direction numbers for so many
 
 
 class Optimizer(ABC):
@@ -91,6 +88,8 @@ class Optimizer(ABC):
         resources: Sequence[float] = (1.0,),
     ) -> None:
         self.space = Space(space)
+        if self.space.allowed is not None:
+            self.space.allowed.sample  # noqa: B018 - raises if nothing is allowed
         if not is_whole(seed) or seed < 0:
             msg = f"seed must be an integer of at least 0, got {seed!r}."
             raise ValueError(msg)
@@ -108,12 +107,12 @@ class Optimizer(ABC):
         self._seen: dict[tuple[float, ...], int] = {}  # trial number by point
         self._derived: dict[str, Any] = {}  # computed from the trials; cleared by each new one
         self._queue: deque[dict[str, Any]] = deque()
-        self._sobol = np.empty((0, self.space.n_dims))
+        self._n_spent = -1  # number of points seen when no further one was found
+        self._design = InitialDesign(self.space, self.seed, centre_first=self._centre_first)
 
     def __getstate__(self) -> dict[str, Any]:
         """Return the state without the parts that follow from the trials and the seed."""
-        derived = {"_seen": {}, "_derived": {}, "_sobol": np.empty((0, self.space.n_dims))}
-        return self.__dict__ | derived
+        return self.__dict__ | {"_seen": {}, "_derived": {}}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Restore the state, and the points seen from the trials."""
@@ -156,7 +155,11 @@ class Optimizer(ABC):
     @property
     def _is_spent(self) -> bool:
         """Whether every configuration of the space has been asked for."""
-        return len(self._seen) >= self.space.size
+        if len(self._seen) == self._n_spent:
+            return True
+        is_full = len(self._seen) >= self.space.size
+        # Points that are not allowed may have been told.
+        return is_full and sum(map(self.space.allows_point, self._seen)) >= self.space.size
 
     @property
     def capacity(self) -> float:
@@ -208,7 +211,7 @@ class Optimizer(ABC):
         Raises
         ------
         ValueError
-            If a configuration does not lie in the space.
+            If a configuration does not lie in the space, or its constraint does not allow it.
         """
         configurations = [self.space.complete(each) for each in params]
         self._queue.extend(configurations)
@@ -307,8 +310,11 @@ class Optimizer(ABC):
         for point in self._sources.best_points:
             if point not in self._seen:
                 return Trial(number, point, self.space.from_point(point), fidelity=fidelity)
-        if self._is_spent:
-            return None
+        trial = None if self._is_spent else self._new_trial(number, fidelity)
+        return trial if trial is None or fidelity is None else self._assign_fidelity(trial)
+
+    def _new_trial(self, number: int, fidelity: float | None) -> Trial | None:
+        """Return a trial of a new configuration, None if no further one is allowed."""
         # A generator of its own for each number: the proposal does not depend on earlier draws.
         rng = np.random.default_rng([self.seed, number])
         proposal: Mapping[str, Any] = {}
@@ -317,10 +323,13 @@ class Optimizer(ABC):
         else:
             proposed, proposal = self._propose(rng)
         point = self._snap(proposed)
-        if point in self._seen:
-            point = nearest_unseen_point(self.space, np.array(point), self._seen, rng)
-        trial = Trial(number, point, self.space.from_point(point), proposal, fidelity=fidelity)
-        return trial if fidelity is None else self._assign_fidelity(trial)
+        if point in self._seen or not self.space.allows_point(point):
+            nearest = nearest_unseen_point(self.space, np.array(point), self._seen, rng)
+            if nearest is None:
+                self._n_spent = len(self._seen)
+                return None
+            point = nearest
+        return Trial(number, point, self.space.from_point(point), proposal, fidelity=fidelity)
 
     def _next_rung(self, number: int) -> tuple[Trial | None, float | None]:
         """Return the trial that a promotion creates, and the fidelity of a new configuration."""
@@ -386,17 +395,7 @@ class Optimizer(ABC):
 
     def _design_point(self) -> FloatArray:
         """Return the next point of the initial design: the middle, then scrambled Sobol points."""
-        index, n_dims = self._n_configurations, self.space.n_dims
-        if index == 0 and self._centre_first:
-            return self.space.from_uniform(np.full(n_dims, 0.5))
-        if not 0 < n_dims <= _MAX_SOBOL_DIMS:
-            return self.space.draw(np.random.default_rng([self.seed, index]))
-        if index >= len(self._sobol):
-            n_bits = max(6, index.bit_length())
-            # Compiled code that reads tables drops an interrupt and returns wrong points.
-            with uninterrupted:
-                self._sobol = qmc.Sobol(n_dims, seed=self.seed).random_base2(n_bits)
-        return self.space.from_uniform(self._sobol[index])
+        return self._design.point(self._n_configurations)
 
     def _finished(self) -> list[Trial]:
         """Return the configurations that are not pending, as `_configurations` does."""

@@ -89,6 +89,8 @@ class BayesOptimizer(SurrogateOptimizer):
             X_best=points[np.argsort(-scores, kind="stable")[:_N_BEST]],
             rng=rng,
             taken=np.array(list(self._seen)),
+            allows=None if space.allowed is None else space.allows_point,
+            extra=None if space.allowed is None else space.allowed.sample,
         )
         if not len(proposals):
             return space.draw(rng), fitted

@@ -17,9 +17,10 @@ import numpy as np
 from sklearn_lepton._trials.trial import Trial
 from sklearn_lepton._validation import check_count
 from sklearn_lepton.optimizers._base import Optimizer
-from sklearn_lepton.optimizers._unseen_points import dimension_units
+from sklearn_lepton.space._allowed_points import MAX_LISTED
 from sklearn_lepton.space._dimension import Categorical, FloatArray
 from sklearn_lepton.space._distribution import Distribution
+from sklearn_lepton.space._points import dimension_units
 
 _DEFAULT_BUDGET = 1000  # points of an automatic grid if the number of trials is unknown
 _GOLDEN = 618_033_988_749_894_848, 10**18  # (sqrt(5) - 1) / 2 as integers: exact for any size
@@ -53,7 +54,8 @@ class GridOptimizer(Optimizer):
     Attributes
     ----------
     grid_size : int
-        Number of points of the grid.
+        Number of points of the grid that are allowed. Those of a grid of more than 65,536
+        points are not counted one by one.
 
     Raises
     ------
@@ -98,8 +100,14 @@ class GridOptimizer(Optimizer):
 
     @property
     def grid_size(self) -> int:
-        """Number of points of the grid."""
-        return self._known_grid().size
+        """Number of points of the grid that are allowed."""
+        grid = self._known_grid()
+        if self.space.allowed is None or grid.size > MAX_LISTED:
+            return grid.size
+        if grid.n_allowed is None:
+            points = (self._snap(grid.point(rank)) for rank in range(grid.size))
+            grid.n_allowed = sum(map(self.space.allows_point, points))
+        return grid.n_allowed
 
     @property
     def capacity(self) -> float:
@@ -132,7 +140,7 @@ class GridOptimizer(Optimizer):
         grid = self._known_grid()
         while grid.n_passed < grid.size:
             point = self._snap(grid.point(grid.n_passed))
-            if _rounded(point) not in self._visited:
+            if _rounded(point) not in self._visited and self.space.allows_point(point):
                 return point
             grid.n_passed += 1
         return None
@@ -175,7 +183,9 @@ class GridOptimizer(Optimizer):
             limits = [min(m, n_levels) if k in ranges else m for k, m in enumerate(limits)]
             return [int(count) for count in limits]
         counts = [1 if k in ranges else int(m) for k, m in enumerate(limits)]
-        n_points = self.run_settings.budget or _DEFAULT_BUDGET
+        n_points: float = self.run_settings.budget or _DEFAULT_BUDGET
+        if self.space.allowed is not None:  # the budget is for the points that are allowed
+            n_points = math.floor(n_points / self.space.allowed.share * (1 + 1e-9))
         branches = [list(branch.values()) for branch in self.space.branches]
 
         def size() -> int:
@@ -216,6 +226,8 @@ class _Grid:
     size : int
     n_passed : int
         Number of points at the beginning of the order that have been visited.
+    n_allowed : int or None
+        Number of points that the constraint of the space allows, once they are counted.
     """
 
     def __init__(self, budget: int | None, blocks: list[_Block]) -> None:
@@ -225,6 +237,7 @@ class _Grid:
         self._ends = list(accumulate(sizes))
         self.size = self._ends[-1]
         self.n_passed = 0
+        self.n_allowed: int | None = None
         golden, unit = _GOLDEN
         self._stride = max(1, self.size * golden // unit)
         while math.gcd(self._stride, self.size) > 1:

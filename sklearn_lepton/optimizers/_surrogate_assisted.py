@@ -392,7 +392,7 @@ class SurrogateOptimizer(Optimizer):
         Returns
         -------
         row : int
-            Row of the candidate; its point is a new one, if any candidate's is.
+            Row of the candidate; its point is a new one that is allowed, if any candidate's is.
         fitted : dict
             Hyperparameters for the ``proposal`` of the trial.
 
@@ -414,4 +414,10 @@ class SurrogateOptimizer(Optimizer):
         is_apart = self._is_apart(snapped[unseen])
         if is_apart.any():
             value = np.where(is_apart, value, -np.inf)
-        return unseen[int(np.argmax(value))], fitted
+        ranked = np.array(unseen)[np.argsort(-value, kind="stable")]
+        return self._first_allowed(snapped, ranked), fitted
+
+    def _first_allowed(self, points: FloatArray, rows: npt.NDArray[np.intp]) -> int:
+        """Return the first row whose point the constraint allows; the first if none is."""
+        allowed = (row for row in rows.tolist() if self.space.allows_point(points[row].tolist()))
+        return next(allowed, int(rows[0]))

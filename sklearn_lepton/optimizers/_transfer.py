@@ -105,7 +105,7 @@ def _translate(
         legal |= {name for name in kept if _is_legal(space, branch[name], kept[name])}
         if len(kept) > n_kept and kept.keys() <= legal:
             try:
-                best = space.complete(kept, defaults)
+                best, _ = space.fill(kept, defaults)
             except ValueError:
                 continue
             n_kept = len(kept)
@@ -133,13 +133,14 @@ def best_of(studies: list[TaskData], space: Space) -> Iterator[tuple[float, ...]
     Yields
     ------
     point : tuple of float of length n_dims
-        No two points are close to each other.
+        All are allowed by the constraint, and no two are close to each other.
     """
     size = min(len(studies), _MAX_BEST)
     ranked = [X[np.argsort(-y, kind="stable")] for X, y in reversed(studies)]
     chosen = np.empty((0, space.n_dims))
     for point in (p for round_ in zip_longest(*ranked) for p in round_ if p is not None):
-        if len(chosen) < size and are_apart(point[np.newaxis], chosen, space)[0]:
+        is_apart = len(chosen) < size and are_apart(point[np.newaxis], chosen, space)[0]
+        if is_apart and space.allows_point(point.tolist()):
             chosen = np.vstack([chosen, point])
             yield tuple(point.tolist())
 

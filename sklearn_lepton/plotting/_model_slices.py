@@ -3,6 +3,7 @@
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from scipy.stats import qmc
 
 from sklearn_lepton._inspection.history import History
@@ -62,16 +63,23 @@ def slice_points(source: History, scale: Scale, units: FloatArray) -> FloatArray
 def slices(
     source: History, scale: Scale, units: FloatArray, model: SurrogateEnsemble
 ) -> tuple[FloatArray, FloatArray]:
-    """Return the predicted score along one parameter and the standard deviation of a trial."""
-    process = model.process
-    mean, std = model.predict(slice_points(source, scale, units))
-    return process.y_mean + process.y_scale * mean, process.y_scale * std
+    """Return the predicted score along one parameter and the standard deviation of a trial.
+
+    Both are NaN where the constraint allows no trial.
+    """
+    process, points = model.process, slice_points(source, scale, units)
+    mean, std = model.predict(points)
+    blank = np.where(_are_allowed(source.space, points), 0.0, np.nan)
+    return process.y_mean + process.y_scale * mean + blank, process.y_scale * std + blank
 
 
 def marginals(
     source: History, scale: Scale, units: FloatArray, model: SurrogateEnsemble
 ) -> tuple[FloatArray, FloatArray]:
-    """Return the predicted score averaged over all other parameters and its uncertainty."""
+    """Return the predicted score averaged over all other parameters and its uncertainty.
+
+    The average is over the configurations that the constraint allows; NaN if there is none.
+    """
     space, n_units = source.space, len(units)
     # The same points of the other parameters for each value of this one.
     others = qmc.Sobol(space.n_dims, seed=0).random(_N_OTHERS)
@@ -85,8 +93,10 @@ def marginals(
     inputs = at_full_fidelity(points) if is_full else points
     # Posterior samples give the uncertainty of the average; the first one is their mean.
     samples = sample_paths(model.process, inputs, _N_PATHS, np.random.default_rng(0))
-    samples = samples.reshape(len(samples), n_units, _N_OTHERS).mean(axis=2)
-    mean = model.predict(points)[0].reshape(n_units, _N_OTHERS).mean(axis=1)
+    shape, counts = (n_units, _N_OTHERS), np.ones(points.shape[:1])
+    counts[~_are_allowed(space, points)] = np.nan
+    samples = _mean(samples * counts, (len(samples), *shape))
+    mean = _mean(model.predict(points)[0] * counts, shape)
     std = np.sqrt(np.mean((samples[1:] - samples[0]) ** 2, axis=0))
     process = model.process
     return process.y_mean + process.y_scale * mean, process.y_scale * std
@@ -101,7 +111,7 @@ def contour_grid(
     -------
     grid : dict
         Positions "x" (n_x,) and "y" (n_y,), and "mean" (n_y, n_x), which is NaN where no branch
-        has both parameters.
+        has both parameters, and where the constraint allows no trial.
     """
     space, units = source.space, (x.grid(size), y.grid(size))
     shared = tuple(b for b in x.branches if b in y.branches)
@@ -123,8 +133,25 @@ def contour_grid(
     mean = process.y_mean + process.y_scale * mean
     is_active = space.is_active(points)
     has_both = is_active[:, x.column] & is_active[:, y.column]
-    grid["mean"] = np.where(has_both, mean, np.nan).reshape(shape)
+    is_drawn = has_both & _are_allowed(space, points)
+    grid["mean"] = np.where(is_drawn, mean, np.nan).reshape(shape)
     return grid
+
+
+def _are_allowed(space: Space, points: FloatArray) -> npt.NDArray[np.bool_]:
+    """Return whether the constraint of a space allows each point."""
+    if space.allowed is None:
+        return np.ones(len(points), dtype=bool)
+    return np.array([point in space.allowed for point in points.tolist()], dtype=bool)
+
+
+def _mean(values: FloatArray, shape: tuple[int, ...]) -> FloatArray:
+    """Return the mean over the last axis of an array of some shape, without NaN."""
+    values = values.reshape(shape)
+    counts = np.isfinite(values).sum(axis=-1)
+    if np.all(counts == shape[-1]):
+        return np.asarray(values.mean(axis=-1))
+    return np.asarray(np.where(counts, np.nansum(values, axis=-1) / np.maximum(counts, 1), np.nan))
 
 
 def _branch_unit(space: Space, branch: int) -> float:

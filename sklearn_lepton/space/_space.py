@@ -1,17 +1,19 @@
 """The search space: parameters and their map to points of the unit cube."""
 
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from sklearn_lepton._runtime.floating_point import ignore_float_errors
-from sklearn_lepton._validation import unknown_name
+from sklearn_lepton.space._allowed_points import AllowedPoints
+from sklearn_lepton.space._branch_choice import branch_of
 from sklearn_lepton.space._branches import branch_dimension, read_branches
+from sklearn_lepton.space._constraint import Constraint
 from sklearn_lepton.space._dimension import Dimension, FloatArray, has_equal_cells
 from sklearn_lepton.space._distribution import dimension_from_json
+from sklearn_lepton.space._points import n_points
 from sklearn_lepton.space._weights import check_weights, to_cells
 
 
@@ -31,9 +33,16 @@ class Space:
         A number above 0 for each branch: how often uniform draws take it, relative to the
         others; see `Categorical`. None keeps the weights of a given `Space`, otherwise all
         dicts have the same weight. Each repetition of a dict adds to its weight.
+    constraint : callable or None, default=None
+        Whether a configuration is allowed: a function that takes a dict of parameters and
+        returns True or False, always the same for the same parameters. In a conditional space
+        the dict has the parameters of one branch. A configuration that is not allowed is never
+        proposed.
 
     Attributes
     ----------
+    constraint : callable or None
+        As given.
     names : tuple of str of length n_dims
         Name of each dimension; ``""`` for the branch.
     dimensions : tuple of Dimension of length n_dims
@@ -47,15 +56,17 @@ class Space:
     is_categorical : ndarray of shape (n_dims,)
         Whether the values of each dimension have no order.
     size : float
-        Number of different configurations; infinite if a dimension is continuous.
+        Number of different configurations that are allowed; infinite if a dimension is
+        continuous. Those of more than 65,536 are not counted one by one: the number then includes
+        the ones that are not allowed.
 
     Raises
     ------
     TypeError
-        If `param_distributions` is not a dict or list of dicts, a name is not a string, or the
-        values of a parameter have an unknown type.
+        If `param_distributions` is not a dict or list of dicts, a name is not a string, the
+        values of a parameter have an unknown type, or `constraint` is not callable.
     ValueError
-        If a parameter has no value.
+        If a parameter has no value, or a constraint is given for a space that has one.
 
     Examples
     --------
@@ -65,6 +76,9 @@ class Space:
     [0.5, 0.75]
     >>> space.from_point((1.0, 0.0))
     {'C': 100.0, 'kernel': 'rbf'}
+    >>> half = Space({"x": [1, 2, 3], "y": [1, 2, 3]}, constraint=lambda p: p["x"] < p["y"])
+    >>> half.size, half.allows({"x": 1, "y": 3}), half.allows({"x": 3, "y": 1})
+    (3.0, True, False)
     """
 
     names: tuple[str, ...]
@@ -77,16 +91,43 @@ class Space:
         param_distributions: "Mapping[str, Any] | Sequence[Mapping[str, Any]] | Space",
         *,
         weights: Sequence[float] | None = None,
+        constraint: Callable[[dict[str, Any]], bool] | None = None,
     ) -> None:
+        self._constraint = None if constraint is None else Constraint(constraint)
+        self.allowed: AllowedPoints | None = None
         if isinstance(param_distributions, Space):
-            self.__dict__.update(param_distributions.__dict__)
-            checked = check_weights(weights, len(self.branches), "branches")
-            if checked and len(self.branches) > 1:
-                self.dimensions = (branch_dimension(checked), *self.dimensions[1:])
-                self._set_masks()
+            self._copy(param_distributions, weights)
             return
         self.names, self.dimensions, self.branches = read_branches(param_distributions, weights)
         self._set_masks()
+
+    def _copy(self, other: "Space", weights: Sequence[float] | None) -> None:
+        """Set the attributes of another space, and keep a constraint of this one."""
+        own, its = self._constraint, other.__dict__["_constraint"]
+        if None not in (own, its) and own != its:
+            raise ValueError(
+                f"constraint={own!r} was given for a space that has one, {its!r}: give one "
+                "function that checks both."
+            )
+        self.__dict__.update(other.__dict__)
+        checked = check_weights(weights, len(self.branches), "branches")
+        if checked and len(self.branches) > 1:
+            self.dimensions = (branch_dimension(checked), *self.dimensions[1:])
+        self._constraint = its or own
+        if checked or self._constraint is not its:
+            self._set_masks()
+
+    @property
+    def constraint(self) -> Callable[[dict[str, Any]], bool] | None:
+        """The function that says whether a configuration is allowed, or None."""
+        return None if self._constraint is None else self._constraint.function
+
+    @property
+    def size(self) -> float:
+        """Number of different configurations that are allowed; infinite for a continuous space."""
+        if self.allowed is None or not self.allowed.is_listed:
+            return self._n_points
+        return float(len(self.allowed.points))
 
     def _set_masks(self) -> None:
         """Set the attributes that follow from dimensions and branches."""
@@ -98,13 +139,14 @@ class Space:
             self._is_active[:, 0] = True
         for row, branch in enumerate(self.branches):
             self._is_active[row, list(branch.values())] = True
-        counts = [[self.dimensions[c].n_values for c in b.values()] for b in self.branches]
-        self.size = float(sum(map(math.prod, counts)))
+        self._n_points = n_points(self)
         self._weighted = [k for k, d in enumerate(self.dimensions) if d.weights is not None]
         # `snap` needs one numpy expression for all dimensions with cells of equal width.
         self._equal = np.array([has_equal_cells(d) for d in self.dimensions], dtype=bool)
         self._equal_values = self.n_values[self._equal]
         self._snapped = np.flatnonzero(~self._equal & np.isfinite(self.n_values)).tolist()
+        if self._constraint is not None:
+            self.allowed = AllowedPoints(self, self._constraint)
 
     def is_active(self, points: npt.ArrayLike) -> npt.NDArray[np.bool_]:
         """Return whether each column is active, that is, belongs to the branch of the point.
@@ -189,6 +231,32 @@ class Space:
         shape = self.n_dims if n_points is None else (n_points, self.n_dims)
         return self.from_uniform(rng.random(shape))
 
+    def allows(self, params: Mapping[str, Any]) -> bool:
+        """Return whether the constraint allows a configuration.
+
+        Parameters
+        ----------
+        params : dict
+            A value for each parameter of one branch.
+
+        Returns
+        -------
+        is_allowed : bool
+            True in a space without a constraint.
+
+        Raises
+        ------
+        ValueError
+            If the constraint raises an error.
+        TypeError
+            If it returns neither True nor False.
+        """
+        return self._constraint is None or self._constraint.allows(params)
+
+    def allows_point(self, point: Sequence[float]) -> bool:
+        """Return whether the constraint allows the configuration at a point in canonical form."""
+        return self.allowed is None or point in self.allowed
+
     @ignore_float_errors
     def from_point(self, point: Sequence[float]) -> dict[str, Any]:
         """Return the configuration at a point.
@@ -229,12 +297,12 @@ class Space:
         ValueError
             If a parameter is unknown, missing or has a value outside the space.
         """
-        complete = self.complete(params)
-        missing = [name for name in complete if name not in params]
+        number = branch_of(self, params)
+        missing = [name for name in self.branches[number] if name not in params]
         if missing:
             msg = f"No value is given for {missing}: a point needs every parameter of its branch."
             raise ValueError(msg)
-        return self._point(params, self._branch_of(params))
+        return self._point(params, number)
 
     @ignore_float_errors
     def complete(
@@ -248,7 +316,8 @@ class Space:
             Values of some or all parameters of one branch.
         defaults : dict or None, default=None
             Values of the other parameters. The middle of the dimension replaces a default that is
-            missing or outside the space.
+            missing or outside the space. If the constraint does not allow them with `params`,
+            they move to the nearest allowed ones that are found.
 
         Returns
         -------
@@ -258,10 +327,27 @@ class Space:
         Raises
         ------
         ValueError
-            If a parameter is unknown or its value is outside the space.
+            If a parameter is unknown, its value is outside the space, or the constraint does not
+            allow `params`.
         """
-        branch = self.branches[self._branch_of(params, defaults)]
-        complete = {}
+        complete, number = self.fill(params, defaults)
+        if self.allowed is None or self.allows(complete):
+            return complete
+        branch, point = self.branches[number], self._point(complete, number)
+        given = {branch[name]: complete[name] for name in params}
+        moved = self.allowed.complete(point, given, branch)
+        if moved is None:
+            raise ValueError(
+                f"The constraint {self._constraint!r} does not allow {dict(params)!r}."
+            )
+        return moved
+
+    def fill(
+        self, params: Mapping[str, Any], defaults: Mapping[str, Any] | None = None
+    ) -> tuple[dict[str, Any], int]:
+        """Return a configuration as `complete` does, allowed or not, and its branch."""
+        number = branch_of(self, params, defaults)
+        branch, complete = self.branches[number], {}
         for name, column in branch.items():
             dimension = self.dimensions[column]
             if name in params:
@@ -271,7 +357,7 @@ class Space:
                 complete[name] = dimension.validate((defaults or {})[name])
             except (KeyError, ValueError):
                 complete[name] = dimension.from_unit(0.5)
-        return complete
+        return complete, number
 
     def _point(self, params: Mapping[str, Any], branch: int) -> tuple[float, ...]:
         """Return the point of a complete configuration of a branch."""
@@ -282,57 +368,6 @@ class Space:
             point[column] = self.dimensions[column].to_unit(params[name])
         return tuple(self.snap(point[np.newaxis])[0].tolist())
 
-    def _branch_of(
-        self, params: Mapping[str, Any], defaults: Mapping[str, Any] | None = None
-    ) -> int:
-        """Return the branch that contains all `params` and, of several, most of the defaults."""
-        exact = [k for k, branch in enumerate(self.branches) if self._is_exact(params, branch)]
-        if len(exact) == 1:
-            return exact[0]
-        best, best_share, errors = -1, -1.0, []
-        for number, branch in enumerate(self.branches):
-            try:
-                self._check_params(params, branch)
-            except ValueError as error:
-                # The error of the branch that contains most of the params is the clearest one.
-                n_contained = sum(self._contains(branch, name, params) for name in params)
-                errors.append((-n_contained, number, error))
-                continue
-            contained = [self._contains(branch, name, defaults or {}) for name in branch]
-            share = 1.0 if not contained else sum(contained) / len(contained)
-            # A branch without further parameters precedes all others.
-            if not set(branch) - set(params):
-                share += 1.0
-            if share > best_share:
-                best, best_share = number, share
-        if best < 0:
-            raise min(errors)[2]
-        return best
-
-    def _is_exact(self, params: Mapping[str, Any], branch: Mapping[str, int]) -> bool:
-        """Return whether a branch contains all params with identical values."""
-        names = branch.keys() >= params.keys()
-        return names and all(self.dimensions[branch[k]].contains(v) for k, v in params.items())
-
-    def _contains(self, branch: Mapping[str, int], name: str, params: Mapping[str, Any]) -> bool:
-        """Return whether a branch contains the value of a parameter."""
-        try:
-            self.dimensions[branch[name]].to_unit(params[name])
-        except (KeyError, ValueError):
-            return False
-        return True
-
-    def _check_params(self, params: Mapping[str, Any], branch: Mapping[str, int]) -> None:
-        """Raise unless a branch contains all params."""
-        for name, value in params.items():
-            if name not in branch:
-                raise ValueError(unknown_name(name, list(branch)))
-            try:
-                self.dimensions[branch[name]].to_unit(value)
-            except ValueError as error:
-                msg = f"Parameter {name!r}: {error}"
-                raise ValueError(msg) from error
-
     def to_json(self) -> dict[str, Any]:
         """Return the space in JSON types.
 
@@ -340,15 +375,18 @@ class Space:
         -------
         data : dict
             Values that JSON cannot represent, such as estimators, are texts. `from_json` replaces
-            them by stand-ins with these texts.
+            them by stand-ins with these texts. It omits the constraint.
         """
         dimensions = self.dimensions
         branches = [
             {name: dimensions[column].to_json() for name, column in branch.items()}
             for branch in self.branches
         ]
+        # Journals of spaces without weights or a constraint have no such keys.
         weights = dimensions[0].weights if len(branches) > 1 else None
-        return {"branches": branches} | ({"weights": list(weights)} if weights else {})
+        data: dict[str, Any] = {"branches": branches}
+        data |= {"weights": list(weights)} if weights else {}
+        return data | ({"constraint": self._constraint.to_json()} if self._constraint else {})
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> "Space":
@@ -377,9 +415,10 @@ class Space:
         )
 
     def __eq__(self, other: object) -> bool:
-        """Compare branches and dimensions."""
+        """Compare branches, dimensions and constraints."""
         return (
             isinstance(other, Space)
+            and self._constraint == other._constraint
             and self.branches == other.branches
             and self.dimensions == other.dimensions
         )
@@ -394,4 +433,5 @@ class Space:
         ]
         weights = self.dimensions[0].weights if len(branches) > 1 else None
         more = "" if weights is None else f", weights={list(weights)}"
+        more += "" if self._constraint is None else f", constraint={self._constraint!r}"
         return f"Space({branches[0] if len(branches) == 1 else branches!r}{more})"
