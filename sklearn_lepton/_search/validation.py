@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from sklearn_lepton._evaluation.estimators import has_parameter
+from sklearn_lepton._evaluation.estimators import refusal
 from sklearn_lepton._validation import check_count, is_finite, is_real, is_whole, unknown_name
 from sklearn_lepton.space._dimension import Categorical
 from sklearn_lepton.space._space import Space
@@ -99,16 +99,35 @@ def check_n_splits(n_splits: int, cv: Any) -> None:
 
 
 def check_names(space: Space, estimator: Any) -> None:
-    """Raise ValueError for a parameter of neither the estimator nor a choice for its steps."""
+    """Raise ValueError for a name that ``set_params`` of the estimator refuses.
+
+    Choices for a step count, too: a name may be that of a parameter of one of them.
+    """
+    known = estimator.get_params(deep=True)
     for branch in space.branches:
-        for name in branch:
-            if has_parameter(estimator, name):
-                continue
-            for other, column in branch.items():
-                dimension = space.dimensions[column]
-                if name.startswith(f"{other}__") and isinstance(dimension, Categorical):
-                    inner = name[len(other) + 2 :]
-                    if any(has_parameter(choice, inner) for choice in dimension.categories):
-                        break
-            else:  # no choice for a step has the parameter either
-                raise ValueError(unknown_name(name, list(estimator.get_params(deep=True))))
+        middle = {name: space.dimensions[column].from_unit(0.5) for name, column in branch.items()}
+        unlisted = [name for name in branch if name not in known]
+        if not unlisted or refusal(estimator, middle) is None:
+            continue
+        for name in unlisted:
+            error = refusal(estimator, {name: middle[name]})
+            if error is not None and not _has_choice_with(name, middle, branch, space, estimator):
+                raise ValueError(unknown_name(name, list(known))) from error
+
+
+def _has_choice_with(
+    name: str,
+    middle: Mapping[str, Any],
+    branch: Mapping[str, int],
+    space: Space,
+    estimator: Any,
+) -> bool:
+    """Return whether a choice for a step has a parameter."""
+    owners = [other for other in branch if name.startswith(f"{other}__")]
+    given = {other: middle[other] for other in (*owners, name)}
+    return any(
+        refusal(estimator, {**given, owner: choice, name: middle[name]}) is None
+        for owner in owners
+        if isinstance(dimension := space.dimensions[branch[owner]], Categorical)
+        for choice in dimension.categories
+    )

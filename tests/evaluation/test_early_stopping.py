@@ -343,9 +343,8 @@ def test_unlisted_parameters_can_be_tuned(thousandths):
     assert {trial.params["z"] for trial in search.trials_} != {0}
     pipeline = Pipeline([("clf", Secretive())])
     assert "clf__z" in make(pipeline, {"clf__z": [1, 2]}, n_iter=2).fit(*thousandths).best_params_
-    for estimator, name in ((Secretive(), "zz"), (pipeline, "clf__zz"), (pipeline, "no__z")):
-        with pytest.raises(ValueError, match=f"Unknown parameter '{name}'"):
-            make(estimator, {name: [1, 2]}).fit(*thousandths)
+    with pytest.raises(ValueError, match="Unknown parameter 'no__z'"):
+        make(pipeline, {"no__z": [1, 2]}).fit(*thousandths)
 
 
 @pytest.mark.parametrize("n_rounds", [0, -1, 1.5, "many"])

@@ -3,13 +3,15 @@
 import numpy as np
 import pytest
 from scipy import stats
+from sklearn.ensemble import BaggingClassifier
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
+from sklearn.svm import SVC
 from sklearn.tree import DecisionTreeClassifier
 
-from sklearn_lepton import Integer, Real
+from sklearn_lepton import BayesSearchCV, Integer, Real
 
 SPACE = {"x": (0.0, 1.0, "uniform")}
 nan, inf = float("nan"), float("inf")
@@ -100,6 +102,61 @@ def test_parameter_of_a_replaced_step_is_accepted(search_class, blobs):
     assert search.best_params_["clf__max_depth"] in {1, 2}
     with pytest.raises(ValueError, match="clf__max_dept"):
         search_class(pipeline, {"clf": space["clf"], "clf__max_dept": [1]}).fit(*blobs)
+
+
+class Permissive(LogisticRegression):
+    """Takes each name that begins with "C", and lists none of them."""
+
+    def get_params(self, deep=True):
+        params = super().get_params(deep)
+        return {name: value for name, value in params.items() if not name.startswith("C")}
+
+    def set_params(self, **params):
+        for name, value in params.items():
+            if not name.startswith("C"):
+                raise KeyError(name)
+            setattr(self, name, value)
+        return self
+
+
+@pytest.mark.parametrize("is_step", [False, True])
+def test_set_params_decides_what_is_a_parameter(search_class, blobs, is_step):
+    estimator, prefix = (
+        (Pipeline([("clf", Permissive())]), "clf__") if is_step else (Permissive(), "")
+    )
+    space = {f"{prefix}C": [0.1, 1.0], f"{prefix}Cache": [1, 2]}
+    search = search_class(estimator, space, n_iter=4, cv=2, error_score="raise").fit(*blobs)
+    assert {trial.params[f"{prefix}Cache"] for trial in search.trials_} == {1, 2}
+    model = search.best_estimator_[-1] if is_step else search.best_estimator_
+    assert model.Cache == search.best_params_[f"{prefix}Cache"]
+    with pytest.raises(ValueError, match=f"Unknown parameter '{prefix}tool'. Did you mean .*tol"):
+        search_class(estimator, {f"{prefix}tool": [1e-3]}).fit(*blobs)
+
+
+def test_check_of_names_changes_no_object_of_the_user(blobs):
+    choices = [DecisionTreeClassifier(max_depth=9), LogisticRegression(C=7.0)]
+    pipeline = Pipeline([("clf", SVC())])
+    space = {"clf": choices, "clf__max_depth": [1], "clf__C": [0.1]}
+    search = BayesSearchCV(pipeline, space, n_iter=2, cv=2)
+    with pytest.raises(ValueError, match="trials failed"):  # since no choice has both
+        search.fit(*blobs)
+    assert (choices[0].max_depth, choices[1].C) == (9, 7.0)
+    assert isinstance(pipeline[0], SVC)
+
+
+def test_parameter_of_a_choice_within_a_choice_is_accepted(search_class, blobs):
+    space = {
+        "clf": [BaggingClassifier(n_estimators=2)],
+        "clf__estimator": [LogisticRegression(), DecisionTreeClassifier()],
+        "clf__estimator__random_state": [0],
+    }
+    search = search_class(Pipeline([("clf", LogisticRegression())]), space, n_iter=2, cv=2).fit(
+        *blobs
+    )
+    assert search.best_estimator_[0].estimator.random_state == 0
+    space["clf__estimator__max_dept"] = [3]
+    with pytest.raises(ValueError, match="Unknown parameter 'clf__estimator__max_dept'"):
+        search_class(Pipeline([("clf", LogisticRegression())]), space, n_iter=2, cv=2).fit(*blobs)
 
 
 @pytest.mark.parametrize(
