@@ -22,7 +22,7 @@ from sklearn_lepton._evaluation.resume_fit import (
 from sklearn_lepton._runtime.floating_point import ignore_float_errors
 from sklearn_lepton._trials.trial import Trial
 from sklearn_lepton._typing import FitCall
-from sklearn_lepton._validation import is_finite, is_whole, unknown_name
+from sklearn_lepton._validation import is_whole, unknown_name
 from sklearn_lepton.optimizers._successive_halving import REDUCTION_FACTOR
 from sklearn_lepton.space._frozen import thaw
 from sklearn_lepton.space._space import Space
@@ -239,18 +239,8 @@ def make_resource(
     ValueError
         If the resource cannot be used, or a bound is out of range.
     """
-    for bound, value in bounds._asdict().items():
-        is_auto = isinstance(value, str) and value == "auto"
-        if not is_auto and not (is_whole(value) and is_finite(value) and value >= 1):
-            msg = f"{bound} must be 'auto' or an integer of at least 1, got {value!r}."
-            raise ValueError(msg)
     if name is None:
         return None
-    if not isinstance(name, str):
-        raise ValueError(
-            "resource must be None, 'n_samples' or the name of an integer parameter of the "
-            f"estimator, got {name!r}."
-        )
     if name == N_SAMPLES:
         return _make_samples(bounds, _labels(estimator, y), splits)
     if eval_set_from_split:

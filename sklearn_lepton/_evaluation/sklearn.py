@@ -3,7 +3,7 @@
 import copy
 import inspect
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from traceback import format_exc
 from types import CellType, FunctionType
 from typing import Any, NamedTuple
@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import joblib
 from sklearn.metrics._scorer import _MultimetricScorer
 from sklearn.model_selection._search import BaseSearchCV
+from sklearn.utils._param_validation import Options, validate_parameter_constraints
 from sklearn.utils.metaestimators import _safe_split
 from sklearn.utils.parallel import Parallel
 
@@ -20,6 +21,10 @@ from sklearn_lepton._validation import is_real
 from sklearn_lepton.space._values import as_float
 
 __all__ = ["BaseSearchCV"]  # which scikit-learn exports under a private name only
+
+
+# Constraints of the parameters that all of scikit-learn's searches have.
+SEARCH_CONSTRAINTS: dict[str, Any] = BaseSearchCV._parameter_constraints  # noqa: SLF001
 
 
 class ErrorScore(float):
@@ -154,6 +159,53 @@ try:
     from sklearn.callback import CallbackContext
 except ImportError:  # scikit-learn before 1.9 has no callbacks
     CallbackContext = object
+
+
+class Allowed(Options):  # type: ignore[misc]
+    """Constraint of scikit-learn's parameter validation that is given by a function.
+
+    Parameters
+    ----------
+    is_legal : callable
+        Returns whether a value is allowed.
+    description : str
+        The allowed values, for the error message.
+    """
+
+    def __init__(self, is_legal: Callable[[Any], bool], description: str) -> None:
+        super().__init__(object, set())
+        self._is_legal = is_legal
+        self._description = description
+
+    def is_satisfied_by(self, val: Any) -> bool:
+        """Return whether a value is allowed."""
+        return self._is_legal(val)
+
+    def __str__(self) -> str:
+        """Return the allowed values."""
+        return self._description
+
+
+def check_parameters(
+    constraints: Mapping[str, Any], params: Mapping[str, Any], caller: str
+) -> None:
+    """Raise ValueError for a parameter that violates its constraints.
+
+    Parameters
+    ----------
+    constraints : mapping of str to list
+        The constraints of each parameter, as in ``_parameter_constraints``.
+    params : mapping of str to object
+        Those without constraints are not checked.
+    caller : str
+        Name of the class or function, for the error message.
+    """
+    validate_parameter_constraints(constraints, params, caller_name=caller)
+
+
+def check_search(search: Any) -> None:
+    """Raise ValueError for a parameter of a search that violates its constraints, as `fit` does."""
+    search._validate_params()  # noqa: SLF001
 
 
 def part_of(estimator: Any, X: Any, y: Any, rows: Any, train: Any) -> tuple[Any, Any]:

@@ -1,18 +1,24 @@
 """`AutoSearchCV`: search by the optimizer that suits the space and the budget."""
 
 from collections.abc import Sequence
-from typing import Any, Unpack
+from typing import Any, ClassVar, Unpack
 
 from sklearn.utils.validation import check_is_fitted
 
+from sklearn_lepton._evaluation.sklearn import Allowed
 from sklearn_lepton._search.base import BaseOptimizerSearchCV
-from sklearn_lepton._search.model_choice import ModelsMixin
+from sklearn_lepton._search.model_choice import TASKS, ModelsMixin
 from sklearn_lepton._search.parameters import SearchOptions, extends_parameters
+from sklearn_lepton._search.validation import CONSTRAINTS, OPTIMIZER
 from sklearn_lepton._trials.trial import Trial
 from sklearn_lepton.optimizers._auto import AutoOptimizer
 from sklearn_lepton.optimizers._base import Optimizer
 from sklearn_lepton.optimizers._registry import build_optimizer
 from sklearn_lepton.space._space import Space
+
+
+def _is_estimator_or_task(value: Any) -> bool:
+    return value in TASKS if isinstance(value, str) else hasattr(value, "fit")
 
 
 class AutoSearchCV(ModelsMixin, BaseOptimizerSearchCV):
@@ -266,6 +272,12 @@ class AutoSearchCV(ModelsMixin, BaseOptimizerSearchCV):
     >>> print(search.choice_)
     Trials 5 to 14 by bayes: of the first 200 trials each counts.
     """
+
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
+        **CONSTRAINTS,
+        "estimator": [Allowed(_is_estimator_or_task, f"an estimator or one of {str(TASKS)[1:-1]}")],
+        "optimizer": OPTIMIZER,
+    }
 
     @extends_parameters
     def __init__(

@@ -35,7 +35,7 @@ from sklearn_lepton._search.run import CloseStack, RunOptions, SearchRun, draw_s
 from sklearn_lepton._search.selection import check_choice
 from sklearn_lepton._search.sklearn_search import LEFT_BY_FIT, OF_CHOICE
 from sklearn_lepton._search.update import Update, UpdateMixin
-from sklearn_lepton._search.validation import check_n_splits, check_names, check_parameters
+from sklearn_lepton._search.validation import check_n_splits, check_names
 from sklearn_lepton._study.fingerprint import Scoring, check_scores, describe_study
 from sklearn_lepton._study.opening import open_journal
 from sklearn_lepton._study.study import DEFAULT_N_TRIALS, SharedStudy, Study
@@ -91,7 +91,6 @@ class BaseOptimizerSearchCV(UpdateMixin, ComparisonMixin, ReportMixin, SearchPar
 
     def _search(self, context: FitContext, callback_ctx: Any) -> None:
         """Run the search; `fit` calls it once, with everything else prepared."""
-        check_parameters(self.get_params(deep=False))
         check_n_splits(self.n_splits_, self.cv)
         callbacks = Callbacks(self, self._make_callbacks(), self._errors)
         try:

@@ -72,12 +72,6 @@ def initial_configurations(given: Any, estimator: Any, space: Space) -> list[dic
     if isinstance(given, str) and given == "default":
         return [space.complete({}, defaults)]
     listed = [given] if isinstance(given, Mapping) else given
-    if not isinstance(listed, Sequence) or not all(isinstance(each, Mapping) for each in listed):
-        msg = (
-            "initial_params must be 'default', None, a dict of parameters or a list of "
-            f"dicts, got {given!r}."
-        )
-        raise ValueError(msg)
     configurations = []
     for number, params in enumerate(listed):
         try:

@@ -14,7 +14,7 @@ from sklearn.utils.metaestimators import available_if
 
 from sklearn_lepton._arrays import as_array, is_missing, shape_of
 from sklearn_lepton._evaluation.convergence_warnings import QuietFits, hidden_convergence_warnings
-from sklearn_lepton._evaluation.sklearn import FitContext
+from sklearn_lepton._evaluation.sklearn import FitContext, check_search
 from sklearn_lepton._search.sklearn_search import has_new_trials
 from sklearn_lepton._trials.ranking import candidates, score_of
 from sklearn_lepton._trials.statistics import plain_standard_error, standard_error
@@ -51,12 +51,7 @@ def is_task(estimator: Any) -> bool:
 def check_task(
     estimator: str, param_distributions: Any, *, resource: Any, eval_set_from_split: Any
 ) -> None:
-    """Raise ValueError for an unknown task, or for parameters that need an estimator."""
-    if estimator not in TASKS:
-        raise ValueError(
-            f"estimator must be an estimator or one of {', '.join(map(repr, TASKS))}, got "
-            f"{estimator!r}."
-        )
+    """Raise ValueError for parameters that need an estimator."""
     if not (isinstance(param_distributions, str) and param_distributions == "auto"):
         raise ValueError(
             f"With estimator={estimator!r} the space comes with the models, got "
@@ -155,13 +150,14 @@ class ModelsMixin:
                 raise
         from sklearn_lepton._automl.task import read_target  # noqa: PLC0415 - loaded when used
 
+        own_params = self.get_params(deep=False)
+        check_search(self)  # before it reads the data
         check_task(
             self.estimator,
             given_space(vars(self)),
             resource=self.resource,
             eval_set_from_split=self.eval_set_from_split,
         )
-        own_params = self.get_params(deep=False)
         y = read_target(y)
         inner = copy.copy(self)
         params = inner._resolve(X, y, params)  # noqa: SLF001

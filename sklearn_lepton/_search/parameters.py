@@ -6,12 +6,13 @@
 
 import inspect
 from collections.abc import Callable
-from typing import Any, TypedDict, TypeVar
+from typing import Any, ClassVar, TypedDict, TypeVar
 
 import numpy as np
 
 from sklearn_lepton._search.keywords import explain_keywords
 from sklearn_lepton._search.sklearn_search import SklearnSearchAdapter
+from sklearn_lepton._search.validation import CONSTRAINTS
 
 _Init = TypeVar("_Init", bound=Callable[..., None])
 
@@ -253,6 +254,8 @@ class SearchParameters(SklearnSearchAdapter):
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the features; only with `refit` and if `X` has names.
     """
+
+    _parameter_constraints: ClassVar[dict[str, Any]] = CONSTRAINTS
 
     @explain_keywords
     def __init__(

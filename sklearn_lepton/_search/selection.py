@@ -1,6 +1,6 @@
 """Selection of the best trial: by its score, its complexity or its score on final splits."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -57,12 +57,6 @@ def check_choice(
     if final_cv is None:
         return
     is_count = is_whole(final_cv) and final_cv >= 2
-    is_splits = hasattr(final_cv, "split") or isinstance(final_cv, Iterable)
-    if not is_count and (not is_splits or isinstance(final_cv, str)):
-        raise ValueError(
-            "final_cv must be None, an integer of at least 2, a cross-validation generator "
-            f"or an iterable of splits, got {final_cv!r}."
-        )
     if callable(refit):
         raise ValueError(
             "final_cv decides which trial is chosen, and so does a callable refit, got "
@@ -81,11 +75,6 @@ def check_choice(
 
 
 def _check_complexity(complexity: Any, refit: Any, space: Space) -> None:
-    if not (isinstance(complexity, str) or callable(complexity)):
-        raise ValueError(
-            "complexity must be None, the name of a parameter or a callable that takes the "
-            f"parameters and returns a number, got {complexity!r}."
-        )
     if not is_one_se(refit):
         raise ValueError(
             f"complexity={complexity!r} chooses within one standard error of the best, for which "

@@ -1,10 +1,11 @@
 """`SwarmSearchCV`: search by particle swarm optimization."""
 
 from collections.abc import Sequence
-from typing import Any, Unpack
+from typing import Any, ClassVar, Unpack
 
 from sklearn_lepton._search.base import BaseOptimizerSearchCV
 from sklearn_lepton._search.parameters import SearchOptions, extends_parameters
+from sklearn_lepton._search.validation import CONSTRAINTS, FLAG, count
 from sklearn_lepton._trials.trial import Trial
 from sklearn_lepton.optimizers._swarm import SwarmOptimizer
 from sklearn_lepton.space._space import Space
@@ -249,6 +250,12 @@ class SwarmSearchCV(BaseOptimizerSearchCV):
     >>> bool(search.fit(X, y).best_score_ > 0.97)
     True
     """
+
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
+        **CONSTRAINTS,
+        "n_particles": count(2),
+        "surrogate": FLAG,
+    }
 
     @extends_parameters
     def __init__(

@@ -12,6 +12,7 @@ from sklearn.utils.parallel import Parallel
 
 from sklearn_lepton._evaluation.loop import Callbacks, make_callbacks
 from sklearn_lepton._evaluation.results import explain_failures
+from sklearn_lepton._evaluation.sklearn import check_parameters
 from sklearn_lepton._runtime.deferred_errors import DeferredErrors
 from sklearn_lepton._runtime.interrupts import Interrupts
 from sklearn_lepton._runtime.output import warn
@@ -21,12 +22,12 @@ from sklearn_lepton._search.keywords import explain_keywords
 from sklearn_lepton._search.run import CloseStack, RunOptions, SearchRun, draw_seed
 from sklearn_lepton._search.signatures import CallStyle, read_signature
 from sklearn_lepton._search.tune_result import TuneResult
-from sklearn_lepton._search.validation import check_parameters
+from sklearn_lepton._search.validation import OF_TUNE
 from sklearn_lepton._study.opening import open_journal
 from sklearn_lepton._study.study import SharedStudy, Study
 from sklearn_lepton._trials.trial import Trial
 from sklearn_lepton._typing import Callback
-from sklearn_lepton._validation import is_real, is_whole
+from sklearn_lepton._validation import is_whole
 from sklearn_lepton.callbacks._stopping import TargetScore
 from sklearn_lepton.exceptions import SearchInterruptedWarning, SpaceExhaustedWarning
 from sklearn_lepton.optimizers._base import Optimizer
@@ -35,7 +36,7 @@ from sklearn_lepton.optimizers._registry import build_optimizer, optimizer_class
 from sklearn_lepton.space._content import content_hash
 from sklearn_lepton.space._entries import with_ranges
 from sklearn_lepton.space._space import Space
-from sklearn_lepton.space._values import is_number, value_to_json
+from sklearn_lepton.space._values import value_to_json
 
 
 @explain_keywords
@@ -243,8 +244,9 @@ class _Tuning:
 
     def run(self, options: RunOptions) -> TuneResult:
         """Run the trials, and return the result."""
-        check_parameters(vars(options) | vars(self))
-        self._check()
+        check_parameters(OF_TUNE, vars(options) | vars(self), "tune")
+        if isinstance(self.optimizer, str):
+            optimizer_class(self.optimizer)  # an unknown name raises
         resource = None if self.resource is None else FunctionResource.read(self.resource)
         space = Space(with_ranges(self.space), constraint=self.constraint)
         style = read_signature(self.function, space, has_resource=resource is not None)
@@ -322,32 +324,6 @@ class _Tuning:
             target.reason = "target_value"
             rules.append(target)
         return rules
-
-    def _check(self) -> None:
-        """Raise ValueError for a parameter that is out of range, before the first call."""
-        is_nan = is_real(self.error_score) and not is_number(self.error_score)
-        legal = {
-            "function": (callable(self.function), "callable"),
-            "minimize": (isinstance(self.minimize, bool | np.bool_), "True or False"),
-            "target_value": (
-                self.target_value is None or is_number(self.target_value),
-                "None or a number",
-            ),
-            "error_score": (is_nan or self.error_score == "raise", "nan or 'raise'"),
-            "initial_params": (
-                not isinstance(self.initial_params, str),
-                "None, a dict or a list of dicts",
-            ),
-            "optimizer": (
-                isinstance(self.optimizer, str) or callable(self.optimizer),
-                "a name, or a class or function that makes one",
-            ),
-        }
-        for name, (is_legal, allowed) in legal.items():
-            if not is_legal:
-                raise ValueError(f"{name} must be {allowed}, got {getattr(self, name)!r}.")
-        if isinstance(self.optimizer, str):
-            optimizer_class(self.optimizer)  # an unknown name raises
 
     def _make_optimizer(
         self,

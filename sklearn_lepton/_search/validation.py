@@ -2,13 +2,15 @@
 
 import math
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from numbers import Integral
 from typing import Any
 
 import numpy as np
 
 from sklearn_lepton._evaluation.estimators import refusal
-from sklearn_lepton._validation import check_count, is_finite, is_real, is_whole, unknown_name
+from sklearn_lepton._evaluation.sklearn import SEARCH_CONSTRAINTS, Allowed
+from sklearn_lepton._validation import is_finite, is_real, is_whole, unknown_name
 from sklearn_lepton.space._dimension import Categorical
 from sklearn_lepton.space._space import Space
 from sklearn_lepton.space._values import is_number
@@ -24,6 +26,10 @@ def _is_auto(value: Any) -> bool:
     return isinstance(value, str) and value == "auto"
 
 
+def _is_at_least(value: Any, minimum: int) -> bool:
+    return is_whole(value) and value >= minimum
+
+
 def _is_word_or_flag(value: Any) -> bool:
     return _is_flag(value) or _is_auto(value)
 
@@ -31,6 +37,24 @@ def _is_word_or_flag(value: Any) -> bool:
 def _are_callbacks(value: Any) -> bool:
     is_list = isinstance(value, Sequence) and all(map(callable, value))
     return value is None or callable(value) or is_list
+
+
+def _are_params(value: Any) -> bool:
+    """Return whether a value is None, a dict or a list of dicts."""
+    listed = [] if value is None else [value] if isinstance(value, Mapping) else value
+    is_list = isinstance(listed, Sequence) and not isinstance(listed, str)
+    return is_list and all(isinstance(each, Mapping) for each in listed)
+
+
+def _are_fresh_splits(value: Any) -> bool:
+    is_splits = hasattr(value, "get_n_splits") or isinstance(value, Iterable)
+    return value is None or _is_at_least(value, 2) or (is_splits and not isinstance(value, str))
+
+
+def _is_nan_or_raise(value: Any) -> bool:
+    return (is_real(value) and not is_number(value)) or (
+        isinstance(value, str) and value == "raise"
+    )
 
 
 def _is_limit(value: Any) -> bool:
@@ -43,16 +67,27 @@ def _is_time(value: Any) -> bool:
     return value is None or (is_limit and value > 0)
 
 
-# A check and a description of the legal values for each parameter, in the order of the checks.
+def count(minimum: int) -> list[Any]:
+    """Return the constraints of an integer with a minimum, or "auto"."""
+    description = f"'auto' or an integer of at least {minimum}"
+    return [Allowed(lambda value: _is_auto(value) or _is_at_least(value, minimum), description)]
+
+
+# Constraints of the `optimizer`.
+OPTIMIZER = [
+    Allowed(
+        lambda value: isinstance(value, str) or callable(value),
+        "a name, or a class or function that makes an optimizer",
+    )
+]
+# Constraints of a parameter that is True or False.
+FLAG = [Allowed(_is_flag, "True or False")]
+# A check and a description of the legal values for each parameter of the searches.
 _RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
-    "n_iter": (
-        lambda value: _is_auto(value) or (is_whole(value) and value >= 1),
-        "'auto' or an integer of at least 1",
-    ),
     "fit_timeout": (_is_limit, f"'auto', {_TIME}"),
     "max_time": (_is_time, _TIME),
     "n_iter_no_change": (
-        lambda value: value is None or (is_whole(value) and value >= 1),
+        lambda value: value is None or _is_at_least(value, 1),
         "None or an integer of at least 1",
     ),
     "racing": (
@@ -60,10 +95,6 @@ _RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
         "True, False, 'auto' or an error rate between 0 and 1",
     ),
     "cost_aware": (_is_word_or_flag, "True, False or 'auto'"),
-    "asynchronous": (_is_flag, "True or False"),
-    "eval_set_from_split": (_is_flag, "True or False"),
-    "cache_steps": (_is_flag, "True or False"),
-    "warm_start": (_is_flag, "True or False"),
     "tol": (lambda value: is_real(value) and value >= 0, "a number of at least 0"),
     "target_score": (lambda value: value is None or is_number(value), "None or a number"),
     "journal": (
@@ -71,22 +102,47 @@ _RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
         "None or the path of a file",
     ),
     "callbacks": (_are_callbacks, "None, a callable (search, trial), or a list of them"),
+    "resource": (
+        lambda value: value is None or isinstance(value, str),
+        "None, 'n_samples' or the name of an integer parameter of the estimator",
+    ),
+    "complexity": (
+        lambda value: value is None or isinstance(value, str) or callable(value),
+        "None, the name of a parameter or a callable that returns a number for the parameters",
+    ),
+    "final_cv": (
+        _are_fresh_splits,
+        "None, an integer of at least 2, a cross-validation generator or an iterable of splits",
+    ),
+    "initial_params": (
+        lambda value: (isinstance(value, str) and value == "default") or _are_params(value),
+        "'default', None, a dict of parameters or a list of dicts",
+    ),
 }
-
-
-def check_parameters(params: Mapping[str, Any]) -> None:
-    """Raise ValueError for a parameter that is out of range, before the first fit.
-
-    Parameters
-    ----------
-    params : mapping of str to object
-        Parameters of a search or of `tune`; names without a rule are ignored.
-    """
-    check_count("n_points", params["n_points"], minimum=1)
-    for name, (is_legal, allowed) in _RULES.items():
-        if name in params and not is_legal(params[name]):
-            msg = f"{name} must be {allowed}, got {params[name]!r}."
-            raise ValueError(msg)
+# Constraints of the parameters that all searches have.
+CONSTRAINTS: dict[str, Any] = {
+    **SEARCH_CONSTRAINTS,
+    **{name: [Allowed(*rule)] for name, rule in _RULES.items()},
+    **dict.fromkeys(("asynchronous", "cache_steps", "eval_set_from_split", "warm_start"), FLAG),
+    **dict.fromkeys(
+        ("n_iter", "n_points", "n_initial_points", "min_resources", "max_resources"), count(1)
+    ),
+    "random_state": ["random_state"],
+    # `Space` and the reader of studies know what they can read.
+    **dict.fromkeys(("param_distributions", "param_grid", "previous_studies"), "no_validation"),
+}
+# Those of `tune`.
+OF_TUNE: dict[str, Any] = CONSTRAINTS | {
+    "function": [Allowed(callable, "a callable")],
+    "space": "no_validation",
+    "optimizer": OPTIMIZER,
+    "n_jobs": [Integral, None],
+    "minimize": FLAG,
+    "error_score": [Allowed(_is_nan_or_raise, "nan or 'raise'")],
+    "initial_params": [Allowed(_are_params, "None, a dict or a list of dicts")],
+    "target_value": CONSTRAINTS["target_score"],
+    "resource": "no_validation",  # its reader checks the pair
+}
 
 
 def check_n_splits(n_splits: int, cv: Any) -> None:

@@ -124,7 +124,7 @@ def with_ranges(space: Any) -> Any:
     dicts = space if isinstance(space, list | tuple) else [space]
     if not all(type(branch) is dict for branch in dicts):
         return space
-    warn_of_entries(dicts, stacklevel=4, are_ranges=True)
+    warn_of_entries(dicts, stacklevel=5, are_ranges=True)
     branches = [
         {
             name: as_dimension(name, values, is_range=True) if _is_pair(values) else values

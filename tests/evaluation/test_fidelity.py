@@ -462,13 +462,22 @@ def test_only_estimator_fitted_in_place_resumes():
     ("settings", "message"),
     [
         ({"resource": "m"}, "resource: Unknown parameter 'm'. Allowed are .*'epochs'.*'n_samples'"),
-        ({"resource": 3}, "resource must be None, 'n_samples' or the name .* got 3"),
+        (
+            {"resource": 3},
+            "'resource' parameter of SwarmSearchCV must be None, 'n_samples' or the name .* Got 3",
+        ),
         ({"resource": "x"}, "resource='x' must not be searched as well, but the space has 'x'"),
         ({"resource": "log"}, "max_resources='auto' is the estimator's own log, .* got Log"),
         ({"resource": "outcome", "max_resources": 30}, "an integer parameter, but outcome is 'ok'"),
         ({"resource": "warm_start", "max_resources": 30}, "parameter, but warm_start is False"),
-        ({"min_resources": 0}, "min_resources must be 'auto' or an integer of at least 1, got 0"),
-        ({"max_resources": 2.5}, "max_resources must be 'auto' or an integer .* got 2.5"),
+        (
+            {"min_resources": 0},
+            "'min_resources' parameter of .* must be 'auto' or an integer of at least 1. Got 0",
+        ),
+        (
+            {"max_resources": 2.5},
+            "'max_resources' parameter of SwarmSearchCV must be 'auto' or an integer .* Got 2.5",
+        ),
         (
             {"min_resources": 30},
             "min_resources must be at most max_resources, got min_resources=30",
@@ -476,7 +485,7 @@ def test_only_estimator_fitted_in_place_resumes():
         ({"resource": "n_samples", "max_resources": 500}, "at most the 300 samples .* got 500"),
         (
             {"resource": None, "min_resources": "few"},
-            "min_resources must be 'auto' or .* got 'few'",
+            "'min_resources' parameter of SwarmSearchCV must be 'auto' or .* Got 'few'",
         ),
     ],
 )

@@ -1,5 +1,7 @@
 """Errors for bad input, raised before the first fit: given, allowed, what to do."""
 
+import inspect
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -11,7 +13,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 from sklearn.tree import DecisionTreeClassifier
 
-from sklearn_lepton import BayesSearchCV, Integer, Real
+from sklearn_lepton import AutoSearchCV, BayesSearchCV, Integer, Real
 
 SPACE = {"x": (0.0, 1.0, "uniform")}
 nan, inf = float("nan"), float("inf")
@@ -203,6 +205,45 @@ def test_parameter_of_a_choice_within_a_choice_is_accepted(search_class, blobs):
 )
 def test_invalid_arguments_are_refused(search_class, probe, log, numbered, arguments, parts):
     refused(search_class(probe, SPACE, **arguments), log, numbered, ValueError, *parts)
+
+
+def test_each_argument_has_constraints_that_its_default_meets(search_class):
+    parameters = inspect.signature(search_class).parameters
+    assert search_class._parameter_constraints.keys() == parameters.keys()
+    search_class(LogisticRegression())._validate_params()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"random_state": "seed"},
+        {"complexity": 3},
+        {"resource": 3},
+        {"min_resources": "smallest"},
+        {"max_resources": 0},
+        {"final_cv": 1},
+        {"eval_set_from_split": 1},
+        {"cache_steps": None},
+        {"n_initial_points": 0},
+        {"initial_params": [3]},
+        {"n_jobs": 1.5},
+        {"verbose": "yes"},
+    ],
+)
+def test_error_names_argument_search_and_value(search_class, probe, log, numbered, arguments):
+    [(name, value)] = arguments.items()
+    head = f"The {name!r} parameter of {search_class.__name__} must be "
+    search = search_class(probe, SPACE, **arguments)
+    refused(search, log, numbered, ValueError, head, f"Got {value!r} instead.")
+
+
+def test_search_of_models_checks_its_arguments_before_the_data():
+    with pytest.raises(ValueError, match="'max_time' parameter of AutoSearchCV must be None or"):
+        AutoSearchCV("classifier", max_time="1h").fit(None, None)
+    with pytest.raises(
+        ValueError, match="an estimator or one of 'auto', 'classifier'.*'klassifier'"
+    ):
+        AutoSearchCV("klassifier").fit(None, None)
 
 
 def test_invalid_arguments_of_an_optimizer_are_refused(search_class, probe, log, numbered):

@@ -285,7 +285,7 @@ def test_optimizer_parameters_are_checked_before_the_first_fit(search_class, pro
         is_flag = isinstance(inspect.signature(search_class).parameters[name].default, bool)
         for value in (-1, "some", 0 if is_flag else True, None, np.nan):
             search = search_class(probe, {"x": [0.1, 0.2]}, n_iter=2, **{name: value})
-            message = f"{name} must be"
+            message = f"The {name!r} parameter of {search_class.__name__} must be"
             if (name, value) == ("optimizer", "some"):
                 message = "Unknown optimizer 'some'. Allowed are .*'bayes'"
             with pytest.raises(ValueError, match=message):
