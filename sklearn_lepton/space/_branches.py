@@ -1,6 +1,6 @@
 """The branches of a space: dicts of parameters, read as dimensions that branches may share."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from sklearn_lepton.space._dimension import Categorical, Dimension, can_share_dimension
@@ -19,11 +19,14 @@ class Branches(NamedTuple):
     names : tuple of str
     dimensions : tuple of Dimension
     branches : tuple of dict
+    constraint : callable or None
+        The constraint of a space of another library.
     """
 
     names: tuple[str, ...]
     dimensions: tuple[Dimension, ...]
     branches: tuple[dict[str, int], ...]
+    constraint: Callable[[Mapping[str, Any]], bool] | None = None
 
 
 def read_branches(given: Any, weights: Sequence[float] | None) -> Branches:
@@ -58,7 +61,8 @@ def read_branches(given: Any, weights: Sequence[float] | None) -> Branches:
         )
         raise TypeError(msg)
     warn_of_entries(dicts, _STACKLEVEL)
-    return _merge(dicts, check_weights(weights, len(dicts), "branches"))
+    read = _merge(dicts, check_weights(weights, len(dicts), "branches"))
+    return read._replace(constraint=library_space.constraint) if library_space else read
 
 
 def branch_dimension(weights: Sequence[float]) -> Categorical:

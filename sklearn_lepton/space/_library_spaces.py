@@ -1,12 +1,14 @@
-"""Whole search spaces of other libraries, as branches: lists of named dimensions, conditions."""
+"""Whole search spaces of other libraries: named dimensions, conditions and constraints."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from sklearn_lepton._validation import is_whole
 from sklearn_lepton.space._dimension import Categorical, Dimension
 from sklearn_lepton.space._entries import as_dimension
 from sklearn_lepton.space._libraries import library_of, no_counterpart
+from sklearn_lepton.space._values import text_of
 
 _MAX_BRANCHES = 256
 _NAMED = {"skopt", "ConfigSpace"}  # libraries whose dimensions have names
@@ -22,10 +24,13 @@ class LibrarySpace(NamedTuple):
         Names and dimensions.
     weights : list of float
         How often the library draws each branch.
+    constraint : callable or None
+        Whether the library allows a configuration.
     """
 
     branches: list[dict[str, Dimension]]
     weights: list[float]
+    constraint: Callable[[Mapping[str, Any]], bool] | None = None
 
 
 def read_space(space: Any) -> LibrarySpace | None:
@@ -45,15 +50,15 @@ def read_space(space: Any) -> LibrarySpace | None:
     TypeError
         If a space of these libraries has no counterpart.
     ValueError
-        If a dimension has no name, or a condition or clause has no counterpart.
+        If a dimension has no name, or a condition depends on a range.
     """
     library = library_of(space)
     if library == "ConfigSpace" and hasattr(space, "conditions"):
         return _ConfigSpace(space).read()
     if library == "skopt" and hasattr(space, "dimensions"):
-        if getattr(space, "constraint", None) is not None:
-            raise ValueError("a skopt.Space with a constraint is not read: give its dimensions.")
-        return LibrarySpace([_named(space.dimensions)], [1.0])
+        named = _named(space.dimensions)
+        function = getattr(space, "constraint", None)  # not in older versions
+        return LibrarySpace([named], [1.0], function and _OfValues(function, tuple(named)))
     if library is not None:
         raise no_counterpart(space)
     if not isinstance(space, list | tuple) or not space:
@@ -62,6 +67,33 @@ def read_space(space: Any) -> LibrarySpace | None:
         return LibrarySpace([_named(space)], [1.0])
     _check_budgets(space)
     return None
+
+
+@dataclass(frozen=True)
+class _NotForbidden:
+    """The constraint that no forbidden clause of a `ConfigurationSpace` is true."""
+
+    clauses: tuple[Any, ...]
+
+    def __call__(self, params: Mapping[str, Any]) -> bool:
+        return not any(clause.is_forbidden_value(dict(params)) for clause in self.clauses)
+
+    def __repr__(self) -> str:
+        return f"none of {', '.join(map(str, self.clauses))}"
+
+
+@dataclass(frozen=True)
+class _OfValues:
+    """The constraint of a `skopt.Space`: a function of the list of values."""
+
+    function: Callable[[list[Any]], Any]
+    names: tuple[str, ...]
+
+    def __call__(self, params: Mapping[str, Any]) -> bool:
+        return bool(self.function([params[name] for name in self.names]))
+
+    def __repr__(self) -> str:
+        return text_of(self.function)
 
 
 def _named(dimensions: Sequence[Any]) -> dict[str, Dimension]:
@@ -100,22 +132,20 @@ class _ConfigSpace:
         self.conditions: dict[str, list[Any]] = {}  # of each child
         for condition in space.conditions:
             self.conditions.setdefault(condition.child.name, []).append(condition)
-        if space.forbidden_clauses:
-            raise ValueError(
-                f"the ConfigurationSpace has forbidden clauses, {space.forbidden_clauses}, which "
-                "are not read: leave out the clauses."
-            )
+        clauses = tuple(space.forbidden_clauses)
+        self.constraint = _NotForbidden(clauses) if clauses else None
         self.terms = [
             term
             for listed in self.conditions.values()
             for condition in listed
             for term in _terms(condition)
         ]
-        self.parents = sorted({term.parent.name for term in self.terms}, key=self._depth)
+        parents = sorted({term.parent.name for term in self.terms})
+        self.parents = sorted(parents, key=self._depth)  # after those that they depend on
 
     def read(self) -> LibrarySpace:
         """Return the branches and their weights."""
-        read = LibrarySpace([], [])
+        read = LibrarySpace([], [], self.constraint)
         for groups, weight in self._choices({}, 0):
             branch = {
                 name: groups[name] if name in groups else as_dimension(name, parameter)

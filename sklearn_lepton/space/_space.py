@@ -98,23 +98,31 @@ class Space:
         if isinstance(param_distributions, Space):
             self._copy(param_distributions, weights)
             return
-        self.names, self.dimensions, self.branches = read_branches(param_distributions, weights)
+        read = read_branches(param_distributions, weights)
+        self.names, self.dimensions, self.branches, its = read
+        self._constraint = self._combined(None if its is None else Constraint(its))
         self._set_masks()
 
-    def _copy(self, other: "Space", weights: Sequence[float] | None) -> None:
-        """Set the attributes of another space, and keep a constraint of this one."""
-        own, its = self._constraint, other.__dict__["_constraint"]
+    def _combined(self, its: Constraint | None) -> Constraint | None:
+        """Return the constraint of this space or of the space that it is made from."""
+        own = self._constraint
         if None not in (own, its) and own != its:
             raise ValueError(
                 f"constraint={own!r} was given for a space that has one, {its!r}: give one "
                 "function that checks both."
             )
+        return its or own
+
+    def _copy(self, other: "Space", weights: Sequence[float] | None) -> None:
+        """Set the attributes of another space, and keep a constraint of this one."""
+        its = other.__dict__["_constraint"]
+        constraint = self._combined(its)
         self.__dict__.update(other.__dict__)
         checked = check_weights(weights, len(self.branches), "branches")
         if checked and len(self.branches) > 1:
             self.dimensions = (branch_dimension(checked), *self.dimensions[1:])
-        self._constraint = its or own
-        if checked or self._constraint is not its:
+        self._constraint = constraint
+        if checked or constraint is not its:
             self._set_masks()
 
     @property

@@ -4,6 +4,7 @@ Most tests use small stand-ins with the modules, names and attributes of the lib
 end use the libraries themselves where they are installed, as in ``make test-migration``.
 """
 
+import copy
 import pickle
 from types import SimpleNamespace
 
@@ -305,10 +306,10 @@ class _Mapping(dict):
     forbidden_clauses = ()
 
 
-def configuration_space(*parameters, conditions=()):
+def configuration_space(*parameters, conditions=(), clauses=()):
     base = type("Mapping", (_Mapping,), {"__module__": "ConfigSpace.configuration_space"})
     space = base({parameter.name: parameter for parameter in parameters})
-    space.conditions = list(conditions)
+    space.conditions, space.forbidden_clauses = list(conditions), list(clauses)
     return space
 
 
@@ -444,14 +445,76 @@ def test_condition_on_a_range_raises():
         Space(given)
 
 
-def test_conditions_with_too_many_branches_raise():
+def with_parents(n_parents):
+    """Return a space in which each of some constants has a parent of its own."""
     parents = [
-        config("CategoricalHyperparameter", f"q{k}", choices=(0, 1), weights=None) for k in range(9)
+        config("CategoricalHyperparameter", f"q{k}", choices=(0, 1), weights=None)
+        for k in range(n_parents)
     ]
-    children = [config("Constant", f"c{k}", value=1) for k in range(9)]
+    children = [config("Constant", f"c{k}", value=1) for k in range(n_parents)]
     conditions = [condition("Equals", *pair, 1) for pair in zip(children, parents, strict=True)]
+    return configuration_space(*parents, *children, conditions=conditions)
+
+
+def test_branches_are_in_the_order_of_the_names():
+    # Whatever the order of sets in this process is.
+    found = [
+        tuple(branch[f"q{k}"].categories[0] for k in range(6))
+        for branch in branches_of(Space(with_parents(6)))
+    ]
+    assert found == sorted(found)
+    assert len(set(found)) == 64
+
+
+def test_conditions_with_too_many_branches_raise():
     with pytest.raises(ValueError, match="more than 256 branches"):
-        Space(configuration_space(*parents, *children, conditions=conditions))
+        Space(with_parents(9))
+
+
+class Clause:
+    """A forbidden clause: one value of one parameter."""
+
+    def __init__(self, name, value):
+        self.name = name
+        self.value = value
+
+    def is_forbidden_value(self, values):
+        return values.get(self.name) == self.value
+
+    def __str__(self):
+        return f"Forbidden: {self.name} == {self.value!r}"
+
+
+def test_forbidden_clauses_are_the_constraint():
+    def make(value):
+        conditions = [condition("Equals", SHIFT, KERNEL, "poly")]
+        clauses = [Clause("kernel", value), Clause("shift", "own")]
+        return configuration_space(KERNEL, SHIFT, C, conditions=conditions, clauses=clauses)
+
+    space = Space(make("linear"))
+    assert space.allows({"kernel": "rbf", "C": 1.0})
+    assert not space.allows({"kernel": "linear", "C": 1.0})
+    assert not space.allows({"kernel": "poly", "shift": "own", "C": 1.0})
+    assert space == Space(make("linear"))
+    assert space != Space(make("rbf"))
+    assert "Forbidden: kernel == 'linear'" in repr(space)
+    asked = RandomOptimizer(space, seed=0).ask(40)
+    assert {trial.params["kernel"] for trial in asked} == {"rbf", "sigmoid", "poly"}
+    assert "own" not in {trial.params.get("shift") for trial in asked}
+
+
+def test_constraint_of_a_space_gets_the_values_in_their_order():
+    def is_allowed(values):
+        a, b = values
+        return np.bool_(a * 10 < b)
+
+    given = skopt_space(A, B, constraint=is_allowed)
+    space = Space(given)
+    assert space.allows({"b": 9, "a": 0.5})
+    assert not space.allows({"b": 4, "a": 0.5})
+    assert space == Space(given)
+    with pytest.raises(ValueError, match="one function that checks both"):
+        Space(given, constraint=len)
 
 
 # ------------------------------------------------------ searches
@@ -556,9 +619,28 @@ class TestInstalled:
         drawn = [dict(each) for each in space.sample_configuration(100)]
         for params in drawn:
             assert set(read.complete(params)) == set(params)
-        shares = np.array(read.dimensions[0].weights) / sum(read.dimensions[0].weights)
-        assert shares == pytest.approx(
-            [0.5 / 3, 1 / 3, 0.25 / 3, 0.5 / 3, 0.25 / 3, 0.5 / 3], abs=1
+        space.add(
+            CS.ForbiddenAndConjunction(
+                CS.ForbiddenEqualsClause(kernel, "linear"), CS.ForbiddenEqualsClause(size, "l")
+            )
+        )
+        asked = RandomOptimizer(space, seed=0).ask(60)
+        found = {(trial.params["kernel"], trial.params["size"]) for trial in asked}
+        kernels, sizes = ("rbf", "poly", "linear"), ("s", "m", "l")
+        every = {(kernel, size) for kernel in kernels for size in sizes}
+        assert found == every - {("linear", "l")}
+        assert Space(space) == Space(copy.deepcopy(space)) != read
+        shares = np.divide(read.dimensions[0].weights, sum(read.dimensions[0].weights))
+        found = {
+            (branch["kernel"].categories[0], branch["size"].categories[0]): share
+            for branch, share in zip(branches_of(read), shares, strict=True)
+        }
+        assert found == pytest.approx(
+            {
+                (kernel, size): kernel_share * size_share
+                for kernel, kernel_share in [("rbf", 0.5), ("poly", 0.25), ("linear", 0.25)]
+                for size, size_share in [("s", 1 / 3), ("m", 2 / 3)]
+            }
         )
         assert isinstance(read.dimensions[read.names.index("coef0")], Distribution)
 
