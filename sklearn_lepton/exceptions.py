@@ -5,6 +5,7 @@ __all__ = [
     "IgnoredStudyWarning",
     "JournalMismatchError",
     "JournalWarning",
+    "PredictionsWarning",
     "SearchInterruptedWarning",
     "SlowFitWarning",
     "SpaceExhaustedWarning",
@@ -88,6 +89,32 @@ class FinalChoiceWarning(UserWarning):
     ...     _ = search.fit(*load_iris(return_X_y=True))
     >>> search.best_params_["max_depth"] > 1
     True
+    """
+
+
+class PredictionsWarning(UserWarning):
+    """Warning that predictions or estimators of the best trial were fitted again or are missing.
+
+    Examples
+    --------
+    A journal has no predictions. A search that is resumed fits the splits of the best trial again:
+
+    >>> import tempfile, warnings
+    >>> from pathlib import Path
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.tree import DecisionTreeClassifier
+    >>> from sklearn_lepton import BayesSearchCV
+    >>> from sklearn_lepton.exceptions import PredictionsWarning
+    >>> X, y = load_iris(return_X_y=True)
+    >>> space = {"max_depth": [1, 2, 3]}
+    >>> with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+    ...     warnings.simplefilter("ignore", PredictionsWarning)
+    ...     journal = Path(folder, "study.jsonl")
+    ...     search = BayesSearchCV(DecisionTreeClassifier(), space, n_iter=3, journal=journal)
+    ...     _ = search.fit(X, y)
+    ...     _ = search.set_params(return_predictions=True).fit(X, y)
+    >>> search.best_predictions_.shape
+    (150, 3)
     """
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from sklearn.base import clone
 
+from sklearn_lepton._evaluation.output_store import OutputStore
 from sklearn_lepton._evaluation.results import SCORER_ERROR
 from sklearn_lepton._evaluation.sklearn import ErrorScore, FitContext, _Recorded
 from sklearn_lepton._evaluation.sklearn_versions import unsupported
@@ -44,6 +45,8 @@ class Fits:
     resource : Resource or None, default=None
     earlier : sequence of Trial, default=()
         Earlier trials, whose metrics each fit must return.
+    outputs : OutputStore or None, default=None
+        Gets predictions and estimators of the fits.
 
     Attributes
     ----------
@@ -64,6 +67,7 @@ class Fits:
         aids: Sequence[FitAid] = (),
         resource: Any = None,
         earlier: Sequence[Trial] = (),
+        outputs: OutputStore | None = None,
     ) -> None:
         self._caller, self._estimator = context.caller, context.estimator
         self._error_score = context.stand_in.error_score
@@ -79,6 +83,7 @@ class Fits:
         self.ratio = splits.layout.ratio
         self._splits = splits
         self._resource = resource
+        self._outputs = outputs
         self.is_stopped = False
         self._texts: dict[str, str] = {}
         self._is_checked = False
@@ -126,12 +131,14 @@ class Fits:
             for trial, reason in zip(trials, reasons, strict=True)
         ]
 
-    def _of_trial(self, trial: Trial, fits: list[FitCall]) -> list[FitCall]:
-        if self._resource is not None:
-            fits = self._resource.apply(trial, fits)
+    def _of_trial(self, trial: Trial, plain: list[FitCall]) -> list[FitCall]:
+        fits = plain if self._resource is None else self._resource.apply(trial, plain)
         for aid in self._aids:
             fits = list(map(aid.prepare, fits))
-        return fits
+        if self._outputs is None:
+            return fits
+        pairs = enumerate(zip(fits, plain, strict=True))
+        return [self._outputs.prepare(trial, split, *pair) for split, pair in pairs]
 
     def _params(self, trial: Trial) -> Mapping[str, Any]:
         params: Mapping[str, Any] = (
@@ -200,6 +207,8 @@ class Fits:
         if missing := _ROW_KEYS - row.keys():
             raise unsupported(f"{min(missing)!r} in the result of a fit")
         self.is_stopped |= row.get("stop", False)
+        if self._outputs is not None and "output" in row:
+            self._outputs.add(row["output"])
         kinds: dict[str, Any] = {"scores": self._plain(row["test_scores"])}
         if row.get("train_scores") is not None:
             kinds["train_scores"] = self._plain(row["train_scores"])

@@ -240,6 +240,21 @@ def prepend_warning_filter(function: Any, entry: tuple[Any, ...]) -> None:
         function.warning_filters = [entry, *passed]
 
 
+def with_settings_of(function: Any, other: Any) -> Any:
+    """Return a call that has scikit-learn's configuration and warning filters of another one.
+
+    Parameters
+    ----------
+    function : callable
+        Function of a fit, which sets them.
+    other : callable
+        The call, with arguments of its own.
+    """
+    copied = copy.copy(function)
+    copied.function = other
+    return copied
+
+
 class SearchTask:
     """Node of a search in scikit-learn 1.9's tree of callback tasks; its leaves are fits."""
 

@@ -82,6 +82,8 @@ class FitWithSteps:
         row: dict[str, Any] = self._function(pipeline, *args, **kwargs)
         if pipeline.memory.saved:
             row["saved_time"] = row.get("saved_time", 0.0) + pipeline.memory.saved
+        if "estimator" in row:  # it is kept, and the cache ends with the search
+            row["estimator"].memory = None
         return row
 
 

@@ -21,6 +21,7 @@ from sklearn_lepton._evaluation.sklearn import FitContext, SearchTask
 from sklearn_lepton._evaluation.splits import OTHER_SPLITS, FrozenSplits
 from sklearn_lepton._evaluation.step_cache import StepCache, reusable_steps
 from sklearn_lepton._runtime.output import warn
+from sklearn_lepton._search.best_outputs import BestOutputs, BestOutputsMixin
 from sklearn_lepton._search.final_choice import ChoiceOptions, FinalChoice
 from sklearn_lepton._search.inputs import (
     initial_configurations,
@@ -60,6 +61,7 @@ class _Setup(NamedTuple):
     source_studies : list of list of Trial
         Older studies to learn from.
     choice : FinalChoice
+    outputs : BestOutputs
     data_shape : tuple or None
         Shape of the data, if they have one.
     """
@@ -69,10 +71,13 @@ class _Setup(NamedTuple):
     resource: Resource | None
     source_studies: list[list[Trial]]
     choice: FinalChoice
+    outputs: BestOutputs
     data_shape: Any
 
 
-class BaseOptimizerSearchCV(UpdateMixin, ComparisonMixin, ReportMixin, SearchParameters):
+class BaseOptimizerSearchCV(
+    UpdateMixin, ComparisonMixin, BestOutputsMixin, ReportMixin, SearchParameters
+):
     """The base of the searches: everything except the optimizer and the constructor."""
 
     trials_: list[Trial]
@@ -98,10 +103,12 @@ class BaseOptimizerSearchCV(UpdateMixin, ComparisonMixin, ReportMixin, SearchPar
                 has_earlier = "trials_" in vars(self)
                 run, setup = self._open(context, callback_ctx, opened)
                 self._run(run, setup, callbacks, has_earlier=has_earlier)
+                if run.study.optimizer.best is not None:
+                    if chosen := setup.choice.choose(self.trials_):
+                        self._choice = chosen
+                    self._set_outputs(setup.outputs, run.update)
             if run.study.optimizer.best is None:
                 self._fail(run.study, callbacks)
-            if chosen := setup.choice.choose(self.trials_):
-                self._choice = chosen
         except BaseException:
             callbacks.finish(None)
             raise
@@ -162,20 +169,16 @@ class BaseOptimizerSearchCV(UpdateMixin, ComparisonMixin, ReportMixin, SearchPar
             scoring=self.scoring,
             cv=self.cv,
         )
+        self._check_outputs(context.estimator, space)
         aids = [opened.keep(aid) for aid in self._make_aids(context, space, workers)]
         studies = self._source_studies(space, update)
         window = options.window(workers.n_workers, self.n_splits_)
         study, splits, resource = self._prepare(context, space, studies, opened, window=window)
         options.configure(study.optimizer, workers.n_workers, self.n_splits_)
-        choice = FinalChoice(
-            self._choice_options(),
-            context,
-            splits,
-            study,
-            aids=aids,
-            resource=resource,
-            errors=opened.errors,
-        )
+        parts: dict[str, Any] = {"aids": aids, "resource": resource, "errors": opened.errors}
+        choice = FinalChoice(self._choice_options(), context, splits, study, **parts)
+        outputs = self._make_outputs(context, splits, study, update, **parts)
+        opened.keep(outputs)
         # The search travels to the workers; the results of an earlier fit must not.
         for name in LEFT_BY_FIT:
             self.__dict__.pop(name, None)
@@ -191,6 +194,7 @@ class BaseOptimizerSearchCV(UpdateMixin, ComparisonMixin, ReportMixin, SearchPar
             aids=aids,
             resource=resource,
             earlier=study.finished(),
+            outputs=outputs.store,
         )
         run = SearchRun(
             options,
@@ -203,7 +207,7 @@ class BaseOptimizerSearchCV(UpdateMixin, ComparisonMixin, ReportMixin, SearchPar
             reserve=lambda: self._reserved_seconds(study.optimizer.trials),
         )
         data_shape = getattr(context.X, "shape", None)
-        return run, _Setup(fits, splits, resource, studies, choice, data_shape)
+        return run, _Setup(fits, splits, resource, studies, choice, outputs, data_shape)
 
     def _run(
         self,

@@ -24,7 +24,7 @@ class BayesSearchCV(BaseOptimizerSearchCV):
     - saving fits: `racing` to `cache_steps`;
     - choosing the best trial: `refit` to `final_cv`;
     - continuing, and learning from older studies: `journal` to `previous_studies`;
-    - scores of failed fits, training scores and output: `error_score` to `verbose`;
+    - scores of failed fits, what is returned, and output: `error_score` to `verbose`;
     - the optimizer: from `initial_params` on.
 
     Parameters
@@ -159,6 +159,13 @@ class BayesSearchCV(BaseOptimizerSearchCV):
         split always ranks last.
     return_train_score : bool, default=False
         Whether ``cv_results_`` includes training scores.
+    return_predictions : bool, default=False
+        Whether to keep the out-of-fold predictions of the best trial, as
+        ``best_predictions_``. Each fit predicts the test part of its split, so that none is
+        repeated. If that fails, the trial fails.
+    return_estimators : bool, default=False
+        Whether to keep the estimators that were fitted on the splits in the best trial, as
+        ``best_split_estimators_``.
     verbose : int, default=0
         Verbosity. 1 shows one progress line with the finished trials, the best score, the
         current configuration and the time left; in a log it prints a few lines. 2 adds a line
@@ -186,6 +193,16 @@ class BayesSearchCV(BaseOptimizerSearchCV):
         Parameters of the best trial.
     best_index_ : int
         Row of the best trial in ``cv_results_``.
+    best_predictions_ : ndarray of shape (n_samples,) or (n_samples, n_classes), or list
+        Out-of-fold predictions of the best trial for the rows of `X`, by the splits of `cv`;
+        only with ``return_predictions=True``. They are probabilities if the estimator has
+        ``predict_proba``, else decision values if it has ``decision_function``, and
+        otherwise, as for regressors, predictions. The columns are those of
+        `cross_val_predict`; several outputs give a list. A row of several test parts has the
+        mean of its predictions, or the most frequent label. A row of none has NaN.
+    best_split_estimators_ : list of estimator of length `n_splits_`
+        Estimators of the best trial, fitted on the training part of each split; only with
+        ``return_estimators=True``.
     scorer_ : callable or dict
         Scorer or scorers of the search.
     n_splits_ : int

@@ -31,7 +31,7 @@ from sklearn_lepton._validation import is_whole
 from sklearn_lepton.exceptions import FinalChoiceWarning, SearchInterruptedWarning
 from sklearn_lepton.space._values import count_rows
 
-_MAX_FINALISTS = 5
+MAX_FINALISTS = 5
 _FINAL_SHARE = 0.2  # of max_time, reserved for the final fits
 
 
@@ -119,7 +119,7 @@ class FinalChoice:
             Gets the `Parallel` of the running `fit`.
         """
         ranked = candidates(self._study.optimizer.trials)
-        finalists = within_one_se(ranked)[:_MAX_FINALISTS]
+        finalists = within_one_se(ranked)[:MAX_FINALISTS]
         if self._splits is None or not finalists:
             return
         try:

@@ -37,10 +37,21 @@ LEFT_BY_FIT = (
     "_resource",
     "_data_shape",
     "_split_layout",
+    "best_predictions_",
+    "best_split_estimators_",
 )
 # The attributes of the chosen trial that `fit` sets, apart from the refitted estimator.
 OF_CHOICE = frozenset(
-    {"cv_results_", "best_index_", "best_params_", "best_score_", "multimetric_", "scorer_"}
+    {
+        "cv_results_",
+        "best_index_",
+        "best_params_",
+        "best_score_",
+        "best_predictions_",
+        "best_split_estimators_",
+        "multimetric_",
+        "scorer_",
+    }
 )
 
 

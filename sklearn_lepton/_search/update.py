@@ -43,9 +43,12 @@ class Update:
         The source studies of the earlier search.
     n_more : int or inf
         Number of further trials if the configurations do not hold.
+    partial : bool, default=False
+        Whether the earlier choice stays the best one if they hold.
 
     Attributes
     ----------
+    partial : bool
     source_studies : list of sequence of Trial
         The source studies of the search on the new data.
     configurations : list of dict
@@ -64,6 +67,7 @@ class Update:
         ratio: float | None,
         source_studies: Sequence[Sequence[Trial]],
         n_more: float,
+        partial: bool = False,
     ) -> None:
         scored = (t for t in trials if t.score is not None and t.is_full)
         ranked = sorted(scored, key=lambda t: -(t.score or 0.0))
@@ -76,6 +80,7 @@ class Update:
         studies = [*source_studies, *([trials] if len(ranked) >= _MIN_STUDY else [])]
         self.source_studies = studies[-_MAX_STUDIES:]
         self._n_more = n_more
+        self.partial = partial
 
     def follow(self, study: Study, ratio: float | None) -> None:
         """Extend the budget of a study if its first trials show that the configurations fail.
@@ -276,6 +281,7 @@ class UpdateMixin:
             ratio=self._split_layout.ratio,
             source_studies=self._studies,
             n_more=self._n_more() if n_iter is None else n_iter,
+            partial=partial,
         )
         own_params = self.get_params(deep=False)
         probe: Any = copy.copy(self)

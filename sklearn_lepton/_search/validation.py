@@ -123,7 +123,17 @@ _RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
 CONSTRAINTS: dict[str, Any] = {
     **SEARCH_CONSTRAINTS,
     **{name: [Allowed(*rule)] for name, rule in _RULES.items()},
-    **dict.fromkeys(("asynchronous", "cache_steps", "eval_set_from_split", "warm_start"), FLAG),
+    **dict.fromkeys(
+        (
+            "asynchronous",
+            "cache_steps",
+            "eval_set_from_split",
+            "return_estimators",
+            "return_predictions",
+            "warm_start",
+        ),
+        FLAG,
+    ),
     **dict.fromkeys(
         ("n_iter", "n_points", "n_initial_points", "min_resources", "max_resources"), count(1)
     ),
