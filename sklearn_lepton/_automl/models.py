@@ -65,6 +65,8 @@ class Model(NamedTuple):
         Search space of the pipeline's parameters.
     starts : list of dict
         Initial configurations, the most promising first.
+    labels : dict of str to dict
+        Names of parameters, each with the objects that it may have, by their labels.
     """
 
     name: str
@@ -72,6 +74,7 @@ class Model(NamedTuple):
     is_tree: bool
     space: Mapping[str, Any]
     starts: Sequence[Mapping[str, Any]]
+    labels: Mapping[str, Mapping[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -85,13 +88,13 @@ class ModelFactory:
     task : Task
     scales : dict
         Transformers of numeric columns, by name.
-    targets : list
-        Transformers of the target.
+    targets : dict
+        Transformers of the target, by name.
     """
 
     task: Task
     scales: Mapping[str, Any] = field(default_factory=dict)
-    targets: Sequence[Any] = ()
+    targets: Mapping[str, Any] = field(default_factory=dict)
 
     def model(
         self,
@@ -109,7 +112,7 @@ class ModelFactory:
         name : str
         estimator : estimator object
         space : dict
-            Search space of the estimator's parameters.
+            Search space of the estimator's parameters. A dict of objects is a list with labels.
         *starts : dict
             Initial configurations of the estimator; ``"scale"`` names one of `scales`.
         scales : sequence of str, default=()
@@ -122,17 +125,19 @@ class ModelFactory:
         model : Model
         """
         choices = {key: self.scales[key] for key in scales if key in self.scales}
-        whole: dict[str, Any] = {_SCALE: list(choices.values())} if choices else {}
+        whole: dict[str, Any] = {_SCALE: choices} if choices else {}
         fixed: dict[str, Any] = {}
         if not self.task.is_classifier:
-            estimator = TransformedTargetRegressor(estimator, transformer=self.targets[0])
+            first, *_, last = [*self.targets.values()] * 2
+            estimator = TransformedTargetRegressor(estimator, transformer=first)
             path = "regressor__"
-            whole[_TARGET] = list(self.targets)
-            fixed[_TARGET] = self.targets[-1]
+            whole[_TARGET], fixed[_TARGET] = self.targets, last
         elif self.task.is_imbalanced and "class_weight" in estimator.get_params(deep=False):
             space = {**space, "class_weight": [None, "balanced"]}
             fixed[f"model__{path}class_weight"] = None
         whole |= {f"model__{path}{key}": values for key, values in space.items()}
+        labels = {key: values for key, values in whole.items() if isinstance(values, Mapping)}
+        whole |= {key: list(values.values()) for key, values in labels.items()}
         queue = []
         for start in starts:
             scale = start.get("scale", "standard")
@@ -140,7 +145,7 @@ class ModelFactory:
                 continue
             own = {f"model__{path}{key}": v for key, v in start.items() if key != "scale"}
             queue.append(fixed | own | ({_SCALE: choices[scale]} if choices else {}))
-        return Model(name, estimator, not scales, whole, queue)
+        return Model(name, estimator, not scales, whole, queue, labels)
 
 
 def make_factory(task: Task) -> ModelFactory:
@@ -154,9 +159,9 @@ def make_factory(task: Task) -> ModelFactory:
     -------
     factory : ModelFactory
     """
-    targets: list[Any] = [with_default_output(StandardScaler())]
+    targets: dict[str, Any] = {"standard": with_default_output(StandardScaler())}
     if task.skewness > _SKEWED:
-        targets.append(with_default_output(PowerTransformer()))
+        targets["power"] = with_default_output(PowerTransformer())
     n_numbers = len(task.columns.numbers)
     if task.columns.is_sparse or not n_numbers:
         return ModelFactory(task, targets=targets)
@@ -309,7 +314,7 @@ def gaussian_process(factory: ModelFactory) -> Model | None:
     smooth = ConstantKernel(1.0) * RBF(length, bounds) + noise
     rough = ConstantKernel(1.0) * Matern(length, bounds, nu=1.5) + noise
     trend = ConstantKernel(0.1) * DotProduct(1.0) + ConstantKernel(1.0) * Matern(length, bounds)
-    space = {"kernel": [smooth, rough, trend + noise]}
+    space = {"kernel": {"smooth": smooth, "rough": rough, "trend": trend + noise}}
     estimator = GaussianProcessRegressor(smooth, random_state=0)
     return factory.model("Gaussian process", estimator, space, {"kernel": rough}, scales=_PLAIN)
 

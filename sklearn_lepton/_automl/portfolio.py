@@ -1,6 +1,8 @@
 """Portfolio: the models for a task, as branches of one search space, and its splits."""
 
+import itertools
 import math
+from collections.abc import Mapping
 from operator import itemgetter
 from typing import Any, NamedTuple
 
@@ -26,6 +28,7 @@ from sklearn_lepton._automl.models import LARGE, MODELS, boosting, make_factory
 from sklearn_lepton._automl.preprocessing import for_distances, for_trees, passthrough
 from sklearn_lepton._automl.task import Task
 from sklearn_lepton.space._dimension import Categorical
+from sklearn_lepton.space._values import is_equivalent
 
 _TURN = 5  # models that start before the second configuration of the first one
 _QUICK = 200_000  # rows times columns, times the trees of a boosting iteration
@@ -50,6 +53,8 @@ class Portfolio(NamedTuple):
         Initial configurations, in order of evaluation.
     names : list of str
         Names of the models, by branch.
+    labels : dict of str to dict
+        Names of parameters, each with the objects that it may have, by their labels.
     is_single : bool, default=True
         Whether there is one target.
     is_quick : bool, default=False
@@ -60,8 +65,45 @@ class Portfolio(NamedTuple):
     space: list[dict[str, Any]]
     starts: list[dict[str, Any]]
     names: list[str]
+    labels: Mapping[str, Mapping[str, Any]]
     is_single: bool = True
     is_quick: bool = False
+
+    def to_labels(self, params: Mapping[str, Any]) -> dict[str, Any]:
+        """Return parameters with labels in place of estimators and other objects."""
+        return {name: self._label(name, value) for name, value in params.items()}
+
+    def _label(self, name: str, value: Any) -> Any:
+        known = self.labels.get(name, {})
+        same = (label for label, each in known.items() if each is value)
+        equal = (label for label, each in known.items() if is_equivalent(value, each))
+        return next(itertools.chain(same, equal), value)
+
+    def from_labels(self, params: Mapping[str, Any], *, is_strict: bool = True) -> dict[str, Any]:
+        """Return parameters with objects in place of their labels.
+
+        Parameters
+        ----------
+        params : dict
+        is_strict : bool, default=True
+            Whether an unknown label is an error; it stays as it is otherwise.
+
+        Raises
+        ------
+        ValueError
+            If a label is not known.
+        """
+        objects = dict(params)
+        for name, known in self.labels.items():
+            value = params.get(name)
+            if not isinstance(value, str):
+                continue
+            if is_strict and value not in known:
+                raise ValueError(
+                    f"{name!r} must be one of {list(known)} or the object itself, got {value!r}."
+                )
+            objects[name] = known.get(value, value)
+        return objects
 
 
 def make_portfolio(task: Task, *, is_routed: bool = False) -> Portfolio:
@@ -82,7 +124,7 @@ def make_portfolio(task: Task, *, is_routed: bool = False) -> Portfolio:
     if task.is_constant or not task.columns.is_any:
         dummy = DummyClassifier(strategy="prior") if task.is_classifier else DummyRegressor()
         pipeline = Pipeline([("prepare", passthrough()), ("model", _request_weights(dummy, asks))])
-        return Portfolio(_request_weights(pipeline, asks), [{}], [], ["a constant prediction"])
+        return Portfolio(_request_weights(pipeline, asks), [{}], [], ["a constant prediction"], {})
     factory = make_factory(task)
     builders = sorted(MODELS, key=lambda build: task.n_rows < LARGE or build is not boosting)
     models = [model for build in builders if (model := build(factory)) is not None]
@@ -93,11 +135,17 @@ def make_portfolio(task: Task, *, is_routed: bool = False) -> Portfolio:
         for each in (*preparations.values(), *factory.scales.values()):
             _decline_weights(each)
     branches, queues = [], []
+    labels: dict[str, dict[str, Any]] = {
+        "prepare": {"ordinal": preparations[True], "scaled": preparations[False]},
+        "model": {},
+    }
     for model in models:
         estimator = _request_weights(model.estimator, asks)
         first = {"prepare": preparations[model.is_tree], "model": estimator}
         branches.append({k: Categorical([v]) for k, v in first.items()} | dict(model.space))
         queues.append([first | dict(start) for start in model.starts])
+        for key, known in {**model.labels, "model": {model.name: estimator}}.items():
+            labels.setdefault(key, {}).update(known)
     # Second configurations of the first models come before expensive or unlikely models.
     ranked = [
         (position + _TURN * turn, start)
@@ -110,7 +158,7 @@ def make_portfolio(task: Task, *, is_routed: bool = False) -> Portfolio:
     is_quick = task.n_rows * task.width * max(1, task.n_classes - 1) < _QUICK
     # scikit-learn 1.7 and older read the requests of the pipeline itself.
     return Portfolio(
-        _request_weights(pipeline, asks), branches, starts, names, task.is_single, is_quick
+        _request_weights(pipeline, asks), branches, starts, names, labels, task.is_single, is_quick
     )
 
 

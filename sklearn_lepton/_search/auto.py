@@ -11,7 +11,7 @@ from sklearn_lepton._search.model_choice import TASKS, ModelsMixin
 from sklearn_lepton._search.parameters import SearchOptions, extends_parameters
 from sklearn_lepton._search.validation import CONSTRAINTS, OPTIMIZER
 from sklearn_lepton._trials.trial import Trial
-from sklearn_lepton.optimizers._auto import AutoOptimizer
+from sklearn_lepton.optimizers._auto import ALGORITHMS, AutoOptimizer
 from sklearn_lepton.optimizers._base import Optimizer
 from sklearn_lepton.optimizers._registry import build_optimizer
 from sklearn_lepton.space._space import Space
@@ -256,7 +256,9 @@ class AutoSearchCV(ModelsMixin, BaseOptimizerSearchCV):
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the features; only with `refit` and if `X` has names.
     choice_ : str
-        Which optimizers proposed which trials, and why; also which models were tried.
+        Sentences on the optimizers of the trials and the reasons. If the search chooses the
+        models, also on the columns, the best model and its lead, and the trials of each model.
+        ``best_params_`` then has names in place of models and transformers.
 
     See Also
     --------
@@ -286,8 +288,8 @@ class AutoSearchCV(ModelsMixin, BaseOptimizerSearchCV):
     ... )
     >>> bool(search.fit(X, y).best_score_ > 0.97)
     True
-    >>> print(search.choice_)
-    Trials 5 to 14 by bayes: of the first 200 trials each counts.
+    >>> print(search.choice_)  # doctest: +ELLIPSIS
+    Trials 5 to 14 were proposed by Bayesian optimization: it learns the most from each ...
     """
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
@@ -310,13 +312,16 @@ class AutoSearchCV(ModelsMixin, BaseOptimizerSearchCV):
 
     @property
     def choice_(self) -> str:
-        """Which optimizers proposed which trials, and why; also which models were tried."""
+        """Sentences on the best model, if it was chosen, and on the optimizers and why."""
         check_is_fitted(self, "optimizer_")
-        is_name = isinstance(self.optimizer, str)
-        name = self.optimizer if is_name else type(self.optimizer_).__name__
-        chosen = f"{name}, as given by optimizer."
         if isinstance(self.optimizer_, AutoOptimizer):
             chosen = self.optimizer_.describe()
+        elif isinstance(self.optimizer, str):
+            name = ALGORITHMS[self.optimizer]
+            chosen = f"The trials were proposed by {name}, as optimizer={self.optimizer!r} asks."
+        else:
+            name = type(self.optimizer_).__name__
+            chosen = f"The trials were proposed by {name}, which optimizer made."
         return "\n".join([*self._describe_models(), chosen])
 
     def _make_optimizer(

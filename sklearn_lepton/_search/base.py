@@ -3,7 +3,7 @@
 import copy
 import math
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, NoReturn
 
 from sklearn_lepton._evaluation.convergence_warnings import QuietFits
@@ -291,7 +291,12 @@ class BaseOptimizerSearchCV(
             return read_studies(update.source_studies, self.estimator, space)
         if self.warm_start and getattr(self, "trials_", None):
             return self._studies
-        return read_studies(self.previous_studies, self.estimator, space)
+        convert = self._params_in_space
+        return read_studies(self.previous_studies, self.estimator, space, convert=convert)
+
+    def _params_in_space(self, params: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return parameters, which may be those of a table, in the values of the space."""
+        return params
 
     def _prepare(
         self,

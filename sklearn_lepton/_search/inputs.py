@@ -1,7 +1,8 @@
 """Readers of parameters: the budget, the space, the first configurations and the source studies."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from sklearn_lepton._runtime.output import warn
@@ -83,7 +84,12 @@ def initial_configurations(given: Any, estimator: Any, space: Space) -> list[dic
 
 
 def read_studies(
-    previous_studies: Any, estimator: Any, space: Space, *, minimize: bool | None = None
+    previous_studies: Any,
+    estimator: Any,
+    space: Space,
+    *,
+    minimize: bool | None = None,
+    convert: Callable[[Mapping[str, Any]], Mapping[str, Any]] = dict,
 ) -> list[list[Trial]]:
     """Return the source studies in ``previous_studies``, with their trials in the space.
 
@@ -96,6 +102,8 @@ def read_studies(
     space : Space
     minimize : bool or None, default=None
         Direction of the column ``value`` of a DataFrame, as of `tune`; None refuses it.
+    convert : callable, default=dict
+        Returns parameters in the values of the space.
 
     Returns
     -------
@@ -115,7 +123,8 @@ def read_studies(
     defaults = _default_params(estimator)
     kept = []
     for study in trials_of_studies(previous_studies, space, load=load_trials, minimize=minimize):
-        translated = (translate(trial, space, defaults) for trial in study)
+        own = (replace(trial, params=convert(trial.params)) for trial in study)
+        translated = (translate(trial, space, defaults) for trial in own)
         if usable := [trial for trial in translated if trial is not None]:
             kept.append(usable)
         elif study:

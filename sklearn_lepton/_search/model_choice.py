@@ -17,7 +17,7 @@ from sklearn_lepton._evaluation.convergence_warnings import QuietFits, hidden_co
 from sklearn_lepton._evaluation.sklearn import FitContext, check_search
 from sklearn_lepton._search.sklearn_search import has_new_trials
 from sklearn_lepton._trials.ranking import candidates, score_of
-from sklearn_lepton._trials.statistics import plain_standard_error, standard_error
+from sklearn_lepton._trials.statistics import plain_standard_error
 from sklearn_lepton._trials.trial import Trial
 from sklearn_lepton._typing import FitAid, Workers
 from sklearn_lepton._validation import given_space
@@ -112,6 +112,7 @@ class ModelsMixin:
     trials_: list[Trial]
     space_: Space
     best_estimator_: Any
+    best_params_: dict[str, Any]
     refit_time_: float
     get_params: Any
     _split_layout: Any
@@ -167,6 +168,8 @@ class ModelsMixin:
         finally:
             if has_new_trials(vars(inner), vars(self)):
                 self.__dict__ = vars(inner) | own_params
+                if hasattr(self, "best_params_"):
+                    self.best_params_ = self._plain_params(self.best_params_)
         return self
 
     def _resolve(self, X: Any, y: Any, params: Mapping[str, Any]) -> dict[str, Any]:
@@ -212,6 +215,8 @@ class ModelsMixin:
             self.cv = self._splits
         if isinstance(self.initial_params, str) and self.initial_params == "default":
             self.initial_params = portfolio.starts
+        else:
+            self.initial_params = _with_objects(self.initial_params, portfolio)
         if has_weights and not is_routed:
             passed["model__sample_weight"] = passed.pop("sample_weight")
         return passed
@@ -277,10 +282,24 @@ class ModelsMixin:
         self.best_estimator_ = average(fitted, X, y)
         self.refit_time_ += time.perf_counter() - start
 
+    def _plain_params(self, params: Mapping[str, Any]) -> dict[str, Any]:
+        """Return parameters with names in place of models and transformers."""
+        if self._portfolio is None:
+            return dict(params)
+        return self._portfolio.to_labels(params)
+
+    def _params_in_space(self, params: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return parameters with models and transformers in place of their names."""
+        if self._portfolio is None:
+            return params
+        return self._portfolio.from_labels(params, is_strict=False)
+
     def _describe_models(self) -> list[str]:
         """Return sentences on the columns and the models; none if the estimator was given."""
         if self._portfolio is None or self._columns is None:
             return []
+        from sklearn_lepton._automl.description import describe_models  # noqa: PLC0415 - loaded when used
+
         ratio = self._split_layout.ratio
         models = describe_models(self.trials_, self._portfolio, self.space_, ratio)
         sentences = [self._columns.describe(), models]
@@ -369,6 +388,20 @@ class ModelsMixin:
         return getattr(super(), method)(X)
 
 
+def _with_objects(initial_params: Any, portfolio: "Portfolio") -> Any:
+    """Return initial configurations with models and transformers in place of their names."""
+    if isinstance(initial_params, Mapping):
+        return portfolio.from_labels(initial_params)
+    if isinstance(initial_params, list | tuple):
+        are_dicts = all(isinstance(each, Mapping) for each in initial_params)
+        return (
+            [portfolio.from_labels(each) for each in initial_params]
+            if are_dicts
+            else initial_params
+        )
+    return initial_params
+
+
 def _mean_fit(trial: Trial) -> float:
     """Return the mean seconds of a trial's fits."""
     return float(np.mean([result.fit_time for result in trial.split_results if result]))
@@ -387,52 +420,3 @@ def _count_groups(groups: Any, cv: Any) -> int | None:
         )
     labels = as_array(groups).tolist()
     return len({None if is_missing(label) else label for label in labels})
-
-
-def describe_models(
-    trials: Sequence[Trial], portfolio: "Portfolio", space: Space, ratio: float | None
-) -> str:
-    """Return sentences on the number of trials and the best score of each model.
-
-    Parameters
-    ----------
-    trials : sequence of Trial
-    portfolio : Portfolio
-    space : Space
-    ratio : float or None
-        The `split_ratio` of the splits.
-
-    Returns
-    -------
-    text : str
-        Ends with the lead of the best model over the second one.
-    """
-    names = portfolio.names
-
-    def branch(trial: Trial) -> int:
-        return int(space.dimensions[0].from_unit(trial.point[0])) if len(names) > 1 else 0
-
-    counts = np.bincount([branch(trial) for trial in trials], minlength=len(names))
-    best: dict[int, Trial] = {}
-    for trial in candidates(trials):
-        best.setdefault(branch(trial), trial)
-    if not best:
-        return "No model has a score."
-    order = list(best)  # the best first
-    tried = [
-        f"{names[k]} {counts[k]} time{'s' * int(counts[k] != 1)}, at best {score_of(best[k]):.4g}"
-        for k in order
-    ]
-    failed = [f"{names[k]} {counts[k]}" for k in range(len(names)) if counts[k] and k not in best]
-    text = f"Models, the best first: {'; '.join(tried)}."
-    if failed:
-        text += f" Without a whole trial: {', '.join(failed)}."
-    if len(order) > 1:
-        first, second = best[order[0]], best[order[1]]
-        gaps = np.subtract(first.split_scores, second.split_scores).tolist()
-        text += (
-            f" {names[order[0]].capitalize()} is ahead of {names[order[1]]} by "
-            f"{score_of(first) - score_of(second):.2g}, with a standard error of "
-            f"{standard_error(gaps, ratio):.2g}."
-        )
-    return text

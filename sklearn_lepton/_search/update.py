@@ -202,6 +202,7 @@ class UpdateMixin:
     trials_: list[Trial]
     best_index_: int
     get_params: Any
+    _plain_params: Any
     _studies: list[list[Trial]]
     _split_layout: Any
 
@@ -300,13 +301,14 @@ class UpdateMixin:
             probe.best_estimator_ = learner.partial_fit(X, y, **fit_params)  # type: ignore[union-attr]
             probe.refit_time_ = time.perf_counter() - start
             probe.best_index_ = 0
-            probe.best_params_ = thaw(probe.cv_results_["params"][0])
+            probe.best_params_ = self._plain_params(thaw(probe.cv_results_["params"][0]))
             probe.best_score_ = probe.trials_[0].score
         report = update.report(
             probe.trials_,
             probe.trials_[probe.best_index_],
             probe._split_layout.ratio,  # noqa: SLF001
         )
+        report["best_params"] = self._plain_params(report["best_params"])
         probe.updates_ = [*earlier, {"n_samples": count_rows(X), **report}]
         self.__dict__ = vars(probe) | own_params
         return self

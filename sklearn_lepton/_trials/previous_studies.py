@@ -12,6 +12,7 @@ from typing import Any
 from sklearn_lepton._arrays import is_missing
 from sklearn_lepton._runtime.errors import describe_value
 from sklearn_lepton._trials.trial import Trial
+from sklearn_lepton.space._dimension import Integer
 from sklearn_lepton.space._space import Space
 from sklearn_lepton.space._values import as_float
 
@@ -249,8 +250,8 @@ def _of_frame(frame: Any, space: Space, place: str, minimize: bool | None) -> li
     if all(isinstance(params, Mapping) for params in cells.get("params", [None])):
         rows = [dict(params) for params in cells["params"]]
     else:
-        gaps = _Gaps(space, has_nulls=is_of(frame, "polars", "DataFrame"))
-        filled = {name: gaps.fill(name, values) for name, values in named.items()}
+        reader = _Cells(space, has_nulls=is_of(frame, "polars", "DataFrame"))
+        filled = {name: reader.read(name, values) for name, values in named.items()}
         rows = [
             {name: values[row] for name, values in filled.items() if values[row] is not _GAP}
             for row in range(len(frame))
@@ -294,11 +295,11 @@ def _score_of(value: Any, column: str, place: str) -> float:
         ) from None
 
 
-class _Gaps:
-    """Finds the empty cells of parameters that were not active.
+class _Cells:
+    """Reads cells: finds those of parameters that were not active, and integers.
 
-    A table may hold a value None as NaN, too: a parameter of all branches is never without a
-    value.
+    A table may hold None as NaN, and a column with NaN holds integers as floats. A parameter of
+    all branches is never without a value.
 
     Parameters
     ----------
@@ -310,22 +311,23 @@ class _Gaps:
     def __init__(self, space: Space, *, has_nulls: bool) -> None:
         self._space, self._has_nulls = space, has_nulls
 
-    def fill(self, name: str, values: Sequence[Any]) -> list[Any]:
-        """Return the values of a parameter, with `_GAP` or None in empty cells."""
-        branches = [branch[name] for branch in self._space.branches if name in branch]
-        with_none = sum(_has_none(self._space.dimensions[column]) for column in branches)
-        is_value = {
-            True: with_none > 0,
-            False: with_none == len(self._space.branches),
-        }
-        return [
-            value
-            if not is_missing(value)
-            else None
-            if is_value[value is None and not self._has_nulls]
-            else _GAP
-            for value in values
-        ]
+    def read(self, name: str, cells: Sequence[Any]) -> list[Any]:
+        """Return the values of a parameter, with `_GAP` where it was not active."""
+        space = self._space
+        dimensions = [space.dimensions[b[name]] for b in space.branches if name in b]
+        with_none = sum(map(_has_none, dimensions))
+        is_integer = any(isinstance(dimension, Integer) for dimension in dimensions)
+        values = []
+        for cell in cells:
+            value = cell
+            if is_missing(cell):
+                is_sure = cell is None and not self._has_nulls
+                is_none = with_none > 0 if is_sure else with_none == len(space.branches)
+                value = None if is_none else _GAP
+            elif is_integer and isinstance(cell, float) and cell.is_integer():
+                value = int(cell)
+            values.append(value)
+        return values
 
 
 def _has_none(dimension: Any) -> bool:

@@ -32,6 +32,16 @@ _MIN_TIMED, _MAX_TIMED = 8, 24  # of the first trials, for the median of their s
 _MAX_FAST_SECONDS = 0.005  # per trial, times the trials in flight
 
 
+# The names of the optimizers in sentences.
+ALGORITHMS = {
+    "bayes": "Bayesian optimization",
+    "swarm": "particle swarm optimization",
+    "genetic": "a genetic algorithm",
+    "random": "random search",
+    "grid": "the grid",
+}
+
+
 class AlgorithmChoice(NamedTuple):
     """An optimizer and the reason for choosing it.
 
@@ -41,7 +51,7 @@ class AlgorithmChoice(NamedTuple):
     surrogate : bool
         Whether it uses a surrogate.
     reason : str
-        Second half of a sentence that begins with the optimizer.
+        Second half of a sentence on the optimizer.
     """
 
     optimizer: str
@@ -63,8 +73,8 @@ class AlgorithmChoice(NamedTuple):
         }
 
     def __str__(self) -> str:
-        has_no_model = self.optimizer in {"swarm", "genetic"} and not self.surrogate
-        return self.optimizer + " without a model" * has_no_model
+        has_no_surrogate = self.optimizer in {"swarm", "genetic"} and not self.surrogate
+        return ALGORITHMS[self.optimizer] + " without a surrogate" * has_no_surrogate
 
 
 class AutoOptimizer(SurrogateOptimizer):
@@ -170,18 +180,26 @@ class AutoOptimizer(SurrogateOptimizer):
         return [(numbers[0], numbers[-1], choice) for choice, numbers in runs]
 
     def describe(self) -> str:
-        """Return a description of the optimizers of earlier trials and the reasons.
+        """Return sentences on the optimizers of earlier trials and the reasons.
 
         Returns
         -------
         description : str
             A line for each change. It omits enqueued trials and the initial design.
         """
-        lines = [
-            f"Trials {first} to {last} by {choice}: {choice.reason}."
-            for first, last, choice in self.choices
-        ]
-        return "\n".join(lines or [f"None yet, the next by {self.choice}: {self.choice.reason}."])
+        lines = []
+        for first, last, choice in self.choices:
+            trials = f"Trials {first} to {last} were" if last > first else f"Trial {first} was"
+            lines.append(f"{trials} proposed by {choice}: {choice.reason}.")
+        if lines:
+            return "\n".join(lines)
+        n_trials = len(self.trials)
+        start = f"All {n_trials} trials are initial configurations"
+        if n_trials < 2:
+            start = ("No trial has been proposed yet", "The trial is an initial configuration")[
+                n_trials
+            ]
+        return f"{start}; the next would be proposed by {self.choice}: {self.choice.reason}."
 
     @ignore_float_errors
     def choose(self, n_trials: int) -> AlgorithmChoice:
@@ -197,21 +215,21 @@ class AutoOptimizer(SurrogateOptimizer):
         """
         space, budget, n_points = self.space, self.run_settings.budget, self.run_settings.n_points
         if budget is not None and space.size <= budget:
-            reason = f"the budget of {budget} trials is enough for all {space.size:g} settings"
+            reason = f"the budget of {budget} trials covers all {space.size:g} configurations"
             return AlgorithmChoice("grid", False, reason)
         if budget is not None and n_points >= budget:
-            reason = "all trials are asked for before the first has a score"
+            reason = "all trials start before the first one has a score"
             return AlgorithmChoice("random", False, reason)
         if self._is_fast():
-            reason = "a trial takes less time than a model would, and the time is limited"
+            reason = "time is limited, and a trial takes less of it than a surrogate would"
             return AlgorithmChoice("swarm", False, reason)
         if budget is not None and n_points >= _LARGE_BATCH and budget < _MIN_BATCHES * n_points:
-            reason = f"{n_points} trials in flight, and not {_MIN_BATCHES} times as many in all"
+            reason = f"{n_points} trials are in flight, a third or more of all"
             return AlgorithmChoice("genetic", True, reason)
         if n_trials >= _MAX_BAYES_TRIALS:
             return AlgorithmChoice("genetic", True, f"{_MAX_BAYES_TRIALS} trials have been made")
         return AlgorithmChoice(
-            "bayes", True, f"of the first {_MAX_BAYES_TRIALS} trials each counts"
+            "bayes", True, f"it learns the most from each of up to {_MAX_BAYES_TRIALS} trials"
         )
 
     def _is_fast(self) -> bool:

@@ -1,6 +1,8 @@
 """AutoSearchCV with a task instead of an estimator: columns, models, splits, errors."""
 
+import json
 import pickle
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -12,12 +14,15 @@ from sklearn.datasets import load_iris
 from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import StratifiedKFold, cross_val_score
 from sklearn.pipeline import Pipeline
+from sklearn.svm import SVC
 
-from sklearn_lepton import AutoSearchCV
+from sklearn_lepton import AutoSearchCV, Space
 from sklearn_lepton._automl.columns import read_columns, to_finite
+from sklearn_lepton._automl.description import describe_models
 from sklearn_lepton._automl.models import MODELS, make_factory
-from sklearn_lepton._automl.portfolio import average, make_portfolio, make_splits
+from sklearn_lepton._automl.portfolio import Portfolio, average, make_portfolio, make_splits
 from sklearn_lepton._automl.task import Task, read_task
+from sklearn_lepton._trials.trial import Trial
 
 FAST = {"n_iter": 2, "cv": 2, "random_state": 0}
 
@@ -110,8 +115,9 @@ def test_best_pipeline_predicts_and_reports_its_choice():
     words = fitted.choice_
     assert "4 categories" in words
     assert "'empty' (no value)" in words
-    assert "logistic regression 1 time, at best" in words
-    assert " is ahead of " in words
+    assert "4 trials: " in words
+    assert "; logistic regression 1, best score " in words or ": logistic regression 1," in words
+    assert ") won by " in words or " have the same best score" in words
     again = pickle.loads(pickle.dumps(fitted))
     assert np.array_equal(again.predict(X), fitted.predict(X))
 
@@ -440,3 +446,103 @@ def test_each_model_serves_at_least_one_task():
     columns = read_columns(np.zeros((100, 3)) + np.arange(3))
     tasks = [Task(True, columns, 100, 2, 50), Task(False, columns, 100, 0, 100)]
     assert sum(len(make_portfolio(task).names) for task in tasks) > len(MODELS)
+
+
+@pytest.mark.parametrize("kind", ["classifier", "regressor"])
+def test_best_params_name_the_steps_and_start_another_search(kind):
+    X, numbers = table()
+    y = numbers**3 if kind == "regressor" else np.where(numbers > 0, "up", "down")
+    fitted = search(kind, n_iter=3, racing=False).fit(X, y)
+    best = fitted.trials_[fitted.best_index_]
+    params = fitted.best_params_
+    assert params.keys() == best.params.keys()
+    assert json.loads(json.dumps(params)) == params
+    labels = fitted._portfolio.labels
+    for name, value in params.items():
+        expected = labels[name][value] if name in labels else value
+        assert expected is best.params[name] or expected == best.params[name]
+    assert fitted.to_frame()["param_model"].iloc[fitted.best_index_] == params["model"]
+    again = search(kind, n_iter=1, initial_params=params, racing=False).fit(X, y)
+    assert again.best_params_ == params
+    assert again.best_score_ == fitted.best_score_
+    # The estimator itself replaces `set_params` with the names.
+    assert clone(fitted.best_estimator_).fit(X, y).score(X, y) == fitted.score(X, y)
+
+
+def test_models_may_be_named_alone_and_unknown_names_are_refused():
+    X, numbers = table()
+    chosen = [{"model": "extra trees"}, {"model": "naive Bayes", "model__var_smoothing": 0.01}]
+    fitted = search("classifier", initial_params=chosen).fit(X, numbers > 0)
+    models = [fitted._plain_params(trial.params)["model"] for trial in fitted.trials_]
+    assert models == ["extra trees", "naive Bayes"]
+    with pytest.raises(ValueError, match="'model' must be one of .*'extra trees'.* got 'trees'"):
+        search("classifier", initial_params={"model": "trees"}).fit(X, numbers > 0)
+
+
+def test_table_of_a_search_for_a_task_starts_another_one():
+    X, numbers = table()
+    older = search("classifier", n_iter=4, racing=False).fit(X, numbers > 0)
+    settings = {"initial_params": None, "n_iter": 1, "racing": False}
+    first = [
+        search("classifier", previous_studies=study, **settings).fit(X, numbers > 0)
+        for study in (older, older.to_frame())
+    ]
+    assert first[0].best_params_ == first[1].best_params_
+    assert first[0].best_params_["model"] == older.best_params_["model"]
+
+
+def test_updated_search_names_the_steps():
+    X, numbers = table()
+    fitted = search("classifier", racing=False).fit(X, numbers > 0)
+    fitted.update(X[::-1], (numbers > 0)[::-1])
+    assert isinstance(fitted.best_params_["model"], str)
+    assert isinstance(fitted.updates_[0]["best_params"]["model"], str)
+    assert pickle.loads(pickle.dumps(fitted)).best_params_ == fitted.best_params_
+
+
+def scored(place, *scores):
+    point = ((place + 0.5) / 3,)
+    return Trial(0, point, {"model": SVC()}).complete(np.mean(scores), split_scores=scores)
+
+
+@pytest.mark.parametrize(
+    ("trials", "sentences"),
+    [
+        (
+            [scored(0, 0.9, 0.9), scored(0, 0.5, 0.5), scored(1, 0.7, 0.72)],
+            [
+                "Ridge (SVC) won by 0.19 over lasso, with a standard error of 0.014.",
+                "3 trials: ridge 2, best score 0.9; lasso 1, best score 0.71.",
+            ],
+        ),
+        (
+            [scored(0, 0.9, 0.7), scored(1, 0.7, 0.88), scored(2, 0, 0).fail()],
+            [
+                "Ridge (SVC) won by 0.01 over lasso, with a standard error of 0.27, so that chance",
+                "may decide the order.",
+                "3 trials: ridge 1, best score 0.8; lasso 1, best score 0.79.",
+                "Without a complete trial: trees 1.",
+            ],
+        ),
+        (
+            [scored(1, 0.5, 0.5), scored(0, 0.5, 0.5)],
+            [
+                "Lasso (SVC) and ridge have the same best score; the former reached it earlier.",
+                "2 trials: lasso 1, best score 0.5; ridge 1, best score 0.5.",
+            ],
+        ),
+        (
+            [scored(2, 0.5, 0.5)],
+            [
+                "Trees (SVC) is the only model with a score, 0.5.",
+                "1 trial: trees 1, best score 0.5.",
+            ],
+        ),
+        ([scored(2, 0, 0).fail()], ["No model has a score after 1 trial."]),
+    ],
+)
+def test_lead_of_the_best_model_is_a_sentence(trials, sentences):
+    numbered = [replace(trial, number=n) for n, trial in enumerate(trials)]
+    portfolio = Portfolio(None, [], [], ["ridge", "lasso", "trees"], {})
+    space = Space([{"model": [n]} for n in range(3)])
+    assert describe_models(numbered, portfolio, space, 0.5) == " ".join(sentences)

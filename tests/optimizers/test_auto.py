@@ -11,7 +11,7 @@ from subjects import BRANCHES, MIXED, NUMERIC, run, score
 from sklearn_lepton._trials.trial import Trial
 from sklearn_lepton.optimizers import _auto as auto
 from sklearn_lepton.optimizers import make_optimizer
-from sklearn_lepton.optimizers._auto import AutoOptimizer
+from sklearn_lepton.optimizers._auto import ALGORITHMS, AutoOptimizer
 from sklearn_lepton.space import Space
 
 TABLE = Path(__file__).parents[2] / "benchmarks" / "auto.json"
@@ -63,8 +63,8 @@ def test_auto_switches_to_another_optimizer_told_all_trials(monkeypatch):
     other.tell(trials[:17])
     assert other.ask()[0].point == trials[17].point
     assert optimizer.describe().splitlines() == [
-        f"Trials 5 to 11 by {first}: {optimizer.choices[0][2].reason}.",
-        f"Trials 12 to 17 by {second}: {optimizer.choices[1][2].reason}.",
+        f"Trials 5 to 11 were proposed by {ALGORITHMS[first]}: {optimizer.choices[0][2].reason}.",
+        f"Trials 12 to 17 were proposed by {ALGORITHMS[second]}: {optimizer.choices[1][2].reason}.",
     ]
 
 
@@ -81,6 +81,16 @@ def test_auto_told_the_same_chooses_and_proposes_the_same(monkeypatch):
         assert [(t.point, t.proposal) for t in asked] == [
             (t.point, t.proposal) for t in trials[n_told:]
         ]
+
+
+def test_auto_describes_trials_before_its_first_proposal():
+    optimizer = make(NUMERIC)
+    next_one = f"the next would be proposed by Bayesian optimization: {optimizer.choice.reason}."
+    assert optimizer.describe() == f"No trial has been proposed yet; {next_one}"
+    run(optimizer, 1)
+    assert optimizer.describe() == f"The trial is an initial configuration; {next_one}"
+    run(optimizer, 2)
+    assert optimizer.describe() == f"All 2 trials are initial configurations; {next_one}"
 
 
 @pytest.mark.parametrize("space", FINITE)
@@ -105,7 +115,7 @@ def test_auto_uses_no_surrogate_for_fast_trials_in_limited_time():
     hurried = timed(make(NUMERIC, max_seconds=1.0), 14, seconds=0.001)
     assert not hurried.choice.surrogate
     assert hurried.choice.optimizer == "swarm"
-    assert "swarm without a model" in hurried.describe()
+    assert "particle swarm optimization without a surrogate" in hurried.describe()
     assert timed(make(NUMERIC, max_seconds=1.0), 14, seconds=0.1).choice.surrogate
     assert timed(make(NUMERIC), 14, seconds=0.001).choice.surrogate  # the clock decides nothing
     assert timed(make(NUMERIC, max_seconds=1.0), 14, seconds=0.0).choice.surrogate  # not known

@@ -8,6 +8,7 @@ from sklearn.exceptions import NotFittedError
 
 from sklearn_lepton import AutoSearchCV, load_trials
 from sklearn_lepton.optimizers import SwarmOptimizer
+from sklearn_lepton.optimizers._auto import ALGORITHMS
 from sklearn_lepton.optimizers._registry import OPTIMIZERS
 
 SPACE = {"x": (0.0, 1.0, "uniform"), "z": (0, 9, "int")}
@@ -22,7 +23,7 @@ def test_choice_is_described_in_sentences(probe, numbered, tmp_path):
     search = make(probe, journal=path).fit(*numbered)
     [(first, last, choice)] = search.optimizer_.choices
     assert (first, last) == (5, 11)
-    assert search.choice_ == f"Trials 5 to 11 by {choice.optimizer}: {choice.reason}."
+    assert search.choice_ == f"Trials 5 to 11 were proposed by {choice}: {choice.reason}."
     # A journal has it, too.
     trials = load_trials(path)
     assert [t.proposal.get("optimizer") for t in trials[5:]] == [choice.optimizer] * 7
@@ -39,7 +40,9 @@ def test_choice_needs_a_fit(probe):
 def test_named_optimizer_proposes_all_trials(name, probe, numbered):
     search = make(probe, optimizer=name, n_iter=6).fit(*numbered)
     assert type(search.optimizer_) is OPTIMIZERS[name]
-    assert search.choice_ == f"{name}, as given by optimizer."
+    assert search.choice_ == (
+        f"The trials were proposed by {ALGORITHMS[name]}, as optimizer={name!r} asks."
+    )
 
 
 def test_callable_makes_the_optimizer(probe, numbered):
@@ -49,7 +52,7 @@ def test_callable_makes_the_optimizer(probe, numbered):
     search.fit(*numbered)
     assert isinstance(search.optimizer_, SwarmOptimizer)
     assert (search.optimizer_.inertia, search.optimizer_.n_initial_points) == (0.6, 4)
-    assert search.choice_ == "SwarmOptimizer, as given by optimizer."
+    assert search.choice_ == ("The trials were proposed by SwarmOptimizer, which optimizer made.")
 
 
 def test_callable_without_optimizer_is_refused(probe, numbered, log):
@@ -87,8 +90,8 @@ def test_optimizer_gets_the_number_of_pending_trials(settings, n_points, probe, 
 def test_small_space_is_searched_as_a_grid(probe, numbered):
     search = make(probe, {"z": [0, 1, 2], "x": [0.1, 0.7]}, n_iter=6).fit(*numbered)
     assert search.best_params_ == {"z": 0, "x": 0.7}
-    assert "all 6 settings" in search.choice_
-    assert "by grid" in search.choice_
+    assert "all 6 configurations" in search.choice_
+    assert "by the grid" in search.choice_
 
 
 @pytest.mark.thorough

@@ -192,6 +192,15 @@ def test_an_empty_cell_is_no_parameter_where_a_branch_lacks_it():
     ]
 
 
+def test_whole_floats_are_integers_where_the_space_has_integers():
+    space = Space([{"n": (1, 9, "int"), "x": (0.0, 9.0, "uniform")}, {"C": [1, 2]}])
+    frame = pd.DataFrame([{"n": 3, "x": 3}, {"C": 2}]).assign(score=1.0)
+    assert frame["n"].dtype == float
+    [study] = trials_of_studies(frame, space)
+    assert [dict(trial.params) for trial in study] == [{"n": 3, "x": 3.0}, {"C": 2}]
+    assert [type(study[0].params[name]) for name in ("n", "x")] == [int, float]
+
+
 def test_a_table_of_cv_results_has_the_params_themselves():
     params = [{"x": 0.1}, {"x": 0.2}]
     frame = pd.DataFrame({"params": params, "param_x": ["?", "?"], "mean_test_score": [3.0, 5.0]})
