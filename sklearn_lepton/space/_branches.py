@@ -52,7 +52,8 @@ def read_branches(given: Any, weights: Sequence[float] | None) -> Branches:
     """
     library_space = read_space(given)
     if library_space is not None:
-        given, weights = library_space.branches, weights or library_space.weights
+        given = library_space.branches
+        weights = library_space.weights if weights is None else weights
     dicts: list[Any] = list(given) if isinstance(given, list | tuple) else [given]
     if not dicts or not all(isinstance(branch, Mapping) for branch in dicts):
         msg = (

@@ -368,6 +368,14 @@ def test_conditions_become_branches_with_the_weights_of_the_space():
     assert space.names.count("gamma") == 1  # both branches share it
 
 
+def test_given_weights_replace_those_of_a_library():
+    given = configuration_space(
+        KERNEL, COEF, conditions=[condition("Equals", COEF, KERNEL, "poly")]
+    )
+    assert Space(given, weights=np.array([5, 1])) == Space(Space(given), weights=[5, 1])
+    assert Space(given) == Space(Space(given), weights=[3, 1])
+
+
 def test_conditions_on_conditional_parameters_nest():
     given = configuration_space(
         KERNEL,

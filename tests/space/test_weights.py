@@ -80,6 +80,13 @@ def test_initial_design_has_the_weights(optimizer):
     assert found == pytest.approx({"a": 0.75, "b": 0.125, "c": 0.125}, abs=0.05)
 
 
+def test_allowed_configurations_have_the_weights():
+    given = {"kind": ["a"] * 6 + ["b", "c"], **OTHERS}
+    space = Space(given, constraint=lambda params: params["x"] + params["y"] < 1)
+    found = shares(trial.params["kind"] for trial in RandomOptimizer(space, seed=1).ask(64))
+    assert found == pytest.approx({"a": 0.75, "b": 0.125, "c": 0.125}, abs=0.08)
+
+
 @pytest.mark.parametrize(
     "make",
     [
