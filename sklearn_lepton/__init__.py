@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from sklearn_lepton._workers.pool import end_idle_workers
     from sklearn_lepton.default_spaces._lookup import default_space
     from sklearn_lepton.space._dimension import Categorical, Integer, Real
+    from sklearn_lepton.space._nested import Branch
     from sklearn_lepton.space._space import Space
 
 __version__ = "0.1.0"
@@ -28,6 +29,7 @@ __version__ = "0.1.0"
 __all__ = [
     "AutoSearchCV",
     "BayesSearchCV",
+    "Branch",
     "Categorical",
     "GeneticSearchCV",
     "Integer",
@@ -47,6 +49,7 @@ __all__ = [
 _MODULES = {
     "AutoSearchCV": "_search.auto",
     "BayesSearchCV": "_search.bayes",
+    "Branch": "space._nested",
     "Categorical": "space._dimension",
     "GeneticSearchCV": "_search.genetic",
     "Integer": "space._dimension",

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from sklearn_lepton._evaluation.estimators import refusal
+from sklearn_lepton._evaluation.estimators import has_parameter, refusal
 from sklearn_lepton._evaluation.sklearn import SEARCH_CONSTRAINTS, Allowed
 from sklearn_lepton._validation import is_finite, is_real, is_whole, unknown_name
 from sklearn_lepton.space._dimension import Categorical
@@ -178,7 +178,9 @@ def check_names(space: Space, estimator: Any) -> None:
         for name in unlisted:
             error = refusal(estimator, {name: middle[name]})
             if error is not None and not _has_choice_with(name, middle, branch, space, estimator):
-                raise ValueError(unknown_name(name, list(known))) from error
+                owners = (other for other in branch if has_parameter(middle[other], name))
+                hint = "".join(f" Write {owner}__{name} for that of {owner}." for owner in owners)
+                raise ValueError(f"{unknown_name(name, list(known))}{hint}") from error
 
 
 def _has_choice_with(

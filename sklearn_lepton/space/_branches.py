@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 from sklearn_lepton.space._dimension import Categorical, Dimension, can_share_dimension
 from sklearn_lepton.space._entries import as_dimension, warn_of_entries
 from sklearn_lepton.space._library_spaces import read_space
+from sklearn_lepton.space._nested import flatten
 from sklearn_lepton.space._weights import add_weights, check_weights
 
 _STACKLEVEL = 4  # from here to the caller of `Space`
@@ -61,8 +62,9 @@ def read_branches(given: Any, weights: Sequence[float] | None) -> Branches:
             f"names and their values, got {given!r}."
         )
         raise TypeError(msg)
+    dicts, checked = flatten(dicts, check_weights(weights, len(dicts), "branches"))
     warn_of_entries(dicts, _STACKLEVEL)
-    read = _merge(dicts, check_weights(weights, len(dicts), "branches"))
+    read = _merge(dicts, checked)
     return read._replace(constraint=library_space.constraint) if library_space else read
 
 

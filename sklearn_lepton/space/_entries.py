@@ -10,6 +10,7 @@ from sklearn_lepton.space._content import python_scalar
 from sklearn_lepton.space._dimension import Categorical, Dimension, Integer, Real
 from sklearn_lepton.space._distribution import from_distribution
 from sklearn_lepton.space._libraries import from_library
+from sklearn_lepton.space._nested import convert_nested
 
 _PRIORS = ("uniform", "log-uniform", "int", "log-int")
 _PAIR, _TRIPLE = 2, 3  # lengths of (low, high) and (low, high, prior)
@@ -127,7 +128,9 @@ def with_ranges(space: Any) -> Any:
     warn_of_entries(dicts, stacklevel=5, are_ranges=True)
     branches = [
         {
-            name: as_dimension(name, values, is_range=True) if _is_pair(values) else values
+            name: as_dimension(name, values, is_range=True)
+            if _is_pair(values)
+            else convert_nested(values, with_ranges)
             for name, values in branch.items()
         }
         for branch in dicts
