@@ -3,7 +3,7 @@
 ===========================================  ==========================================
 situation                                    what holds
 ===========================================  ==========================================
-any backend                                  the same trials
+any backend                                  the same trials and out-of-fold predictions
 asynchronous                                 the same results, and columns, in any order
 two simultaneous searches                    both are right
 fits that are themselves parallel            they see what they see under GridSearchCV
@@ -23,7 +23,7 @@ import sklearn
 from sabotage import make_search
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import get_scorer
-from sklearn.model_selection import cross_val_score
+from sklearn.model_selection import cross_val_predict, cross_val_score
 
 from sklearn_lepton import BayesSearchCV, GeneticSearchCV, SwarmSearchCV
 
@@ -49,6 +49,22 @@ def expected(data):
 def test_trials_equal_those_of_one_thread(fit, expected):
     search, trials = expected
     assert trials_of(fit(sklearn.clone(search).set_params(n_jobs=2))) == trials
+
+
+@pytest.mark.parametrize(
+    "cluster", ["loky", "threading", "multiprocessing", "dask", "ray"], indirect=True
+)
+def test_predictions_and_estimators_return_from_any_backend(fit, data):
+    X, y = data
+    search = BayesSearchCV(
+        LogisticRegression(), {"C": (1e-3, 1e3, "log-uniform")}, n_iter=4, cv=2, n_jobs=2
+    )
+    search.set_params(return_predictions=True, return_estimators=True, refit="1se", random_state=0)
+    fit(search)
+    best = LogisticRegression(**search.best_params_)
+    expected = cross_val_predict(best, X, y, cv=2, method="predict_proba")
+    assert search.best_predictions_.tolist() == expected.tolist()
+    assert [type(estimator) for estimator in search.best_split_estimators_] == 2 * [type(best)]
 
 
 @pytest.mark.parametrize("n_threads", [2])
