@@ -340,7 +340,7 @@ class BaseOptimizerSearchCV(
 
         n_trials = self._trial_limit() + len(earlier)
         study = Study(make(seed), n_trials, window=window)
-        if study.is_truncated and math.isfinite(n_trials):
+        if study.is_truncated and is_whole(self.n_iter):
             is_plain = resource is None
             kind = "configurations" if is_plain else "trials"
             each = "of them" if is_plain else "configuration with each amount of the resource"

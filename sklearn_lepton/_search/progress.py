@@ -286,20 +286,25 @@ def write_fit(kind: str, trial: Trial, split: int, n_splits: int, result: SplitR
     n_splits : int
     result : SplitResult
     """
-    scores = {} if result.error else {"test": result.scores}
-    if scores and result.train_scores is not None:
-        scores["train"] = result.train_scores
-    text = ", ".join(f"{part} score {_format_scores(value)}" for part, value in scores.items())
+    text = _failure(error_line(result.error)) if result.error else _format_scores(result)
     write_line(
         f"[{kind} {split + 1}/{n_splits}; trial {trial.number}] {format_params(trial.params)}: "
-        f"{text or _failure(error_line(result.error or ''))}  {format_seconds(result.duration)}"
+        f"{text}  {format_seconds(result.duration)}"
     )
 
 
-def _format_scores(scores: Any) -> str:
-    if isinstance(scores, Mapping):
-        return ", ".join(f"{name} {score:.4g}" for name, score in scores.items())
-    return f"{scores:.4g}"
+def _format_scores(result: SplitResult) -> str:
+    """Return the scores of a fit as scikit-learn writes them."""
+    test, train = result.scores, result.train_scores
+    if isinstance(test, Mapping):
+        parts = {name: [f"test={score:.4g}"] for name, score in test.items()}
+        if isinstance(train, Mapping):
+            for name, score in train.items():
+                parts[name].insert(0, f"train={score:.4g}")
+        return " ".join(f"{name}: ({', '.join(texts)})" for name, texts in parts.items())
+    if train is None:
+        return f"score={test:.4g}"
+    return f"score=(train={train:.4g}, test={test:.4g})"
 
 
 def format_params(params: Mapping[str, Any]) -> str:

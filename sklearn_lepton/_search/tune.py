@@ -1,6 +1,5 @@
 """`tune`: a run over the trials of a function, with the workers and journals of the searches."""
 
-import math
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -364,7 +363,7 @@ class _Tuning:
             return made
 
         study = Study(make(seed), n_trials, window=window)
-        is_short = study.is_truncated and math.isfinite(n_trials)
+        is_short = study.is_truncated and is_whole(self.n_iter)
         if is_short and not isinstance(study.optimizer, GridOptimizer):
             msg = (
                 f"The space holds {study.n_trials} configurations, fewer than "

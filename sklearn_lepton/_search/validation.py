@@ -11,6 +11,7 @@ import numpy as np
 from sklearn_lepton._evaluation.estimators import has_parameter, refusal
 from sklearn_lepton._evaluation.sklearn import SEARCH_CONSTRAINTS, Allowed
 from sklearn_lepton._validation import is_finite, is_real, is_whole, unknown_name
+from sklearn_lepton.optimizers._registry import OPTIMIZERS
 from sklearn_lepton.space._dimension import Categorical
 from sklearn_lepton.space._space import Space
 from sklearn_lepton.space._values import is_number
@@ -77,7 +78,7 @@ def count(minimum: int) -> list[Any]:
 OPTIMIZER = [
     Allowed(
         lambda value: isinstance(value, str) or callable(value),
-        "a name, or a class or function that makes an optimizer",
+        f"one of {str(list(OPTIMIZERS))[1:-1]}, or a class or function that makes an optimizer",
     )
 ]
 # Constraints of a parameter that is True or False.
@@ -159,6 +160,7 @@ def check_n_splits(n_splits: int, cv: Any) -> None:
     """Raise ValueError if `cv` makes no split."""
     if n_splits < 1:
         raise ValueError(
+            "No fits were performed. Was the CV iterator empty? Were there no candidates? "
             "cv must be None, a number of folds, or a splitter or list of (train, test) of at "
             f"least one split, got {cv!r}."
         )

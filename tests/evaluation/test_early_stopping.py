@@ -247,7 +247,9 @@ def test_eval_set_of_user_is_refused(booster, log, thousandths):
 
 
 def test_eval_set_from_split_must_be_true_or_false(booster, thousandths):
-    with pytest.raises(ValueError, match="eval_set_from_split must be True or False, got 1"):
+    with pytest.raises(
+        ValueError, match="eval_set_from_split' parameter of .* must be True or False. Got 1"
+    ):
         make(booster, eval_set_from_split=1).fit(*thousandths)
 
 

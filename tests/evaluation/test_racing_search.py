@@ -170,7 +170,9 @@ def test_racing_search_continues_with_warm_start(make):
 
 @pytest.mark.parametrize("racing", [0.0, 1.0, -0.1, "yes", None, np.nan])
 def test_invalid_error_rate_is_refused(make, racing):
-    with pytest.raises(ValueError, match=r"racing must be True, False, .auto. or an error rate"):
+    with pytest.raises(
+        ValueError, match=r"racing' parameter of .* must be True, False, .auto. or an error rate"
+    ):
         make(racing=racing).fit(*data())
 
 

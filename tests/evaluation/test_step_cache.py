@@ -271,7 +271,9 @@ def test_update_does_not_read_cache_of_other_data(folder, blobs):
 
 
 def test_cache_steps_must_be_true_or_false(folder, blobs):
-    with pytest.raises(ValueError, match="cache_steps must be True or False, got 'yes'"):
+    with pytest.raises(
+        ValueError, match="cache_steps' parameter of .* must be True or False. Got 'yes'"
+    ):
         make(pipeline(folder), cache_steps="yes").fit(*blobs)
 
 

@@ -70,7 +70,9 @@ def test_initial_design_without_learning_is_refused(name, probe, numbered, log):
 
 def test_unknown_optimizer_is_refused(probe, numbered, log):
     for name in (None, 3, ["bayes"]):
-        with pytest.raises(ValueError, match="optimizer must be one of .*'bayes'.* got"):
+        with pytest.raises(
+            ValueError, match="optimizer' parameter of .* must be one of .*'bayes'.* Got"
+        ):
             make(probe, optimizer=name).fit(*numbered)
     with pytest.raises(ValueError, match="Unknown optimizer 'baies'. Did you mean 'bayes'"):
         make(probe, optimizer="baies").fit(*numbered)

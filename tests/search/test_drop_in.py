@@ -4,6 +4,7 @@ import importlib.util
 import inspect
 import json
 import pickle
+import warnings
 from pathlib import Path
 from typing import get_type_hints
 
@@ -23,6 +24,7 @@ from sklearn.utils import get_tags
 
 import sklearn_lepton
 from sklearn_lepton._search.parameters import SearchOptions, SearchParameters
+from sklearn_lepton.exceptions import SpaceExhaustedWarning
 
 TREE = DecisionTreeClassifier(random_state=0)
 TREE_SPACE = {
@@ -197,6 +199,16 @@ def test_set_params_changes_the_next_fit(search_class, blobs):
 
 def outline(search):
     return [(t.number, t.point, t.params, t.score) for t in search.trials_]
+
+
+def test_small_grid_gets_no_warning_unless_n_iter_is_given(search_class, blobs):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        search = search_class(Ridge(), param_grid={"alpha": [0.1, 1.0, 10.0]}).fit(*blobs)
+    assert len(search.trials_) == 3
+    assert search.stop_reason_ == "exhausted"
+    with pytest.warns(SpaceExhaustedWarning, match="n_iter=9"):
+        search.set_params(n_iter=9).fit(*blobs)
 
 
 def test_second_fit_is_independent_of_the_first(search_class, blobs):

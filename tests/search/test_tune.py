@@ -517,7 +517,7 @@ def test_function_gets_the_resource():
         ({"optimizer": "bays"}, "Did you mean 'bayes'.*Allowed are"),
         (
             {"optimizer": GridOptimizer(LINE)},
-            "'optimizer' parameter of tune must be a name, or a class",
+            "'optimizer' parameter of tune must be one of .* or a class",
         ),
         ({"optimizer": lambda *_, **__: 3}, "optimizer must make an Optimizer, got 3"),
         ({"minimize": "yes"}, "'minimize' parameter of tune must be True or False. Got 'yes'"),

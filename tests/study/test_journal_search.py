@@ -383,7 +383,9 @@ def test_unseeded_splits_are_refused(make, numbered, log, path, cv):
 
 @pytest.mark.parametrize("journal", [3, b"study.jsonl", ["study.jsonl"], True])
 def test_invalid_journal_path_is_refused(make, numbered, log, journal):
-    with pytest.raises(ValueError, match="journal must be None or the path of a file"):
+    with pytest.raises(
+        ValueError, match="journal' parameter of .* must be None or the path of a file"
+    ):
         make(journal=journal).fit(*numbered)
     assert not log.fits
 
