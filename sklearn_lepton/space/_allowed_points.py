@@ -35,21 +35,9 @@ class AllowedPoints:
     def __init__(self, space: PointSpace, constraint: Constraint) -> None:
         self._space = space
         self._constraint = constraint
-        self._forget()
-
-    def _forget(self) -> None:
         self._known: dict[tuple[float, ...], bool] = {}
         self._sample: _Sample | None = None
         self._listed: FloatArray | None = None
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Return the state without the answers."""
-        return {"_space": self._space, "_constraint": self._constraint}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        """Restore the state."""
-        self.__dict__.update(state)
-        self._forget()
 
     def __contains__(self, point: Point) -> bool:
         """Return whether the configuration at a point is allowed."""

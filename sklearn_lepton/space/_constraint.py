@@ -73,3 +73,19 @@ class Constraint:
             f"constraint must return True or False, got {describe_value(is_allowed)} for "
             f"{dict(params)!r}."
         )
+
+
+def combine(given: Constraint | None, known: Constraint | None) -> Constraint | None:
+    """Return the constraint given for a space, or the one that the space has.
+
+    Raises
+    ------
+    ValueError
+        If there are two different ones.
+    """
+    if None not in (given, known) and given != known:
+        raise ValueError(
+            f"constraint={given!r} was given for a space that has one, {known!r}: give one "
+            "function that checks both."
+        )
+    return known or given

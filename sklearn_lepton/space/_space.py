@@ -10,7 +10,7 @@ from sklearn_lepton._runtime.floating_point import ignore_float_errors
 from sklearn_lepton.space._allowed_points import AllowedPoints
 from sklearn_lepton.space._branch_choice import branch_of
 from sklearn_lepton.space._branches import branch_dimension, read_branches
-from sklearn_lepton.space._constraint import Constraint
+from sklearn_lepton.space._constraint import Constraint, combine
 from sklearn_lepton.space._dimension import Dimension, FloatArray, has_equal_cells
 from sklearn_lepton.space._distribution import dimension_from_json
 from sklearn_lepton.space._points import n_points
@@ -100,23 +100,13 @@ class Space:
             return
         read = read_branches(param_distributions, weights)
         self.names, self.dimensions, self.branches, its = read
-        self._constraint = self._combined(None if its is None else Constraint(its))
+        self._constraint = combine(self._constraint, None if its is None else Constraint(its))
         self._set_masks()
-
-    def _combined(self, its: Constraint | None) -> Constraint | None:
-        """Return the constraint of this space or of the space that it is made from."""
-        own = self._constraint
-        if None not in (own, its) and own != its:
-            raise ValueError(
-                f"constraint={own!r} was given for a space that has one, {its!r}: give one "
-                "function that checks both."
-            )
-        return its or own
 
     def _copy(self, other: "Space", weights: Sequence[float] | None) -> None:
         """Set the attributes of another space, and keep a constraint of this one."""
         its = other.__dict__["_constraint"]
-        constraint = self._combined(its)
+        constraint = combine(self._constraint, its)
         self.__dict__.update(other.__dict__)
         checked = check_weights(weights, len(self.branches), "branches")
         if checked and len(self.branches) > 1:
@@ -153,8 +143,20 @@ class Space:
         self._equal = np.array([has_equal_cells(d) for d in self.dimensions], dtype=bool)
         self._equal_values = self.n_values[self._equal]
         self._snapped = np.flatnonzero(~self._equal & np.isfinite(self.n_values)).tolist()
+        self._set_allowed()
+
+    def _set_allowed(self) -> None:
         if self._constraint is not None:
             self.allowed = AllowedPoints(self, self._constraint)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return the state without the answers of the constraint."""
+        return self.__dict__ | {"allowed": None}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Restore the state."""
+        self.__dict__.update(state)
+        self._set_allowed()
 
     def is_active(self, points: npt.ArrayLike) -> npt.NDArray[np.bool_]:
         """Return whether each column is active, that is, belongs to the branch of the point.

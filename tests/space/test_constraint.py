@@ -11,6 +11,7 @@ import pytest
 
 from sklearn_lepton import Space
 from sklearn_lepton.space._constraint import Constraint
+from sklearn_lepton.space._content import content_of
 
 SQUARE = {"x": (0.0, 1.0, "uniform"), "y": (0.0, 1.0, "uniform")}
 PAIRS = {"a": [0, 1, 2, 3], "b": [0, 1, 2, 3]}
@@ -138,6 +139,17 @@ def test_pickle_keeps_the_constraint_and_drops_the_answers():
         assert again.size == 6
     sent = cloudpickle.loads(cloudpickle.dumps(Space(PAIRS, constraint=lambda p: p["a"] == 1)))
     assert sent.size == 4
+
+
+def test_content_of_a_space_is_that_of_its_parts():
+    space = Space(PAIRS, constraint=ascends)
+    content = content_of(space)
+    assert content.is_certain
+    assert space.size == 6
+    for same in (space, Space(space), Space(PAIRS, constraint=ascends), copy.deepcopy(space)):
+        assert content_of(same) == content
+    for other in (Space(PAIRS), Space(PAIRS, constraint=lambda params: True)):
+        assert content_of(other) != content
 
 
 def test_json_has_the_content_of_the_constraint():
