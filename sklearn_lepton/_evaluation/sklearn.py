@@ -203,6 +203,32 @@ def check_parameters(
     validate_parameter_constraints(constraints, params, caller_name=caller)
 
 
+def accepts(estimator: Any, name: str, value: Any) -> bool:
+    """Return whether the constraints of a class of scikit-learn allow a value of a parameter.
+
+    Parameters
+    ----------
+    estimator : estimator object
+    name : str
+    value : object
+
+    Returns
+    -------
+    is_accepted : bool
+        True as well for other classes, which may convert what they get, and for parameters
+        without constraints.
+    """
+    kind = type(estimator)
+    constraints = getattr(kind, "_parameter_constraints", None)
+    if not kind.__module__.startswith("sklearn.") or not isinstance(constraints, dict):
+        return True
+    try:
+        check_parameters(constraints, {name: value}, kind.__name__)
+    except ValueError:
+        return False
+    return True
+
+
 def check_search(search: Any) -> None:
     """Raise ValueError for a parameter of a search that violates its constraints, as `fit` does."""
     search._validate_params()  # noqa: SLF001

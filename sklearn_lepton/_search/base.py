@@ -31,6 +31,7 @@ from sklearn_lepton._search.inputs import (
 )
 from sklearn_lepton._search.nested import ComparisonMixin
 from sklearn_lepton._search.parameters import SearchParameters
+from sklearn_lepton._search.ranges import check_ranges
 from sklearn_lepton._search.reporting import ReportMixin
 from sklearn_lepton._search.run import CloseStack, RunOptions, SearchRun, draw_seed
 from sklearn_lepton._search.selection import check_choice
@@ -309,6 +310,7 @@ class BaseOptimizerSearchCV(
     ) -> tuple[Study, FrozenSplits, Resource | None]:
         """Return the study to start from, the splits, and the resource."""
         check_names(space, self.estimator)
+        check_ranges(space, self.estimator)
         seed, earlier, fingerprint = self._earlier_search(space)
         initial = without_resource(self.initial_params, self.resource)
         configurations = initial_configurations(initial, self.estimator, space)
