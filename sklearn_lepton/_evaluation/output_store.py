@@ -14,7 +14,9 @@ from sklearn_lepton._workers.temporary_folders import make_temporary_folder, rem
 from sklearn_lepton.exceptions import PredictionsWarning
 
 MAX_BYTES = 100_000_000  # of the outputs in memory; further ones are files
-_SLACK = 10  # trials beyond twice those that were needed before the store looks again
+# The store looks for unneeded trials again once it has twice as many as after the last look, or
+# twice the bytes; smaller numbers than these are not worth a look.
+_FEW_TRIALS, _FEW_BYTES = 10, 10_000_000
 
 
 class OutputStore:
@@ -47,7 +49,7 @@ class OutputStore:
         self._max_bytes = max_bytes
         self._entries: dict[int, dict[int, FitOutput | Path]] = {}
         self._n_bytes = 0
-        self._n_checked = 0
+        self._n_checked = self._n_bytes_checked = 0
         self._folder: Path | None = None
         self._can_write = True
 
@@ -81,7 +83,10 @@ class OutputStore:
 
     def add(self, output: FitOutput) -> None:
         """Store the output of a fit."""
-        if output.number not in self._entries and len(self._entries) > 2 * self._n_checked + _SLACK:
+        if output.number not in self._entries and (
+            len(self._entries) > 2 * self._n_checked + _FEW_TRIALS
+            or self._n_bytes > 2 * self._n_bytes_checked + _FEW_BYTES
+        ):
             self._drop_unneeded()
         is_full = self._n_bytes + output.n_bytes > self._max_bytes
         if is_full and len(self._entries) > self._n_checked:
@@ -115,7 +120,7 @@ class OutputStore:
         for number in self._entries.keys() - needed:
             for entry in self._entries.pop(number).values():
                 self._forget(entry)
-        self._n_checked = len(self._entries)
+        self._n_checked, self._n_bytes_checked = len(self._entries), self._n_bytes
 
     def _forget(self, entry: FitOutput | Path | None) -> None:
         self._n_bytes -= _n_bytes(entry)

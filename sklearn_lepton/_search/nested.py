@@ -297,6 +297,8 @@ def _run_searches(
     runs: list[dict[str, Any]] = []
     while not runs or len(runs) < len(outer.splits):
         number, inner = len(runs), clone(search)
+        for name in {"return_predictions", "return_estimators"} & vars(inner).keys():
+            setattr(inner, name, False)  # only scores and parameters are used
         if journal is not None:
             path = Path(journal)
             inner.journal = path.with_name(f"{path.stem}.{kind}{number}{path.suffix}")

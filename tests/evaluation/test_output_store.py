@@ -77,6 +77,15 @@ def test_memory_and_disk_are_bounded_by_what_is_needed(make, temporary):
     assert store.numbers[0] == 0
 
 
+def test_large_outputs_of_unneeded_trials_are_dropped_soon(make):
+    most = []
+    store = make(lambda numbers: {min(numbers)}, max_bytes=10**9)
+    for number in range(12):
+        store.add(output(number, n_rows=10**6))  # 8 MB
+        most.append(len(store.numbers))
+    assert max(most) <= 4
+
+
 def test_number_of_looks_at_the_trials_stays_small(make):
     calls = []
     store = make(lambda numbers: calls.append(len(numbers)) or set(numbers))

@@ -2,6 +2,7 @@
 
 import pickle
 import re
+import tracemalloc
 import warnings
 
 import numpy as np
@@ -256,6 +257,36 @@ def test_search_without_a_best_trial_warns(iris):
     with pytest.warns(PredictionsWarning, match="no best_predictions_ .*: no trial is the best"):
         search = make(scoring=scores, refit=False).fit(*iris)
     assert not hasattr(search, "best_predictions_")
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("refit", [True, "1se"])
+def test_memory_is_bounded(monkeypatch, refit):
+    class Wide(ClassifierMixin, BaseEstimator):
+        def __init__(self, level=0.5):
+            self.level = level
+
+        def fit(self, X, y):
+            self.classes_ = np.unique(y)
+            return self
+
+        def predict_proba(self, X):
+            return np.full((len(X), len(self.classes_)), self.level)
+
+    def peak(**settings):
+        tracemalloc.start()
+        space = {"level": (0.0, 1.0, "uniform")}
+        make(Wide(), space, n_iter=20, cv=2, scoring=lambda *_: 1.0, refit=refit, **settings).fit(
+            np.zeros((10_000, 1)), np.arange(10_000) % 20
+        )
+        _, most = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        return most / 1e6
+
+    monkeypatch.setattr(output_store.OutputStore.__init__, "__kwdefaults__", {"max_bytes": 3e6})
+    plain = peak(return_predictions=False, return_estimators=False)
+    # Of 20 trials with 1.6 MB each: the limit, one trial that is added and the result.
+    assert peak() - plain < 3 + 3 * 1.6 + 1
 
 
 # All ways to continue

@@ -132,6 +132,17 @@ def test_nested_score_resumes_after_interrupt(blobs, tmp_path, monkeypatch):
     np.testing.assert_array_equal(score.test_scores, again.test_scores)
 
 
+def test_nested_searches_keep_no_predictions(blobs):
+    class Mute(OneColumn):
+        def predict_proba(self, X):
+            raise AssertionError("nothing reads them")
+
+    search = BayesSearchCV(Mute(), COLUMNS, n_iter=2, cv=3, return_predictions=True)
+    score = nested_cross_val_score(search, *blobs, cv=2)
+    assert np.isfinite(score.test_scores).all()
+    assert search.return_predictions
+
+
 def test_journals_need_repeatable_splits(blobs, tmp_path):
     search = make(BayesSearchCV, journal=tmp_path / "study.jsonl")
     for cv in (ShuffleSplit(3), KFold(3, shuffle=True)):
