@@ -64,7 +64,7 @@ class IgnoredStudyWarning(UserWarning):
     ...     result = tune(
     ...         lambda params: params["learning_rate"], space, n_iter=3, previous_studies=older
     ...     )
-    >>> print(caught[0].message)  # doctest: +ELLIPSIS
+    >>> print(caught[0].message)
     A study in previous_studies has the parameters ['rate'], none of which is in the space, ...
     """
 

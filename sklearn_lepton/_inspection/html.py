@@ -3,7 +3,7 @@
 import html
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 from sklearn_lepton._runtime.errors import logger
 from sklearn_lepton._runtime.floating_point import ignore_float_errors
@@ -65,7 +65,11 @@ def _describe_search(search: Any) -> str:
     best: dict[str, Any] = {}
     index = getattr(search, "best_index_", None)
     if index is not None and index < len(trials):
-        best = {"best": trials[index], "score": getattr(search, "best_score_", None)}
+        best = {
+            "best": trials[index],
+            "score": getattr(search, "best_score_", None),
+            "params": shown_params(search, trials[index]),
+        }
     found = _found(trials, getattr(search, "stop_reason_", None), **best) if trials else ""
     is_open = "" if found else " open"
     title = f"Space of {n_params} parameter{'s' * (n_params != 1)}"
@@ -75,11 +79,18 @@ def _describe_search(search: Any) -> str:
     )
 
 
+def shown_params(search: Any, trial: Trial) -> Mapping[str, Any]:
+    """Return the parameters of a trial as a search shows them, with names of its own models."""
+    convert = getattr(search, "_plain_params", None)
+    return trial.params if convert is None else cast("Mapping[str, Any]", convert(trial.params))
+
+
 def _found(
     trials: Sequence[Trial],
     stop: str | None,
     best: Trial | None = None,
     score: float | None = None,
+    params: Mapping[str, Any] | None = None,
 ) -> str:
     n_failed = sum(trial.status == "failed" for trial in trials)
     n_pruned = sum(trial.status == "pruned" for trial in trials)
@@ -89,7 +100,7 @@ def _found(
     head = f"<p>{', '.join(counts)}{end}</p>"
     held = ""
     if best is not None:
-        rows = [(code(name), code(say(value))) for name, value in best.params.items()]
+        rows = [(code(name), code(say(value))) for name, value in (params or {}).items()]
         score = best.score if score is None else score
         caption = f"Best: trial {best.number}"
         if score is not None:

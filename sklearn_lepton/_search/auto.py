@@ -288,7 +288,7 @@ class AutoSearchCV(ModelsMixin, BaseOptimizerSearchCV):
     ... )
     >>> bool(search.fit(X, y).best_score_ > 0.97)
     True
-    >>> print(search.choice_)  # doctest: +ELLIPSIS
+    >>> print(search.choice_)
     Trials 5 to 14 were proposed by Bayesian optimization: it learns the most from each ...
     """
 

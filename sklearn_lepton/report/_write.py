@@ -12,7 +12,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from sklearn_lepton._inspection.html import code, escape, say, space_table, table
+from sklearn_lepton._inspection.html import code, escape, say, shown_params, space_table, table
 from sklearn_lepton._runtime.floating_point import ignore_float_errors
 from sklearn_lepton._trials.trial import Trial
 from sklearn_lepton.plotting._importance import WHISKER
@@ -225,11 +225,16 @@ def _results(report: ReportData) -> str:
     messages, best = _list(result_warnings(report)), report.best
     if best is None:
         return messages
-    rows = [(code(name), code(say(value))) for name, value in best.params.items()]
+    params = shown_params(report.search, best)
+    rows = [(code(name), code(say(value))) for name, value in params.items()]
     is_called = "function" in report.source.header.get("study", {})
     is_called |= hasattr(report.search, "minimize")
-    call = "function(params)" if is_called else "estimator.set_params(**params)"
-    snippet = escape(to_code(best.params, call))
+    call = "function(params)  # or function(**params)"
+    if not is_called:
+        names_models = isinstance(getattr(report.search, "estimator", None), str)
+        use = "search.set_params(initial_params=params)"
+        call = use if names_models else "estimator.set_params(**params)"
+    snippet = escape(to_code(params, call))
     return (
         f'<p class="lead">{"; ".join(_about(report, best))}.</p>{messages}'
         '<div class="pair"><div><h3>Best parameters</h3>'

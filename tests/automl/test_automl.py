@@ -491,6 +491,16 @@ def test_table_of_a_search_for_a_task_starts_another_one():
     assert first[0].best_params_["model"] == older.best_params_["model"]
 
 
+def test_notebook_and_report_name_the_steps(tmp_path):
+    X, numbers = table()
+    fitted = search("classifier", racing=False).fit(X, numbers > 0)
+    name = fitted.best_params_["model"]
+    assert name in fitted._repr_html_()
+    page = fitted.report(tmp_path / "report.html").read_text(encoding="utf-8")
+    assert f"&#x27;model&#x27;: &#x27;{name}&#x27;," in page
+    assert "search.set_params(initial_params=params)" in page
+
+
 def test_updated_search_names_the_steps():
     X, numbers = table()
     fitted = search("classifier", racing=False).fit(X, numbers > 0)
