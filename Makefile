@@ -162,6 +162,13 @@ bench-journal: $(VENV)/.stamp-test  ## Measure what a journal costs, and what it
 bench-parallel: $(VENV)/.stamp-bench  ## Measure busy workers, wall time, memory and bytes, peers included
 	$(PY) benchmarks/parallel.py --json benchmarks/parallel.json
 
+OF_WINDOWS := "lepton-bayes, window of 7" "lepton-bayes, batches of 7" "lepton-bayes, batches of 2" \
+	"lepton-bayes, window of 11" "lepton-bayes, batches of 11" "lepton-bayes, batches of 3"
+.PHONY: bench-window
+bench-window: $(VENV)/.stamp-bench  ## Measure how busy workers are by trials in flight, and their regret
+	$(PY) $(REGRET) run pool $(OF_WINDOWS) --problems "development made" --seeds 7
+	$(PY) benchmarks/window.py --json benchmarks/window.json
+
 # Peers whose proposals cost a second or so get fewer seeds. What has been run is not run again.
 REGRET := benchmarks/regret.py
 HEBO_PROBLEMS := tree, wine, log_loss;support vectors, digits, accuracy;gradient, breast, accuracy

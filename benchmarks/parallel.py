@@ -13,7 +13,7 @@ busy
     fits per worker, so that the idle time at the end costs a few hundredths, and more with many
     workers (column "possible").
 wall
-    The time of `fit` to the same number of trials, asynchronous compared with batches of the
+    The time of `fit` to the same number of trials, asynchronous compared with the window of the
     default size. Each proposes other configurations with other times. The report therefore has the
     ratio of the sums over the seeds and the ratio for equal sums of the fits' own seconds.
 score
@@ -70,14 +70,15 @@ from sklearn.pipeline import make_pipeline
 from sklearn.svm import SVC
 
 SIGMA = math.log(10) / (2 * statistics.NormalDist().inv_cdf(0.95))
-ASYNCHRONOUS, BATCH = "BayesSearchCV asynchronous", "BayesSearchCV batch"
-THREADS = f"{ASYNCHRONOUS}, threads"
+ASYNCHRONOUS, WINDOW = "BayesSearchCV asynchronous", "BayesSearchCV"
+THREADS = ", threads"
 GRID, OPTUNA_SEARCH, OPTUNA_STUDY = "GridSearchCV", "Optuna OptunaSearchCV", "Optuna study"
 SKOPT = "scikit-optimize BayesSearchCV"
 ALL = (
     ASYNCHRONOUS,
-    THREADS,
-    BATCH,
+    f"{ASYNCHRONOUS}{THREADS}",
+    WINDOW,
+    f"{WINDOW}{THREADS}",
     "SwarmSearchCV asynchronous",
     GRID,
     "RandomizedSearchCV",
@@ -88,11 +89,11 @@ LONGEST = 900  # seconds; a contestant that takes more has failed
 
 FULL: dict[str, dict[str, Any]] = {
     # Workers: the mean seconds of a fit, and the sides of the grid of trials, of three fits each.
-    # The proposals of scikit-optimize take longer with each trial, soon longer than the fits, and
-    # batches waste many workers' time: their shares are plain after fewer trials.
+    # The proposals of scikit-optimize take longer with each trial, soon longer than the fits: its
+    # share is plain after fewer trials.
     "busy": {
         "workers": {2: (0.4, (4, 5)), 8: (0.4, (8, 10)), 32: (1.0, (12, 28))},
-        "most_trials": {SKOPT: 66, BATCH: 88},
+        "most_trials": {SKOPT: 66},
     },
     "wall": {"workers": (2, 8), "splits": (1, 3), "mean": 0.3, "fits_a_worker": 30, "seeds": 3},
     "score": {
@@ -161,7 +162,7 @@ def optuna_range(values: Any) -> Any:
 def ours(name: str, model: Any, space: Any, n_trials: int, workers: int, **options: Any) -> Any:
     import sklearn_lepton
 
-    class_name, _, mode = name.partition(" ")
+    class_name, _, mode = name.removesuffix(THREADS).partition(" ")
     return getattr(sklearn_lepton, class_name)(
         model,
         space,
@@ -250,7 +251,7 @@ def measure_busy(
         search = square_search(contestant, model, (sides[0], sides[1]), workers, cv, seed)
         start = time.time()
         # Sleep lets go of Python's lock, as Optuna's threads need it to.
-        with parallel_config(backend="threading" if contestant == THREADS else "loky"):
+        with parallel_config(backend="threading" if contestant.endswith(THREADS) else "loky"):
             search.fit(X, y)
         whole = time.time() - start
         lines = [line.split() for line in Path(log.name).read_text(encoding="utf-8").splitlines()]
@@ -571,18 +572,18 @@ def report_busy(sizes: dict[str, Any]) -> dict[str, Any]:
 
 
 def report_wall(sizes: dict[str, Any]) -> list[dict[str, Any]]:
-    """Measure and print the time to the same number of trials, asynchronous and in batches."""
+    """Measure and print the time to the same number of trials, asynchronous and in the window."""
     print(f"\nWall time to the same number of trials, fits of {sizes['mean']} s on average,")
-    print(f"sums over {sizes['seeds']} seeds; the ratios are asynchronous to batch")
+    print(f"sums over {sizes['seeds']} seeds; the ratios are asynchronous to the window")
     print(
-        f"{'workers':>7}{'splits':>8}{'trials':>8}{'asynchronous s':>16}{'batch s':>9}"
+        f"{'workers':>7}{'splits':>8}{'trials':>8}{'asynchronous s':>16}{'window s':>9}"
         f"{'ratio':>8}{'no start':>10}{'equal fits':>12}"
     )
     summary = []
     for workers in sizes["workers"]:
         for splits in sizes["splits"]:
             n_trials = sizes["fits_a_worker"] * workers // splits
-            runs: dict[str, list[dict[str, Any]]] = {ASYNCHRONOUS: [], BATCH: []}
+            runs: dict[str, list[dict[str, Any]]] = {ASYNCHRONOUS: [], WINDOW: []}
             for seed in range(sizes["seeds"]):
                 for contestant, results in runs.items():
                     job = {"workers": workers, "splits": splits, "sides": (n_trials, 1)}
@@ -595,7 +596,7 @@ def report_wall(sizes: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def compare_walls(runs: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:
-    """Return sums of seconds and their ratios, asynchronous to batch."""
+    """Return sums of seconds and their ratios, asynchronous to the window."""
     errors = [run["error"] for results in runs.values() for run in results if "error" in run]
     if errors:
         return {"error": errors[0]}
@@ -605,7 +606,7 @@ def compare_walls(runs: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:
         }
         for contestant, results in runs.items()
     }
-    one, other = sums[ASYNCHRONOUS], sums[BATCH]
+    one, other = sums[ASYNCHRONOUS], sums[WINDOW]
     ratio = one["fit_call_s"] / other["fit_call_s"]
     return {
         "seconds": {contestant: found["fit_call_s"] for contestant, found in sums.items()},
@@ -619,7 +620,7 @@ def line_of_walls(row: dict[str, Any]) -> str:
     if "error" in row:
         return f"  {row['error']}"
     return (
-        f"{row['seconds'][ASYNCHRONOUS]:16.1f}{row['seconds'][BATCH]:9.1f}{row['ratio']:8.2f}"
+        f"{row['seconds'][ASYNCHRONOUS]:16.1f}{row['seconds'][WINDOW]:9.1f}{row['ratio']:8.2f}"
         f"{row['ratio_without_start']:10.2f}{row['ratio_for_equal_fits']:12.2f}"
     )
 
@@ -718,7 +719,7 @@ def print_ratios(summary: dict[str, Any]) -> None:
         )
 
 
-LARGE = (GRID, ASYNCHRONOUS, BATCH)
+LARGE = (GRID, ASYNCHRONOUS, WINDOW)
 
 
 def report_memory(sizes: dict[str, Any]) -> dict[str, Any]:

@@ -34,7 +34,7 @@ class Evaluator(Protocol):
         """Return the number of further trials that can be submitted now."""
 
     def submit(self, trials: Sequence[Trial]) -> None:
-        """Start trials."""
+        """Start trials, and give free workers the fits that wait; there may be no trials."""
 
     def collect(self, *, more: bool) -> list[Trial]:
         """Wait for a finished trial; return all that have finished.

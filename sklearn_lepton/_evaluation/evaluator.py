@@ -181,7 +181,12 @@ class SplitEvaluator:
         return max(0, min(n_wanted, room))
 
     def submit(self, trials: Sequence[Trial]) -> None:
-        """Queue the fits of trials, and start as many as there are free workers."""
+        """Queue the fits of trials, and start as many as there are free workers.
+
+        It also takes the results of fits that have ended, so that their workers do not wait for
+        further proposals.
+        """
+        self._receive_finished()
         new = []
         for trial in trials:
             self._open_trial(trial)

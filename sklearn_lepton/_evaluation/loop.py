@@ -38,9 +38,7 @@ def run_trials(
     def submit() -> int:
         """Submit as many trials as there is room for, and return the room."""
         room = 0 if is_stopped() else evaluator.free()
-        asked = study.ask(room) if room > 0 else []
-        if asked:
-            evaluator.submit(asked)
+        evaluator.submit(study.ask(room) if room > 0 else [])
         return room
 
     try:

@@ -245,7 +245,9 @@ def by_value():
 def test_callbacks_work_with_workers(search_class, blobs, by_value, tmp_path, backend):
     if backend == "loky" and search_class.__name__ != "BayesSearchCV":
         pytest.skip("workers take seconds to start, and the searches share this code")
-    search = search_class(LogisticRegression(), {"C": (0.1, 10.0, "log-uniform")}, cv=2, n_iter=4)
+    search = search_class(
+        LogisticRegression(), {"C": (0.1, 10.0, "log-uniform")}, cv=2, n_iter=4, n_points=1
+    )
     with joblib.parallel_config(backend=backend, n_jobs=2):
         recorder = ParallelInterceptor(tmp_path / "all")
         clone(search).set_callbacks(recorder).fit(*blobs)
