@@ -6,6 +6,7 @@ from typing import Any, ClassVar, Unpack
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_lepton._evaluation.sklearn import Allowed
+from sklearn_lepton._search.argument_types import Auto, Optimizers, SpaceLike
 from sklearn_lepton._search.base import BaseOptimizerSearchCV
 from sklearn_lepton._search.model_choice import TASKS, ModelsMixin
 from sklearn_lepton._search.parameters import SearchOptions, extends_parameters
@@ -302,9 +303,9 @@ class AutoSearchCV(ModelsMixin, BaseOptimizerSearchCV):
     def __init__(
         self,
         estimator: Any,
-        param_distributions: Any = "auto",
+        param_distributions: SpaceLike | Auto = "auto",
         *,
-        optimizer: Any = "auto",
+        optimizer: Optimizers = "auto",
         **options: Unpack[SearchOptions],
     ) -> None:
         super().__init__(estimator, param_distributions, **options)

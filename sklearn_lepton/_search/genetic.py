@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, ClassVar, Unpack
 
+from sklearn_lepton._search.argument_types import Auto, SpaceLike
 from sklearn_lepton._search.base import BaseOptimizerSearchCV
 from sklearn_lepton._search.parameters import SearchOptions, extends_parameters
 from sklearn_lepton._search.validation import CONSTRAINTS, FLAG, count
@@ -278,9 +279,9 @@ class GeneticSearchCV(BaseOptimizerSearchCV):
     def __init__(
         self,
         estimator: Any,
-        param_distributions: Any = "auto",
+        param_distributions: SpaceLike | Auto = "auto",
         *,
-        population_size: int | str = "auto",
+        population_size: int | Auto = "auto",
         surrogate: bool = True,
         **options: Unpack[SearchOptions],
     ) -> None:

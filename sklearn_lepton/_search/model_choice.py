@@ -3,7 +3,7 @@
 import copy
 import time
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
 from scipy.sparse import issparse
@@ -106,7 +106,7 @@ class ModelsMixin:
     final_cv: Any
     racing: Any
     initial_params: Any
-    n_iter: int | str
+    n_iter: int | Literal["auto"]
     max_time: float | None
     warm_start: bool
     trials_: list[Trial]
@@ -121,7 +121,7 @@ class ModelsMixin:
     _columns: "Columns | None" = None
     _averages = False
 
-    def fit(self, X: Any, y: Any = None, **params: Any) -> Any:
+    def fit(self, X: Any, y: Any = None, **params: Any) -> Self:
         """Search, and refit the best configuration on all data.
 
         Parameters
@@ -144,11 +144,12 @@ class ModelsMixin:
             before = dict(vars(self))
             self._portfolio = None
             try:
-                return super().fit(X, y, **params)  # type: ignore[misc]
+                fitted: Self = super().fit(X, y, **params)  # type: ignore[misc]
             except BaseException:
                 if not has_new_trials(vars(self), before):
                     self.__dict__ = before
                 raise
+            return fitted
         from sklearn_lepton._automl.task import read_target  # noqa: PLC0415 - loaded when used
 
         own_params = self.get_params(deep=False)

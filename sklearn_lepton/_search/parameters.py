@@ -6,10 +6,24 @@
 
 import inspect
 from collections.abc import Callable
-from typing import Any, ClassVar, TypedDict, TypeVar
+from typing import Any, ClassVar, Literal, TypedDict, TypeVar
 
 import numpy as np
 
+from sklearn_lepton._search.argument_types import (
+    CV,
+    Auto,
+    Complexity,
+    ErrorScore,
+    Journal,
+    Params,
+    PreviousStudies,
+    RandomState,
+    Refit,
+    Scoring,
+    SpaceLike,
+    UserCallbacks,
+)
 from sklearn_lepton._search.keywords import explain_keywords
 from sklearn_lepton._search.sklearn_search import SklearnSearchAdapter
 from sklearn_lepton._search.validation import CONSTRAINTS
@@ -20,41 +34,41 @@ _Init = TypeVar("_Init", bound=Callable[..., None])
 class SearchOptions(TypedDict, total=False):
     """Keyword parameters of `SearchParameters`, for type checkers and editors."""
 
-    param_grid: Any
-    n_iter: int | str
-    scoring: Any
-    cv: Any
-    random_state: Any
+    param_grid: SpaceLike | Auto | None
+    n_iter: int | Auto
+    scoring: Scoring
+    cv: CV
+    random_state: RandomState
     n_jobs: int | None
-    n_points: int | str
+    n_points: int | Auto
     asynchronous: bool
     pre_dispatch: int | str
     max_time: float | None
-    fit_timeout: float | str | None
+    fit_timeout: float | Auto | None
     n_iter_no_change: int | None
     tol: float
     target_score: float | None
-    callbacks: Any
-    racing: bool | float | str
+    callbacks: UserCallbacks
+    racing: bool | float | Auto
     resource: str | None
-    min_resources: int | str
-    max_resources: int | str
-    cost_aware: bool | str
+    min_resources: int | Auto
+    max_resources: int | Auto
+    cost_aware: bool | Auto
     eval_set_from_split: bool
     cache_steps: bool
-    refit: Any
-    complexity: Any
-    final_cv: Any
-    journal: Any
+    refit: Refit
+    complexity: Complexity
+    final_cv: CV
+    journal: Journal
     warm_start: bool
-    previous_studies: Any
-    error_score: Any
+    previous_studies: PreviousStudies | None
+    error_score: ErrorScore
     return_train_score: bool
     return_predictions: bool
     return_estimators: bool
     verbose: int
-    initial_params: Any
-    n_initial_points: int | str
+    initial_params: Params | Literal["default"]
+    n_initial_points: int | Auto
 
 
 class SearchParameters(SklearnSearchAdapter):
@@ -280,43 +294,43 @@ class SearchParameters(SklearnSearchAdapter):
     def __init__(
         self,
         estimator: Any,
-        param_distributions: Any = "auto",
+        param_distributions: SpaceLike | Auto = "auto",
         *,
-        param_grid: Any = None,
-        n_iter: int | str = "auto",
-        scoring: Any = None,
-        cv: Any = None,
-        random_state: Any = None,
+        param_grid: SpaceLike | Auto | None = None,
+        n_iter: int | Auto = "auto",
+        scoring: Scoring = None,
+        cv: CV = None,
+        random_state: RandomState = None,
         n_jobs: int | None = None,
-        n_points: int | str = "auto",
+        n_points: int | Auto = "auto",
         asynchronous: bool = False,
         pre_dispatch: int | str = "2*n_jobs",
         max_time: float | None = None,
-        fit_timeout: float | str | None = "auto",
+        fit_timeout: float | Auto | None = "auto",
         n_iter_no_change: int | None = None,
         tol: float = 0.0,
         target_score: float | None = None,
-        callbacks: Any = None,
-        racing: bool | float | str = "auto",
+        callbacks: UserCallbacks = None,
+        racing: bool | float | Auto = "auto",
         resource: str | None = None,
-        min_resources: int | str = "auto",
-        max_resources: int | str = "auto",
-        cost_aware: bool | str = "auto",
+        min_resources: int | Auto = "auto",
+        max_resources: int | Auto = "auto",
+        cost_aware: bool | Auto = "auto",
         eval_set_from_split: bool = False,
         cache_steps: bool = True,
-        refit: Any = True,
-        complexity: Any = None,
-        final_cv: Any = None,
-        journal: Any = None,
+        refit: Refit = True,
+        complexity: Complexity = None,
+        final_cv: CV = None,
+        journal: Journal = None,
         warm_start: bool = False,
-        previous_studies: Any = None,
-        error_score: Any = np.nan,
+        previous_studies: PreviousStudies | None = None,
+        error_score: ErrorScore = np.nan,
         return_train_score: bool = False,
         return_predictions: bool = False,
         return_estimators: bool = False,
         verbose: int = 0,
-        initial_params: Any = "default",
-        n_initial_points: int | str = "auto",
+        initial_params: Params | Literal["default"] = "default",
+        n_initial_points: int | Auto = "auto",
     ) -> None:
         super().__init__(
             estimator=estimator,

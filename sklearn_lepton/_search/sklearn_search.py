@@ -8,7 +8,7 @@ to it once, at the end.
 import copy
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from scipy.stats import rankdata
@@ -101,7 +101,7 @@ class SklearnSearchAdapter(BaseSearchCV):  # type: ignore[misc]
         cloned._is_clone = True  # noqa: SLF001
         return cloned
 
-    def fit(self, X: Any, y: Any = None, **params: Any) -> Any:
+    def fit(self, X: Any, y: Any = None, **params: Any) -> Self:
         """Search, and refit the best configuration on all data.
 
         Parameters

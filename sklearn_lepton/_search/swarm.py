@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, ClassVar, Unpack
 
+from sklearn_lepton._search.argument_types import Auto, SpaceLike
 from sklearn_lepton._search.base import BaseOptimizerSearchCV
 from sklearn_lepton._search.parameters import SearchOptions, extends_parameters
 from sklearn_lepton._search.validation import CONSTRAINTS, FLAG, count
@@ -278,9 +279,9 @@ class SwarmSearchCV(BaseOptimizerSearchCV):
     def __init__(
         self,
         estimator: Any,
-        param_distributions: Any = "auto",
+        param_distributions: SpaceLike | Auto = "auto",
         *,
-        n_particles: int | str = "auto",
+        n_particles: int | Auto = "auto",
         surrogate: bool = True,
         **options: Unpack[SearchOptions],
     ) -> None:

@@ -15,6 +15,17 @@ from sklearn_lepton._evaluation.sklearn import check_parameters
 from sklearn_lepton._runtime.deferred_errors import DeferredErrors
 from sklearn_lepton._runtime.interrupts import Interrupts
 from sklearn_lepton._runtime.output import warn
+from sklearn_lepton._search.argument_types import (
+    Auto,
+    ErrorScore,
+    Journal,
+    Optimizers,
+    Params,
+    PreviousStudies,
+    RandomState,
+    SpaceLike,
+    UserCallbacks,
+)
 from sklearn_lepton._search.function_calls import FunctionCalls, FunctionResource, flipped
 from sklearn_lepton._search.inputs import initial_configurations, read_studies, trial_limit
 from sklearn_lepton._search.keywords import explain_keywords
@@ -41,28 +52,28 @@ from sklearn_lepton.space._values import value_to_json
 @explain_keywords
 def tune(
     function: Callable[..., Any],
-    space: Any,
+    space: SpaceLike,
     *,
     constraint: Callable[[dict[str, Any]], bool] | None = None,
-    n_iter: int | str = "auto",
-    optimizer: Any = "auto",
+    n_iter: int | Auto = "auto",
+    optimizer: Optimizers = "auto",
     n_jobs: int | None = None,
-    random_state: Any = None,
+    random_state: RandomState = None,
     minimize: bool = False,
-    error_score: Any = np.nan,
-    initial_params: Any = None,
-    n_points: int | str = "auto",
+    error_score: ErrorScore = np.nan,
+    initial_params: Params = None,
+    n_points: int | Auto = "auto",
     asynchronous: bool = False,
-    fit_timeout: float | str | None = "auto",
+    fit_timeout: float | Auto | None = "auto",
     resource: tuple[int, int] | None = None,
-    cost_aware: bool | str = "auto",
+    cost_aware: bool | Auto = "auto",
     max_time: float | None = None,
     n_iter_no_change: int | None = None,
     tol: float = 0.0,
     target_value: float | None = None,
-    journal: Any = None,
-    previous_studies: Any = None,
-    callbacks: Any = None,
+    journal: Journal = None,
+    previous_studies: PreviousStudies | None = None,
+    callbacks: UserCallbacks = None,
 ) -> TuneResult:
     """Maximize or minimize a function of parameters.
 

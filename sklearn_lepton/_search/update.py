@@ -6,7 +6,7 @@ import math
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
@@ -196,7 +196,7 @@ class UpdateMixin:
 
     estimator: Any
     refit: Any
-    n_iter: int | str
+    n_iter: int | Literal["auto"]
     max_time: float | None
     journal: Any
     trials_: list[Trial]
