@@ -107,6 +107,11 @@ class GridOptimizer(Optimizer):
         if grid.n_allowed is None:
             points = (self._snap(grid.point(rank)) for rank in range(grid.size))
             grid.n_allowed = sum(map(self.space.allows_point, points))
+        if grid.n_allowed == 0:
+            raise ValueError(
+                f"constraint allows none of the {grid.size} points of the grid, n_levels="
+                f"{self.n_levels!r}: give more levels, or another optimizer."
+            )
         return grid.n_allowed
 
     @property
@@ -143,6 +148,8 @@ class GridOptimizer(Optimizer):
             if _rounded(point) not in self._visited and self.space.allows_point(point):
                 return point
             grid.n_passed += 1
+        if self.space.allowed is not None:
+            self.grid_size  # noqa: B018 - raises if no point is allowed
         return None
 
     def _known_grid(self) -> "_Grid":

@@ -64,6 +64,11 @@ class Constraint:
             hint = ""
             if isinstance(error, KeyError) and error.args and error.args[0] not in params:
                 hint = f" The parameter is not among these: use params.get({error.args[0]!r})."
+            elif (
+                isinstance(error, TypeError)
+                and getattr(error.__traceback__, "tb_next", None) is None
+            ):
+                hint = " It is called with one argument, a dict."  # the call itself failed
             raise ValueError(
                 f"constraint raised {describe_error(error)} for {dict(params)!r}.{hint}"
             ) from error

@@ -218,6 +218,14 @@ def test_grid_counts_allowed_points():
     assert len(run(grid, 200)) == 66
 
 
+def test_grid_without_an_allowed_point_raises():
+    space = Space(SQUARE, constraint=lambda params: 0.3 < params["x"] + params["y"] < 0.4)
+    grid = GridOptimizer(space, n_levels=2)
+    for use in (grid.ask, lambda: grid.capacity):
+        with pytest.raises(ValueError, match=r"none of the 4 points of the grid, n_levels=2"):
+            use()
+
+
 def test_automatic_grid_has_as_many_allowed_points_as_the_budget():
     grid = GridOptimizer(SPACES["simplex"])
     grid.configure(budget=100)

@@ -66,6 +66,15 @@ def test_missing_parameter_of_another_branch_is_explained():
         _ = space.size
 
 
+def test_constraint_of_separate_arguments_is_explained():
+    space = Space(SQUARE, constraint=lambda x, y: x < y)
+    with pytest.raises(ValueError, match="It is called with one argument, a dict"):
+        space.allows({"x": 0.5, "y": 0.25})
+    with pytest.raises(ValueError, match="raised TypeError") as caught:
+        Space(SQUARE, constraint=lambda params: len(params["x"])).allows({"x": 0.5, "y": 0.25})
+    assert "one argument" not in str(caught.value)
+
+
 @pytest.mark.parametrize("given", [3, "x < y", True, [in_simplex]])
 def test_constraints_that_are_not_callable_raise(given):
     with pytest.raises(TypeError, match="constraint must be None, or a callable"):
