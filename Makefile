@@ -183,6 +183,11 @@ bench-regret: .venv-peers/.stamp .venv-smac/.stamp .venv-hebo/.stamp  ## Compare
 	.venv-hebo/bin/python $(REGRET) run hebo --problems "$(HEBO_PROBLEMS)" --seeds 1
 	$(MAKE) report-regret
 
+.PHONY: bench-smooth
+bench-smooth: .venv-peers/.stamp  ## Compare how near the optimum of smooth functions searches come
+	.venv-peers/bin/python benchmarks/smooth.py run lepton-bayes optuna-gp
+	.venv-peers/bin/python benchmarks/smooth.py report --json benchmarks/smooth.json
+
 # Peers are told how many trials they have: 500 are other runs than 64. Ours are not told. Fits of
 # live problems take hours, and get fewer seeds.
 EVOLUTION := nevergrad-pso nevergrad-real-pso pyswarms nature-inspired-pso gasearchcv pymoo-mixed \

@@ -38,6 +38,8 @@ class Forest:
         Unordered columns.
     n_trees : int
         Number of trees.
+    sample : ndarray of shape (n_trees, n), int
+        Observations in the bootstrap sample of each tree.
 
     References
     ----------
@@ -55,6 +57,7 @@ class Forest:
     variance: FloatArray
     categorical: BoolArray
     n_trees: int
+    sample: IntArray
 
     @classmethod
     def fit(
@@ -120,6 +123,7 @@ class Forest:
             variance=np.concatenate(variances),
             categorical=categorical,
             n_trees=n_trees,
+            sample=drawn.reshape(n_trees, n),
         )
 
     def leaves(self, Xs: FloatArray) -> IntArray:
@@ -157,11 +161,34 @@ class Forest:
         std : ndarray of shape (m,), > 0
             Deviation of a mixture with a normal component for each tree.
         """
-        leaf = self.leaves(Xs)
+        return self._moments(self.leaves(Xs), np.ones((1, self.n_trees)))
+
+    def predict_out_of_bag(self, X: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Predict each observation by the trees whose bootstrap sample it is not in.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n, d)
+            The observed points that the forest was fitted to.
+
+        Returns
+        -------
+        mean, std : ndarray of shape (n,)
+            As by `predict`. An observation that is in all samples is predicted by all trees.
+        """
+        is_out = np.ones((len(X), self.n_trees))
+        is_out[self.sample.T, np.arange(self.n_trees)] = 0.0
+        is_out[~is_out.any(axis=1)] = 1.0
+        return self._moments(self.leaves(X), is_out)
+
+    def _moments(self, leaf: IntArray, weight: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Return mean and deviation of a mixture of trees, with weights (m, n_trees)."""
+        weight = weight / weight.sum(axis=1, keepdims=True)
         # Law of total variance: between the trees' means plus within their leaves.
         means = self.mean[leaf]
-        variance = means.var(axis=1) + self.variance[leaf].mean(axis=1)
-        return means.mean(axis=1), np.sqrt(variance + _MIN_VARIANCE)
+        mean = (weight * means).sum(axis=1)
+        variance = (weight * ((means - mean[:, None]) ** 2 + self.variance[leaf])).sum(axis=1)
+        return mean, np.sqrt(variance + _MIN_VARIANCE)
 
 
 def _grow(

@@ -145,6 +145,22 @@ class GaussianProcess:
         # K_latent alpha = (K - nugget I - extra) K^-1 y, without a product of matrices.
         return self.y - (self.nugget + self.extra) * self.alpha
 
+    def leave_one_out(self) -> tuple[FloatArray, FloatArray]:
+        """Return the prediction of each score from all others, noise included.
+
+        Returns
+        -------
+        mean : ndarray of shape (n,)
+            In units of ``y``.
+        std : ndarray of shape (n,), > 0
+
+        References
+        ----------
+        Rasmussen and Williams (2006), equation 5.12.
+        """
+        precision = np.einsum("ij,ij->j", self.L_inverse, self.L_inverse)
+        return self.y - self.alpha / precision, np.sqrt(1.0 / precision)
+
     def predict(self, Xs: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Return the posterior of the latent function, without noise.
 
@@ -295,6 +311,7 @@ def fit(
     theta0: FloatArray | None = None,
     max_iter: int = MAX_STEPS,
     clip: bool = True,
+    n_columns: float | None = None,
     has_resource: bool = False,
 ) -> GaussianProcess:
     """Return a process with its hyperparameters at the mode of their posterior.
@@ -321,6 +338,8 @@ def fit(
         Steps of the optimisation; with 0 the hyperparameters are ``theta0``.
     clip : bool, default=True
         Whether low scores are clipped; see `standardize`.
+    n_columns : float or None, default=None
+        Mean number of active columns that vary; see `Prior.of`.
     has_resource : bool, default=False
         Whether the last column is the fidelity; see `multi_fidelity`.
 
@@ -338,10 +357,15 @@ def fit(
         elif np.any(z):
             fitted = subset(z, MAX_FOR_THETA)
             posterior = LogPosterior.of(
-                X[fitted], z[fitted], categorical, extra[fitted], has_resource=has_resource
+                X[fitted],
+                z[fitted],
+                categorical,
+                extra[fitted],
+                n_columns=n_columns,
+                has_resource=has_resource,
             )
             theta = posterior.map_estimate(theta0, max_iter)
         else:
             # Constant scores carry no information on the hyperparameters.
-            theta = Prior.of(X, has_resource=has_resource).mean
+            theta = Prior.of(X, n_columns=n_columns, has_resource=has_resource).mean
         return GaussianProcess.of(X, z, theta, categorical, extra=extra, y_mean=mean, y_scale=scale)

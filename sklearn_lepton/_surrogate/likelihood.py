@@ -28,6 +28,9 @@ from sklearn_lepton._surrogate.kernel import (
 _LENGTH, _LENGTH_BY_COLUMNS = (-1.2, 0.6), 0.5
 # Priors of the log output variance and the log noise variance: mean and deviation.
 _OUTPUT, _NOISE = (0.0, 1.5), (-4.0, 1.0)
+# Noise below the mean has the tail of a Student distribution of so many degrees of freedom, so
+# that scores without noise can be recognised.
+_NOISE_DOF = 3.0
 # Prior of the log length-scale of the fidelity column. Its mean is a correlation of 0.8 between
 # the scores at 1/27 of the resource and at the full resource.
 _RESOURCE = (np.log(1.8), 0.7)
@@ -69,8 +72,9 @@ def log_marginal_posterior(
 class Prior:
     """Independent normal priors of the hyperparameters, with bounds for their optimisation.
 
-    The expected length-scales grow with the square root of the number of columns that vary,
-    as distances do (Hvarfner et al., 2024).
+    The expected length-scales grow with the square root of the number of columns in which two
+    observations differ, as distances do (Hvarfner et al., 2024). In a space with branches these
+    are fewer than the columns of all branches together.
 
     Attributes
     ----------
@@ -91,13 +95,18 @@ class Prior:
     upper: FloatArray
 
     @classmethod
-    def of(cls, X: FloatArray, *, has_resource: bool = False) -> Prior:
+    def of(
+        cls, X: FloatArray, *, n_columns: float | None = None, has_resource: bool = False
+    ) -> Prior:
         """Return the prior for observed points.
 
         Parameters
         ----------
         X : ndarray of shape (n, d)
             Observed points.
+        n_columns : float or None, default=None
+            Mean number of active columns that vary, without that of the fidelity. None counts
+            all columns that vary.
         has_resource : bool, default=False
             Whether the last column is the fidelity.
 
@@ -106,17 +115,29 @@ class Prior:
         Prior
         """
         if has_resource:
-            return cls.of(X[:, :-1]).with_columns(1, *_RESOURCE)
+            return cls.of(X[:, :-1], n_columns=n_columns).with_columns(1, *_RESOURCE)
         d = X.shape[1]
-        # A column that does not vary adds nothing to any distance.
-        varying = int(np.count_nonzero(np.ptp(X, axis=0)))
-        length = _LENGTH[0] + _LENGTH_BY_COLUMNS * np.log(max(varying, 1))
+        if n_columns is None:
+            # A column that does not vary adds nothing to any distance.
+            n_columns = float(np.count_nonzero(np.ptp(X, axis=0)))
+        length = _LENGTH[0] + _LENGTH_BY_COLUMNS * np.log(max(n_columns, 1.0))
         mean = np.append(np.full(d, length), [_OUTPUT[0], _NOISE[0]])
         std = np.append(np.full(d, _LENGTH[1]), [_OUTPUT[1], _NOISE[1]])
         lower, upper = mean - 5.0 * std, mean + 5.0 * std
         # Without noise two close observations would make the covariance singular.
         lower[-1] = _LOG_NOISE_FLOOR
         return cls(mean, std, lower, upper)
+
+    def log_density(self, theta: FloatArray) -> tuple[float, FloatArray]:
+        """Return the log density without its constants, and its gradient (d + 2,)."""
+        deviation = (theta - self.mean) / self.std
+        square = deviation * deviation
+        slope = deviation.copy()
+        if deviation[-1] < 0.0:
+            tail = 1.0 + square[-1] / _NOISE_DOF
+            square[-1] = (_NOISE_DOF + 1.0) * np.log(tail)
+            slope[-1] *= (1.0 + 1.0 / _NOISE_DOF) / tail
+        return -0.5 * float(square.sum()), -slope / self.std
 
     def with_columns(self, n_columns: int, mean: float, std: float) -> Prior:
         """Return the prior with further columns, whose length-scales have a different prior.
@@ -170,6 +191,7 @@ class LogPosterior:
         categorical: BoolArray,
         extra: FloatArray | float = 0.0,
         *,
+        n_columns: float | None = None,
         has_resource: bool = False,
     ) -> LogPosterior:
         """Return the log posterior, with the encoding and the prior for observed points.
@@ -184,15 +206,15 @@ class LogPosterior:
             Unordered columns.
         extra : ndarray of shape (n,) or float, default=0.0
             Additional noise variance of each observation, if known.
-        has_resource : bool, default=False
-            Whether the last column is the fidelity.
+        n_columns, has_resource
+            As for `Prior.of`.
 
         Returns
         -------
         LogPosterior
         """
         encoding = Encoding.of(X, categorical)
-        prior = Prior.of(X, has_resource=has_resource)
+        prior = Prior.of(X, n_columns=n_columns, has_resource=has_resource)
         return cls(encoding, encoding.features(X), y, prior, extra=extra)
 
     def __call__(self, theta: FloatArray) -> tuple[float, FloatArray]:
@@ -233,13 +255,10 @@ class LogPosterior:
         gradient[d] = 0.5 * (fit - n + estimated - noise * trace - known)
         # dK/d(log noise) = noise I.
         gradient[d + 1] = 0.5 * noise * trace
-        # Log prior, without its constants.
-        deviation = (theta - self.prior.mean) / self.prior.std
-        gradient -= deviation / self.prior.std
+        log_prior, slope = self.prior.log_density(theta)
         # Equation 2.30 plus the log prior.
-        value = -0.5 * (fit + n * _LOG_2PI + deviation @ deviation) - half_log_det
-        value += log_correction
-        return float(value), gradient
+        value = -0.5 * (fit + n * _LOG_2PI) - half_log_det + log_correction + log_prior
+        return float(value), gradient + slope
 
     def solve(self, L: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray, float]:
         """Return the scores and the solution of ``K alpha = y``.

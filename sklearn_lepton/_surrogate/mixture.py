@@ -12,13 +12,18 @@ from sklearn_lepton._surrogate.acquisition import (
 )
 from sklearn_lepton._surrogate.forest import Forest
 from sklearn_lepton._surrogate.gaussian_process import GaussianProcess
-from sklearn_lepton._surrogate.kernel import FloatArray
+from sklearn_lepton._surrogate.kernel import FloatArray, IntArray
 from sklearn_lepton._surrogate.observations import subset
 
 _WEIGHT = 0.5  # of the forest
 # A forest learns little from a few observations: its weight grows from 0 at the first of these
 # numbers of observations to `_WEIGHT` at the second.
 _RAMP = (8, 48)
+# On smooth functions without noise the weight of the forest falls to 0. Both must hold: the log
+# noise variance of the process is low, and its mean advantage in log predictive density, per
+# score, is high. The fall is linear between two values of each.
+_LOW_NOISE, _ADVANTAGE = (-7.0, -9.0), (0.4, 1.0)
+_MAX_ADVANTAGE = 4.0  # of one score
 _MAX_FOR_FOREST = 200  # observations; limits the cost
 
 
@@ -62,17 +67,18 @@ class SurrogateEnsemble:
         -------
         SurrogateEnsemble
         """
-        n = len(process.observed[1])
+        alone, n = process, len(process.observed[1])
         for point in pending:
             process = process.condition(point)
-        ramp = np.clip((n - _RAMP[0]) / (_RAMP[1] - _RAMP[0]), 0.0, 1.0)
+        ramp = _ramp(n, _RAMP)
         X, y = process.observed
         # Constant scores, or a space of one point, leave a tree nothing to split.
         if ramp == 0.0 or not np.any(y) or not X.size:
             return cls(process)
         kept = subset(y, _MAX_FOR_FOREST)
         forest = Forest.fit(X[kept], y[kept], process.categorical[: X.shape[1]], rng)
-        return cls(process, forest, float(_WEIGHT * ramp))
+        weight = _WEIGHT * ramp * _forest_share(alone, forest, X[kept], kept)
+        return cls(process, forest, float(weight)) if weight > 0.0 else cls(process)
 
     @property
     def incumbent(self) -> float:
@@ -139,3 +145,44 @@ class SurrogateEnsemble:
             mean = mean + w * gap
             variance = (1.0 - w) * variance + w * other_std**2 + w * (1.0 - w) * gap**2
         return mean, np.sqrt(variance)
+
+
+def _forest_share(process: GaussianProcess, forest: Forest, X: FloatArray, kept: IntArray) -> float:
+    """Return the share of its weight that the forest keeps, from 0 to 1.
+
+    The process predicts each score from the others, the forest from the trees that have not
+    seen it. Where the process is far better, and the scores have next to no noise, the steps of
+    the forest would hide the small improvements that are left near the optimum.
+
+    Parameters
+    ----------
+    process : GaussianProcess
+        Process of the observations without pending points.
+    forest : Forest
+    X : ndarray of shape (n_kept, d)
+        Points that the forest was fitted to.
+    kept : ndarray of shape (n_kept,), int
+        Their positions among the observations; pending points come after these.
+    """
+    is_quiet = _ramp(process.theta[-1], _LOW_NOISE)
+    if is_quiet == 0.0:
+        return 1.0
+    is_observed = kept < len(process.y)
+    rows = kept[is_observed]
+    mean, std = process.leave_one_out()
+    other, other_std = forest.predict_out_of_bag(X)
+    advantage = _log_density(process.y[rows], mean[rows], std[rows]) - _log_density(
+        process.y[rows], other[is_observed], other_std[is_observed]
+    )
+    mean_advantage = np.clip(advantage, -_MAX_ADVANTAGE, _MAX_ADVANTAGE).mean()
+    return 1.0 - is_quiet * _ramp(mean_advantage, _ADVANTAGE)
+
+
+def _ramp(value: float, ends: tuple[float, float]) -> float:
+    """Return 0 up to the first end, 1 from the second one on, and linear values between."""
+    return float(np.clip((value - ends[0]) / (ends[1] - ends[0]), 0.0, 1.0))
+
+
+def _log_density(y: FloatArray, mean: FloatArray, std: FloatArray) -> FloatArray:
+    """Return the logarithm of the normal density, up to a constant."""
+    return -0.5 * ((y - mean) / std) ** 2 - np.log(std)

@@ -166,11 +166,12 @@ class MultiTaskPosterior(LogPosterior):
         n_tasks: int,
         extra: FloatArray | float = 0.0,
         *,
+        n_columns: float | None = None,
         has_resource: bool = False,
     ) -> MultiTaskPosterior:
         """Return the log posterior for points that have the columns of the tasks."""
         encoding = Encoding.of(X, categorical)
-        prior = Prior.of(X[:, :-n_tasks], has_resource=has_resource)
+        prior = Prior.of(X[:, :-n_tasks], n_columns=n_columns, has_resource=has_resource)
         prior = prior.with_columns(n_tasks, *_TASK_LENGTH)
         return cls(encoding, encoding.features(X), scaling.parts[:, 0], prior, scaling, extra=extra)
 
@@ -197,6 +198,7 @@ def fit_multi_task(
     theta0: FloatArray | None = None,
     max_iter: int = MAX_STEPS,
     clip: bool = True,
+    n_columns: float | None = None,
     has_resource: bool = False,
 ) -> MultiTaskProcess:
     """Return a process fitted to the target task and to source tasks.
@@ -210,7 +212,7 @@ def fit_multi_task(
     sources : sequence of tuple of ndarray of shape (n_k, d) and (n_k,)
         Points and scores of each source task, n_k >= 1; at least one task. The last five tasks
         are used, and the best and the latest observations of each.
-    categorical, variance, theta0, max_iter, clip, has_resource
+    categorical, variance, theta0, max_iter, clip, n_columns, has_resource
         As for `fit`. ``theta`` has shape (d + T + 2,): the log length-scales of the tasks, the
         target's last, follow those of the columns.
 
@@ -246,6 +248,7 @@ def fit_multi_task(
                 scaling,
                 n_tasks,
                 np.append(extra[:n_source], extra[n_source:][fitted]),
+                n_columns=n_columns,
                 has_resource=has_resource,
             )
             theta = posterior.map_estimate(theta0, max_iter)

@@ -181,6 +181,9 @@ class SurrogateOptimizer(Optimizer):
     ) -> tuple[GaussianProcess, dict[str, Any]]:
         """Fit the process: to one fidelity or several, with source tasks or without."""
         options: dict[str, Any] = {"categorical": self.space.is_categorical, "clip": clip}
+        if len(points):
+            varies = np.ptp(points, axis=0) > 0.0
+            options["n_columns"] = float((self.space.is_active(points) & varies).sum(1).mean())
         if not self._fidelity.has_rungs:
             finished, noise = self._finished(), [0.0]
         else:

@@ -64,12 +64,12 @@ def expensive_hill(params):
 
 def test_cost_aware_prefers_the_cheaper_of_two_equally_good_regions(kind):
     def n_expensive(**options):
-        trials = spend(kind(NUMERIC, seed=0, **options), two_hills, seconds_of, n_trials=24)
+        trials = spend(kind(NUMERIC, seed=0, **options), two_hills, seconds_of, n_trials=20)
         return sum(t.params["x"] > 0.5 for t in trials[10:])
 
     aware, limited = n_expensive(cost_aware=True), n_expensive(cost_aware=True, max_seconds=1e4)
     assert max(aware, limited) < n_expensive()
-    assert max(aware, limited) <= 6
+    assert max(aware, limited) <= 4
 
 
 def test_cost_aware_finds_an_expensive_optimum_in_time(kind):
@@ -211,10 +211,9 @@ def test_gradient_of_the_cost_aware_acquisition():
     Xs, step = rng.random((5, 2)), 1e-6
     value, gradient = acquisition.process_improvement_with_gradient(Xs, 0.5)
     for column in range(2):
-        Xs_new = Xs.copy()
-        Xs_new[:, column] += step
-        change = acquisition.log_improvement(Xs_new, 0.5) - acquisition.log_improvement(Xs, 0.5)
-        slope = change / step
+        shift = step * (np.arange(2) == column)
+        up, down = (acquisition.log_improvement(X, 0.5) for X in (Xs + shift, Xs - shift))
+        slope = (up - down) / (2 * step)
         assert_allclose(gradient[:, column], slope, rtol=5e-3, atol=1e-3)
     assert_allclose(value, acquisition.log_improvement(Xs, 0.5), atol=1e-9)
 

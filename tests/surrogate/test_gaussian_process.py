@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from scipy.stats import t
 from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import ConstantKernel, Matern, WhiteKernel
 
@@ -63,7 +64,7 @@ def test_predictions_match_scikit_learn():
 
     prior = Prior.of(gp.X)
     value, _ = log_marginal_posterior(gp.theta, gp.X, gp.y, categorical=gp.categorical)
-    log_prior = -0.5 * np.sum(((gp.theta - prior.mean) / prior.std) ** 2)
+    log_prior, _ = prior.log_density(gp.theta)
     assert_allclose(value - log_prior, peer.log_marginal_likelihood_value_, rtol=1e-9)
 
     Xs = np.vstack([np.random.default_rng(3).random((50, 3)), gp.X[:5]])
@@ -71,6 +72,32 @@ def test_predictions_match_scikit_learn():
     peer_mean, peer_std = peer.predict(Xs, return_std=True)
     assert_allclose(mean, peer_mean, rtol=1e-8, atol=1e-10)
     assert_allclose(std, np.sqrt(peer_std**2 - noise), rtol=1e-6)
+
+
+def test_prior_is_normal_but_for_low_noise():
+    prior = Prior.of(np.random.default_rng(0).random((5, 2)))
+    normal = prior.mean + prior.std * [1.0, -2.0, 0.5, 1.5]
+    assert_allclose(prior.log_density(normal)[0], -0.5 * (1.0 + 4.0 + 0.25 + 2.25))
+    low = prior.mean - prior.std * [0.0, 0.0, 0.0, 6.0]
+    assert_allclose(prior.log_density(low)[0], t(3).logpdf(6.0) - t(3).logpdf(0.0))
+
+
+def test_prior_counts_the_columns_of_a_configuration():
+    X = np.random.default_rng(0).random((20, 9))
+    mode = Prior.of(X).mean[0]
+    assert_allclose(mode - Prior.of(X, n_columns=4).mean[0], 0.5 * np.log(9 / 4))
+    assert_allclose(Prior.of(X, n_columns=0.0).mean[0], Prior.of(X[:, :1]).mean[0])
+
+
+def test_leave_one_out_equals_process_of_the_others():
+    gp = process(n=14, d=3)
+    mean, std = gp.leave_one_out()
+    for row in range(14):
+        others = np.arange(14) != row
+        rest = GaussianProcess.of(gp.X[others], gp.y[others], gp.theta, gp.categorical)
+        expected, deviation = rest.predict(gp.X[[row]])
+        assert_allclose(mean[row], expected[0], rtol=1e-6)
+        assert_allclose(std[row] ** 2, deviation[0] ** 2 + rest.nugget, rtol=1e-6)
 
 
 @pytest.mark.parametrize("n_categorical", [0, 2])

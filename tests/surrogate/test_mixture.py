@@ -41,6 +41,39 @@ def test_forest_learns_plateaus():
     assert std[to_cliff > 0.2].mean() < 0.5 * std[to_cliff < 0.05].mean()
 
 
+def test_out_of_bag_prediction_uses_trees_that_have_not_seen_the_observation():
+    X, y = observed(waves, n=30)
+    forest = grown(X, y)
+    mean, std = forest.predict_out_of_bag(X)
+    leaf = forest.leaves(X)
+    for row in range(30):
+        out = [tree for tree in range(forest.n_trees) if row not in forest.sample[tree]]
+        means, variances = forest.mean[leaf[row, out]], forest.variance[leaf[row, out]]
+        assert_allclose(mean[row], means.mean())
+        assert_allclose(std[row] ** 2, means.var() + variances.mean(), atol=1e-9)
+
+
+def test_out_of_bag_prediction_of_an_observation_in_all_samples_uses_all_trees():
+    X, y = observed(waves, n=4)
+    forest = grown(X, y, n_trees=2, seed=1)
+    everywhere = set(forest.sample[0]) & set(forest.sample[1])
+    assert everywhere
+    rows = list(everywhere)
+    assert_allclose(forest.predict_out_of_bag(X)[0][rows], forest.predict(X)[0][rows])
+
+
+@pytest.mark.parametrize(
+    ("function", "noise", "keeps"), [(waves, 0.0, False), (waves, 0.3, True), (steps, 0.0, True)]
+)
+def test_forest_has_no_weight_on_smooth_scores_without_noise(function, noise, keeps):
+    X = np.random.default_rng(0).random((60, 3))
+    y = function(X) + noise * np.random.default_rng(1).standard_normal(60)
+    process = fit(X, y, categorical=NUMERIC)
+    model = SurrogateEnsemble.of(process, np.random.default_rng(0), X[:0])
+    assert model.weight == (0.5 if keeps else 0.0)
+    assert (model.forest is not None) == keeps
+
+
 def test_leaves_of_tree_partition_observations():
     X, y = observed(waves, n=40)
     forest = grown(X, y, n_trees=7)
@@ -142,6 +175,7 @@ def test_ensemble_has_forest_after_enough_observations():
 
 def test_pending_points_are_in_both_components():
     X, y = observed(waves)
+    y = y + 0.3 * np.random.default_rng(1).standard_normal(60)  # or the forest has no weight
     process = fit(X, y, categorical=NUMERIC)
     point = np.array([[0.9, 0.1, 0.9]])
     alone = SurrogateEnsemble.of(process, np.random.default_rng(0), point[:0])
