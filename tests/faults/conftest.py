@@ -142,8 +142,8 @@ def nothing_is_left(request):
     sabotage.release.set()
     end_idle_workers()
     for look, earlier in zip(looks, before, strict=True):
-        sabotage.is_soon(lambda look=look, earlier=earlier: look() <= earlier, 2)
+        sabotage.is_soon(lambda look=look, earlier=earlier: look() <= earlier, 10)
         assert look() - earlier == set()
     if not is_cluster:
-        sabotage.is_soon(lambda: len(semaphores()) <= n_semaphores, 2)
+        sabotage.is_soon(lambda: len(semaphores()) <= n_semaphores, 10)
         assert len(semaphores()) <= n_semaphores
