@@ -113,6 +113,7 @@ def test_only_allowed_configurations_are_proposed(kind, space, batch):
 
 
 @pytest.mark.thorough
+@pytest.mark.timeout(600)  # half a minute on an idle machine
 @pytest.mark.parametrize("batch", [1, 8])
 @pytest.mark.parametrize("space", SPACES)
 @pytest.mark.parametrize("kind", KINDS)
