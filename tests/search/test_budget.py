@@ -59,9 +59,12 @@ def test_search_with_max_time_has_no_limit_of_trials(numbered):
 
 
 def test_tune_with_max_time_has_no_limit_of_trials():
-    result = tune(value, LINE, optimizer="random", max_time=1.0, n_jobs=2)
-    assert result.stop_reason_ == "max_time"
-    assert len(result.trials_) > 50
+    def stop(_, trial):
+        return trial.number == 59
+
+    options = {"optimizer": "random", "n_jobs": 2}
+    assert len(tune(value, LINE, max_time=60.0, callbacks=stop, **options).trials_) >= 60
+    assert tune(value, LINE, max_time=0.3, **options).stop_reason_ == "max_time"
     assert len(tune(value, LINE, optimizer="random", max_time=60.0, n_iter=4).trials_) == 4
 
 

@@ -404,6 +404,7 @@ def test_final_fits_without_workers_keep_the_earlier_choice(make, rows, monkeypa
 
 
 def test_a_fifth_of_max_time_is_reserved_for_final_fits(make, rows, monkeypatch):
+    from sklearn_lepton._evaluation import deadline as deadline_module
     from sklearn_lepton._evaluation import evaluator as evaluator_module
     from sklearn_lepton._search import final_choice as final_choice_module
     from sklearn_lepton._workers.local import Caller
@@ -421,6 +422,7 @@ def test_a_fifth_of_max_time_is_reserved_for_final_fits(make, rows, monkeypatch)
 
     search = make(final_cv=3, n_iter=1000, max_time=50.0, cost_aware=False)
     monkeypatch.setattr(final_choice_module, "time", Clock)
+    monkeypatch.setattr(deadline_module, "time", Clock)
     monkeypatch.setattr(evaluator_module, "time", Clock)
     monkeypatch.setattr(type(search), "_make_workers", lambda *_: Slow())
     scored = np.isfinite(search.fit(*rows).cv_results_["mean_final_score"])
