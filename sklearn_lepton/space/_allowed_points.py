@@ -14,7 +14,7 @@ from sklearn_lepton.space._dimension import FloatArray
 from sklearn_lepton.space._points import Point, PointSpace, all_points, distances, n_points
 
 MAX_LISTED = 1 << 16  # settings of a finite space that are checked one by one
-_MAX_DRAWS = 10_000  # settings drawn at random until enough of them are allowed
+_MAX_DRAWS = 10_000  # configurations drawn at random until enough of them are allowed
 _CHUNK = 64
 _N_SAMPLED = 64
 _N_ANCHORS = 8
@@ -79,15 +79,15 @@ class AllowedPoints:
             if self.is_listed:
                 kept = np.linspace(0, len(self.points) - 1, min(_N_SAMPLED, len(self.points)))
                 sample = _Sample(self.points[kept.astype(int)], len(self.points) / size)
-                tried = f"none of all {int(size):,} settings of the space"
+                tried = f"none of all {int(size):,} configurations of the space"
             else:
                 free = np.full(self._space.n_dims, np.nan)
                 sample = self._draw(np.random.default_rng(0), free, _N_SAMPLED, self.__contains__)
-                tried = f"none of {_MAX_DRAWS:,} settings drawn at random"
+                tried = f"none of {_MAX_DRAWS:,} configurations drawn at random"
             if not len(sample.points):
                 raise ValueError(
                     f"constraint allows {tried}: check that {self._constraint!r} returns True for "
-                    "settings that are allowed, or narrow the space to where it does."
+                    "those that are allowed, or narrow the space to where it does."
                 )
             self._sample = sample
         return self._sample

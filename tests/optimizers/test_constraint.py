@@ -237,7 +237,7 @@ def test_auto_tries_all_of_few_allowed_configurations():
     optimizer = AutoOptimizer(SPACES["finite"], seed=0)
     optimizer.configure(budget=45)
     assert optimizer.choice.optimizer == "grid"
-    assert "all 45 settings" in optimizer.choice.reason
+    assert "all 45 configurations" in optimizer.choice.reason
 
 
 # ------------------------------------------------------- other ways into a study

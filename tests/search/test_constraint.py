@@ -123,11 +123,11 @@ def test_nothing_allowed_raises_before_the_first_fit():
         calls.append(params)
         return 0.0
 
-    with pytest.raises(ValueError, match=r"allows none of 10,000 settings drawn at random"):
+    with pytest.raises(ValueError, match=r"allows none of 10,000 configurations drawn at random"):
         tune(function, SQUARE, constraint=never, n_iter=5)
     assert not calls
     search = BayesSearchCV(SVC(), Space({"C": [1, 2, 3]}, constraint=never))
-    with pytest.raises(ValueError, match="allows none of all 3 settings of the space"):
+    with pytest.raises(ValueError, match="allows none of all 3 configurations of the space"):
         search.fit(X, y)
     assert not hasattr(search, "trials_")
 

@@ -177,10 +177,10 @@ def test_json_has_the_content_of_the_constraint():
 
 def test_nothing_allowed_raises():
     with pytest.raises(
-        ValueError, match=r"allows none of all 16 settings .*\.nothing returns True"
+        ValueError, match=r"allows none of all 16 configurations .*\.nothing returns True"
     ):
         _ = Space(PAIRS, constraint=nothing).allowed.sample
-    with pytest.raises(ValueError, match=r"allows none of 10,000 settings drawn at random"):
+    with pytest.raises(ValueError, match=r"allows none of 10,000 configurations drawn at random"):
         _ = Space(SQUARE, constraint=nothing).allowed.sample
 
 
