@@ -231,7 +231,11 @@ def _why_not_finite(value: Any, scores: Scores) -> str | None:
     else:
         first = next(iter(scores))
         is_finite, name, value = math.isfinite(scores[first]), f" as {first!r}", value[first]
-    return None if is_finite else f"The function returned {value!r}{name}, which is not finite."
+    return (
+        None
+        if is_finite
+        else f"The function returned {describe_value(value)}{name}, which is not finite."
+    )
 
 
 def flipped(number: float, flip: bool) -> float:

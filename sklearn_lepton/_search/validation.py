@@ -28,7 +28,7 @@ def _is_auto(value: Any) -> bool:
 
 
 def _is_at_least(value: Any, minimum: int) -> bool:
-    return is_whole(value) and value >= minimum
+    return is_whole(value) and is_finite(value) and value >= minimum
 
 
 def _is_word_or_flag(value: Any) -> bool:
