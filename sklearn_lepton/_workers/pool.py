@@ -2,15 +2,13 @@
 
 import os
 import sys
-import sysconfig
 import threading
 import time
 from collections.abc import Callable, Collection, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from contextlib import suppress
-from dataclasses import dataclass, field
-from functools import cache
+from dataclasses import dataclass
 from typing import Any
 
 from joblib import cpu_count
@@ -46,9 +44,6 @@ class Surroundings:
         Files of standard output and error.
     cores : frozenset of int
         CPUs that the calling thread may use.
-    sources : dict of str to tuple
-        Time of change and size of the file of each module of the user's that is loaded here. A
-        worker imports modules once, as any process.
     """
 
     folder: str | None
@@ -56,12 +51,6 @@ class Surroundings:
     environment: dict[str, str]
     outputs: tuple[Any, ...]
     cores: frozenset[int]
-    sources: dict[str, tuple[int, int]] = field(compare=False)
-
-    def allow(self, now: "Surroundings") -> bool:
-        """Return whether a process with these surroundings is as one that is started now."""
-        is_unchanged = all(now.sources.get(name) == was for name, was in self.sources.items())
-        return self == now and is_unchanged
 
 
 def current_surroundings() -> Surroundings:
@@ -74,7 +63,7 @@ def current_surroundings() -> Surroundings:
     environment = dict(os.environ)
     environment.pop(_OF_A_TEST, None)
     outputs = tuple(map(_file_of, _OUTPUTS))
-    return Surroundings(folder, tuple(sys.path), environment, outputs, cores, _user_sources())
+    return Surroundings(folder, tuple(sys.path), environment, outputs, cores)
 
 
 def _file_of(descriptor: int) -> tuple[int, int] | None:
@@ -83,29 +72,6 @@ def _file_of(descriptor: int) -> tuple[int, int] | None:
         status = os.fstat(descriptor)
         return status.st_dev, status.st_ino
     return None
-
-
-def _user_sources() -> dict[str, tuple[int, int]]:
-    """Return the state of the files of the loaded modules that are not installed."""
-    sources = {}
-    for name, module in list(sys.modules.items()):
-        file = getattr(module, "__dict__", {}).get("__file__")
-        if isinstance(file, str) and not _is_installed(file):
-            with suppress(OSError, ValueError):
-                status = os.stat(file)  # noqa: PTH116 - hundreds of files
-                sources[name] = status.st_mtime_ns, status.st_size
-    return sources
-
-
-@cache
-def _is_installed(file: str) -> bool:
-    return file.startswith(_installed_places())
-
-
-@cache
-def _installed_places() -> tuple[str, ...]:
-    names = ("stdlib", "platstdlib", "purelib", "platlib")
-    return tuple({sysconfig.get_path(name) + os.sep for name in names})
 
 
 class WorkerProcess:
@@ -133,25 +99,26 @@ class WorkerProcess:
 
     def allows(self, env: dict[str, str], now: Surroundings) -> bool:
         """Return whether the process is as one that is started now."""
-        return env == self.env and self._surroundings.allow(now)
+        return env == self.env and self._surroundings == now
 
     def is_outdated(self, now: Surroundings) -> bool:
         """Return whether no process is started in these surroundings any more."""
-        return self._executor.is_broken or not self._surroundings.allow(now)
+        return self._executor.is_broken or self._surroundings != now
 
     def release(self, idle_timeout: float) -> "Future[Any]":
         """Have the process forget its search, and end itself after some idle seconds."""
         return self._executor.submit(release_worker, idle_timeout)
 
-    def wake(self, now: Surroundings) -> bool:
-        """Return whether the process is ready for a search."""
+    def wake(self) -> bool:
+        """Return whether the process is ready for a search; end it if not."""
         try:
-            self._executor.submit(wake_worker).result(_MAX_WAKE)
+            is_ready: bool = self._executor.submit(wake_worker).result(_MAX_WAKE)
         except (RuntimeError, FutureTimeoutError):  # it has died, or it hangs
             self.kill()
             return False
-        self._surroundings.sources.update(now.sources)
-        return True
+        if not is_ready:
+            _in_background([self])
+        return is_ready
 
     def kill(self) -> None:
         """Kill the process and its child processes."""
@@ -235,7 +202,7 @@ class ProcessPool:
                 if not fitting:
                     return None
                 self._idle.remove(fitting[-1])  # the others may reach the end of their time
-            if fitting[-1].wake(now):
+            if fitting[-1].wake():
                 return fitting[-1]
 
     def kill(self, process: WorkerProcess) -> None:

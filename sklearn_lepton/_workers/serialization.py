@@ -16,7 +16,7 @@ from sklearn_lepton._runtime.errors import abridge
 from sklearn_lepton._typing import FitCall, WorkerDied
 from sklearn_lepton._workers.joblib import Backend, pickler_class
 from sklearn_lepton._workers.temporary_folders import make_temporary_folder, remove_folder
-from sklearn_lepton._workers.worker_process import at_release, has_grown
+from sklearn_lepton._workers.worker_process import at_release, has_grown, note_modules
 
 # Larger arrays become files that all workers of a machine map into their memory.
 _MIN_MAPPED = 100_000  # bytes
@@ -127,11 +127,13 @@ def run_in_worker(folder: str, begun: str, payload: bytes) -> tuple[bytes, bool]
     has_grown : bool
         Whether the process should be replaced, since its fits have left memory behind.
     """
+    since = time.time_ns()
     if folder not in _opened:
         content = (Path(folder) / "package").read_bytes()
         _opened.clear()
         _opened[folder] = _loads(content, lambda name: np.load(f"{folder}/{name}", mmap_mode="r"))
     outcome = run_payload(_opened[folder], payload, begin=lambda: _write_time(Path(begun)))
+    note_modules(since)
     return outcome, has_grown()
 
 

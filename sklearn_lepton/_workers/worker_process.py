@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from sklearn_lepton._workers.joblib import keep_grown_workers
+from sklearn_lepton._workers.user_modules import UserModules
 
 # As loky's: a process whose own memory has grown by more bytes is replaced.
 _MAX_GROWTH = 300_000_000
@@ -90,6 +91,7 @@ class _Process:
         self._start_memory: int | None = None
         self._memory: int | None = None  # after a search's first fit, which may load libraries
         self._last_check = -float("inf")
+        self._modules = UserModules()
 
     def start(self) -> None:
         """Remember the state of the new process."""
@@ -99,6 +101,11 @@ class _Process:
         self._folder = _current_folder()
         self._path, self._environment = list(sys.path), dict(os.environ)
         self._filters, self._errors = list(warnings.filters), np.geterr()
+        self._modules.note()
+
+    def note_modules(self, since: int) -> None:
+        """Remember the modules that have been loaded since a time."""
+        self._modules.note(since)
 
     def has_grown(self) -> bool:
         """Return whether the fits of this process have left much memory behind."""
@@ -148,13 +155,14 @@ class _Process:
             if lock is self._lock:
                 end_worker()
 
-    def wake(self) -> None:
-        """Stop waiting for the end of the idle time."""
+    def wake(self) -> bool:
+        """Stop waiting for the end of the idle time; see `wake_worker`."""
         with self._lock:
             self._lock = threading.Lock()
         if self._end is not None:
             self._end.cancel()
             self._end = None
+        return not self._modules.have_changed()
 
 
 _process = _Process()
@@ -173,9 +181,26 @@ def release_worker(idle_timeout: float) -> None:
     _process.release(idle_timeout)
 
 
-def wake_worker() -> None:
-    """Prepare this worker process for its next search."""
-    _process.wake()
+def wake_worker() -> bool:
+    """Prepare this worker process for its next search.
+
+    Returns
+    -------
+    is_ready : bool
+        False if a module of the user's has changed since this process loaded it.
+    """
+    return _process.wake()
+
+
+def note_modules(since: int) -> None:
+    """Remember the user's modules that a fit has loaded, to notice if they change.
+
+    Parameters
+    ----------
+    since : int, nanoseconds since the epoch
+        Begin of the fit.
+    """
+    _process.note_modules(since)
 
 
 def has_grown() -> bool:

@@ -113,22 +113,22 @@ def test_worker_started_elsewhere_is_not_used(tmp_path, monkeypatch):
 
 def test_surroundings_change_with_what_a_process_inherits(tmp_path, monkeypatch):
     was = current_surroundings()
-    assert was.allow(current_surroundings())
+    assert was == current_surroundings()
     with monkeypatch.context() as patch:
         patch.chdir(tmp_path)
-        assert not was.allow(current_surroundings())
+        assert was != current_surroundings()
     with monkeypatch.context() as patch:
         patch.syspath_prepend(str(tmp_path))
-        assert not was.allow(current_surroundings())
+        assert was != current_surroundings()
     for name in ("JOBLIB_TEMP_FOLDER", "OMP_NUM_THREADS", "CUDA_VISIBLE_DEVICES"):
         with monkeypatch.context() as patch:
             patch.setenv(name, "7")
-            assert not was.allow(current_surroundings())
+            assert was != current_surroundings()
     with monkeypatch.context() as patch:
         patch.setenv("PYTEST_CURRENT_TEST", "the next phase of this test")
-        assert was.allow(current_surroundings())
-    assert not was.allow(replace(current_surroundings(), cores=frozenset({10_000})))
-    assert was.allow(current_surroundings())
+        assert was == current_surroundings()
+    assert was != replace(current_surroundings(), cores=frozenset({10_000}))
+    assert was == current_surroundings()
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows tells no number of a file")
@@ -138,11 +138,11 @@ def test_surroundings_change_when_standard_output_is_another_file(tmp_path):
     try:
         with (tmp_path / "out").open("wb") as file:
             os.dup2(file.fileno(), 1)
-        assert not was.allow(current_surroundings())
+        assert was != current_surroundings()
     finally:
         os.dup2(kept, 1)
         os.close(kept)
-    assert was.allow(current_surroundings())
+    assert was == current_surroundings()
 
 
 def test_surroundings_know_the_removed_folder(tmp_path, monkeypatch):
@@ -153,20 +153,36 @@ def test_surroundings_know_the_removed_folder(tmp_path, monkeypatch):
     assert current_surroundings().folder is None
 
 
-def test_edited_module_of_the_user_asks_for_a_new_process(tmp_path, monkeypatch):
-    file = tmp_path / "module_of_a_user.py"
+@pytest.mark.thorough
+def test_search_uses_the_new_code_of_a_module_that_only_its_fits_import(tmp_path, monkeypatch):
+    file = tmp_path / "module_of_a_fit.py"
     file.write_text("VALUE = 1\n", encoding="utf-8")
     monkeypatch.syspath_prepend(str(tmp_path))
-    before = current_surroundings()
-    importlib.import_module("module_of_a_user")
-    was = current_surroundings()
-    assert before.allow(was)  # a worker has not imported it
-    assert "module_of_a_user" in was.sources
-    assert not any(name.startswith("numpy") for name in was.sources)
-    file.write_text("VALUE = 1  # and more\n", encoding="utf-8")
-    assert not was.allow(current_surroundings())
-    assert before.allow(current_surroundings())
-    del sys.modules["module_of_a_user"]
+    (first, was), (again, still) = search_with_import(), search_with_import()
+    assert again == first
+    file.write_text("VALUE = 2  # and more\n", encoding="utf-8")
+    other, now = search_with_import()
+    assert (was, still, now) == (1, 1, 2)
+    assert other != first
+    assert is_soon(lambda: is_gone(first), 10)
+    assert "module_of_a_fit" not in sys.modules
+
+
+def search_with_import():
+    """Return the process of a fit that imports a module, and the value that it finds there."""
+    workers = Processes(1, active_backend())
+    workers.open([])
+    try:
+        future = workers.submit((import_in_fit, (), {}))
+        workers.wait([future], 60)
+        row = workers.row(future)
+        return psutil.Process(row["pid"]), row["value"]
+    finally:
+        workers.close()
+
+
+def import_in_fit(callback_ctx=None):
+    return {"pid": os.getpid(), "value": importlib.import_module("module_of_a_fit").VALUE}
 
 
 class Double:
@@ -187,7 +203,7 @@ class Double:
     def allows(self, env, now):
         return env == self.env
 
-    def wake(self, now):
+    def wake(self):
         return self.is_alive
 
     def kill(self):
