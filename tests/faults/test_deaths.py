@@ -101,8 +101,7 @@ def test_fit_of_a_worker_killed_from_outside_is_repeated(fit, cluster, tmp_path,
     assert max(starts.values()) <= 2
     for trial in search.trials_:
         runs = [n for (x, _, _), n in starts.items() if x == trial.params["x"]]
-        if trial.status == "failed":
-            assert 2 in runs
+        if trial.status == "failed":  # a fit that is killed as it begins leaves no note
             assert "The worker died in this fit, again when it was repeated" in reasons(trial)
         else:
             assert len(runs) == 3
@@ -163,8 +162,9 @@ def test_workers_killed_while_idle_are_replaced(fit, tmp_path, asynchronous):
             for worker in sabotage.worker_processes():
                 worker.kill()
 
-    # One split on each of two workers: asynchronously one of them may be busy.
-    search = make_search("ok", tmp_path, guilty=(), asynchronous=asynchronous)
+    # Of one trial in flight no fit runs during a callback; asynchronously one may.
+    settings = {"asynchronous": True} if asynchronous else {"n_points": 1}
+    search = make_search("ok", tmp_path, guilty=(), **settings)
     search = fit(search.set_params(callbacks=kill_idle))
     assert [trial.status for trial in search.trials_] == ["complete"] * 6
     counts = sabotage.starts(tmp_path).values()
@@ -293,7 +293,9 @@ data = sabotage.make_data()
 def search():
     return sabotage.make_search("ok", None, 4, guilty=()).fit(*data)
 
+start = time.monotonic()
 assert len(search().trials_) == 4
+limit = 10 + 3 * (time.monotonic() - start)  # a loaded machine starts processes slowly
 if sys.argv[1] == "stock":
     GridSearchCV(sabotage.Saboteur(), {"x": [0.1, 0.2]}, cv=2, n_jobs=2).fit(*data)
 start = time.monotonic()
@@ -301,7 +303,7 @@ pid = os.fork()
 if pid == 0:
     status = 1
     try:
-        status = 0 if len(search().trials_) == 4 and time.monotonic() - start < 30 else 2
+        status = 0 if len(search().trials_) == 4 and time.monotonic() - start < limit else 2
     finally:
         os._exit(status)
 _, status = os.waitpid(pid, 0)
@@ -310,6 +312,7 @@ sys.exit(os.waitstatus_to_exitcode(status))
 """
 
 
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize("first", ["ours", "stock"])
 def test_forked_process_can_search(first):
     run = subprocess.run(
@@ -317,6 +320,6 @@ def test_forked_process_can_search(first):
         env=sabotage.environment(),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=200,
     )
     assert run.returncode == 0, run.stderr

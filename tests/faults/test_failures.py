@@ -82,7 +82,7 @@ def test_scorer_that_raises_fails_its_trial_only(fit, tmp_path, how):
 @pytest.mark.parametrize("how", ["unpicklable", "unloadable", "holding"])
 @pytest.mark.parametrize("cluster", ["loky"], indirect=True)
 def test_unpicklable_error_arrives_as_text(fit, tmp_path, how):
-    search = make_search(how, tmp_path, 4, guilty=(2,), error_score="raise")
+    search = make_search(how, tmp_path, 4, guilty=(2,), n_points=1, error_score="raise")
     with pytest.raises(Exception, match="no luck") as caught:
         fit(search)
     assert "pool" not in type(caught.value).__name__.lower()
@@ -93,8 +93,9 @@ def test_unpicklable_error_arrives_as_text(fit, tmp_path, how):
 
 @pytest.mark.parametrize(
     ("settings", "n_kept"),
-    [({"n_points": 3}, 3), ({"asynchronous": True}, 2)],
-    ids=["in batches", "asynchronous"],
+    # Trial 4 is proposed from the results of the trials up to 2.
+    [({"n_points": 2}, 3), ({"asynchronous": True}, 2)],
+    ids=["in a window", "asynchronous"],
 )
 @pytest.mark.parametrize("cluster", ["loky", "threading", "dask"], indirect=True)
 def test_error_score_raise_raises_and_keeps_finished_trials(fit, tmp_path, settings, n_kept):
@@ -108,7 +109,7 @@ def test_error_score_raise_raises_and_keeps_finished_trials(fit, tmp_path, setti
 
 @pytest.mark.parametrize("cluster", ["loky"], indirect=True)
 def test_error_score_raise_raises_worker_death_and_keeps_finished_trials(fit, tmp_path):
-    search = make_search("kill", tmp_path, 4, guilty=(2,), error_score="raise")
+    search = make_search("kill", tmp_path, 4, guilty=(2,), n_points=1, error_score="raise")
     with pytest.raises(RuntimeError, match="exit code"):
         fit(search)
     assert [trial.params["how"] for trial in search.trials_] == ["ok", "ok"]

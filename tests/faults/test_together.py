@@ -211,13 +211,14 @@ print(counts)
 """
 
 
+@pytest.mark.timeout(300)
 def test_semaphores_do_not_accumulate():
     run = subprocess.run(
         [sys.executable, "-c", PILING],
         env=sabotage.environment(),
         capture_output=True,
         text=True,
-        timeout=100,
+        timeout=250,
     )
     assert run.returncode == 0, run.stderr
     stock, *ours = ast.literal_eval(run.stdout)
