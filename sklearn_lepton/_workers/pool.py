@@ -81,11 +81,21 @@ class WorkerProcess:
     ----------
     env : dict of str
         Environment variables that limit its threads.
+
+    Raises
+    ------
+    FileNotFoundError
+        If the working folder has been removed.
     """
 
     def __init__(self, env: dict[str, str]) -> None:
         self.env = env
         self._surroundings = current_surroundings()
+        if self._surroundings.folder is None:
+            raise FileNotFoundError(
+                "The working folder has been removed, and no process starts in it: change to one "
+                "that exists with os.chdir, or set n_jobs=1."
+            )
         self._executor = SingleWorkerExecutor(env, start_worker, [os.getpid()])
         self._is_started = False
 

@@ -145,12 +145,15 @@ def test_surroundings_change_when_standard_output_is_another_file(tmp_path):
     assert was == current_surroundings()
 
 
-def test_surroundings_know_the_removed_folder(tmp_path, monkeypatch):
+def test_removed_working_folder_is_named(tmp_path, monkeypatch):
     folder = tmp_path / "gone"
     folder.mkdir()
     monkeypatch.chdir(folder)
     folder.rmdir()
-    assert current_surroundings().folder is None
+    with pytest.raises(FileNotFoundError, match="working folder has been removed"):
+        search()
+    monkeypatch.chdir(tmp_path)
+    assert len(search()) == 1
 
 
 @pytest.mark.thorough
