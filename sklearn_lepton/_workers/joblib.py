@@ -97,7 +97,11 @@ def idle_timeout(backend: Any) -> float:
     It is the ``idle_worker_timeout`` of `joblib.parallel_config`.
     """
     given = getattr(backend, "backend_kwargs", {}).get("idle_worker_timeout")
-    return 300.0 if given is None else float(given)
+    try:
+        return 300.0 if given is None else float(given)
+    except (TypeError, ValueError):
+        msg = f"idle_worker_timeout must be a number of seconds or None. Got {given!r} instead."
+        raise ValueError(msg) from None
 
 
 def keep_grown_workers() -> None:

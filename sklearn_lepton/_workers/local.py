@@ -191,6 +191,7 @@ class Processes(FutureWorkers):
     def __init__(self, n_workers: int, backend: Any) -> None:
         self.n_workers = n_workers
         self._backend = backend
+        self._idle_timeout = idle_timeout(backend)
         self._folder: MemmapFolder | None = None
         self._n_slots = 0  # so far
         self._slots: set[_Slot] = set()  # the living ones, each registered before it has a process
@@ -260,7 +261,7 @@ class Processes(FutureWorkers):
     def close(self) -> None:
         """Leave the idle processes to the next search, kill the others, and remove the folder."""
         idle = [slot.process for slot in self._idle]
-        released = process_pool.keep(idle, idle_timeout(self._backend))
+        released = process_pool.keep(idle, self._idle_timeout)
         busy = self._slots.difference(self._idle)
         end_together(partial(process_pool.kill, slot.process) for slot in busy)
         self._slots.clear()

@@ -78,6 +78,14 @@ def test_idle_workers_end_when_asked_and_after_their_time():
     assert is_gone(other)
 
 
+def test_invalid_idle_time_is_an_error_before_any_process_starts():
+    with (
+        parallel_config(backend="loky", idle_worker_timeout="long"),
+        pytest.raises(ValueError, match="idle_worker_timeout must be a number of seconds"),
+    ):
+        Processes(1, active_backend())
+
+
 @pytest.mark.thorough
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows cannot stop a process")
 def test_idle_worker_that_was_killed_or_hangs_is_replaced(monkeypatch):
