@@ -64,7 +64,7 @@ def expensive_hill(params):
 
 def test_cost_aware_prefers_the_cheaper_of_two_equally_good_regions(kind):
     def n_expensive(**options):
-        trials = spend(kind(NUMERIC, seed=0, **options), two_hills, seconds_of, n_trials=20)
+        trials = spend(kind(NUMERIC, seed=1, **options), two_hills, seconds_of, n_trials=20)
         return sum(t.params["x"] > 0.5 for t in trials[10:])
 
     aware, limited = n_expensive(cost_aware=True), n_expensive(cost_aware=True, max_seconds=1e4)

@@ -308,6 +308,7 @@ journal = Journal(sys.argv[1])
 journal.create()
 print(journal.writer, flush=True)
 if sys.argv[2] == "fork" and not os.fork():
+    print("forked", flush=True)
     input()  # outlives its parent, as a worker of a pool may
     os._exit(0)
 if sys.argv[2] == "in its turn":
@@ -325,6 +326,8 @@ def test_killed_writer_is_dead_and_leaves_no_trace(path, make_journal, how):
     with subprocess.Popen(command, stdin=pipe, stdout=pipe, env=sabotage.environment()) as process:
         owner = process.stdout.readline().decode().strip()
         assert process.wait() == -9
+        if how == "fork":  # the child has closed its copy of the lock
+            assert process.stdout.readline().decode().strip() == "forked"
         assert [owner in lock.name for lock in lock_files(path)] == [True]
         journal = make_journal()
         assert [journal.writer in lock.name for lock in lock_files(path)] == [True]
