@@ -231,11 +231,8 @@ def _why_not_finite(value: Any, scores: Scores) -> str | None:
     else:
         first = next(iter(scores))
         is_finite, name, value = math.isfinite(scores[first]), f" as {first!r}", value[first]
-    return (
-        None
-        if is_finite
-        else f"The function returned {describe_value(value)}{name}, which is not finite."
-    )
+    shown = repr(value) if isinstance(value, float) else describe_value(value)
+    return None if is_finite else f"The function returned {shown}{name}, which is not finite."
 
 
 def flipped(number: float, flip: bool) -> float:

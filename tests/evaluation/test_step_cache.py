@@ -57,7 +57,9 @@ def pipeline(folder, **params):
 
 
 def make(estimator, space=None, **params):
-    settings = {"n_iter": 4, "cv": 2, "random_state": 0, "initial_params": None, **params}
+    # With more trials in flight, two workers may fit a step at the same time.
+    settings = {"n_iter": 4, "cv": 2, "n_points": 1, "random_state": 0, "initial_params": None}
+    settings |= params
     return BayesSearchCV(estimator, C if space is None else space, **settings)
 
 
