@@ -257,9 +257,8 @@ def worker_processes(process=None):
     found = []
     for child in (process or psutil.Process()).children():
         with contextlib.suppress(psutil.Error):
-            command = " ".join(child.cmdline())
-            others = "resource_tracker" in command or "multiprocessing.spawn" in command
-            if not others and child.status() != psutil.STATUS_ZOMBIE:
+            is_worker = "popen_loky" in " ".join(child.cmdline())  # ray's and dask's are not
+            if is_worker and child.status() != psutil.STATUS_ZOMBIE:
                 found.append(child)
     return found
 

@@ -181,8 +181,13 @@ def test_fit_sees_the_same_environment_as_in_grid_search(tmp_path, backend, sett
     )
     assert run.returncode == 0, run.stderr
     stock, ours = ({*sabotage.notes(tmp_path / name, "seen")} for name in names)
-    assert len(stock) == 1
-    assert [ast.literal_eval(seen) for seen in ours] == [ast.literal_eval(*stock)]
+    (expected,) = map(ast.literal_eval, stock)
+    # A fit in a thread that starts during a proposal has its one BLAS thread.
+    limited = [(api, 1 if api == "blas" else n_threads) for api, n_threads in expected["pools"]]
+    allowed = [expected, expected | {"pools": limited}] if backend == "threading" else [expected]
+    found = [ast.literal_eval(seen) for seen in ours]
+    assert expected in found
+    assert all(seen in allowed for seen in found)
 
 
 PILING = """
