@@ -14,14 +14,13 @@ from sklearn_lepton._study.replay import Replay
 from sklearn_lepton._trials.ranking import metric_of
 from sklearn_lepton._trials.statistics import standard_error
 from sklearn_lepton._trials.trial import Trial
+from sklearn_lepton._trials.untuned import are_own, inside, is_untuned
 from sklearn_lepton.optimizers._base import Optimizer
 from sklearn_lepton.optimizers._bayes import BayesOptimizer
 from sklearn_lepton.optimizers._surrogate_assisted import SurrogateOptimizer
 from sklearn_lepton.space._content import python_scalar
 from sklearn_lepton.space._dimension import FloatArray
-from sklearn_lepton.space._frozen import thaw
 from sklearn_lepton.space._space import Space
-from sklearn_lepton.space._values import is_equivalent, is_identical, is_unlimited
 
 _LONGEST_GAP = 60.0  # seconds without a fit; a longer one lies between two sessions
 
@@ -65,6 +64,11 @@ class History:
         return max(scored, key=lambda trial: trial.score or 0.0, default=None)
 
     @property
+    def inside(self) -> list[Trial]:
+        """The trials that have a point in the space: all but an untuned one outside of it."""
+        return inside(self.trials)
+
+    @property
     def best_row(self) -> int | None:
         """Index of the best trial in `trials`."""
         best = self.best
@@ -88,8 +92,9 @@ class History:
         ValueError
             If fewer trials have a score, or none at full fidelity.
         """
-        n_scored = sum(trial.score is not None for trial in self.trials)
-        if self.best is None or n_scored < min_scored:
+        scored = [trial for trial in self.inside if trial.score is not None]
+        n_scored = len(scored)
+        if n_scored < min_scored or not any(trial.is_full for trial in scored):
             raise ValueError(
                 f"A surrogate needs at least {min_scored} trials with a score, one of them at full "
                 f"fidelity, got {n_scored} of {len(self.trials)}: run more trials."
@@ -203,16 +208,8 @@ def _untuned(estimator: Any, trials: Sequence[Trial]) -> int | None:
     """Return the number of the first trial if it has the estimator's own parameters."""
     if not trials or not hasattr(estimator, "get_params"):
         return None
-    own, first = estimator.get_params(), trials[0]
-    is_own = all(
-        name in own
-        and (
-            is_equivalent(own[name], value)
-            or is_identical(own[name], value)
-            or is_unlimited(name, own[name])
-        )
-        for name, value in thaw(first.params).items()
-    )
+    first = trials[0]
+    is_own = is_untuned(first) or are_own(first.params, estimator.get_params())
     return first.number if is_own else None
 
 
@@ -248,7 +245,7 @@ def _made(trials: Sequence[Trial], space: Space | None, **known: Any) -> History
         raise ValueError("A list of trials does not include its space: give their space, too.")
     finished = sorted((t for t in trials if t.status != "pending"), key=lambda t: t.number)
     for trial in finished:
-        if len(trial.point) != space.n_dims:
+        if len(trial.point) != space.n_dims and not is_untuned(trial):
             raise ValueError(
                 f"Trial {trial.number} has {len(trial.point)} columns and the space "
                 f"{space.n_dims}: give the space that the trials were drawn from."

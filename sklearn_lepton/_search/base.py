@@ -43,6 +43,7 @@ from sklearn_lepton._study.opening import open_journal
 from sklearn_lepton._study.study import DEFAULT_N_TRIALS, SharedStudy, Study
 from sklearn_lepton._trials.ranking import metric_of
 from sklearn_lepton._trials.trial import Trial
+from sklearn_lepton._trials.untuned import UntunedParams, is_untuned
 from sklearn_lepton._typing import Callback, FitAid, Workers
 from sklearn_lepton._validation import given_space, is_whole
 from sklearn_lepton.exceptions import SearchInterruptedWarning, SpaceExhaustedWarning
@@ -343,11 +344,12 @@ class BaseOptimizerSearchCV(
         n_trials = self._trial_limit() + len(earlier)
         study = Study(make(seed), n_trials, window=window)
         if study.is_truncated and is_whole(self.n_iter):
-            is_plain = resource is None
+            is_plain, n_held = resource is None, study.n_trials - len(earlier)
+            n_held -= study.optimizer.n_outside - sum(map(is_untuned, earlier))
             kind = "configurations" if is_plain else "trials"
             each = "of them" if is_plain else "configuration with each amount of the resource"
             msg = (
-                f"The space holds {study.n_trials - len(earlier)} {'further ' * bool(earlier)}"
+                f"The space holds {n_held} {'further ' * bool(earlier)}"
                 f"{kind}, fewer than n_iter={self._trial_limit()}: each {each} is tried once."
             )
             warn(msg, SpaceExhaustedWarning, stacklevel=5)
@@ -378,6 +380,7 @@ class BaseOptimizerSearchCV(
             layout=splits.layout._asdict(),
             is_clone=self._is_clone,
             is_new=not earlier,
+            untuned=next((c for c in configurations if isinstance(c, UntunedParams)), None),
         )
         opened.keep(replay.journal)
         study = SharedStudy(make(replay.seed), n_trials, replay, window=window)

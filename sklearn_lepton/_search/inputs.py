@@ -10,6 +10,7 @@ from sklearn_lepton._study.replay import load_trials
 from sklearn_lepton._study.study import DEFAULT_N_TRIALS
 from sklearn_lepton._trials.previous_studies import trials_of_studies
 from sklearn_lepton._trials.trial import Trial
+from sklearn_lepton._trials.untuned import UntunedParams, are_own, default_configurations
 from sklearn_lepton.default_spaces._lookup import default_space
 from sklearn_lepton.exceptions import IgnoredStudyWarning
 from sklearn_lepton.optimizers._transfer import translate
@@ -69,18 +70,28 @@ def initial_configurations(given: Any, estimator: Any, space: Space) -> list[dic
     """Return ``initial_params`` completed with the parameters of the estimator."""
     if given is None:
         return []
-    defaults = _default_params(estimator)
-    if isinstance(given, str) and given == "default":
-        return [space.complete({}, defaults)]
-    listed = [given] if isinstance(given, Mapping) else given
+    own = _default_params(estimator)
+    listed = [given] if isinstance(given, Mapping) or _is_default(given) else given
     configurations = []
     for number, params in enumerate(listed):
+        if _is_default(params):
+            configurations += default_configurations(own, space)
+            continue
         try:
-            configurations.append(space.complete(params, defaults))
+            configurations.append(space.complete(params, own))
         except ValueError as error:
+            first = default_configurations(own, space)[0]
+            is_outside = isinstance(first, UntunedParams) and params.keys() == first.keys()
+            if is_outside and are_own(params, own):  # `best_params_` of an earlier search
+                configurations.append(first)
+                continue
             msg = f"initial_params[{number}] does not lie in the space. {error}"
             raise ValueError(msg) from error
     return configurations
+
+
+def _is_default(given: Any) -> bool:
+    return isinstance(given, str) and given == "default"
 
 
 def read_studies(

@@ -13,6 +13,7 @@ from sklearn_lepton._runtime.floating_point import ignore_float_errors
 from sklearn_lepton._trials.ranking import ONE_SE, is_one_se, score_of, within_one_se
 from sklearn_lepton._trials.statistics import standard_error
 from sklearn_lepton._trials.trial import Trial
+from sklearn_lepton._trials.untuned import is_untuned
 from sklearn_lepton._validation import is_real, is_whole, unknown_name
 from sklearn_lepton.space._dimension import Categorical
 from sklearn_lepton.space._frozen import thaw
@@ -129,7 +130,7 @@ def cost_of(complexity: Any, space: Space) -> Cost:
     if complexity is None:
         return mean_seconds
     if callable(complexity):
-        return lambda trial: _number(complexity, trial.params)
+        return lambda trial: _value(complexity, trial)
     dimensions = [d for n, d in zip(space.names, space.dimensions, strict=True) if n == complexity]
     choices = [c for d in dimensions if isinstance(d, Categorical) for c in d.categories]
 
@@ -138,7 +139,7 @@ def cost_of(complexity: Any, space: Space) -> Cost:
             return float("inf")
         value = trial.params[complexity]
         if all(map(is_real, choices)):
-            return as_float(value)
+            return as_float(value) if is_real(value) else float("inf")
         for dimension in dimensions:
             try:
                 return dimension.to_unit(value) * dimension.n_values
@@ -153,6 +154,15 @@ def cost_of(complexity: Any, space: Space) -> Cost:
 def mean_seconds(trial: Trial) -> float:
     """Return the mean time to fit and score one split, without savings by cached steps."""
     return float(np.mean([result.duration_from_scratch for result in trial.split_results]))
+
+
+def _value(complexity: Callable[..., Any], trial: Trial) -> float:
+    try:
+        return _number(complexity, trial.params)
+    except ValueError:
+        if is_untuned(trial):  # whose values are not those of the space
+            return float("inf")
+        raise
 
 
 def _number(complexity: Callable[..., Any], params: Mapping[str, Any]) -> float:

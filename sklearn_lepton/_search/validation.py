@@ -40,11 +40,15 @@ def _are_callbacks(value: Any) -> bool:
     return value is None or callable(value) or is_list
 
 
-def _are_params(value: Any) -> bool:
-    """Return whether a value is None, a dict or a list of dicts."""
+def _is_default(value: Any) -> bool:
+    return isinstance(value, str) and value == "default"
+
+
+def _are_params(value: Any, may_be: Callable[[Any], bool] = lambda _: False) -> bool:
+    """Return whether a value is None, a dict or a list of dicts, or of others that may be there."""
     listed = [] if value is None else [value] if isinstance(value, Mapping) else value
     is_list = isinstance(listed, Sequence) and not isinstance(listed, str)
-    return is_list and all(isinstance(each, Mapping) for each in listed)
+    return is_list and all(isinstance(each, Mapping) or may_be(each) for each in listed)
 
 
 def _are_fresh_splits(value: Any) -> bool:
@@ -116,7 +120,7 @@ _RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
         "None, an integer of at least 2, a cross-validation generator or an iterable of splits",
     ),
     "initial_params": (
-        lambda value: (isinstance(value, str) and value == "default") or _are_params(value),
+        lambda value: _is_default(value) or _are_params(value, _is_default),
         "'default', None, a dict of parameters or a list of dicts",
     ),
 }

@@ -6,9 +6,11 @@ from pathlib import Path
 
 from sklearn_lepton._study.journal import FORMAT, Journal, Record, differences, header
 from sklearn_lepton._study.replay import Replay
+from sklearn_lepton._trials.untuned import UntunedParams, is_untuned
 from sklearn_lepton.exceptions import JournalMismatchError
 from sklearn_lepton.space._content import content_hash
 from sklearn_lepton.space._space import Space
+from sklearn_lepton.space._values import Opaque
 
 _MAX_LISTED = 5  # differences of two studies in a message
 
@@ -23,6 +25,7 @@ def open_journal(
     layout: Record | None = None,
     is_clone: bool = False,
     is_new: bool = True,
+    untuned: UntunedParams | None = None,
 ) -> Replay:
     """Open the journal of a study, or create it.
 
@@ -44,6 +47,8 @@ def open_journal(
         ``study.<hash>.jsonl`` with the hash of its data.
     is_new : bool, default=True
         Whether the search has no trials yet. Only then may it create a second journal.
+    untuned : UntunedParams or None, default=None
+        The untuned estimator, if it lies outside of the space.
 
     Returns
     -------
@@ -61,7 +66,7 @@ def open_journal(
     if own_path is not None and own_path.exists():
         path, own_path = own_path, None
     journal = Journal(path)
-    replay = Replay(journal, space)
+    replay = Replay(journal, space, untuned)
     current = json.loads(json.dumps({"seed": seed, "study": study}))
     try:
         journal.create()
@@ -89,6 +94,7 @@ def open_journal(
                 raise _other_study(journal.path, found)  # noqa: TRY301 - the file is closed first
             for record in [] if is_other else records:
                 replay.apply(record)
+            _check_untuned(replay)
     except BaseException:
         journal.close()
         raise
@@ -96,8 +102,21 @@ def open_journal(
         return replay
     journal.close()
     return open_journal(
-        own_path, study, seed=seed, is_seed_given=is_seed_given, space=space, layout=layout
+        own_path,
+        study,
+        seed=seed,
+        is_seed_given=is_seed_given,
+        space=space,
+        layout=layout,
+        untuned=untuned,
     )
+
+
+def _check_untuned(replay: Replay) -> None:
+    """Raise JournalMismatchError if an untuned trial has unknown objects as parameters."""
+    for trial in filter(is_untuned, replay.trials.values()):
+        if any(isinstance(value, Opaque) for value in trial.params.values()):
+            raise _other_study(replay.journal.path, ["the untuned estimator has other parameters"])
 
 
 def _path_for_data(path: Path, study: Record) -> Path:

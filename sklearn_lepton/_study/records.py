@@ -107,6 +107,7 @@ _META = fields(
         "screening": FLAG,
         "because": TEXT,
         "promoted": COUNT,
+        "untuned": TEXT,
     },
 )
 

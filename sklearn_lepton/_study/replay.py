@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from sklearn_lepton._study.journal import Journal, Record
@@ -10,6 +11,7 @@ from sklearn_lepton._study.schema import brief
 from sklearn_lepton._trials.frame import trials_as_frame
 from sklearn_lepton._trials.split_result import SplitResult
 from sklearn_lepton._trials.trial import Trial
+from sklearn_lepton._trials.untuned import UNTUNED, UntunedParams
 from sklearn_lepton.exceptions import JournalMismatchError
 from sklearn_lepton.space._space import Space
 from sklearn_lepton.space._values import value_from_json
@@ -23,6 +25,8 @@ class Replay:
     journal : Journal
     space : Space or None, default=None
         Provides the values that JSON cannot represent. Without it, stand-ins describe them.
+    untuned : UntunedParams or None, default=None
+        Provides them for the untuned trial outside of the space.
 
     Attributes
     ----------
@@ -47,9 +51,12 @@ class Replay:
         The id of the writer that evaluates each trial.
     """
 
-    def __init__(self, journal: Journal, space: Space | None = None) -> None:
+    def __init__(
+        self, journal: Journal, space: Space | None = None, untuned: UntunedParams | None = None
+    ) -> None:
         self.journal = journal
         self.space = space
+        self._untuned = (untuned, None if untuned is None else untuned.content)
         self.header: Record | None = None
         self.trials: dict[int, Trial] = {}
         self.split_results: dict[int, dict[int, SplitResult]] = {}
@@ -106,7 +113,7 @@ class Replay:
 
     def _apply_asked(self, record: Record) -> None:
         asked = record["asked"]
-        trials = [_trial(data, self.space) for data in asked]
+        trials = [self._with_values(_trial(data, self.space)) for data in asked]
         numbers = [trial.number for trial in trials]
         if len(set(numbers)) < len(numbers) or not self.trials.keys().isdisjoint(numbers):
             raise ValueError("a trial number is used twice")
@@ -114,6 +121,12 @@ class Replay:
         self.split_results.update((number, {}) for number in numbers)
         self.known.update((data["number"], data["known"]) for data in asked if "known" in data)
         self._assign(numbers, record["by"])
+
+    def _with_values(self, trial: Trial) -> Trial:
+        """Return an untuned trial with the values of the estimator, if they are its own."""
+        untuned, content = self._untuned
+        is_same = untuned is not None and trial.proposal.get(UNTUNED) == content
+        return replace(trial, params=dict(untuned)) if untuned and is_same else trial
 
     def _apply_taken(self, record: Record) -> None:
         self._assign(record["taken"], record["by"])
@@ -208,6 +221,8 @@ def _trial(data: Record, space: Space | None) -> Trial:
         setting = {name: data[name] for name in ("number", "params", "point")}
         setting |= {"proposal": dict(data["meta"]), "split_scores": (), "split_results": ()}
         setting["fidelity"] = resource
+        if not data["point"] and UNTUNED in data["meta"]:
+            return Trial.from_json(setting, space)
         if len(data["point"]) != space.n_dims:
             raise ValueError(
                 f"a point has {len(data['point'])} coordinates, expected {space.n_dims}"

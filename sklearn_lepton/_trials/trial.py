@@ -30,7 +30,8 @@ class Trial:
     number : int
         Number of the trial in its search, from 0.
     point : tuple of float of length n_dims
-        Row of the configuration in the unit cube.
+        Row of the configuration in the unit cube; empty for an untuned estimator outside of the
+        space.
     params : dict
         Configuration, for the estimator's ``set_params``.
     proposal : dict
@@ -236,7 +237,7 @@ class Trial:
         -------
         data : dict
             A parameter value that JSON cannot hold is replaced by a description; `from_json`
-            finds the value by the point.
+            finds the value by the point, if the trial has one.
         """
         data = {name: getattr(self, name) for name in self.__slots__}
         data["score"] = value_to_json(self.score)
@@ -262,11 +263,13 @@ class Trial:
         trial : Trial
         """
         values = dict(data)
-        params = space.from_point(data["point"])
+        has_point = len(data["point"]) == space.n_dims
+        params = space.from_point(data["point"]) if has_point else {}
         for name, value in data["params"].items():
             decoded = value_from_json(value)
             # The point determines a choice, but may lose the last bits of a number.
-            if isinstance(decoded, float) and name in params and decoded != params[name]:
+            is_lost = isinstance(decoded, float) and name in params and decoded != params[name]
+            if is_lost or not has_point:
                 params[name] = decoded
         values["point"], values["params"] = tuple(data["point"]), params
         if data.get("estimate") is not None:
@@ -313,6 +316,8 @@ def check_trial(given: Any) -> Trial:
 def check_point(trial: Trial, known: Trial | None, n_dims: int) -> None:
     """Raise `ValueError` if a trial's point is not that of the known trial, or not in the cube."""
     if known is not None and known.point == trial.point:
+        return
+    if known is None and not trial.point and "untuned" in trial.proposal:
         return
     if known is not None:
         fault = "at another point"

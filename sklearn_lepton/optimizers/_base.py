@@ -12,6 +12,7 @@ import numpy.typing as npt
 from sklearn_lepton._runtime.blas_threads import single_blas_thread
 from sklearn_lepton._runtime.floating_point import ignore_float_errors
 from sklearn_lepton._trials.trial import Trial, check_point, check_trial
+from sklearn_lepton._trials.untuned import UntunedParams, inside, is_untuned
 from sklearn_lepton._validation import check_count, is_whole
 from sklearn_lepton.optimizers._design import InitialDesign
 from sklearn_lepton.optimizers._fidelity_policy import FidelityPolicy
@@ -117,7 +118,7 @@ class Optimizer(ABC):
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Restore the state, and the points seen from the trials."""
         self.__dict__.update(state)
-        for trial in self.trials:
+        for trial in self._inside:
             self._see(trial)
 
     def _default_n_initial_points(self) -> int:
@@ -133,6 +134,11 @@ class Optimizer(ABC):
     def trials(self) -> list[Trial]:
         """All known trials, in the order of their numbers."""
         return [self._trials[number] for number in sorted(self._trials)]
+
+    @property
+    def _inside(self) -> list[Trial]:
+        """All trials with a point in the space, which the optimizer learns from."""
+        return inside(self.trials)
 
     @property
     def best(self) -> Trial | None:
@@ -164,7 +170,14 @@ class Optimizer(ABC):
     @property
     def capacity(self) -> float:
         """Number of trials that the space has room for: each configuration on each rung."""
-        return self.space.size * len(self.resources)
+        return self.space.size * len(self.resources) + self.n_outside
+
+    @property
+    def n_outside(self) -> int:
+        """Number of untuned trials outside of the space, including those that are enqueued."""
+        queued = [each for each in self._queue if isinstance(each, UntunedParams)]
+        known = len(self._trials) - len(self._inside)
+        return known + sum(not params.are_in(self.trials) for params in queued)
 
     def configure(self, **options: Any) -> None:
         """Change options that depend on the run, such as its budget.
@@ -206,14 +219,17 @@ class Optimizer(ABC):
         ----------
         params : iterable of dict
             A value for each parameter of a branch. A configuration that is known by the time
-            it is its turn is skipped.
+            it is its turn is skipped. `UntunedParams` may lie outside of the space.
 
         Raises
         ------
         ValueError
             If a configuration does not lie in the space, or its constraint does not allow it.
         """
-        configurations = [self.space.complete(each) for each in params]
+        configurations = [
+            each if isinstance(each, UntunedParams) else self.space.complete(each)
+            for each in params
+        ]
         self._queue.extend(configurations)
 
     @ignore_float_errors
@@ -278,7 +294,8 @@ class Optimizer(ABC):
             self._keep(trial)
 
     def _keep(self, trial: Trial) -> None:
-        if trial.number not in self._trials:  # a known number has the same point
+        # A known number has the same point.
+        if trial.number not in self._trials and not is_untuned(trial):
             self._see(trial)
         self._trials[trial.number] = trial
         self._derived.clear()
@@ -298,10 +315,9 @@ class Optimizer(ABC):
         """
         number = max(self._trials, default=-1) + 1
         while self._queue:
-            params = self._queue.popleft()
-            point = self.space.to_point(params)
-            if point not in self._seen:
-                return Trial(number, point, params)
+            enqueued = self._enqueued_trial(number, self._queue.popleft())
+            if enqueued is not None:
+                return enqueued
         fidelity: float | None = None
         if self._fidelity.has_rungs:
             promoted, fidelity = self._next_rung(number)
@@ -331,6 +347,13 @@ class Optimizer(ABC):
             point = nearest
         return Trial(number, point, self.space.from_point(point), proposal, fidelity=fidelity)
 
+    def _enqueued_trial(self, number: int, params: dict[str, Any]) -> Trial | None:
+        """Return the trial of a configuration from the queue; None if it is known."""
+        if isinstance(params, UntunedParams):
+            return None if params.are_in(self.trials) else params.trial(number)
+        point = self.space.to_point(params)
+        return None if point in self._seen else Trial(number, point, params)
+
     def _next_rung(self, number: int) -> tuple[Trial | None, float | None]:
         """Return the trial that a promotion creates, and the fidelity of a new configuration."""
         history = self._history()
@@ -356,7 +379,7 @@ class Optimizer(ABC):
     def _history(self) -> FidelityHistory:
         """Return the trials of each configuration by rung, computed once per change."""
         if "history" not in self._derived:
-            self._derived["history"] = FidelityHistory.of(self.trials, self.resources)
+            self._derived["history"] = FidelityHistory.of(self._inside, self.resources)
         history: FidelityHistory = self._derived["history"]
         return history
 
@@ -376,14 +399,14 @@ class Optimizer(ABC):
     @property
     def _n_configurations(self) -> int:
         """Number of configurations asked for."""
-        return len(self._seen) if self._fidelity.has_rungs else len(self._trials)
+        return len(self._seen) if self._fidelity.has_rungs else len(self._inside)
 
     def _configurations(self) -> list[Trial]:
         """Return one trial per configuration, with its score mapped to full fidelity.
 
         The order is that of the configurations' first trials.
         """
-        return self._history().merged() if self._fidelity.has_rungs else self.trials
+        return self._history().merged() if self._fidelity.has_rungs else self._inside
 
     def _n_designed(self) -> int:
         """Return the number of configurations before the first proposal from scores."""
@@ -409,7 +432,7 @@ class Optimizer(ABC):
 
     def _pending_points(self) -> FloatArray:
         """Return the points of the pending trials."""
-        points = [trial.point for trial in self.trials if trial.status == "pending"]
+        points = [trial.point for trial in self._inside if trial.status == "pending"]
         return np.array(points).reshape(len(points), self.space.n_dims)
 
 

@@ -119,7 +119,9 @@ class GridOptimizer(Optimizer):
         """Number of trials that the grid has room for: each point on each rung."""
         # An automatic grid follows the budget, so it must not limit the budget.
         is_auto = self.n_levels == "auto"
-        return super().capacity if is_auto else self.grid_size * len(self.resources)
+        return (
+            super().capacity if is_auto else self.grid_size * len(self.resources) + self.n_outside
+        )
 
     @property
     def _is_spent(self) -> bool:

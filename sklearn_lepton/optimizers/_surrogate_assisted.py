@@ -26,6 +26,7 @@ from sklearn_lepton._surrogate.multi_task import (
     transfer_helps,
 )
 from sklearn_lepton._trials.trial import Trial
+from sklearn_lepton._trials.untuned import inside
 from sklearn_lepton.optimizers._base import Optimizer, expected_scores
 from sklearn_lepton.optimizers._cost import CostModel
 from sklearn_lepton.optimizers._fidelity_policy import re_evaluate
@@ -120,7 +121,7 @@ class SurrogateOptimizer(Optimizer):
         >>> abs(mean - 0.7) < 0.1
         True
         """
-        if self.best is None:
+        if not any(trial.score is not None and trial.is_full for trial in self._inside):
             raise ValueError(
                 "There is no surrogate yet: tell a trial that is complete at full fidelity."
             )
@@ -264,7 +265,7 @@ class SurrogateOptimizer(Optimizer):
         if not self._fidelity.has_rungs:
             return super()._pending_points()
         return self._points_with_fidelity(
-            [trial for trial in self.trials if trial.status == "pending"]
+            [trial for trial in self._inside if trial.status == "pending"]
         )
 
     def _predicted_full_scores(self, trials: Sequence[Trial]) -> Iterable[float]:
@@ -313,7 +314,7 @@ class SurrogateOptimizer(Optimizer):
         settings = self.run_settings
         finished = [t for t in self.trials if settings.cost_aware and t.status != "pending"]
         if "costs" not in self._derived:
-            self._derived["costs"] = CostModel.of(finished, self.space.is_categorical)
+            self._derived["costs"] = CostModel.of(inside(finished), self.space.is_categorical)
         costs: CostModel | None = self._derived["costs"]
         if costs is None:
             return model
@@ -373,7 +374,7 @@ class SurrogateOptimizer(Optimizer):
         n_apart = self.n_initial_points + len(self._sources.best_points)
         if not self._sources.studies or self._n_configurations >= n_apart:
             return np.ones(len(points), dtype=np.bool_)
-        tried = np.array([trial.point for trial in self.trials])
+        tried = np.array([trial.point for trial in self._inside])
         return are_apart(points, tried, self.space)
 
     def _select(

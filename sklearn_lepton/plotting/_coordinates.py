@@ -6,6 +6,7 @@ import numpy as np
 
 from sklearn_lepton._inspection.history import read_source
 from sklearn_lepton._runtime.floating_point import ignore_float_errors
+from sklearn_lepton._trials.untuned import points_of
 from sklearn_lepton.plotting._axes import COLOUR_MAP, ORANGE, one_axes, score_limits, short
 from sklearn_lepton.plotting._scale import Scale, chosen_scales
 from sklearn_lepton.space._dimension import FloatArray
@@ -106,9 +107,8 @@ class ParallelCoordinatesDisplay:
                 "Parallel coordinates need at least two parameters that vary, got "
                 f"{[scale.label for scale in scales]}."
             )
-        points = np.array([trial.point for trial in source.trials])
-        points = points.reshape(len(source.trials), source.space.n_dims)
-        units = np.where(source.space.is_active(points), points, np.nan)
+        points, is_active = points_of(source.trials, source.space)
+        units = np.where(is_active, points, np.nan)
         return cls(
             scales=scales,
             units=units[:, [scale.column for scale in scales]],

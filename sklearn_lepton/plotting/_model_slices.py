@@ -26,7 +26,7 @@ def best_points(source: History) -> FloatArray:
     ndarray of shape (n_branches, n_dims)
     """
     space, points = source.space, []
-    scored = [t for t in source.trials if t.score is not None and t.is_full]
+    scored = [t for t in source.inside if t.score is not None and t.is_full]
     for branch in range(len(space.branches)):
         unit = _branch_unit(space, branch)
         inside = [t for t in scored if len(space.branches) == 1 or t.point[0] == unit]
@@ -44,7 +44,7 @@ def best_branch(source: History, branches: tuple[int, ...]) -> int:
     if len(space.branches) == 1:
         return 0
     branch_of = {_branch_unit(space, branch): branch for branch in branches}
-    scored = [t for t in source.trials if t.score is not None and t.is_full]
+    scored = [t for t in source.inside if t.score is not None and t.is_full]
     inside = [t for t in scored if t.point[0] in branch_of]
     best = max(inside, key=lambda trial: trial.score or 0.0, default=None)
     return branches[0] if best is None else branch_of[best.point[0]]

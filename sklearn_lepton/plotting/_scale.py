@@ -9,6 +9,7 @@ import numpy as np
 from sklearn_lepton._inspection.history import History, branch_parameter
 from sklearn_lepton._runtime.output import text_of
 from sklearn_lepton._trials.trial import Trial
+from sklearn_lepton._trials.untuned import is_untuned, points_of
 from sklearn_lepton._validation import unknown_name
 from sklearn_lepton.importance import parameter_importance
 from sklearn_lepton.plotting._axes import LARGEST, short
@@ -101,8 +102,8 @@ class Scale:
 
     def of(self, trials: Sequence[Trial], space: Space) -> FloatArray:
         """Return the positions of trials on the axis; NaN for trials of other branches."""
-        points = np.array([trial.point for trial in trials]).reshape(len(trials), space.n_dims)
-        is_active = space.is_active(points)[:, self.column]
+        points, are_active = points_of(trials, space)
+        is_active = are_active[:, self.column]
         if self.labels is not None:
             return np.where(is_active, self.places(points[:, self.column]), np.nan)
         values = [
@@ -188,8 +189,9 @@ def chosen_scales(
         If a parameter is unknown or constant, or no parameter varies.
     """
     scales = scales_of(source.space)
-    if parameters is None and in_best_branch and source.best is not None:
-        is_active = source.space.is_active(np.array([source.best.point]))[0]
+    best = source.best
+    if parameters is None and in_best_branch and best is not None and not is_untuned(best):
+        is_active = source.space.is_active(np.array([best.point]))[0]
         scales = [scale for scale in scales if is_active[scale.column]]
     if not scales:
         raise ValueError("The space has no parameter that varies: there is nothing to draw.")

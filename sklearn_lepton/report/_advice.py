@@ -242,7 +242,7 @@ def without_effect(report: ReportData) -> list[tuple[str, float]]:
             max_share[name] = max(max_share.get(name, 0.0), share + 2 * error if is_none else 1.0)
     varied = {scale.name for scale in report.scales}
     # Failed trials have no score, so importance does not see what they depend on.
-    varied -= parameters_of_failure(report.trials, report.source.space)
+    varied -= parameters_of_failure(report.source.inside, report.source.space)
     return [(n, share) for n, share in max_share.items() if n in varied and share < _MAX_SHARE]
 
 

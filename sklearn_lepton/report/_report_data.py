@@ -14,6 +14,7 @@ from sklearn_lepton._runtime.output import text_of
 from sklearn_lepton._trials.ranking import candidates
 from sklearn_lepton._trials.selection_bias import not_significantly_worse, optimism
 from sklearn_lepton._trials.trial import Trial
+from sklearn_lepton._trials.untuned import is_untuned
 from sklearn_lepton.importance import parameter_importance
 from sklearn_lepton.plotting._scale import Scale, scales_of
 from sklearn_lepton.report._failures import Pattern, failure_pattern
@@ -87,7 +88,7 @@ class ReportData:
     @cached_property
     def failure_pattern(self) -> Pattern | None:
         """Conditions that the failed trials share."""
-        return failure_pattern(self.trials, self.source.space)
+        return failure_pattern(self.source.inside, self.source.space)
 
     @property
     def is_minimized(self) -> bool:
@@ -123,7 +124,7 @@ class ReportData:
     def scales_of_best(self) -> list[Scale]:
         """Return the axes of the parameters that the best trial has."""
         best = self.source.best
-        if best is None:
+        if best is None or is_untuned(best):
             return []
         is_active = self.source.space.is_active(np.array([best.point]))[0]
         return [scale for scale in self.scales if is_active[scale.column]]
