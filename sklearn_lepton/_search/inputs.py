@@ -67,7 +67,10 @@ def make_space(given: Any, estimator: Any, X: Any, y: Any, *, without: str | Non
 
 
 def initial_configurations(given: Any, estimator: Any, space: Space) -> list[dict[str, Any]]:
-    """Return ``initial_params`` completed with the parameters of the estimator."""
+    """Return ``initial_params`` completed with the parameters of the estimator.
+
+    `UntunedParams` among them may lie outside of the space.
+    """
     if given is None:
         return []
     own = _default_params(estimator)

@@ -174,9 +174,11 @@ class SwarmSearchCV(BaseOptimizerSearchCV):
         current configuration and the time left; in a log it prints a few lines. 2 adds a line
         for each trial, with the error of one that failed, and 3 one for each fit.
     initial_params : "default", dict, list of dict or None, default="default"
-        Configurations to try first. ``"default"`` is the estimator's own parameters where the
-        space includes them, and the middle of the range elsewhere. Parameters that a dict
-        leaves out are filled in the same way.
+        Configurations to try first. ``"default"`` is the untuned estimator, also where its own
+        parameters lie outside of the space, so that the best trial is never worse. Such a trial
+        is ranked, but the optimizer does not learn from it; a second one has the own parameters
+        that the space contains, and the middle of the range elsewhere. Parameters that a dict
+        leaves out get these values. A list may also contain ``"default"``.
     n_initial_points : int or "auto", default="auto"
         Size of the initial design: the number of trials that are spread evenly over the space
         before the first move, at least 1. Auto is the number of particles.
