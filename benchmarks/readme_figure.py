@@ -1,8 +1,8 @@
 """Draw the figure of the README: the best score so far of BayesSearchCV and RandomizedSearchCV.
 
 There are two live tasks and `N_SEEDS` seeds. Splits and budget are the same for both searches. As
-by default, `BayesSearchCV` scores the untuned estimator first, and that trial counts. It takes about
-two minutes on two cores.
+by default, `BayesSearchCV` scores the untuned estimator first, and that trial counts. It takes
+about two minutes on two cores.
 """
 
 import json

@@ -315,6 +315,8 @@ class BaseOptimizerSearchCV(
         seed, earlier, fingerprint = self._earlier_search(space)
         initial = without_resource(self.initial_params, self.resource)
         configurations = initial_configurations(initial, self.estimator, space)
+        if callable(self.refit):  # it chooses by a rule of its own, for values of the space
+            configurations = [c for c in configurations if not isinstance(c, UntunedParams)]
         splits = FrozenSplits(context, fingerprint)
         resource = make_resource(
             self.resource,

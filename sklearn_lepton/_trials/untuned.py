@@ -103,11 +103,19 @@ def default_configurations(own: Mapping[str, Any], space: Space) -> list[dict[st
     -------
     configurations : list of dict
         One if the space contains the own parameters. Otherwise they come first, as
-        `UntunedParams`. The second one has them where the space contains them, and the middle
-        of the range elsewhere.
+        `UntunedParams`, unless the constraint of the space does not allow them. The second one
+        has them where the space contains them, and the middle of the range elsewhere.
     """
     moved = space.complete({}, own)
     if are_own(moved, own):
         return [moved]
     names = dict.fromkeys(name for branch in space.branches for name in branch)
-    return [UntunedParams({name: own[name] for name in names if name in own}), moved]
+    untuned = UntunedParams({name: own[name] for name in names if name in own})
+    return [untuned, moved] if _is_allowed(untuned, space) else [moved]
+
+
+def _is_allowed(untuned: UntunedParams, space: Space) -> bool:
+    try:
+        return space.allows(untuned)
+    except (TypeError, ValueError):  # of values that the constraint does not expect
+        return True

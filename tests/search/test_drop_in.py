@@ -54,7 +54,8 @@ def test_results_and_attributes_are_those_of_randomized_search(
         "refit": "f1" if scoring else True,
         "return_train_score": return_train_score,
     }
-    ours = search_class(TREE, TREE_SPACE, **arguments).fit(*blobs)
+    # A tree has max_depth=None, which the space does not contain.
+    ours = search_class(TREE, TREE_SPACE, initial_params=None, **arguments).fit(*blobs)
     stock = RandomizedSearchCV(TREE, TREE_SPACE, **arguments).fit(*blobs)
     assert set(ours.cv_results_) == set(stock.cv_results_)
     for name, column in stock.cv_results_.items():

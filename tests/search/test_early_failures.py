@@ -161,7 +161,7 @@ def test_error_of_a_scorer_is_raised_where_asked_for(numbered):
 
 def test_errors_of_a_scorer_are_one_warning(probe, numbered):
     space = {"x": [0.1, 0.2, 0.3], "outcome": ["ok", "scoring raises"]}
-    search = BayesSearchCV(probe, space, n_iter=6, cv=2)
+    search = BayesSearchCV(probe, space, n_iter=6, cv=2, initial_params=None)
     with pytest.warns() as caught:
         search.fit(*numbered)
     texts = [str(warning.message) for warning in caught]

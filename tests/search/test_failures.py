@@ -153,7 +153,9 @@ def test_error_score_raise_raises_the_first_error(search_class, probe, log, numb
 @pytest.mark.parametrize("n_points", [1, 2])
 def test_error_lists_the_reasons_if_all_trials_fail(search_class, probe, numbered, way, n_points):
     space = {"x": X_RANGE, "outcome": [way]}
-    search = search_class(probe, space, n_iter=5, cv=3, n_points=n_points, random_state=0)
+    search = search_class(
+        probe.set_params(outcome=way), space, n_iter=5, cv=3, n_points=n_points, random_state=0
+    )
     with pytest.raises(ValueError, match="All the 5 trials failed") as caught:
         search.fit(*numbered)
     reason = "RuntimeError: no luck with z=0" if way.startswith("raise") else "is not finite"
@@ -169,7 +171,7 @@ def test_error_lists_the_reasons_if_all_trials_fail(search_class, probe, numbere
 
 def test_error_counts_different_reasons(search_class, probe, numbered):
     search = search_class(
-        probe.set_params(outcome="raise"), {"z": [1, 2]}, n_iter=2, cv=3, n_points=2
+        probe.set_params(outcome="raise", z=1), {"z": [1, 2]}, n_iter=2, cv=3, n_points=2
     )
     with pytest.raises(ValueError, match="All the 2 trials failed") as caught:
         search.fit(*numbered)
@@ -234,7 +236,7 @@ def test_error_score_raise_raises_invalid_combination(search_class, blobs):
 
 def test_search_with_invalid_combinations_only_raises(search_class, blobs):
     space = {"scale": ["passthrough"], "scale__with_mean": [True, False]}
-    search = search_class(PIPELINE, space, n_iter=2, cv=2)
+    search = search_class(PIPELINE, space, n_iter=2, cv=2, initial_params=None)
     with pytest.raises(ValueError, match="All the 2 trials failed"):
         search.fit(*blobs)
     assert len(search.trials_) == 2

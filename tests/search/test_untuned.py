@@ -203,6 +203,25 @@ def test_untuned_trial_counts_for_the_capacity_of_a_grid():
     assert optimizer.capacity == 5
 
 
+def test_callable_refit_gets_values_of_the_space_only(numbered):
+    search = make(refit=lambda results: int(np.argmin(results["param_z"]))).fit(*numbered)
+    assert not any(map(is_untuned, search.trials_))
+    assert search.best_params_["z"] == min(search.cv_results_["param_z"])
+
+
+@pytest.mark.parametrize("allowed", [True, False])
+def test_constraint_decides_on_the_untuned_estimator(numbered, allowed):
+    space = Space(FAR, constraint=lambda params: params["z"] > 0 or allowed)
+    search = make(space=space).fit(*numbered)
+    assert any(map(is_untuned, search.trials_)) == allowed
+
+
+def test_constraint_that_raises_for_own_values_leaves_the_untuned_estimator_in(blobs):
+    space = Space({"gamma": (0.1, 1.0, "uniform")}, constraint=lambda params: params["gamma"] < 0.9)
+    search = make(estimator=SVC(), space=space, n_iter=3).fit(*blobs)
+    assert is_untuned(search.trials_[0])
+
+
 # --------------------------------------------------------------- journals and studies
 
 

@@ -78,7 +78,7 @@ def test_journal_of_parameter_with_equal_text_is_refused(numbered, path):
 
 
 def test_trials_of_a_journal_keep_their_choices(numbered, path):
-    make({"mask": [ONE, TWO]}, journal=path).fit(*numbered)
+    make({"mask": [ONE, TWO]}, journal=path, initial_params=None).fit(*numbered)
     search = make({"mask": [THREE, TWO.copy(), ONE.copy()]}, previous_studies=path).fit(*numbered)
     [study] = search._studies
     assert sorted((t.params["mask"].sum(), t.score) for t in study) == [(7.0, 6.5), (8.0, 7.5)]

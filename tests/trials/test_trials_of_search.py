@@ -78,11 +78,12 @@ def test_callback_cannot_change_an_estimator_that_is_fitted(search_class, blobs)
     change.finish = change
     pipeline = Pipeline([("clf", LogisticRegression())])
     space = {"clf": choices, "clf__fit_intercept": [True, False]}
-    search = search_class(pipeline, space, n_iter=4, cv=2, random_state=0, callbacks=change)
+    search = search_class(pipeline, space, n_iter=5, cv=2, random_state=0, callbacks=change)
     search.fit(*blobs)
+    assert search.estimator.named_steps["clf"].C == 1.0
     assert [choice.C for choice in choices] == [0.5, 2.0]
-    assert {trial.params["clf"].C for trial in search.trials_} == {0.5, 2.0}
-    assert search.best_estimator_.named_steps["clf"].C in {0.5, 2.0}
+    assert {trial.params["clf"].C for trial in search.trials_} == {0.5, 1.0, 2.0}
+    assert search.best_estimator_.named_steps["clf"].C in {0.5, 1.0, 2.0}
 
 
 def test_tuned_function_cannot_change_a_trial():
