@@ -247,7 +247,8 @@ def test_convergence_has_best_score_so_far_and_error(search):
 
 
 def test_convergence_shows_the_untuned_estimator_as_a_line(search):
-    assert ConvergenceDisplay.from_search(search).untuned_score is None  # gamma='scale'
+    # The space does not contain gamma='scale'.
+    assert ConvergenceDisplay.from_search(search).untuned_score == search.trials_[0].score
     X, y = load_iris(return_X_y=True)
     other = BayesSearchCV(SVC(), {"C": (0.1, 10.0, "uniform")}, n_iter=3, cv=2).fit(X, y)
     display = ConvergenceDisplay.from_search(other).plot()
@@ -381,7 +382,8 @@ def test_axes_use_the_scale_of_the_space(search):
 
 def test_slice_equals_predict(search):
     display = SliceDisplay.from_search(search, parameters="svc__C")
-    settings = [search.best_params_ | {"svc__C": float(value)} for value in display.grids[0]]
+    best = max((t for t in search.trials_ if t.point), key=lambda trial: trial.score)
+    settings = [dict(best.params) | {"svc__C": float(value)} for value in display.grids[0]]
     mean, std = search.optimizer_.predict(settings)
     assert display.means[0] == pytest.approx(mean)
     assert display.stds[0] == pytest.approx(std)

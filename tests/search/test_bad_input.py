@@ -127,7 +127,8 @@ def test_set_params_decides_what_is_a_parameter(search_class, blobs, is_step):
         (Pipeline([("clf", Permissive())]), "clf__") if is_step else (Permissive(), "")
     )
     space = {f"{prefix}C": [0.1, 1.0], f"{prefix}Cache": [1, 2]}
-    search = search_class(estimator, space, n_iter=4, cv=2, error_score="raise").fit(*blobs)
+    options = {"n_iter": 4, "cv": 2, "initial_params": None}
+    search = search_class(estimator, space, error_score="raise", **options).fit(*blobs)
     assert {trial.params[f"{prefix}Cache"] for trial in search.trials_} == {1, 2}
     model = search.best_estimator_[-1] if is_step else search.best_estimator_
     assert model.Cache == search.best_params_[f"{prefix}Cache"]
@@ -139,7 +140,7 @@ def test_check_of_names_changes_no_object_of_the_user(blobs):
     choices = [DecisionTreeClassifier(max_depth=9), LogisticRegression(C=7.0)]
     pipeline = Pipeline([("clf", SVC())])
     space = {"clf": choices, "clf__max_depth": [1], "clf__C": [0.1]}
-    search = BayesSearchCV(pipeline, space, n_iter=2, cv=2)
+    search = BayesSearchCV(pipeline, space, n_iter=2, cv=2, initial_params=None)
     with pytest.raises(ValueError, match="trials failed"):  # since no choice has both
         search.fit(*blobs)
     assert (choices[0].max_depth, choices[1].C) == (9, 7.0)

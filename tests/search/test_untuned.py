@@ -340,7 +340,7 @@ def test_portfolio_and_tune_have_no_untuned_estimator(blobs):
     search = AutoSearchCV("classifier", n_iter=2, cv=2).fit(*blobs)
     assert not any(map(is_untuned, search.trials_))
     assert not any(map(is_untuned, tune(lambda p: p["x"], FAR, n_iter=2).trials_))
-    with pytest.raises(ValueError, match="initial_params must be"):
+    with pytest.raises(ValueError, match="'initial_params' parameter of tune must be"):
         tune(lambda p: p["x"], FAR, initial_params=["default"])
 
 

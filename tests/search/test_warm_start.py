@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from sklearn.base import clone
 from sklearn.model_selection import KFold
 from sklearn.tree import DecisionTreeClassifier
 
@@ -94,7 +95,8 @@ def test_warm_start_on_other_data_is_refused(search_class, blobs):
 
 
 def test_warm_start_exhausts_a_finite_space(search_class, blobs):
-    search = search_class(TREE, {"max_depth": (1, 6, "int")}, n_iter=4, cv=2, warm_start=True)
+    tree = clone(TREE).set_params(max_depth=3)
+    search = search_class(tree, {"max_depth": (1, 6, "int")}, n_iter=4, cv=2, warm_start=True)
     search.fit(*blobs)
     with pytest.warns(SpaceExhaustedWarning, match="2 further configurations"):
         search.fit(*blobs)
