@@ -315,7 +315,9 @@ class BaseOptimizerSearchCV(
         seed, earlier, fingerprint = self._earlier_search(space)
         initial = without_resource(self.initial_params, self.resource)
         configurations = initial_configurations(initial, self.estimator, space)
-        if callable(self.refit):  # it chooses by a rule of its own, for values of the space
+        # A callable chooses by a rule for values of the space, and early stopping counts rounds
+        # up to a number of the space.
+        if callable(self.refit) or self.eval_set_from_split:
             configurations = [c for c in configurations if not isinstance(c, UntunedParams)]
         splits = FrozenSplits(context, fingerprint)
         resource = make_resource(
