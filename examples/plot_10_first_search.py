@@ -12,6 +12,7 @@ trials.
 
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 from scipy.stats import loguniform
 from sklearn.datasets import load_digits
 from sklearn.model_selection import RandomizedSearchCV
@@ -37,24 +38,25 @@ for search in searches:
     print(search.best_params_)
 
 # %%
-# The trials are in ``trials_``, in the order of proposal. The first one has the estimator's own
-# parameters if they are in the space, such as ``C=1.0``. ``gamma``, whose default is a word,
-# starts in the middle of its range.
+# The trials are in ``trials_``, in the order of proposal. The first one is the untuned estimator,
+# although ``gamma="scale"`` is not in the space. The second one has ``C=1.0`` and a ``gamma`` in
+# the middle of its range.
 
 bayes = searches[1]
-first = bayes.trials_[0]
-print(dict(first.params), round(first.score, 4), f"{first.duration:.2f} s")
+for trial in bayes.trials_[:2]:
+    print(dict(trial.params), round(trial.score, 4), f"{trial.duration:.2f} s")
 
 # %%
 # Random search spreads its trials over the whole space. `BayesSearchCV` does so only at first,
-# and then focuses on regions with good scores. The ring marks the best trial.
+# and then focuses on regions with good scores. The ring marks the best trial. The untuned
+# estimator has no place in the figure.
 
 figure, axes = plt.subplots(1, 2, figsize=(9, 4), sharey=True, layout="constrained")
 for axis, search in zip(axes, searches, strict=True):
     results = search.cv_results_
     points = axis.scatter(
         np.asarray(results["param_C"], dtype=float),
-        np.asarray(results["param_gamma"], dtype=float),
+        pd.to_numeric(results["param_gamma"], errors="coerce"),  # NaN for "scale"
         c=results["mean_test_score"],
         vmin=0.9,
         vmax=0.97,

@@ -25,7 +25,14 @@ X, y = load_breast_cancer(return_X_y=True)
 pipeline = make_pipeline(StandardScaler(), SVC())
 space = {"svc__C": (1e-2, 1e3, "log-uniform"), "svc__gamma": (1e-4, 1e2, "log-uniform")}
 searches = [
-    SwarmSearchCV(pipeline, space, n_iter=40, surrogate=surrogate, random_state=0).fit(X, y)
+    SwarmSearchCV(
+        pipeline,
+        space,
+        n_iter=40,
+        surrogate=surrogate,
+        initial_params={},  # the own values, with gamma in the middle of its range
+        random_state=0,
+    ).fit(X, y)
     for surrogate in (True, False)
 ]
 for search in searches:

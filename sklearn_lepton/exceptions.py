@@ -82,7 +82,7 @@ class FinalChoiceWarning(UserWarning):
     >>> from sklearn_lepton import BayesSearchCV
     >>> from sklearn_lepton.exceptions import FinalChoiceWarning
     >>> search = BayesSearchCV(
-    ...     DecisionTreeClassifier(), {"max_depth": [1, 2, 3]}, n_iter=3, final_cv=2
+    ...     DecisionTreeClassifier(max_depth=1), {"max_depth": [1, 2, 3]}, n_iter=3, final_cv=2
     ... )
     >>> with warnings.catch_warnings():
     ...     warnings.simplefilter("error", FinalChoiceWarning)

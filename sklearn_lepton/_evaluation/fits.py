@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 from sklearn.base import clone
 
 from sklearn_lepton._evaluation.output_store import OutputStore
@@ -17,6 +18,7 @@ from sklearn_lepton._runtime.floating_point import ignore_float_errors
 from sklearn_lepton._runtime.output import warn, without_broken_stderr
 from sklearn_lepton._trials.split_result import Scores, SplitResult
 from sklearn_lepton._trials.trial import Trial
+from sklearn_lepton._trials.untuned import is_untuned
 from sklearn_lepton._typing import FitAid, FitCall, Row
 from sklearn_lepton.space._frozen import thaw
 from sklearn_lepton.space._values import as_float, has_float
@@ -132,6 +134,9 @@ class Fits:
         ]
 
     def _of_trial(self, trial: Trial, plain: list[FitCall]) -> list[FitCall]:
+        if is_untuned(trial) and self._error_score == "raise":  # it is not of the user's space
+            for _, _, kwargs in plain:
+                kwargs["error_score"] = np.nan
         fits = plain if self._resource is None else self._resource.apply(trial, plain)
         for aid in self._aids:
             fits = list(map(aid.prepare, fits))

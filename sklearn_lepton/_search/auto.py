@@ -292,7 +292,7 @@ class AutoSearchCV(ModelsMixin, BaseOptimizerSearchCV):
     >>> bool(search.fit(X, y).best_score_ > 0.97)
     True
     >>> print(search.choice_)
-    Trials 5 to 14 were proposed by Bayesian optimization: it learns the most from each ...
+    Trials 6 to 14 were proposed by Bayesian optimization: it learns the most from each ...
     """
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {

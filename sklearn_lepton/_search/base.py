@@ -27,6 +27,7 @@ from sklearn_lepton._search.inputs import (
     initial_configurations,
     make_space,
     read_studies,
+    scores_untuned,
     trial_limit,
 )
 from sklearn_lepton._search.nested import ComparisonMixin
@@ -315,9 +316,7 @@ class BaseOptimizerSearchCV(
         seed, earlier, fingerprint = self._earlier_search(space)
         initial = without_resource(self.initial_params, self.resource)
         configurations = initial_configurations(initial, self.estimator, space)
-        # A callable chooses by a rule for values of the space, and early stopping counts rounds
-        # up to a number of the space.
-        if callable(self.refit) or self.eval_set_from_split:
+        if not scores_untuned(self):
             configurations = [c for c in configurations if not isinstance(c, UntunedParams)]
         splits = FrozenSplits(context, fingerprint)
         resource = make_resource(

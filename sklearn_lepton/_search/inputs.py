@@ -93,6 +93,18 @@ def initial_configurations(given: Any, estimator: Any, space: Space) -> list[dic
     return configurations
 
 
+def scores_untuned(search: Any) -> bool:
+    """Return whether a search can score an untuned estimator outside of its space.
+
+    A callable `refit` chooses by a rule for values of the space. Early stopping counts rounds up to
+    a number of the space. A pipeline with a placeholder for the model has no predictions.
+    """
+    if callable(search.refit) or search.eval_set_from_split:
+        return False
+    has_scores = any(hasattr(search.estimator, method) for method in ("predict", "score"))
+    return has_scores or callable(search.scoring)
+
+
 def _is_default(given: Any) -> bool:
     return isinstance(given, str) and given == "default"
 

@@ -78,8 +78,9 @@ def test_network_resumes_with_any_tuned_parameter(numbered, is_step):
 def test_parameters_of_network_parts_can_be_tuned(numbered, search_class):
     pipeline = Pipeline([("net", Wrapper())])
     space = {"net__module__width": [1, 2, 3]}
-    search = search_class(pipeline, space, n_iter=3, cv=2, random_state=0).fit(*numbered)
-    assert {trial.params["net__module__width"] for trial in search.trials_} == {1, 2, 3}
+    search = search_class(pipeline, space, n_iter=4, cv=2, random_state=0).fit(*numbered)
+    assert search.trials_[0].params == {}  # the untuned estimator has no width
+    assert {trial.params["net__module__width"] for trial in search.trials_[1:]} == {1, 2, 3}
 
 
 @pytest.mark.parametrize("name", ["width", "nothing__width", "modul__width", "epochs__width"])

@@ -153,9 +153,8 @@ def test_parameter_of_a_choice_within_a_choice_is_accepted(search_class, blobs):
         "clf__estimator": [LogisticRegression(), DecisionTreeClassifier()],
         "clf__estimator__random_state": [0],
     }
-    search = search_class(Pipeline([("clf", LogisticRegression())]), space, n_iter=2, cv=2).fit(
-        *blobs
-    )
+    model = Pipeline([("clf", LogisticRegression())])
+    search = search_class(model, space, n_iter=2, cv=2, initial_params=None).fit(*blobs)
     assert search.best_estimator_[0].estimator.random_state == 0
     space["clf__estimator__max_dept"] = [3]
     with pytest.raises(ValueError, match="Unknown parameter 'clf__estimator__max_dept'"):

@@ -533,7 +533,8 @@ def test_estimators_without_predictions_are_refused_before_the_first_fit(iris, e
 def test_a_choice_of_the_space_may_be_what_predicts(iris):
     X, _ = iris
     space = {"n_neighbors": [3, 5], "novelty": [True]}
-    search = make(LocalOutlierFactor(), space, n_iter=2, scoring=lambda *_: 1.0, cv=KFold(3)).fit(X)
+    settings = {"n_iter": 2, "scoring": lambda *_: 1.0, "cv": KFold(3), "initial_params": None}
+    search = make(LocalOutlierFactor(), space, **settings).fit(X)
     assert search.best_predictions_.shape == (150,)
     space = {"clf": [LogisticRegression(max_iter=500), KNeighborsClassifier()]}
     model = Pipeline([("scale", StandardScaler()), ("clf", "passthrough")])

@@ -80,7 +80,7 @@ def test_set_output_applies_to_search_as_transformer(search_class, frame):
 def test_set_output_after_fit_can_be_undone(search_class, frame):
     X, y = frame
     search = search_class(
-        SelectKBest(), {"k": [1, 2]}, scoring=lambda selector, X, y: -selector.k, n_iter=2, cv=2
+        SelectKBest(k=1), {"k": [1, 2]}, scoring=lambda selector, X, y: -selector.k, n_iter=2, cv=2
     ).fit(X, y)
     assert isinstance(search.transform(X), np.ndarray)
     assert search.set_output(transform="pandas") is search

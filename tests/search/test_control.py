@@ -117,12 +117,13 @@ def test_own_parameters_are_the_first_trial(search_class, probe, numbered):
     assert search.best_score_ >= search.trials_[0].score
 
 
-def test_own_parameters_outside_of_the_space_are_replaced_by_the_middle(
+def test_own_parameters_outside_of_the_space_are_tried_then_replaced_by_the_middle(
     search_class, probe, numbered
 ):
     space = {"x": (0.0, 1.0, "uniform"), "z": Integer(1, 3)}
     search = run(search_class, probe.set_params(x=7.0, z=1), numbered, space)
-    assert search.trials_[0].params == {"x": 0.5, "z": 1}
+    assert search.trials_[0].params == {"x": 7.0, "z": 1}
+    assert search.trials_[1].params == {"x": 0.5, "z": 1}
 
 
 def test_search_is_never_worse_than_the_untuned_estimator(search_class, blobs):
@@ -188,6 +189,7 @@ def test_initial_params_choose_their_branch(search_class, probe, numbered):
 @pytest.mark.parametrize("n_points", [1, 3, 10])
 def test_small_space_is_searched_completely(search_class, probe, log, numbered, n_points):
     space = {"x": [0.1, 0.2, 0.4], "z": [1, 2]}
+    probe.set_params(x=0.1, z=1)
     with pytest.warns(SpaceExhaustedWarning, match="holds 6 configurations.*n_iter=20"):
         search = run(search_class, probe, numbered, space, n_iter=20, n_points=n_points)
     settings = {(trial.params["x"], trial.params["z"]) for trial in search.trials_}
@@ -198,6 +200,7 @@ def test_small_space_is_searched_completely(search_class, probe, log, numbered, 
 
 
 def test_space_of_exactly_n_iter_configurations_does_not_warn(search_class, probe, numbered):
+    probe.set_params(x=0.1)
     search = run(search_class, probe, numbered, {"x": [0.1, 0.2, 0.4]}, n_iter=3)
     assert sorted(trial.params["x"] for trial in search.trials_) == [0.1, 0.2, 0.4]
 
@@ -216,7 +219,7 @@ def test_list_of_dicts_shares_one_budget(search_class, blobs):
         {"kernel": ["rbf"], "C": (1e-2, 1e1, "log-uniform"), "gamma": (1e-2, 1e1, "log-uniform")},
         {"kernel": ["poly"], "degree": randint(1, 4), "max_iter": [1000]},
     ]
-    search = search_class(SVC(), space, n_iter=12, cv=2, random_state=0, n_points=4)
+    search = search_class(SVC(gamma=0.1), space, n_iter=12, cv=2, random_state=0, n_points=4)
     search.fit(*blobs)
     results = search.cv_results_
     assert len(results["params"]) == 12
@@ -231,6 +234,7 @@ def test_list_of_dicts_shares_one_budget(search_class, blobs):
 
 def test_finite_list_of_dicts_is_exhausted(search_class, probe, numbered):
     space = [{"x": [0.1, 0.2]}, {"z": [1, 2, 3], "x": [0.5]}]
+    probe.set_params(x=0.1)
     with pytest.warns(SpaceExhaustedWarning, match="holds 5 configurations"):
         search = run(search_class, probe, numbered, space)
     assert sorted(map(str, search.cv_results_["params"])) == sorted(
@@ -405,7 +409,8 @@ def test_callbacks_can_be_objects_with_state(search_class, probe, numbered):
     ],
 )
 def test_single_value_is_a_constant(search_class, probe, numbered, values):
-    search = run(search_class, probe, numbered, {"x": values, "z": [1, 2, 3]}, n_iter=3)
+    space = {"x": values, "z": [1, 2, 3]}
+    search = run(search_class, probe, numbered, space, n_iter=3, initial_params=None)
     assert {trial.params["z"] for trial in search.trials_} <= {1, 2, 3}
     assert {float(trial.params["x"]) for trial in search.trials_} <= {0.3, 3.0}
 

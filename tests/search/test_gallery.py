@@ -74,7 +74,7 @@ CALLS = {
     "nested parameters": (
         UNION,
         {"param_grid": {"features__pca__n_components": [1, 2], "svm__C": [0.1, 1]}, "verbose": 0},
-        4,
+        4 + 1,  # the untuned estimator
     ),
     "choices of steps": (
         Pipeline([("reduce_dim", "passthrough"), ("classify", SVC())]),
@@ -85,7 +85,7 @@ CALLS = {
             ],
             "scoring": "accuracy",
         },
-        4,
+        4 + 1,  # the untuned estimator
     ),
     "lists of dicts": (
         SVC(),
@@ -97,7 +97,7 @@ CALLS = {
             "cv": RepeatedStratifiedKFold(n_splits=2, n_repeats=2, random_state=0),
             "scoring": "roc_auc",
         },
-        5,
+        5 + 1,  # the untuned estimator
     ),
     "splitter": (
         SVC(),
@@ -105,7 +105,7 @@ CALLS = {
             "param_grid": {"gamma": np.logspace(-3, 0, 2), "C": np.logspace(-1, 1, 2)},
             "cv": StratifiedShuffleSplit(n_splits=2, test_size=0.2, random_state=42),
         },
-        4,
+        4 + 1,  # the untuned estimator
     ),
     "several metrics": (
         DecisionTreeClassifier(random_state=42),
@@ -153,7 +153,7 @@ CALLS = {
     "covariance": (
         ShrunkCovariance(),
         {"param_grid": [{"shrinkage": np.logspace(-2, 0, 4)}], "cv": 3},
-        4,
+        4 + 1,  # the untuned estimator
     ),
     "mixture with a criterion": (
         GaussianMixture(random_state=0),
@@ -163,7 +163,7 @@ CALLS = {
         },
         4,
     ),
-    "density": (KernelDensity(), {"param_grid": {"bandwidth": np.logspace(-1, 1, 4)}}, 4),
+    "density": (KernelDensity(), {"param_grid": {"bandwidth": np.logspace(-1, 1, 4)}}, 4 + 1),
     "clusters of features": (
         Pipeline([("ward", FeatureAgglomeration()), ("ridge", BayesianRidge())]),
         {"param_grid": {"ward__n_clusters": [2, 3]}, "n_jobs": 1, "cv": KFold(2)},
@@ -172,7 +172,7 @@ CALLS = {
     "selection of features": (
         REGRESSION,
         {"param_grid": {"select__percentile": [40, 80]}, "cv": KFold(2)},
-        2,
+        2 + 1,  # the untuned estimator
     ),
     "bins": (
         make_pipeline(KBinsDiscretizer(encode="onehot", random_state=0), LogisticRegression()),
@@ -183,7 +183,7 @@ CALLS = {
             },
             "n_jobs": 1,
         },
-        4,
+        4 + 1,  # the untuned estimator
     ),
     "neighbors in a graph": (
         NEIGHBORS,

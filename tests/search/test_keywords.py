@@ -33,7 +33,8 @@ def test_param_grid_gives_the_results_of_param_distributions(search_class, blobs
 
 def test_param_grid_may_be_a_list_of_dicts(search_class, blobs):
     branches = [{"alpha": [0.1]}, {"fit_intercept": [False]}]
-    search = search_class(Ridge(), param_grid=branches, n_iter=2, cv=2).fit(*blobs)
+    search = search_class(Ridge(), param_grid=branches, n_iter=2, cv=2, initial_params=None)
+    search.fit(*blobs)
     assert sorted(map(list, (trial.params for trial in search.trials_))) == [
         ["alpha"],
         ["fit_intercept"],
@@ -57,12 +58,13 @@ def test_param_grid_is_a_parameter_like_the_others(search_class, blobs):
 
 
 def test_set_params_replaces_the_space_under_each_name(search_class, blobs):
-    search = search_class(Ridge(), param_grid=GRID, n_iter=1, cv=2).fit(*blobs)
+    search = search_class(Ridge(), param_grid=GRID, n_iter=1, cv=2, initial_params=None)
+    search.fit(*blobs)
     search.set_params(param_grid={"tol": [1e-3]}).fit(*blobs)
     assert search.best_params_ == {"tol": 1e-3}
     search.set_params(param_grid=None, param_distributions={"tol": [1e-2]}).fit(*blobs)
     assert search.best_params_ == {"tol": 1e-2}
-    search = search_class(Ridge(), GRID, n_iter=1, cv=2)
+    search = search_class(Ridge(), GRID, n_iter=1, cv=2, initial_params=None)
     search.set_params(param_grid={"tol": [1e-3]}, param_distributions="auto").fit(*blobs)
     assert search.best_params_ == {"tol": 1e-3}
 

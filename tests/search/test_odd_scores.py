@@ -258,7 +258,7 @@ def test_report_bounds_the_text_of_errors(tmp_path):
 
 def test_error_of_a_search_without_result_is_bounded():
     with pytest.raises(ValueError, match="left out") as caught:
-        BayesSearchCV(Talkative(), {"alpha": [k / 100 for k in range(20)]}, n_iter=12, cv=2).fit(
+        BayesSearchCV(Talkative(0.1), {"alpha": [k / 100 for k in range(20)]}, n_iter=12, cv=2).fit(
             X, Y
         )
     assert len(str(caught.value)) < 11 * MAX_CHARACTERS

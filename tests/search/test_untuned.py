@@ -8,6 +8,7 @@ import pytest
 from doubles import Probe
 from joblib import parallel_config
 from sklearn.base import clone
+from sklearn.exceptions import FitFailedWarning
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.model_selection import cross_val_score
 from sklearn.pipeline import Pipeline
@@ -334,6 +335,23 @@ def test_failed_untuned_estimator_is_no_obstacle(numbered):
     with pytest.warns(match="non-finite"):
         search.fit(*numbered)
     assert [trial.status for trial in search.trials_] == ["failed"] + ["complete"] * 8
+
+
+def test_failed_untuned_estimator_does_not_end_a_search_that_raises(numbered):
+    space = {"outcome": ["ok"], "x": (0.0, 1.0, "uniform")}
+    search = make(estimator=Probe(outcome="raise"), space=space, n_iter=4, error_score="raise")
+    with pytest.warns(FitFailedWarning), pytest.warns(UserWarning, match="non-finite"):
+        search.fit(*numbered)
+    assert [trial.status for trial in search.trials_] == ["failed"] + ["complete"] * 3
+    with pytest.raises(RuntimeError):
+        search.set_params(param_distributions={"outcome": ["raise"], "x": [0.1]}).fit(*numbered)
+
+
+def test_placeholder_of_the_model_is_not_scored(blobs):
+    pipeline = Pipeline([("scale", StandardScaler()), ("model", "passthrough")])
+    space = {"model": [LogisticRegression(), SVC()]}
+    search = make(estimator=pipeline, space=space, n_iter=2, scoring="accuracy").fit(*blobs)
+    assert not any(map(is_untuned, search.trials_))
 
 
 def test_portfolio_and_tune_have_no_untuned_estimator(blobs):
