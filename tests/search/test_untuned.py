@@ -343,8 +343,9 @@ def test_failed_untuned_estimator_does_not_end_a_search_that_raises(numbered):
     with pytest.warns(FitFailedWarning), pytest.warns(UserWarning, match="non-finite"):
         search.fit(*numbered)
     assert [trial.status for trial in search.trials_] == ["failed"] + ["complete"] * 3
+    search.set_params(param_distributions={"outcome": ["raise"], "x": [0.1]}, n_iter=1)
     with pytest.raises(RuntimeError):
-        search.set_params(param_distributions={"outcome": ["raise"], "x": [0.1]}).fit(*numbered)
+        search.fit(*numbered)
 
 
 def test_placeholder_of_the_model_is_not_scored(blobs):
