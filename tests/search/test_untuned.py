@@ -343,7 +343,7 @@ def test_failed_untuned_estimator_does_not_end_a_search_that_raises(numbered):
     with pytest.warns(FitFailedWarning), pytest.warns(UserWarning, match="non-finite"):
         search.fit(*numbered)
     assert [trial.status for trial in search.trials_] == ["failed"] + ["complete"] * 3
-    search.set_params(param_distributions={"outcome": ["raise"], "x": [0.1]}, n_iter=1)
+    search.set_params(param_distributions={"outcome": ["raise"], "x": [0.1]}, n_iter=2)
     with pytest.raises(RuntimeError):
         search.fit(*numbered)
 
