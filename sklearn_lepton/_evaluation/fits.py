@@ -344,7 +344,7 @@ def _is_of_scorer(error: str | None) -> bool:
 
 
 def shared_objects_of(fits: Iterable[FitCall]) -> list[Any]:
-    """Return the objects that all fits share: data, splits, scorers, the search.
+    """Return the objects that all fits share: function, data, splits, scorers, the search.
 
     Parameters
     ----------
@@ -356,8 +356,8 @@ def shared_objects_of(fits: Iterable[FitCall]) -> list[Any]:
     shared : list of object
     """
     shared: dict[int, Any] = {}
-    for _, (_, *args), kwargs in fits:
-        for value in [*args, *(kwargs[name] for name in kwargs.keys() - _NOT_SHARED)]:
+    for function, (_, *args), kwargs in fits:
+        for value in [function, *args, *(kwargs[name] for name in kwargs.keys() - _NOT_SHARED)]:
             if not isinstance(value, str | int | float | None):
                 shared[id(value)] = value
     return list(shared.values())

@@ -110,12 +110,23 @@ class ParallelInterceptor(Parallel, _Listing):  # type: ignore[misc]
     """
 
     rows: list[Row] | None = None
+    _function: Any = None  # of the latest fit
 
     def __call__(self, iterable: Iterable[FitCall]) -> Any:
         """Return the rows, or raise `_Recorded` with the fits."""
         if self.rows is not None:
             return self.rows
-        raise _Recorded(super().__call__(iterable))
+        fits = super().__call__(iterable)
+        raise _Recorded([fit._replace(function=self._unified(fit.function)) for fit in fits])
+
+    def _unified(self, function: Any) -> Any:
+        """Return an earlier function that is equal, so that it travels to the workers once.
+
+        It has a docstring, the configuration and the warning filters, which are most of a fit.
+        """
+        if type(function) is not type(self._function) or vars(function) != vars(self._function):
+            self._function = function
+        return self._function
 
 
 class FitContext(NamedTuple):
@@ -295,11 +306,11 @@ class SearchTask:
 
     def subcontext(self, task_name: str, task_id: int) -> Any:
         """Return a new leaf; ``evaluate_candidates`` numbers leaves from 0 in each batch."""
-        if task_id == 0:
-            # Otherwise each leaf would take all finished ones to its worker.
-            self._context._children_map.clear()  # noqa: SLF001
+        del task_id
         leaf = self._context.subcontext(task_name=task_name, task_id=self._n_made)
         leaf.__class__ = _LeafContext
+        # Otherwise each leaf would take all others to its worker.
+        self._context._children_map.clear()  # noqa: SLF001
         self._n_made += 1
         return leaf
 

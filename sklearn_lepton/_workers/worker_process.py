@@ -91,12 +91,12 @@ class _Process:
         self._start_memory: int | None = None
         self._memory: int | None = None  # after a search's first fit, which may load libraries
         self._last_check = -float("inf")
+        self._n_modules = 0  # that collections leave out
         self._modules = UserModules()
 
     def start(self) -> None:
         """Remember the state of the new process."""
-        gc.collect()
-        gc.freeze()  # the modules: later collections take milliseconds
+        self._collect()
         self._start_memory = own_memory()
         self._folder = _current_folder()
         self._path, self._environment = list(sys.path), dict(os.environ)
@@ -124,7 +124,7 @@ class _Process:
             self._restore()
         except Exception:  # noqa: BLE001 - a process in an unknown state is of no use
             end_worker()
-        gc.collect()
+        self._collect()
         with contextlib.suppress(Exception):  # other C libraries have none
             ctypes.CDLL(None).malloc_trim(0)
         self._memory = None
@@ -134,6 +134,16 @@ class _Process:
         self._end = threading.Timer(seconds, self._end_if_idle, [self._lock])
         self._end.daemon = True
         self._end.start()
+
+    def _collect(self) -> None:
+        """Delete what nobody refers to; leave new modules out of later collections.
+
+        With the modules a collection takes 50 ms, as long as the fits of a small search.
+        """
+        gc.collect()
+        if len(sys.modules) > self._n_modules:
+            self._n_modules = len(sys.modules)
+            gc.freeze()
 
     def _restore(self) -> None:
         """Undo what the fits have changed for their whole process."""

@@ -2,6 +2,7 @@
 
 import ast
 import inspect
+import pickle
 import re
 import textwrap
 from pathlib import Path
@@ -10,6 +11,7 @@ import joblib
 import numpy as np
 import pytest
 import sklearn
+from sklearn import config_context
 from sklearn.model_selection import KFold, RandomizedSearchCV
 from sklearn.model_selection._search import BaseSearchCV
 from sklearn.utils.fixes import parse_version
@@ -18,7 +20,7 @@ import sklearn_lepton
 from sklearn_lepton._evaluation import fits as fits_module
 from sklearn_lepton._evaluation import sklearn as sklearn_module
 from sklearn_lepton._evaluation.sklearn_versions import SUPPORTED
-from sklearn_lepton._workers.serialization import run_fit
+from sklearn_lepton._workers.serialization import SharedContext, run_fit
 
 HAS_CALLBACKS = parse_version(sklearn.__version__) >= parse_version("1.9")
 
@@ -68,6 +70,48 @@ def run_recorded(recorder, evaluate, params):
         evaluate(params)
     recorder.rows = [run_fit(fit) for fit in caught.value.fits]
     return caught.value.fits, evaluate(params)
+
+
+def test_fits_have_one_function_until_the_configuration_changes(probe, numbered):
+    sizes, functions = [], []
+
+    def converse(search, evaluate):
+        recorder = sklearn_module.read_fit(search, evaluate).recorder
+        for assume_finite in (False, False, True):
+            with config_context(assume_finite=assume_finite):
+                fits, _ = run_recorded(recorder, evaluate, [{"x": 0.1}, {"x": 0.7}])
+            functions.append({id(fit.function): fit.function for fit in fits})
+            context = SharedContext(fits_module.shared_objects_of(fits), None)
+            sizes.extend(len(context.serialize(fit)) for fit in fits)
+
+    Stock(probe, converse).fit(*numbered)
+    assert [len(each) for each in functions] == [1, 1, 1]
+    assert functions[0].keys() == functions[1].keys() != functions[2].keys()
+    [changed] = functions[2].values()
+    assert changed.config["assume_finite"]
+    # The docstring of scikit-learn's function alone has three thousand bytes.
+    assert max(sizes) < 1500
+
+
+@pytest.mark.skipif(not HAS_CALLBACKS, reason="scikit-learn has no callbacks")
+def test_task_of_a_fit_leaves_the_other_fits_behind(probe, numbered):
+    sizes = []
+
+    class Search(WithContext):
+        def _run_search(self, evaluate_candidates, *, callback_ctx=None):
+            task = sklearn_module.SearchTask(callback_ctx, self, np.inf)
+            recorder = sklearn_module.read_fit(self, evaluate_candidates).recorder
+            for n_trials in (1, 9):
+                recorder.rows = None
+                with pytest.raises(fits_module._Recorded) as caught:
+                    evaluate_candidates([{"x": 0.1}] * n_trials, callback_ctx=task)
+                leaves = [fit.kwargs["callback_ctx"] for fit in caught.value.fits]
+                sizes.append(max(len(pickle.dumps(leaf)) for leaf in leaves))
+            recorder.rows = [run_fit(fit) for fit in caught.value.fits]
+            evaluate_candidates([{"x": 0.1}] * n_trials)
+
+    Search(probe).fit(*numbered)
+    assert sizes[1] <= sizes[0] + 50
 
 
 def test_run_search_is_called_once(probe, numbered):

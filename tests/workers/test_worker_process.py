@@ -1,11 +1,13 @@
 """The inside of a worker process: how it starts, rests, and ends."""
 
 import contextlib
+import gc
 import os
 import random
 import sys
 import time
 import warnings
+from importlib import import_module
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -87,6 +89,15 @@ def test_idle_worker_ends_itself_unless_it_is_woken(worker):
     with pytest.raises(BrokenProcessPool):
         call(worker, wake_worker)
     assert worker.is_broken
+
+
+def test_collection_leaves_out_the_modules_that_fits_have_loaded(worker):
+    for module in ("xml.dom.expatbuilder", "xmlrpc.server"):
+        before = call(worker, gc.get_freeze_count)
+        call(worker, import_module, module)
+        call(worker, release_worker, 60.0)
+        call(worker, wake_worker)
+        assert call(worker, gc.get_freeze_count) > before + 100
 
 
 hoard = []
