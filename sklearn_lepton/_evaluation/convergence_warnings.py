@@ -8,7 +8,7 @@ from typing import Any
 
 from sklearn.exceptions import ConvergenceWarning
 
-from sklearn_lepton._evaluation.sklearn import prepend_warning_filter
+from sklearn_lepton._evaluation.sklearn import with_warning_filter
 from sklearn_lepton._trials.trial import Trial
 from sklearn_lepton._typing import FitCall
 
@@ -70,10 +70,16 @@ class QuietFit:
 class QuietFits:
     """Fit aid that hides the convergence warnings of all fits."""
 
+    def __init__(self) -> None:
+        self._loud: Any = None
+        self._quiet: Any = None
+
     def prepare(self, fit: FitCall) -> FitCall:
         """Return a fit that hides its convergence warnings."""
-        prepend_warning_filter(fit.function, _FILTER)
-        return fit._replace(function=QuietFit(fit.function))
+        if fit.function is not self._loud:  # the same in most fits, and then sent once
+            self._loud = fit.function
+            self._quiet = QuietFit(with_warning_filter(fit.function, _FILTER))
+        return fit._replace(function=self._quiet)
 
     def publish(self, results: dict[str, Any], trials: Sequence[Trial]) -> None:
         """Do nothing: the results have no additional columns."""

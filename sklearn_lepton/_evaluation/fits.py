@@ -154,7 +154,7 @@ class Fits:
     def shared_objects(self, fits: Iterable[FitCall]) -> list[Any]:
         """Return the objects that all fits share, given the fits of one trial."""
         of_resource = [] if self._resource is None else self._resource.shared_objects
-        shared = [*shared_objects_of(fits), *of_resource]
+        shared = [*shared_objects_of(fits), *self._recorder.shared_objects, *of_resource]
         return list({id(value): value for value in shared}.values())
 
     @ignore_float_errors

@@ -110,7 +110,7 @@ class ParallelInterceptor(Parallel, _Listing):  # type: ignore[misc]
     """
 
     rows: list[Row] | None = None
-    _function: Any = None  # of the latest fit
+    _function: Any = None  # of the latest fits
 
     def __call__(self, iterable: Iterable[FitCall]) -> Any:
         """Return the rows, or raise `_Recorded` with the fits."""
@@ -118,6 +118,13 @@ class ParallelInterceptor(Parallel, _Listing):  # type: ignore[misc]
             return self.rows
         fits = super().__call__(iterable)
         raise _Recorded([fit._replace(function=self._unified(fit.function)) for fit in fits])
+
+    @property
+    def shared_objects(self) -> list[Any]:
+        """The function of the latest fits, and those of its parts that its copies have, too."""
+        parts = vars(self._function)
+        texts = [parts[name] for name in ("__doc__",) if parts.get(name)]
+        return [self._function, *texts, *(v for v in parts.values() if not isinstance(v, str))]
 
     def _unified(self, function: Any) -> Any:
         """Return an earlier function that is equal, so that it travels to the workers once.
@@ -267,14 +274,17 @@ def part_of(estimator: Any, X: Any, y: Any, rows: Any, train: Any) -> tuple[Any,
     return X_part, y_part
 
 
-def prepend_warning_filter(function: Any, entry: tuple[Any, ...]) -> None:
-    """Put a warning filter in front of the filters that scikit-learn passes to a fit.
+def with_warning_filter(function: Any, entry: tuple[Any, ...]) -> Any:
+    """Return a function of a fit with a filter in front of those that scikit-learn passes to it.
 
     Since scikit-learn 1.7, the function of a fit replaces all filters of its process by these.
     """
     passed = getattr(function, "warning_filters", None)
-    if passed is not None:
-        function.warning_filters = [entry, *passed]
+    if passed is None:
+        return function
+    copied = copy.copy(function)  # other fits have the same function
+    copied.warning_filters = [entry, *passed]
+    return copied
 
 
 def with_settings_of(function: Any, other: Any) -> Any:

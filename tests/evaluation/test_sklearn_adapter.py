@@ -15,6 +15,7 @@ from sklearn import config_context
 from sklearn.model_selection import KFold, RandomizedSearchCV
 from sklearn.model_selection._search import BaseSearchCV
 from sklearn.utils.fixes import parse_version
+from sklearn.utils.parallel import delayed
 
 import sklearn_lepton
 from sklearn_lepton._evaluation import fits as fits_module
@@ -112,6 +113,14 @@ def test_task_of_a_fit_leaves_the_other_fits_behind(probe, numbered):
 
     Search(probe).fit(*numbered)
     assert sizes[1] <= sizes[0] + 50
+
+
+def test_warning_filter_of_some_fits_leaves_the_function_of_others_as_it_is():
+    function, _, _ = delayed(len)([])
+    function.with_config_and_warning_filters({}, [("error", None, Warning, None, 0)])
+    changed = sklearn_module.with_warning_filter(function, ("ignore", None, Warning, None, 0))
+    assert [entry[0] for entry in changed.warning_filters] == ["ignore", "error"]
+    assert [entry[0] for entry in function.warning_filters] == ["error"]
 
 
 def test_run_search_is_called_once(probe, numbered):

@@ -1,4 +1,4 @@
-"""Size of a fitted search: small for any data."""
+"""Size of a fitted search, and of what its workers get: small for any data."""
 
 import pickle
 
@@ -6,6 +6,11 @@ import numpy as np
 import pytest
 from scipy.stats import loguniform, randint
 from sklearn.base import BaseEstimator
+from sklearn.datasets import load_iris
+from sklearn.svm import SVC
+
+from sklearn_lepton import SwarmSearchCV
+from sklearn_lepton._workers.serialization import SharedContext
 
 
 class Ten(BaseEstimator):
@@ -61,3 +66,26 @@ def test_unseeded_splits_are_not_kept(search_class):
     cv = ShuffleSplit(2)
     sizes = [size(search_class, 3, cv, n_rows) for n_rows in (100, 100_000)]
     assert abs(sizes[1] - sizes[0]) < 64
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"param_distributions": "auto"}, {"return_predictions": True, "return_estimators": True}],
+    ids=["plain", "auto", "outputs"],
+)
+def test_fits_are_sent_to_workers_without_what_they_share(monkeypatch, options):
+    sizes = []
+    serialize = SharedContext.serialize
+
+    def measured(context, fit):
+        payload = serialize(context, fit)
+        sizes.append(len(payload))
+        return payload
+
+    monkeypatch.setattr(SharedContext, "serialize", measured)
+    options = {"param_distributions": {"C": (0.1, 10.0, "uniform")}} | options
+    SwarmSearchCV(SVC(), **options, n_iter=4, cv=3, n_jobs=2, random_state=0).fit(
+        *load_iris(return_X_y=True)
+    )
+    assert len(sizes) >= 12
+    assert max(sizes) < 2500
