@@ -1,6 +1,7 @@
 """Errors and warnings of the package, to be caught or filtered by class."""
 
 __all__ = [
+    "FewerRowsWarning",
     "FinalChoiceWarning",
     "IgnoredStudyWarning",
     "JournalMismatchError",
@@ -66,6 +67,20 @@ class IgnoredStudyWarning(UserWarning):
     ...     )
     >>> print(caught[0].message)
     A study in previous_studies has the parameters ['rate'], none of which is in the space, ...
+    """
+
+
+class FewerRowsWarning(UserWarning):
+    """Warning that the time of `AutoSearchCV` was over before a trial on all rows had finished.
+
+    Examples
+    --------
+    Turn the warning into an error, to get no model that was fitted to part of the rows:
+
+    >>> import warnings
+    >>> from sklearn_lepton.exceptions import FewerRowsWarning
+    >>> with warnings.catch_warnings():
+    ...     warnings.simplefilter("error", FewerRowsWarning)
     """
 
 

@@ -43,6 +43,7 @@ from sklearn_lepton.space._dimension import Integer, Real
 _SKEWED = 1.0  # skewness of the target above which a power transformation is tried
 _MAX_SPLINES, _MAX_PRODUCTS = 40, 20  # numeric columns
 _MIN_ROWS = 50  # for splines and products
+MANY = 20_000  # rows above which boosting may have large trees
 LARGE = 5000  # rows above which expensive models start with cheaper configurations
 _MAX_ROWS = {"svm": 3000, "gaussian_process": 800, "neighbours": 20_000}
 _MIN_CLASS = {"svm": 6, "discriminants": 2, "quadratic": 10}
@@ -211,10 +212,13 @@ def boosting(factory: ModelFactory) -> Model | None:
     kind = HistGradientBoostingClassifier if task.is_classifier else HistGradientBoostingRegressor
     # Each iteration fits one tree per class: use fewer iterations and larger steps for many.
     share = (2.0 / max(2, task.n_classes)) ** 0.5
+    # Many rows support large trees, which then need fewer iterations.
+    has_many_rows = task.n_rows >= MANY
+    max_leaves = min(1023, task.n_rows // 100) if has_many_rows else 63
     space: dict[str, Any] = {
-        "learning_rate": Real(0.02, 0.3, log=True),
+        "learning_rate": Real(0.02, 0.5 if has_many_rows else 0.3, log=True),
         "max_iter": Integer(20, max(60, int(400 * share)), log=True),
-        "max_leaf_nodes": Integer(3, 63, log=True),
+        "max_leaf_nodes": Integer(3, max_leaves, log=True),
         "min_samples_leaf": Integer(2, max(3, min(100, task.n_rows // 5)), log=True),
         "l2_regularization": Real(1e-3, 100.0, log=True),
         "max_features": Real(0.3, 1.0),
@@ -225,6 +229,9 @@ def boosting(factory: ModelFactory) -> Model | None:
         shared["categorical_features"] = None
     names = [*list(space)[:3], "l2_regularization", "max_features"]
     table = [(0.1, 60, 8, 1.0, 0.7), (0.1, 100, 31, 1e-3, 1.0), (0.05, 250, 12, 10.0, 0.5)]
+    if has_many_rows:
+        large = min(511, max_leaves)
+        table = [(0.1, 100, 31, 1e-3, 1.0), (0.2, 60, 127, 1.0, 0.7), (0.2, 60, large, 10.0, 0.7)]
     starts = [shared | dict(zip(names, row, strict=True)) for row in table]
     for start in starts:
         start["learning_rate"] = min(0.3, start["learning_rate"] / share)

@@ -59,6 +59,7 @@ class Portfolio(NamedTuple):
         Whether there is one target.
     is_quick : bool, default=False
         Whether fits are so short that they need no time limit.
+    is_classifier : bool, default=True
     """
 
     pipeline: Pipeline
@@ -68,6 +69,7 @@ class Portfolio(NamedTuple):
     labels: Mapping[str, Mapping[str, Any]]
     is_single: bool = True
     is_quick: bool = False
+    is_classifier: bool = True
 
     def to_labels(self, params: Mapping[str, Any]) -> dict[str, Any]:
         """Return parameters with labels in place of estimators and other objects."""
@@ -158,7 +160,14 @@ def make_portfolio(task: Task, *, is_routed: bool = False) -> Portfolio:
     is_quick = task.n_rows * task.width * max(1, task.n_classes - 1) < _QUICK
     # scikit-learn 1.7 and older read the requests of the pipeline itself.
     return Portfolio(
-        _request_weights(pipeline, asks), branches, starts, names, labels, task.is_single, is_quick
+        _request_weights(pipeline, asks),
+        branches,
+        starts,
+        names,
+        labels,
+        task.is_single,
+        is_quick,
+        task.is_classifier,
     )
 
 

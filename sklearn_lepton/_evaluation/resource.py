@@ -292,7 +292,8 @@ def _make_samples(
     trains = [_indices(train) for train, _ in splits]
     # Independent of the search's seed: a resumed search has the same smaller training sets.
     orders = [
-        _order(train, labels, np.random.default_rng(split)) for split, train in enumerate(trains)
+        stratified_order(train, labels, np.random.default_rng(split))
+        for split, train in enumerate(trains)
     ]
     n_all, maximum, minimum = min(map(len, trains)), bounds.max_resources, bounds.min_resources
     if isinstance(maximum, str):
@@ -334,8 +335,12 @@ def _indices(train: Any) -> npt.NDArray[np.intp]:
     return np.flatnonzero(rows) if rows.dtype == np.bool_ else rows
 
 
-def _order(
-    train: npt.NDArray[np.intp], labels: npt.NDArray[np.intp] | None, rng: np.random.Generator
+def stratified_order(
+    train: npt.NDArray[np.intp],
+    labels: npt.NDArray[np.intp] | None,
+    rng: np.random.Generator,
+    *,
+    min_of_class: int = _MIN_OF_CLASS,
 ) -> npt.NDArray[np.intp]:
     """Shuffle a training part so that each prefix of it has the classes in proportion.
 
@@ -349,7 +354,7 @@ def _order(
     for label in np.unique(classes):
         rows = np.flatnonzero(classes == label)
         keys[rows] = (np.arange(len(rows)) + keys[rows]) / len(rows)
-        keys[rows[:_MIN_OF_CLASS]] -= 1.0
+        keys[rows[:min_of_class]] -= 1.0
     return order[np.argsort(keys, kind="stable")]
 
 

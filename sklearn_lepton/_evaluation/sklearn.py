@@ -3,7 +3,7 @@
 import copy
 import inspect
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from traceback import format_exc
 from types import CellType, FunctionType
 from typing import Any, NamedTuple
@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import joblib
 from sklearn.metrics._scorer import _MultimetricScorer
 from sklearn.model_selection._search import BaseSearchCV
+from sklearn.utils import _safe_indexing
 from sklearn.utils._param_validation import Options, validate_parameter_constraints
 from sklearn.utils.metaestimators import _safe_split
 from sklearn.utils.parallel import Parallel
@@ -272,6 +273,18 @@ def part_of(estimator: Any, X: Any, y: Any, rows: Any, train: Any) -> tuple[Any,
     """
     X_part, y_part = _safe_split(estimator, X, y, rows, train)
     return X_part, y_part
+
+
+def take_rows(values: Sequence[Any], rows: Any) -> list[Any]:
+    """Return rows of data of any kind; None stays None.
+
+    Parameters
+    ----------
+    values : sequence of object
+        Tables, sparse matrices, arrays or lists of the same length.
+    rows : ndarray of int
+    """
+    return [value if value is None else _safe_indexing(value, rows) for value in values]
 
 
 def with_warning_filter(function: Any, entry: tuple[Any, ...]) -> Any:

@@ -262,6 +262,9 @@ class AutoSearchCV(ModelsMixin, BaseOptimizerSearchCV):
         Sentences on the optimizers of the trials and the reasons. If the search chooses the
         models, also on the columns, the best model and its lead, and the trials of each model.
         ``best_params_`` then has names in place of models and transformers.
+    smaller_search_ : AutoSearchCV
+        Search on part of the rows that came first; only if the search chooses the models of a
+        large table with `max_time`.
 
     See Also
     --------

@@ -15,6 +15,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn_lepton._arrays import as_array, is_missing, shape_of
 from sklearn_lepton._evaluation.convergence_warnings import QuietFits, hidden_convergence_warnings
 from sklearn_lepton._evaluation.sklearn import FitContext, check_search
+from sklearn_lepton._search.fewer_rows import FewerRowsMixin
 from sklearn_lepton._search.sklearn_search import has_new_trials
 from sklearn_lepton._trials.ranking import candidates, score_of
 from sklearn_lepton._trials.statistics import plain_standard_error
@@ -92,7 +93,7 @@ def _boosting(task: str) -> Any:
     return ensemble.HistGradientBoostingClassifier()
 
 
-class ModelsMixin:
+class ModelsMixin(FewerRowsMixin):
     """The model selection of a search whose estimator may be the name of a task."""
 
     estimator: Any
@@ -161,11 +162,11 @@ class ModelsMixin:
             eval_set_from_split=self.eval_set_from_split,
         )
         y = read_target(y)
-        inner = copy.copy(self)
+        inner, start = copy.copy(self), time.monotonic()
         params = inner._resolve(X, y, params)  # noqa: SLF001
         try:
             with hidden_convergence_warnings():  # also of the refit
-                super(ModelsMixin, inner).fit(X, y, **params)  # type: ignore[misc]
+                inner._fit_by_rows(X, y, params, start)  # noqa: SLF001
         finally:
             if has_new_trials(vars(inner), vars(self)):
                 self.__dict__ = vars(inner) | own_params
@@ -179,7 +180,9 @@ class ModelsMixin:
         It changes the parameters of the search, and so is called for a copy.
         """
         passed = dict(params)
-        has_weights = passed.get("sample_weight") is not None
+        if passed.get("sample_weight") is None:
+            passed.pop("sample_weight", None)
+        has_weights = "sample_weight" in passed
         n_groups = _count_groups(passed.get("groups"), self.cv)
         is_routed = get_config()["enable_metadata_routing"]
         resumes = "_update" in vars(self) or (self.warm_start and hasattr(self, "trials_"))
@@ -303,7 +306,7 @@ class ModelsMixin:
 
         ratio = self._split_layout.ratio
         models = describe_models(self.trials_, self._portfolio, self.space_, ratio)
-        sentences = [self._columns.describe(), models]
+        sentences = [self._columns.describe(), *self._describe_parts(), models]
         if hasattr(getattr(self, "best_estimator_", None), "named_estimators_"):
             n = len(self.best_estimator_.estimators_)
             sentences.append(

@@ -9,8 +9,10 @@ from pathlib import Path
 
 import joblib
 import numpy as np
+import pandas as pd
 import pytest
 import sklearn
+from scipy.sparse import csr_array
 from sklearn import config_context
 from sklearn.model_selection import KFold, RandomizedSearchCV
 from sklearn.model_selection._search import BaseSearchCV
@@ -398,6 +400,18 @@ def private_attributes(path):
     return names & (used | defined)
 
 
+def test_rows_of_any_table_are_taken_in_their_order():
+    rows = np.array([2, 0])
+    table = pd.DataFrame({"a": [1, 2, 3]}, index=[7, 8, 9])
+    values = [table, csr_array(np.eye(3)), ["x", "y", "z"], np.arange(3), None]
+    frame, sparse, words, numbers, none = sklearn_module.take_rows(values, rows)
+    assert frame["a"].tolist() == [3, 1]
+    assert sparse.toarray().tolist() == [[0, 0, 1], [1, 0, 0]]
+    assert list(words) == ["z", "x"]
+    assert numbers.tolist() == [2, 0]
+    assert none is None
+
+
 MODULES = sorted(Path(sklearn_lepton.__file__).parent.rglob("*.py"))
 
 
@@ -407,6 +421,7 @@ def test_private_names_are_in_one_module(path):
         assert private_imports(path) == [
             "sklearn.metrics._scorer._MultimetricScorer",
             "sklearn.model_selection._search.BaseSearchCV",
+            "sklearn.utils._safe_indexing",
             "sklearn.utils._param_validation.Options",
             "sklearn.utils._param_validation.validate_parameter_constraints",
             "sklearn.utils.metaestimators._safe_split",
