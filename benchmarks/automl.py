@@ -1,15 +1,21 @@
 """Losses of `AutoSearchCV("auto")` and FLAML on data that played no part in any decision.
 
     python benchmarks/automl.py run [--tasks held-out] [--seconds 60] [--seeds 1]
-    python benchmarks/automl.py report [--tasks held-out]
+    python benchmarks/automl.py report [--tasks held-out] [--seconds 60]
+    python benchmarks/automl.py run --tasks large --seconds 30 --jobs 1
 
 Both get the same seconds, one core and the same rows; a quarter is held out and predicted
 afterwards. Both optimise the reported metric: log loss of classes, root mean squared error of
-amounts. FLAML runs with its own defaults and ``n_jobs=1``. All data come with packages. The
-portfolio's models, spaces and first configurations were decided on the development data alone.
+amounts. FLAML runs with its own defaults and ``n_jobs=1``. No data are downloaded. The portfolio's
+models, spaces and first configurations were decided on the development data alone. The tables of
+``large`` and ``large-development`` have 50,000 to 1,000,000 rows (`large_tables.py`).
 
 Each run is a fresh process pinned to one core, one at a time on each core (``--jobs``). Its result
-is written to ``benchmarks/automl.json`` when it ends, and a second call continues from there.
+is written to ``benchmarks/automl.json`` when it ends, and a second call continues from there. With
+one job the two take turns on each table. A result has the seconds by the clock and of the
+processor, also of child processes, and the load of the machine: times by the clock are comparable
+only at the same load. ``memory`` is the growth of the memory during `fit`, at its peak, over the
+memory of the table. The peak of the largest child process is added.
 
 The gap is the excess of a loss over the lower one of the two, as a share of it.
 """
@@ -21,6 +27,7 @@ import io
 import json
 import os
 import queue
+import resource
 import subprocess
 import sys
 import threading
@@ -32,6 +39,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
+from large_tables import DEVELOPMENT as LARGE_DEVELOPMENT
+from large_tables import HELD_OUT as LARGE_HELD_OUT
+from large_tables import LargeTask, load_large
 from sklearn import datasets
 from sklearn.metrics import log_loss, root_mean_squared_error
 from sklearn.model_selection import train_test_split
@@ -75,11 +85,19 @@ HELD_OUT = {
     "NOxEmissions": Task("NOxEmissions", "LNOx", False),
     "nlschools": Task("nlschools", "lang", False),
 }
-SETS = {"development": DEVELOPMENT, "held-out": HELD_OUT}
+SETS: dict[str, dict[str, Any]] = {
+    "development": DEVELOPMENT,
+    "held-out": HELD_OUT,
+    "large-development": LARGE_DEVELOPMENT,
+    "large": LARGE_HELD_OUT,
+}
+TASKS = {name: task for tasks in SETS.values() for name, task in tasks.items()}
 
 
-def load(task: Task) -> tuple[Any, Any]:
+def load(task: Task | LargeTask) -> tuple[Any, Any]:
     """Return the table and the target."""
+    if isinstance(task, LargeTask):
+        return load_large(task)
     if task.source.startswith("load_"):
         frame = getattr(datasets, task.source)(as_frame=True).frame
     else:
@@ -94,7 +112,7 @@ def load(task: Task) -> tuple[Any, Any]:
     return frame.drop(columns=[task.target, *task.without]), y
 
 
-def lepton(X: Any, y: Any, task: Task, seconds: float, seed: int) -> Any:
+def lepton(X: Any, y: Any, task: Task | LargeTask, seconds: float, seed: int) -> Any:
     from sklearn_lepton import AutoSearchCV
 
     return AutoSearchCV(
@@ -106,7 +124,7 @@ def lepton(X: Any, y: Any, task: Task, seconds: float, seed: int) -> Any:
     ).fit(X, y)
 
 
-def flaml(X: Any, y: Any, task: Task, seconds: float, seed: int) -> Any:
+def flaml(X: Any, y: Any, task: Task | LargeTask, seconds: float, seed: int) -> Any:
     from flaml import AutoML
 
     automl = AutoML()
@@ -129,16 +147,24 @@ CONTESTANTS: dict[str, Callable[..., Any]] = {"lepton": lepton, "flaml": flaml}
 def run_one(name: str, contestant: str, seed: int, seconds: float) -> dict[str, Any]:
     """Fit on three quarters of the rows and return the loss on the others."""
     warnings.simplefilter("ignore")  # peers warn of each other's versions
-    task = {**DEVELOPMENT, **HELD_OUT}[name]
+    task = TASKS[name]
     X, y = load(task)
     stratify = y if task.is_classifier else None
     X, X_unseen, y, y_unseen = train_test_split(
         X, y, test_size=0.25, random_state=seed, stratify=stratify
     )
     importlib.import_module("sklearn_lepton" if contestant == "lepton" else "flaml")
+    size = X.memory_usage(deep=True).sum()
+    load_before, cpu_before = os.getloadavg()[0], cpu_seconds()
+    before = restart_peak()
     start = time.perf_counter()
     fitted = CONTESTANTS[contestant](X, y, task, seconds, seed)
     took = time.perf_counter() - start
+    used = {
+        "cpu": round(cpu_seconds() - cpu_before, 2),
+        "load": [round(load_before, 1), round(os.getloadavg()[0], 1)],
+        "memory": round((peak() - before) / size, 2),
+    }
     if task.is_classifier:
         labels = [str(label) for label in fitted.classes_]
         chances = pd.DataFrame(fitted.predict_proba(X_unseen), columns=labels)
@@ -147,16 +173,59 @@ def run_one(name: str, contestant: str, seed: int, seconds: float) -> dict[str, 
     else:
         loss = root_mean_squared_error(y_unseen, fitted.predict(X_unseen))
     about = getattr(fitted, "choice_", None) or f"{fitted.best_estimator} {fitted.best_config}"
-    return {"loss": float(loss), "seconds": took, "about": str(about)}
+    return {"loss": float(loss), "seconds": took, "about": str(about)} | used
+
+
+def cpu_seconds() -> float:
+    """Return the seconds of the processor that this process and its ended children have had."""
+    times = os.times()
+    return times.user + times.system + times.children_user + times.children_system
+
+
+def restart_peak() -> float:
+    """Let the peak of the memory count from now on; return the memory in use, in bytes."""
+    Path("/proc/self/clear_refs").write_text("5")
+    return _memory("VmRSS")
+
+
+def peak() -> float:
+    """Return the peak of this process, and of its largest ended child, in bytes."""
+    return _memory("VmHWM") + 1024 * resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+
+
+def _memory(name: str) -> float:
+    lines = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
+    return 1024 * float(next(line.split()[1] for line in lines if line.startswith(name)))
 
 
 def key_of(name: str, contestant: str, seed: int, seconds: float) -> str:
     return f"{name}/{contestant}/{seed}/{seconds:g}"
 
 
+def in_fresh_process(command: list[str], limit: float) -> dict[str, Any]:
+    """Return the result that a command prints last, or its error."""
+    threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
+    try:
+        done = subprocess.run(
+            command,
+            env=os.environ | threads,
+            capture_output=True,
+            text=True,
+            timeout=limit,
+            check=True,
+        )
+    except subprocess.TimeoutExpired as error:
+        return {"error": str(error)}
+    except subprocess.CalledProcessError as error:
+        return {"error": error.stderr[-2000:]}
+    result: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
+    return result
+
+
 def run(arguments: argparse.Namespace) -> None:
     """Run what has not been run, one process on each core."""
-    known = json.loads(PLACE.read_text()) if PLACE.exists() else {}
+    place = arguments.file
+    known = json.loads(place.read_text()) if place.exists() else {}
     jobs: queue.Queue[tuple[str, str, int]] = queue.Queue()
     for seed in range(arguments.seeds):
         for name in arguments.names or SETS[arguments.tasks]:
@@ -173,18 +242,12 @@ def run(arguments: argparse.Namespace) -> None:
                 return
             key = key_of(name, contestant, seed, arguments.seconds)
             command = [sys.executable, __file__, "one", key, "--core", str(core)]
-            threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
-            done = subprocess.run(
-                command, env=os.environ | threads, capture_output=True, text=True, check=False
-            )
-            lines = done.stdout.strip().splitlines()
-            failed = done.returncode or not lines
-            result = {"error": done.stderr[-2000:]} if failed else json.loads(lines[-1])
+            result = in_fresh_process(command, limit=10 * arguments.seconds + 600)
             with lock:
                 known[key] = result
-                part = PLACE.with_suffix(".part")
+                part = place.with_suffix(".part")
                 part.write_text(json.dumps(known, indent=1, sort_keys=True) + "\n")
-                part.replace(PLACE)
+                part.replace(place)
                 print(key, result.get("loss", result.get("error")), flush=True)
 
     cores = sorted(os.sched_getaffinity(0))[: arguments.jobs]
@@ -197,7 +260,7 @@ def run(arguments: argparse.Namespace) -> None:
 
 def report(arguments: argparse.Namespace) -> None:
     """Print losses, ranks and gaps."""
-    known = json.loads(PLACE.read_text())
+    known = json.loads(arguments.file.read_text())
     ranks: dict[str, list[float]] = {name: [] for name in arguments.contestants}
     gaps: dict[str, list[float]] = {name: [] for name in arguments.contestants}
     print(f"{'data':16}" + "".join(f"{name:>12}" for name in arguments.contestants))
@@ -231,6 +294,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--file", type=Path, default=PLACE, help="of the results")
     parser.add_argument("--core", type=int)
     arguments = parser.parse_args()
     if arguments.action == "one":
