@@ -9,6 +9,7 @@ MIT Press, 2006; the equation numbers in comments are theirs.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Self
 
 import numpy as np
@@ -284,9 +285,14 @@ class GaussianProcess:
             extra=np.append(self.extra, extra),
         )
 
+    @cached_property
+    def _scaled(self) -> tuple[FloatArray, FloatArray]:
+        """Scaled features of the observed points, with their squared norms."""
+        return self.encoding.scaled(self.X, self.theta)
+
     def _cross(self, Xs: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
         """Return covariances (m, n) with the observations, their derivatives, both features."""
-        Z, squares = self.encoding.scaled(self.X, self.theta)
+        Z, squares = self._scaled
         Zs, squares_s = self.encoding.scaled(Xs, self.theta)
         k, dk = matern52(squared_distances(Zs, squares_s, Z, squares))
         s2 = np.exp(self.theta[-2])

@@ -9,6 +9,7 @@ MIT Press, 2006; the equation numbers in comments are theirs.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 from scipy.linalg.lapack import dpotri, dpotrs
@@ -217,6 +218,11 @@ class LogPosterior:
         prior = Prior.of(X, n_columns=n_columns, has_resource=has_resource)
         return cls(encoding, encoding.features(X), y, prior, extra=extra)
 
+    @cached_property
+    def _is_below(self) -> BoolArray:
+        """Whether an element of a matrix (n, n) is below the diagonal."""
+        return np.tri(len(self.y), k=-1, dtype=np.bool_)
+
     def __call__(self, theta: FloatArray) -> tuple[float, FloatArray]:
         """Return value and gradient (d + 2,), with one factorisation and one inverse."""
         n, d = len(self.y), len(theta) - 2
@@ -231,9 +237,9 @@ class LogPosterior:
         half_log_det = np.sum(np.log(L.diagonal()))
         fit, estimated = y @ alpha, bool(np.any(beta))
 
-        # Trace of alpha alpha' - K^-1 (+ beta beta'), and its diagonal weighted by `extra`.
-        lower_inverse, _ = dpotri(L, lower=1, overwrite_c=1)
-        inverse = np.tril(lower_inverse)
+        # Trace of alpha alpha' - K^-1 (+ beta beta'), and its diagonal weighted by `extra`. The
+        # upper triangle of the inverse is undefined.
+        inverse, _ = dpotri(L, lower=1, overwrite_c=1)
         trace = alpha @ alpha - np.trace(inverse) + beta @ beta
         known = np.sum(self.extra * (alpha * alpha - inverse.diagonal() + beta * beta))
         # Equation 5.9, tr((alpha alpha' - K^-1) dK) / 2, for all length-scales together: dK/d(r2)
@@ -243,7 +249,7 @@ class LogPosterior:
         if estimated:
             M += np.multiply.outer(beta, beta)
         M *= dk
-        lower = np.tril(M, -1)
+        lower = np.where(self._is_below, M, 0.0)
         # -sum_ik M_ik (Z_ij - Z_kj)^2 over the triangle, by expanding the square.
         rows = lower.sum(axis=0) + lower.sum(axis=1)
         by_feature = 2.0 * np.einsum("ij,ij->j", Z, lower @ Z)
