@@ -89,6 +89,7 @@ class Fits:
         self.is_stopped = False
         self._texts: dict[str, str] = {}
         self._is_checked = False
+        self._parent_task = task
         self._task: dict[str, Any] = {} if task is None else {"callback_ctx": task}
 
     def make_fits(self, trials: Sequence[Trial]) -> list[list[FitCall] | str]:
@@ -154,7 +155,9 @@ class Fits:
     def shared_objects(self, fits: Iterable[FitCall]) -> list[Any]:
         """Return the objects that all fits share, given the fits of one trial."""
         of_resource = [] if self._resource is None else self._resource.shared_objects
-        shared = [*shared_objects_of(fits), *self._recorder.shared_objects, *of_resource]
+        of_task = [] if self._parent_task is None else self._parent_task.shared_objects
+        of_function = self._recorder.shared_objects
+        shared = [*shared_objects_of(fits), *of_function, *of_task, *of_resource]
         return list({id(value): value for value in shared}.values())
 
     @ignore_float_errors

@@ -337,6 +337,11 @@ class SearchTask:
         self._n_made += 1
         return leaf
 
+    @property
+    def shared_objects(self) -> list[Any]:
+        """The task itself, unless callbacks may keep a state in it."""
+        return [] if self._context._callbacks else [self._context]  # noqa: SLF001
+
     def close(self) -> None:
         """End the task."""
         self._context.call_on_fit_task_end(estimator=self._search)
@@ -352,6 +357,11 @@ class _LeafContext(CallbackContext):  # type: ignore[misc]
         stop: bool = super().call_on_fit_task_end(**arguments)
         self.is_stopped |= stop
         return stop
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Restore the leaf in a worker, and remove what an earlier fit has left in its parent."""
+        self.__dict__.update(state)
+        self.parent._children_map.clear()  # noqa: SLF001
 
 
 # Variables of scikit-learn's `fit` that its function `evaluate_candidates` must close over.

@@ -23,6 +23,7 @@ import sklearn_lepton
 from sklearn_lepton._evaluation import fits as fits_module
 from sklearn_lepton._evaluation import sklearn as sklearn_module
 from sklearn_lepton._evaluation.sklearn_versions import SUPPORTED
+from sklearn_lepton._workers import serialization as serialization_module
 from sklearn_lepton._workers.serialization import SharedContext, run_fit
 
 HAS_CALLBACKS = parse_version(sklearn.__version__) >= parse_version("1.9")
@@ -123,6 +124,35 @@ def test_warning_filter_of_some_fits_leaves_the_function_of_others_as_it_is():
     changed = sklearn_module.with_warning_filter(function, ("ignore", None, Warning, None, 0))
     assert [entry[0] for entry in changed.warning_filters] == ["ignore", "error"]
     assert [entry[0] for entry in function.warning_filters] == ["error"]
+
+
+@pytest.mark.skipif(not HAS_CALLBACKS, reason="scikit-learn has no callbacks")
+@pytest.mark.parametrize("callbacks", [[], ["callback"]])
+def test_fits_share_their_parent_task_unless_there_are_callbacks(probe, numbered, callbacks):
+    found = []
+
+    class Search(WithContext):
+        def _run_search(self, evaluate_candidates, *, callback_ctx=None):
+            task = sklearn_module.SearchTask(callback_ctx, self, np.inf)
+            task._context._callbacks = callbacks
+            [parent] = task.shared_objects or [None]
+            leaf = task.subcontext("fit", 0)
+            if parent is None:
+                found.append(parent)
+                return
+            assert leaf.parent is parent
+            context = SharedContext(task.shared_objects, None)
+            payload = context.serialize((lambda leaf: {"parent": leaf.parent}, (leaf,), {}))
+            [shared], _ = context.content
+            shared._children_map["left by an earlier fit"] = leaf
+            _, [arrived], _ = serialization_module._loads(payload, [shared].__getitem__)
+            assert arrived.task_id == leaf.task_id
+            found.append(arrived.parent)
+            assert not shared._children_map
+
+    with pytest.raises(IndexError):  # the search has no results
+        Search(probe).fit(*numbered)
+    assert (found[0] is None) == bool(callbacks)
 
 
 def test_run_search_is_called_once(probe, numbered):
