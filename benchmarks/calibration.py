@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from joblib import Parallel, delayed
 from problems import problems
-from regret import evaluate, rounded
+from regret import chosen_problems, evaluate, rounded
 from scipy.stats import norm
 
 from sklearn_lepton.optimizers import BayesOptimizer
@@ -57,7 +57,7 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--json", type=Path, help="write all numbers there")
     arguments = parser.parse_args()
-    jobs = [(name, seed) for name in problems() for seed in range(arguments.seeds)]
+    jobs = [(name, seed) for name in chosen_problems("all") for seed in range(arguments.seeds)]
     found = Parallel(arguments.jobs)(delayed(deviations)(*job) for job in jobs)
     groups: dict[str, list[dict[str, Any]]] = {"held out": [], "development": []}
     for (name, _), row in zip(jobs, found, strict=True):

@@ -1,10 +1,11 @@
 """Problems of `regret.py`: live scikit-learn tasks, and functions with one difficulty each.
 
 A third, marked ``held_out``, was set aside when the list was first written, before any measurement,
-and plays no part in decisions about the optimizers. The nine model families and most of their
-spaces follow Bayesmark (Turner et al., 2021, arXiv:2104.10201); logit scales, which scikit-learn
-lacks, became logarithmic ones. Optima of the functions are neither in the middle of the space nor
-on its bounds, where a design or a clipped step would find them by chance.
+and plays no part in decisions about the optimizers. So was a third of six problems with many
+branches, which were written later and are a list of their own. The nine model families and most
+of their spaces follow Bayesmark (Turner et al., 2021, arXiv:2104.10201); logit scales, which
+scikit-learn lacks, became logarithmic ones. Optima of the functions are neither in the middle of
+the space nor on its bounds, where a design or a clipped step would find them by chance.
 """
 
 import itertools
@@ -26,6 +27,7 @@ from sklearn.datasets import (
     load_wine,
 )
 from sklearn.decomposition import PCA
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.ensemble import (
     AdaBoostClassifier,
     AdaBoostRegressor,
@@ -34,8 +36,9 @@ from sklearn.ensemble import (
     RandomForestClassifier,
     RandomForestRegressor,
 )
+from sklearn.feature_selection import SelectKBest
 from sklearn.kernel_ridge import KernelRidge
-from sklearn.linear_model import LogisticRegression, SGDClassifier
+from sklearn.linear_model import ElasticNet, LogisticRegression, SGDClassifier
 from sklearn.metrics import get_scorer
 from sklearn.model_selection import KFold, StratifiedKFold
 from sklearn.naive_bayes import GaussianNB
@@ -73,7 +76,8 @@ class Problem:
     function : callable
         Takes the parameters, returns the score without noise; NaN where it fails.
     tags : frozenset of str
-        "live", "noisy", "wide" (20 dimensions), "mixed" (with choices), "conditional".
+        "live", "noisy", "wide" (20 dimensions), "mixed" (with choices), "conditional",
+        "branched" (of the list of problems with many branches).
     noise : float
         Standard deviation of the noise of each told score.
     optimum : float or None
@@ -583,7 +587,165 @@ def made_functions() -> list[Problem]:
     ]
 
 
+# ------------------------------------------------------- problems with many branches
+
+CLASSIFIERS = [
+    {
+        "model": [LogisticRegression(max_iter=60)],
+        "model__C": (1e-4, 1e4, "log-uniform"),
+        "model__class_weight": [None, "balanced"],
+    },
+    {
+        "model": [KNeighborsClassifier()],
+        "model__n_neighbors": (1, 60, "log-int"),
+        "model__weights": ["uniform", "distance"],
+        "model__p": (1.0, 4.0, "uniform"),
+    },
+    {"model": [GaussianNB()], "model__var_smoothing": (1e-9, 1e1, "log-uniform")},
+    {
+        "model": [LinearDiscriminantAnalysis(solver="lsqr")],
+        "model__shrinkage": (0.0, 1.0, "uniform"),
+    },
+    {
+        "model": [DecisionTreeClassifier(random_state=0)],
+        "model__max_depth": (1, 30, "int"),
+        "model__min_samples_leaf": (1, 40, "log-int"),
+        "model__max_features": (0.05, 1.0, "uniform"),
+    },
+]
+REGRESSORS = [
+    {
+        "model": [ElasticNet(max_iter=200)],
+        "model__alpha": (1e-4, 1e2, "log-uniform"),
+        "model__l1_ratio": (0.0, 1.0, "uniform"),
+    },
+    {
+        "model": [KNeighborsRegressor()],
+        "model__n_neighbors": (1, 60, "log-int"),
+        "model__weights": ["uniform", "distance"],
+    },
+    {
+        "model": [SVR()],
+        "model__C": (1e-2, 1e4, "log-uniform"),
+        "model__gamma": (1e-5, 1e1, "log-uniform"),
+        "model__epsilon": (1e-2, 1e2, "log-uniform"),
+    },
+    {
+        "model": [KernelRidge(kernel="polynomial")],
+        "model__alpha": (1e-4, 1e2, "log-uniform"),
+        "model__gamma": (1e-5, 1e1, "log-uniform"),
+        "model__degree": (1, 4, "int"),
+    },
+    {
+        "model": [DecisionTreeRegressor(random_state=0)],
+        "model__max_depth": (1, 15, "int"),
+        "model__min_samples_leaf": (1, 60, "log-int"),
+    },
+]
+KERNELS = [
+    {"kernel": ["linear"], "C": (1e-4, 1e3, "log-uniform")},
+    {
+        "kernel": ["rbf"],
+        "C": (1e-3, 1e4, "log-uniform"),
+        "gamma": (1e-6, 1e1, "log-uniform"),
+    },
+    {
+        "kernel": ["poly"],
+        "C": (1e-3, 1e4, "log-uniform"),
+        "gamma": (1e-4, 1e0, "log-uniform"),
+        "degree": (2, 5, "int"),
+        "coef0": (-1.0, 1.0, "uniform"),
+    },
+    {
+        "kernel": ["sigmoid"],
+        "C": (1e-3, 1e4, "log-uniform"),
+        "gamma": (1e-6, 1e1, "log-uniform"),
+        "coef0": (-1.0, 1.0, "uniform"),
+    },
+]
+# Each way to reduce the columns with each model.
+REDUCTIONS = [
+    reduction | model
+    for reduction in (
+        {"reduce": [PCA(random_state=0)], "reduce__n_components": (1, 30, "log-int")},
+        {"reduce": [SelectKBest()], "reduce__k": (1, 30, "log-int")},
+        {"reduce": ["passthrough"]},
+    )
+    for model in (
+        {"model": [LogisticRegression(max_iter=60)], "model__C": (1e-4, 1e4, "log-uniform")},
+        {
+            "model": [SVC()],
+            "model__C": (1e-3, 1e3, "log-uniform"),
+            "model__gamma": (1e-5, 1e1, "log-uniform"),
+        },
+        {
+            "model": [KNeighborsClassifier()],
+            "model__n_neighbors": (1, 40, "log-int"),
+            "model__weights": ["uniform", "distance"],
+        },
+    )
+]
+
+
+def valleys(params: Params, *, seed: int) -> float:
+    """Score one of many models: a curved valley of its own columns, with a height of its own.
+
+    Parameters ``x..`` belong to one branch, ``s..`` to all; their best values differ little
+    between branches.
+    """
+    rng = np.random.default_rng([seed, int(params["model"][1:])])
+    height, total = 0.25 * rng.exponential(), 0.0
+    for name, value in sorted(params.items()):
+        if name == "model":
+            continue
+        place, steepness = rng.uniform(0.15, 0.85), rng.uniform(0.3, 3.0)
+        if name[0] == "s":
+            place = 0.35 + 0.2 * place
+        total += steepness * abs(value - place) ** 1.7
+    return -height - total
+
+
+def many_branches(n_branches: int, n_own: int, n_shared: int) -> list[dict[str, Any]]:
+    return [
+        {"model": [f"m{branch}"]}
+        | {f"x{branch}{k}": (0.0, 1.0, "uniform") for k in range(n_own)}
+        | {f"s{k}": (0.0, 1.0, "uniform") for k in range(n_shared)}
+        for branch in range(n_branches)
+    ]
+
+
+def branched_problems() -> list[Problem]:
+    model = Pipeline([("model", GaussianNB())])
+    reduced = Pipeline([("reduce", PCA(random_state=0)), ("model", SVC())])
+    eight, five = many_branches(8, 4, 0), many_branches(5, 2, 3)
+    # name, space, function, held out
+    rows: list[tuple[str, Any, Callable[[Params], float], bool]] = [
+        ("classifiers, wine, log_loss", CLASSIFIERS, Tuning(model, "wine", LOG_LOSS), False),
+        ("regressors, diabetes, squared", REGRESSORS, Tuning(model, "diabetes", SQUARED), True),
+        ("kernels, iris, accuracy", KERNELS, Tuning(SVC(max_iter=2000), "iris", ACCURACY), False),
+        ("reductions, breast, accuracy", REDUCTIONS, Tuning(reduced, "breast", ACCURACY), False),
+        ("branches 8 of 4", eight, partial(valleys, seed=1), False),
+        ("branches 5, shared", five, partial(valleys, seed=2), True),
+    ]
+    return [
+        Problem(
+            name,
+            entries,
+            function,
+            frozenset({"branched"} | kinds(entries) | live(function)),
+            held_out=held_out,
+        )
+        for name, entries, function, held_out in rows
+    ]
+
+
+def live(function: Callable[[Params], float]) -> set[str]:
+    """Return the tag of functions that fit."""
+    return {"live"} if isinstance(function, Tuning) else set()
+
+
 @lru_cache
 def problems() -> dict[str, Problem]:
     """Return all problems by name."""
-    return {problem.name: problem for problem in (*live_tasks(), *made_functions())}
+    every = (*live_tasks(), *made_functions(), *branched_problems())
+    return {problem.name: problem for problem in every}

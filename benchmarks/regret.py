@@ -112,23 +112,27 @@ def round_off(score: float) -> float | None:
 def chosen_problems(which: str) -> list[str]:
     """Return the names of "all" problems, of some kinds such as "held-out live", or of a list.
 
+    The problems with many branches, "branched", are a list of their own and not among "all".
+
     "quick" are the development ones without eight whose fits take longest.
     """
     every = problems()
     if which == "quick":
         return [n for n in chosen_problems("development") if not n.startswith(SLOW)]
+    first = {name: p for name, p in every.items() if "branched" not in p.tags}
     wanted = set(which.split())
-    if wanted <= {"held-out", "development", "live", "made"}:
+    if wanted <= {"held-out", "development", "live", "made", "branched"}:
         return [
             name
-            for name, p in every.items()
+            for name, p in (every if "branched" in wanted else first).items()
             if wanted
             <= {
                 "held-out" if p.held_out else "development",
                 "live" if "live" in p.tags else "made",
+                *(p.tags & {"branched"}),
             }
         ]
-    names = list(every) if which == "all" else which.split(";")
+    names = list(first) if which == "all" else which.split(";")
     unknown = set(names) - set(every)
     if unknown:
         raise SystemExit(f"No problems {sorted(unknown)}; there are {list(every)}")
