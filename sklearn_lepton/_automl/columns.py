@@ -32,6 +32,8 @@ class Columns:
     ----------
     numbers, categories, dates, texts : list
         Columns that models learn from. Durations and booleans are numbers.
+    n_values : dict
+        Number of values of each column of `categories`.
     dropped : list of str
         Columns that are not used, each with the reason.
     n_columns : int
@@ -47,6 +49,7 @@ class Columns:
     categories: list[Any] = field(default_factory=list)
     dates: list[Any] = field(default_factory=list)
     texts: list[Any] = field(default_factory=list)
+    n_values: dict[Any, int] = field(default_factory=dict)
     dropped: list[str] = field(default_factory=list)
     n_columns: int = 0
     n_prepared: int = 0
@@ -196,6 +199,7 @@ def _read_column(column: Any, key: Any, columns: Columns) -> None:
             columns.dropped.append(f"{key!r} (nearly all values are distinct)")
         return
     columns.categories.append(key)
+    columns.n_values[key] = n_values
     columns.n_prepared += min(n_values, MAX_CATEGORIES)
 
 

@@ -35,7 +35,7 @@ from sklearn.preprocessing import (
 )
 from sklearn.svm import SVC, SVR
 
-from sklearn_lepton._automl.preprocessing import with_default_output
+from sklearn_lepton._automl.preprocessing import coded, with_default_output
 from sklearn_lepton._automl.task import Task
 from sklearn_lepton.default_spaces._linear import max_iterations
 from sklearn_lepton.space._dimension import Integer, Real
@@ -224,8 +224,8 @@ def boosting(factory: ModelFactory) -> Model | None:
         "max_features": Real(0.3, 1.0),
     }
     shared: dict[str, Any] = {"min_samples_leaf": max(2, min(20, task.n_rows // 20))}
-    if task.columns.categories:
-        space["categorical_features"] = [None, list(range(len(task.columns.categories)))]
+    if n_coded := len(coded(task)):
+        space["categorical_features"] = [None, list(range(n_coded))]
         shared["categorical_features"] = None
     names = [*list(space)[:3], "l2_regularization", "max_features"]
     table = [(0.1, 60, 8, 1.0, 0.7), (0.1, 100, 31, 1e-3, 1.0), (0.05, 250, 12, 10.0, 0.5)]

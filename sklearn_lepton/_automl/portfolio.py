@@ -132,7 +132,7 @@ def make_portfolio(task: Task, *, is_routed: bool = False) -> Portfolio:
     models = [model for build in builders if (model := build(factory)) is not None]
     if task.has_weights:
         models = [model for model in models if _takes_weights(model.estimator)]
-    preparations = {True: for_trees(task.columns), False: for_distances(task.columns)}
+    preparations = {True: for_trees(task), False: for_distances(task)}
     if asks:
         for each in (*preparations.values(), *factory.scales.values()):
             _decline_weights(each)

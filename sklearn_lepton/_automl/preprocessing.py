@@ -7,6 +7,7 @@ from sklearn.compose import ColumnTransformer
 from sklearn.decomposition import TruncatedSVD
 from sklearn.exceptions import NotFittedError
 from sklearn.impute import SimpleImputer
+from sklearn.model_selection import KFold, StratifiedKFold
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import (
     FunctionTransformer,
@@ -14,6 +15,7 @@ from sklearn.preprocessing import (
     OneHotEncoder,
     OrdinalEncoder,
     StandardScaler,
+    TargetEncoder,
 )
 
 from sklearn_lepton._automl.columns import (
@@ -27,8 +29,11 @@ from sklearn_lepton._automl.columns import (
     to_numbers,
     to_words,
 )
+from sklearn_lepton._automl.task import Task
 
 _MAX_CODES = 254  # bins of a histogram gradient boosting tree
+# One-hot columns of so many rows would take several times the memory of the table.
+_MANY_ROWS, _FEW_CATEGORIES = 100_000, 8
 
 
 def with_default_output(transformer: Any) -> Any:
@@ -51,18 +56,25 @@ def passthrough() -> Any:
     return _function(None)
 
 
-def for_trees(columns: Columns) -> Any:
-    """Return the preprocessing for trees: ordinal codes; missing values are kept.
+def coded(task: Task) -> list[Any]:
+    """Return the categories that trees get as codes, which are their first columns."""
+    means = set(task.by_target(MAX_CATEGORIES))
+    return [key for key in task.columns.categories if key not in means]
+
+
+def for_trees(task: Task) -> Any:
+    """Return the preprocessing for trees: codes or means; missing values are kept.
 
     Parameters
     ----------
-    columns : Columns
+    task : Task
 
     Returns
     -------
     prepare : transformer
-        Unfitted transformer. The columns of categories come first.
+        Unfitted transformer. The columns of codes come first.
     """
+    columns = task.columns
     if columns.is_sparse:
         return passthrough()
     if columns.is_plain and not columns.dropped:
@@ -76,26 +88,30 @@ def for_trees(columns: Columns) -> Any:
         max_categories=_MAX_CODES,
     )
     parts = [
-        ("categories", _read_and(to_categories, ("encode", encoder)), columns.categories),
+        ("categories", _read_and(to_categories, ("encode", encoder)), coded(task)),
+        ("means", _means(task), task.by_target(MAX_CATEGORIES)),
         ("numbers", _function(_number_reader(columns)), columns.numbers),
     ]
     return _transformer([*parts, *_dates_and_texts(columns, [])])
 
 
-def for_distances(columns: Columns) -> Any:
-    """Return the preprocessing for other models: imputed, one-hot encoded and scaled columns.
+def for_distances(task: Task) -> Any:
+    """Return the preprocessing for other models: imputed, encoded and scaled columns.
 
     Parameters
     ----------
-    columns : Columns
+    task : Task
 
     Returns
     -------
     prepare : transformer
         Unfitted transformer; its step ``numbers__scale`` scales numeric columns.
     """
+    columns = task.columns
     if columns.is_sparse:
         return with_default_output(MaxAbsScaler())
+    means = task.by_target(_FEW_CATEGORIES if task.n_rows >= _MANY_ROWS else MAX_CATEGORIES)
+    one_hot = [key for key in columns.categories if key not in set(means)]
     encoder = OneHotEncoder(
         handle_unknown="infrequent_if_exist",
         max_categories=MAX_CATEGORIES,
@@ -105,9 +121,32 @@ def for_distances(columns: Columns) -> Any:
     scaled = [("impute", _imputer()), ("scale", StandardScaler())]
     parts = [
         ("numbers", _read_and(_number_reader(columns), *scaled), columns.numbers),
-        ("categories", _read_and(to_categories, ("encode", encoder)), columns.categories),
+        ("categories", _read_and(to_categories, ("encode", encoder)), one_hot),
+        ("means", _means(task, ("scale", StandardScaler())), means),
     ]
     return _transformer([*parts, *_dates_and_texts(columns, scaled)])
+
+
+def _means(task: Task, *steps: tuple[str, Any]) -> Pipeline:
+    """Return the encoding of categories by the mean of the target, or the share of each class.
+
+    The training rows get means of other rows, by cross-fitting.
+
+    References
+    ----------
+    D. Micci-Barreca, A preprocessing scheme for high-cardinality categorical attributes in
+    classification and prediction problems, SIGKDD Explorations 3(1), 2001.
+    """
+    kind = "continuous" if not task.is_classifier else "binary"
+    if task.n_classes > 2:
+        kind = "multiclass"
+    encoder = TargetEncoder(target_type=kind)
+    if encoder.shuffle is True:  # scikit-learn 1.8 and older
+        encoder.set_params(random_state=0)
+    else:
+        folds = StratifiedKFold if task.is_classifier else KFold
+        encoder.set_params(cv=folds(5, shuffle=True, random_state=0))
+    return _read_and(to_categories, ("encode", encoder), *steps)
 
 
 def _imputer() -> SimpleImputer:

@@ -14,6 +14,7 @@ from sklearn_lepton._automl.columns import Columns, column_of
 from sklearn_lepton._runtime.floating_point import ignore_float_errors
 
 _IMBALANCED = 0.2  # share of the rarest class below which class weights are tried
+_MAX_MEANS, _MIN_OF_CLASS = 10, 20  # classes, and rows of the rarest, for means of the target
 _MAX_CLASSES = 20  # distinct integers above which a target is numeric
 _ROWS_A_CLASS = 5  # minimum mean number of rows per class, for integer targets
 _ADVICE = "pass estimator='classifier' or estimator='regressor' to choose the kind"
@@ -66,6 +67,24 @@ class Task:
         """Whether class weights should be tried."""
         share = self.smallest_class / self.n_rows
         return self.is_classifier and self.is_single and share < _IMBALANCED
+
+    def by_target(self, max_values: int) -> list[Any]:
+        """Return the categories that are encoded by means of the target, in each class.
+
+        Parameters
+        ----------
+        max_values : int
+            Number of values above which a column is encoded so.
+
+        Returns
+        -------
+        keys : list
+            Empty if there are several targets, many classes, or a class with few rows.
+        """
+        is_rare = self.is_classifier and self.smallest_class < _MIN_OF_CLASS
+        if not self.is_single or self.n_classes > _MAX_MEANS or is_rare:
+            return []
+        return [key for key, n in self.columns.n_values.items() if n > max_values]
 
 
 @ignore_float_errors
