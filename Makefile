@@ -260,6 +260,11 @@ bench-fidelity: .venv-fidelity/.stamp  ## Compare fit seconds to a score: racing
 bench-choice: $(VENV)/.stamp-bench  ## Score what refit="1se" and final_cv choose on data never seen
 	$(PY) benchmarks/choice.py --json benchmarks/choice.json
 
+.PHONY: bench-ensemble
+bench-ensemble: .venv-automl/.stamp  ## Score ensembles and thresholds on data never seen (goes on where it was)
+	.venv-automl/bin/python benchmarks/ensemble.py run
+	.venv-automl/bin/python benchmarks/ensemble.py report
+
 .PHONY: bench-spaces
 bench-spaces: $(VENV)/.stamp-bench  ## Compare built-in spaces with those of peers (hours; goes on where it was)
 	$(PY) benchmarks/spaces.py run

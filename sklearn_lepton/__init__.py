@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from sklearn_lepton._search.genetic import GeneticSearchCV
     from sklearn_lepton._search.nested import nested_cross_val_score
     from sklearn_lepton._search.swarm import SwarmSearchCV
+    from sklearn_lepton._search.threshold import tuned_threshold
     from sklearn_lepton._search.tune import tune
     from sklearn_lepton._search.tune_result import TuneResult
     from sklearn_lepton._study.replay import load_trials
@@ -43,6 +44,7 @@ __all__ = [
     "load_trials",
     "nested_cross_val_score",
     "tune",
+    "tuned_threshold",
 ]
 
 # A worker process imports the package, and needs none of these. They are loaded at first use.
@@ -62,6 +64,7 @@ _MODULES = {
     "load_trials": "_study.replay",
     "nested_cross_val_score": "_search.nested",
     "tune": "_search.tune",
+    "tuned_threshold": "_search.threshold",
 }
 _PACKAGES = {
     "callbacks",

@@ -108,7 +108,9 @@ class FinalChoiceWarning(UserWarning):
 
 
 class PredictionsWarning(UserWarning):
-    """Warning that predictions or estimators of the best trial were fitted again or are missing.
+    """Warning that predictions or estimators of trials were fitted again or are missing.
+
+    With ``refit="ensemble"`` it also says which trials an ensemble leaves out.
 
     Examples
     --------

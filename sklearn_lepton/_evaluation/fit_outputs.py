@@ -125,7 +125,7 @@ class FitWithOutput:
             return row
         prediction = pickled = None
         try:
-            purpose = "predict, for return_predictions=True"
+            purpose = "predict, for return_predictions=True or refit='ensemble'"
             if self._predict is not None:
                 prediction = self._predict(fitted, X, y, kwargs["train"], kwargs["test"])
             purpose = "pickle the estimator, for return_estimators=True"
@@ -211,7 +211,7 @@ def _method_of(estimator: Any) -> str | None:
     return next((method for method in methods if hasattr(estimator, method)), None)
 
 
-def can_predict(estimator: Any, space: Space) -> bool:
+def can_predict(estimator: Any, space: Space, method: str | None = None) -> bool:
     """Return whether an estimator can predict, as it is or with one choice of the space.
 
     Parameters
@@ -219,8 +219,14 @@ def can_predict(estimator: Any, space: Space) -> bool:
     estimator : estimator object
         Unfitted.
     space : Space
+    method : str or None, default=None
+        The method that it needs; None is any of the `METHODS`.
     """
-    if _method_of(estimator) is not None:
+
+    def has_method(candidate: Any) -> bool:
+        return _method_of(candidate) is not None if method is None else hasattr(candidate, method)
+
+    if has_method(estimator):
         return True
     for name, dimension in zip(space.names, space.dimensions, strict=True):
         for value in dimension.categories if isinstance(dimension, Categorical) else ():
@@ -228,7 +234,7 @@ def can_predict(estimator: Any, space: Space) -> bool:
                 changed = clone(estimator).set_params(**{name: copy.copy(value)})
             except Exception:  # noqa: BLE001 - it may need other parameters, too
                 return True
-            if _method_of(changed) is not None:
+            if has_method(changed):
                 return True
     return False
 

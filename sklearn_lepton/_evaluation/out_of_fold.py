@@ -59,7 +59,7 @@ def combine(
         A sample of none gets NaN.
     """
     splits = sorted(predictions)
-    rows = [_rows(tests[split]) for split in splits]
+    rows = [rows_of(tests[split]) for split in splits]
     of_split = [predictions[split] for split in splits]
     targets = None if y is None else as_array(y)
     if not isinstance(of_split[0].values, list):
@@ -175,7 +175,7 @@ def _classes(y: Array) -> Array | None:
         return None
 
 
-def _rows(test: Any) -> Array:
+def rows_of(test: Any) -> Array:
     """Return the row numbers of a test part that may be a mask."""
     rows = np.asarray(test)
     return np.flatnonzero(rows) if rows.dtype == np.bool_ else rows

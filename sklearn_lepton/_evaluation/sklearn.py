@@ -15,6 +15,7 @@ from sklearn.utils import _safe_indexing
 from sklearn.utils._param_validation import Options, validate_parameter_constraints
 from sklearn.utils.metaestimators import _safe_split
 from sklearn.utils.parallel import Parallel
+from sklearn.utils.validation import _check_method_params
 
 from sklearn_lepton._evaluation.sklearn_versions import unsupported
 from sklearn_lepton._typing import FitCall, Row
@@ -285,6 +286,20 @@ def take_rows(values: Sequence[Any], rows: Any) -> list[Any]:
     rows : ndarray of int
     """
     return [value if value is None else _safe_indexing(value, rows) for value in values]
+
+
+def params_of_part(X: Any, params: Mapping[str, Any], rows: Any) -> dict[str, Any]:
+    """Return the parameters of a scorer for some rows, as scikit-learn passes them to it.
+
+    Parameters
+    ----------
+    X : object
+        All data.
+    params : mapping of str to object
+        Those with one value for each row are indexed.
+    rows : array of int
+    """
+    return dict(_check_method_params(X, params=params, indices=rows))
 
 
 def with_warning_filter(function: Any, entry: tuple[Any, ...]) -> Any:

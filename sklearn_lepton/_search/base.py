@@ -22,6 +22,7 @@ from sklearn_lepton._evaluation.splits import OTHER_SPLITS, FrozenSplits
 from sklearn_lepton._evaluation.step_cache import StepCache, reusable_steps
 from sklearn_lepton._runtime.output import warn
 from sklearn_lepton._search.best_outputs import BestOutputs, BestOutputsMixin
+from sklearn_lepton._search.ensemble import EnsembleMixin
 from sklearn_lepton._search.final_choice import ChoiceOptions, FinalChoice
 from sklearn_lepton._search.inputs import (
     initial_configurations,
@@ -79,7 +80,7 @@ class _Setup(NamedTuple):
 
 
 class BaseOptimizerSearchCV(
-    UpdateMixin, ComparisonMixin, BestOutputsMixin, ReportMixin, SearchParameters
+    UpdateMixin, ComparisonMixin, BestOutputsMixin, EnsembleMixin, ReportMixin, SearchParameters
 ):
     """The base of the searches: everything except the optimizer and the constructor."""
 
@@ -172,7 +173,7 @@ class BaseOptimizerSearchCV(
             scoring=self.scoring,
             cv=self.cv,
         )
-        self._check_outputs(context.estimator, space)
+        self._check_outputs(context, space)
         aids = [opened.keep(aid) for aid in self._make_aids(context, space, workers)]
         studies = self._source_studies(space, update)
         window = options.window(workers.n_workers, self.n_splits_)

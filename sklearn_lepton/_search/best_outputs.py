@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from sklearn_lepton._evaluation.evaluator import EvaluationOptions, SplitEvaluator
-from sklearn_lepton._evaluation.fit_outputs import METHODS, FitOutput, can_predict
+from sklearn_lepton._evaluation.fit_outputs import METHODS, FitOutput, Prediction, can_predict
 from sklearn_lepton._evaluation.fits import Fits
 from sklearn_lepton._evaluation.out_of_fold import combine
 from sklearn_lepton._evaluation.output_store import OutputStore
@@ -18,11 +18,17 @@ from sklearn_lepton._runtime.deferred_errors import DeferredErrors
 from sklearn_lepton._runtime.errors import describe_error
 from sklearn_lepton._runtime.interrupts import uninterrupted
 from sklearn_lepton._runtime.output import warn
+from sklearn_lepton._search.ensemble import (
+    MAX_CANDIDATES,
+    Ensemble,
+    check_ensemble,
+    choose_ensemble,
+)
 from sklearn_lepton._search.final_choice import MAX_FINALISTS
 from sklearn_lepton._search.selection import Choice
 from sklearn_lepton._search.update import Update
 from sklearn_lepton._study.study import Study
-from sklearn_lepton._trials.ranking import candidates, is_one_se
+from sklearn_lepton._trials.ranking import candidates, is_ensemble, is_one_se
 from sklearn_lepton._trials.split_result import SplitResult
 from sklearn_lepton._trials.trial import Trial
 from sklearn_lepton._typing import FitAid, Workers
@@ -57,8 +63,10 @@ class OutputOptions:
     fit_timeout: Any
     n_first: int = 0
 
-    def check(self, estimator: Any, space: Space) -> None:
-        """Raise ValueError if there can be no predictions or no best trial."""
+    def check(self, estimator: Any, space: Space, y: Any) -> None:
+        """Raise ValueError if there can be no predictions, no ensemble or no best trial."""
+        if is_ensemble(self.refit):
+            check_ensemble(estimator, space, y)
         names = {"return_predictions": self.predictions, "return_estimators": self.estimators}
         asked = [name for name, is_asked in names.items() if is_asked]
         has_several = isinstance(self.scoring, list | tuple | set | Mapping)
@@ -88,14 +96,17 @@ class OutputOptions:
             first = {trial.number for trial in ranked if trial.number < self.n_first}
             # scikit-learn's mean may differ in its last digit.
             best = max(ranked, key=lambda t: (np.mean(t.split_scores), -t.number), default=None)
-            ranked = ranked[: 1 if self.final_cv is None else MAX_FINALISTS]
+            n_chosen = 1 if self.final_cv is None else MAX_FINALISTS
+            ranked = ranked[: MAX_CANDIDATES if is_ensemble(self.refit) else n_chosen]
             return first | {trial.number for trial in [*ranked, *([best] if best else [])]}
         return {trial.number for trial in ranked}
 
 
 def earlier_outputs(search: Any) -> dict[str, Any]:
     """Return the attributes of this module that the previous `fit` set, and its best trial."""
-    kept = {name: vars(search)[name] for name in (PREDICTIONS, ESTIMATORS) if name in vars(search)}
+    # The predictions of an ensemble are not those of the best trial.
+    names = (ESTIMATORS,) if hasattr(search, "ensemble_weights_") else (PREDICTIONS, ESTIMATORS)
+    kept = {name: vars(search)[name] for name in names if name in vars(search)}
     return {**kept, "number": search.trials_[search.best_index_].number} if kept else {}
 
 
@@ -143,9 +154,14 @@ class BestOutputs:
         asked = {PREDICTIONS: options.predictions, ESTIMATORS: options.estimators}
         self._names = [name for name, is_asked in asked.items() if is_asked]
         self.store: OutputStore | None = None
-        if self._names:
+        self._purposes = self._names
+        if is_ensemble(options.refit):
+            self._purposes = [*self._names, f"refit={options.refit!r}"]
+        if self._purposes:
             self.store = OutputStore(
-                self._needed, predictions=options.predictions, estimators=options.estimators
+                self._needed,
+                predictions=options.predictions or is_ensemble(options.refit),
+                estimators=options.estimators,
             )
 
     def _needed(self, numbers: Collection[int]) -> set[int]:
@@ -184,7 +200,11 @@ class BestOutputs:
             self._warn_of_missing("no trial is the best")
             return {}
         is_earlier = trial.number == self._earlier.get("number")
-        if is_earlier and self._earlier.keys() >= set(self._names):
+        if (
+            is_earlier
+            and not is_ensemble(self._options.refit)
+            and self._earlier.keys() >= set(self._names)
+        ):
             return {name: self._earlier[name] for name in self._names}
         n_splits = len(trial.split_results)
         outputs = self.store.read(trial.number)
@@ -205,32 +225,72 @@ class BestOutputs:
         return {}
 
     def _warn_of_missing(self, reason: str) -> None:
-        msg = f"The search has no {' and no '.join(self._names)}: {reason}."
-        warn(msg, PredictionsWarning, stacklevel=6)
+        if self._names:
+            msg = f"The search has no {' and no '.join(self._names)}: {reason}."
+            warn(msg, PredictionsWarning, stacklevel=6)
+
+    def ensemble(self, trials: Sequence[Trial]) -> tuple[Ensemble | None, dict[str, Any]]:
+        """Return the ensemble of a search, and the attributes that it sets.
+
+        If no ensemble is possible, a warning says so.
+
+        Parameters
+        ----------
+        trials : sequence of Trial
+            All finished trials.
+
+        Returns
+        -------
+        ensemble : Ensemble or None
+        attributes : dict
+        """
+        assert self.store is not None  # noqa: S101 - for mypy
+        try:
+            chosen = choose_ensemble(
+                trials, self.store.read, self._context, self._splits, self._options.scoring
+            )
+        except Exception as error:
+            if self._options.error_score == "raise":
+                raise
+            msg = (
+                "There is no ensemble, so that best_estimator_ is that of the best trial. "
+                f"{describe_error(error)}"
+            )
+            warn(msg, PredictionsWarning, stacklevel=6)
+            return None, {}
+        weights = zip([t.number for t in chosen.trials], chosen.weights, strict=True)
+        attributes = {"ensemble_score_": chosen.score, "ensemble_weights_": dict(weights)}
+        if self._options.predictions:
+            attributes[PREDICTIONS] = self._combined(chosen.predictions)
+        return chosen, attributes
 
     def _attributes(self, outputs: Mapping[int, FitOutput]) -> dict[str, Any]:
         """Return the attributes, given the outputs of all splits."""
         attributes: dict[str, Any] = {}
         if self._options.predictions:
-            X, y = self._context.X, self._context.y
-            predictions = {k: o.prediction for k, o in outputs.items() if o.prediction is not None}
-            tests = [test for _, test in self._splits.split()]
-            result = combine(predictions, tests, count_rows(X), y)
-            for splits, effect in (
-                (set(result.incomplete) - set(result.unknown), "its predictions are filled up"),
-                (result.unknown, "its predictions cannot be assigned to classes and are NaN"),
-            ):
-                if splits:
-                    msg = (
-                        "The training part of a split lacks classes of y, so that in "
-                        f"best_predictions_ {effect}: splits {sorted(splits)}. Use stratified "
-                        "splits to avoid it."
-                    )
-                    warn(msg, PredictionsWarning, stacklevel=7)
-            attributes[PREDICTIONS] = result.values
+            attributes[PREDICTIONS] = self._combined(
+                {k: o.prediction for k, o in outputs.items() if o.prediction is not None}
+            )
         if self._options.estimators:
             attributes[ESTIMATORS] = [output.load_estimator() for output in outputs.values()]
         return attributes
+
+    def _combined(self, predictions: Mapping[int, Prediction]) -> Any:
+        """Return the predictions of all splits as one array for all samples."""
+        tests = [test for _, test in self._splits.split()]
+        result = combine(predictions, tests, count_rows(self._context.X), self._context.y)
+        for splits, effect in (
+            (set(result.incomplete) - set(result.unknown), "its predictions are filled up"),
+            (result.unknown, "its predictions cannot be assigned to classes and are NaN"),
+        ):
+            if splits:
+                msg = (
+                    "The training part of a split lacks classes of y, so that in "
+                    f"best_predictions_ {effect}: splits {sorted(splits)}. Use stratified "
+                    "splits to avoid it."
+                )
+                warn(msg, PredictionsWarning, stacklevel=8)
+        return result.values
 
     def _fit_again(self, trial: Trial, outputs: Mapping[int, FitOutput], workers: Workers) -> None:
         """Fit the splits without outputs again, into the store."""
@@ -238,7 +298,7 @@ class BestOutputs:
         msg = (
             f"The search has no outputs of {n_splits - len(outputs)} of {n_splits} fits of the "
             f"best trial, number {trial.number}: a journal, another process or an earlier fit "
-            f"returned only their scores. They are fitted again for {' and '.join(self._names)}."
+            f"returned only their scores. They are fitted again for {' and '.join(self._purposes)}."
         )
         warn(msg, PredictionsWarning, stacklevel=6)
         fits = Fits(
@@ -275,6 +335,7 @@ class BestOutputsMixin:
     warm_start: bool
     trials_: list[Trial]
     _choice: Choice | None
+    _ensemble: Ensemble | None
     _chosen_row: Callable[[], int | None]
     _make_workers: Callable[[Any], Workers]
 
@@ -291,9 +352,9 @@ class BestOutputsMixin:
             n_first=int(is_partial),
         )
 
-    def _check_outputs(self, estimator: Any, space: Space) -> None:
-        """Raise ValueError if there can be no predictions or no best trial."""
-        self._output_options().check(estimator, space)
+    def _check_outputs(self, context: FitContext, space: Space) -> None:
+        """Raise ValueError if there can be no predictions, no ensemble or no best trial."""
+        self._output_options().check(context.estimator, space, context.y)
 
     def _make_outputs(
         self,
@@ -321,6 +382,9 @@ class BestOutputsMixin:
                 self._choice = Choice(row, None)  # a second call could choose another trial
         best = None if row is None else self.trials_[row]
         vars(self).update(outputs.of_best(best, self._make_workers))
+        if best is not None and is_ensemble(self.refit):
+            self._ensemble, attributes = outputs.ensemble(self.trials_)
+            vars(self).update(attributes)
 
 
 class _KnownSplits:

@@ -232,6 +232,7 @@ class ModelsMixin(FewerRowsMixin):
 
     def _refine(self, X: Any, y: Any) -> None:
         """Average the best models, if one of each kind scores about equally well."""
+        super()._refine(X, y)  # type: ignore[misc]
         if self._portfolio is not None and self._averages:
             self._average(X, y)
 
@@ -309,10 +310,12 @@ class ModelsMixin(FewerRowsMixin):
         sentences = [self._columns.describe(), *self._describe_parts(), models]
         if hasattr(getattr(self, "best_estimator_", None), "named_estimators_"):
             n = len(self.best_estimator_.estimators_)
-            sentences.append(
-                f"The prediction is the mean of {n} models, the best one and each further one "
-                "within two standard errors of it."
+            rule = (
+                "selected by their out-of-fold predictions"
+                if hasattr(self, "ensemble_weights_")
+                else "the best one and each further one within two standard errors of it"
             )
+            sentences.append(f"The prediction is the mean of {n} models, {rule}.")
         return sentences
 
     def _typical_estimator(self) -> Any:

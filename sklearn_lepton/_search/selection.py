@@ -10,7 +10,14 @@ from sklearn.model_selection import (
 
 from sklearn_lepton._runtime.errors import describe_error
 from sklearn_lepton._runtime.floating_point import ignore_float_errors
-from sklearn_lepton._trials.ranking import ONE_SE, is_one_se, score_of, within_one_se
+from sklearn_lepton._trials.ranking import (
+    ENSEMBLE,
+    ONE_SE,
+    is_ensemble,
+    is_one_se,
+    score_of,
+    within_one_se,
+)
 from sklearn_lepton._trials.statistics import standard_error
 from sklearn_lepton._trials.trial import Trial
 from sklearn_lepton._trials.untuned import is_untuned
@@ -53,11 +60,19 @@ def check_choice(
     """
     if isinstance(refit, str) and not is_one_se(refit) and is_one_se(refit.lower()):
         raise ValueError(f"refit={refit!r} is no metric: write {ONE_SE!r}.")
+    if isinstance(refit, str) and not is_ensemble(refit) and is_ensemble(refit.lower()):
+        raise ValueError(f"refit={refit!r} is no metric: write {ENSEMBLE!r}.")
     if complexity is not None:
         _check_complexity(complexity, refit, space)
     if final_cv is None:
         return
     is_count = is_whole(final_cv) and final_cv >= 2
+    if is_ensemble(refit):
+        raise ValueError(
+            f"final_cv chooses one trial, but refit={refit!r} combines several by their "
+            f"predictions on the splits of cv, got final_cv={final_cv!r}: set final_cv=None, or "
+            "refit=True."
+        )
     if callable(refit):
         raise ValueError(
             "final_cv decides which trial is chosen, and so does a callable refit, got "

@@ -21,7 +21,7 @@ from sklearn_lepton._runtime.deferred_errors import DeferredErrors
 from sklearn_lepton._runtime.interrupts import Interrupts
 from sklearn_lepton._search.selection import Choice
 from sklearn_lepton._trials.previous_studies import plain_studies
-from sklearn_lepton._trials.ranking import ONE_SE, is_one_se
+from sklearn_lepton._trials.ranking import ENSEMBLE, ONE_SE, is_ensemble, is_one_se
 from sklearn_lepton.space._frozen import thaw
 
 # The attributes that a search sets.
@@ -39,6 +39,8 @@ LEFT_BY_FIT = (
     "_split_layout",
     "best_predictions_",
     "best_split_estimators_",
+    "ensemble_score_",
+    "ensemble_weights_",
 )
 # The attributes of the chosen trial that `fit` sets, apart from the refitted estimator.
 OF_CHOICE = frozenset(
@@ -49,6 +51,8 @@ OF_CHOICE = frozenset(
         "best_score_",
         "best_predictions_",
         "best_split_estimators_",
+        "ensemble_score_",
+        "ensemble_weights_",
         "multimetric_",
         "scorer_",
     }
@@ -132,6 +136,7 @@ class SklearnSearchAdapter(BaseSearchCV):  # type: ignore[misc]
             raise
         finally:
             self.__dict__.pop("_errors", None)
+            self.__dict__.pop("_ensemble", None)
             best = vars(self).get("best_params_")
             if best is not None and best is not before.get("best_params_"):
                 # scikit-learn sets the dict of `cv_results_` itself; a change would alter both.
@@ -163,6 +168,11 @@ class SklearnSearchAdapter(BaseSearchCV):  # type: ignore[misc]
             raise ValueError(
                 f"refit={ONE_SE!r} takes a single metric, got {sorted(scores)}: give that one as "
                 "scoring, or refit as the name of one to choose the best by it."
+            )
+        if is_ensemble(self.refit):
+            raise ValueError(
+                f"refit={ENSEMBLE!r} takes a single metric, by which it selects the members, got "
+                f"{sorted(scores)}: give that one as scoring."
             )
         super()._check_refit_for_multimetric(scores)
 

@@ -127,7 +127,10 @@ class SwarmSearchCV(BaseOptimizerSearchCV):
         ``"1se"``, also spelled ``"one_std_err"``, it is the simplest trial within one standard
         error of the best (Breiman et al., 1984), by `complexity`; this takes a single metric.
         The standard error treats the splits as independent. Of equally simple trials the best
-        is chosen.
+        is chosen. With ``"ensemble"`` it is a weighted mean of up to 10 trials, each refitted:
+        greedy selection with replacement (Caruana et al., 2004) by the metric of the search, from
+        the out-of-fold predictions of the 25 best trials. It takes a single metric, a regressor
+        of one target or a classifier with ``predict_proba``, and excludes `final_cv`.
     complexity : str, callable or None, default=None
         Complexity measure for ``refit="1se"``: a parameter name (smaller values, or earlier
         choices, are simpler; configurations without it rank last) or a callable
@@ -196,7 +199,9 @@ class SwarmSearchCV(BaseOptimizerSearchCV):
         Results as for `GridSearchCV`, with one row for each trial, in the order of their
         numbers.
     best_estimator_ : estimator object
-        Estimator fitted on all data with the best parameters; only with `refit`.
+        Estimator fitted on all data with the best parameters; only with `refit`. With
+        ``refit="ensemble"`` it is a `VotingClassifier` or `VotingRegressor` of such estimators;
+        ``best_params_``, ``best_score_`` and ``best_index_`` remain those of the best trial alone.
     best_score_ : float
         Mean score of the best trial over the splits, or over those of `final_cv` if the trial
         was scored there.
@@ -210,10 +215,17 @@ class SwarmSearchCV(BaseOptimizerSearchCV):
         ``predict_proba``, else decision values if it has ``decision_function``, and
         otherwise, as for regressors, predictions. The columns are those of
         `cross_val_predict`; several outputs give a list. A row of several test parts has the
-        mean of its predictions, or the most frequent label. A row of none has NaN.
+        mean of its predictions, or the most frequent label. A row of none has NaN. With
+        ``refit="ensemble"`` they are those of the ensemble.
     best_split_estimators_ : list of estimator of length `n_splits_`
         Estimators of the best trial, fitted on the training part of each split; only with
         ``return_estimators=True``.
+    ensemble_score_ : float
+        Score of ensembles on splits that played no part in their selection: up to three groups of
+        splits are left out in turn. With a single split it is the score on that split. Only with
+        ``refit="ensemble"``.
+    ensemble_weights_ : dict of int to float
+        Weights of the members by trial number, which sum up to 1; only with ``refit="ensemble"``.
     scorer_ : callable or dict
         Scorer or scorers of the search.
     n_splits_ : int

@@ -8,6 +8,7 @@ from sklearn_lepton._trials.trial import Trial
 
 ONE_SE = "1se"
 ONE_SE_NAMES = (ONE_SE, "one_std_err")  # the second is tidymodels' name
+ENSEMBLE = "ensemble"
 
 
 def is_one_se(refit: Any) -> bool:
@@ -15,9 +16,15 @@ def is_one_se(refit: Any) -> bool:
     return isinstance(refit, str) and refit in ONE_SE_NAMES
 
 
+def is_ensemble(refit: Any) -> bool:
+    """Return whether ``refit`` combines several trials."""
+    return isinstance(refit, str) and refit == ENSEMBLE
+
+
 def metric_of(refit: Any) -> str | None:
     """Return the metric that ``refit`` names, or None."""
-    return refit if isinstance(refit, str) and not is_one_se(refit) else None
+    is_rule = is_one_se(refit) or is_ensemble(refit)
+    return refit if isinstance(refit, str) and not is_rule else None
 
 
 def candidates(trials: Iterable[Trial]) -> list[Trial]:
