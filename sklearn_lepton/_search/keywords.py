@@ -286,9 +286,17 @@ def explain_keywords(function: _Function) -> _Function:
         It has the same signature. An unknown keyword raises TypeError.
     """
     own = inspect.signature(function).parameters
+    by_place = [name for name, each in own.items() if each.kind is not each.KEYWORD_ONLY]
 
     @functools.wraps(function)
     def explained(*args: Any, **keywords: Any) -> Any:
+        if len(args) > len(by_place):
+            is_method = by_place[0] == "self"
+            owner = type(args[0]).__name__ if is_method else function.__name__
+            raise TypeError(
+                f"{owner} takes only {' and '.join(by_place[is_method:])} by position, got "
+                f"{len(args) - is_method} arguments: give the others by name, such as n_iter=10."
+            )
         if unknown := [name for name in keywords if name not in own]:
             raise TypeError(_explain(unknown, function, args, keywords))
         return function(*args, **keywords)

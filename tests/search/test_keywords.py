@@ -188,3 +188,12 @@ def test_names_of_other_libraries_lead_to_arguments_that_exist():
         for search in SEARCHES:
             has = name in inspect.signature(search).parameters
             assert has == (search.__name__ in owners)
+
+
+def test_further_arguments_by_position_are_to_be_named(search_class):
+    name = search_class.__name__
+    message = rf"{name} takes only estimator and|{name}.__init__\(\) takes from 2 to 3 positional"
+    with pytest.raises(TypeError, match=message):
+        search_class(Ridge(), GRID, 10)
+    with pytest.raises(TypeError, match="tune takes only .* by position, got 3 arguments: give"):
+        tune(lambda x: x, {"x": [1, 2]}, 10)
