@@ -164,7 +164,7 @@ class FewerRowsMixin:
         """Set what a search on all rows has of the search on part of them."""
         assert self._portfolio is not None  # noqa: S101 - for mypy
         self.max_time = seconds
-        self._portfolio = narrowed(self._portfolio, self.smaller_search_.trials_)
+        self._portfolio = narrowed(self._portfolio, self.smaller_search_.trials_, best)
         self.param_distributions = self._portfolio.space
         self.initial_params = [thaw(trial.params) for trial in best]
         studies = self.previous_studies
@@ -287,13 +287,15 @@ def finalists(
     return chosen
 
 
-def narrowed(portfolio: "Portfolio", trials: Sequence[Trial]) -> "Portfolio":
-    """Return a portfolio with the best two models of the trials, and with boosting.
+def narrowed(portfolio: "Portfolio", trials: Sequence[Trial], best: Sequence[Trial]) -> "Portfolio":
+    """Return a portfolio with the best two models of the trials, with boosting and the finalists.
 
-    Boosting improves with more rows where most of the others don't.
+    Boosting improves with more rows where most of the others don't. A finalist may be of a third
+    model, if the time is too short for the others.
     """
     models = [portfolio.to_labels(trial.params)["model"] for trial in candidates(trials)]
-    kept = {*list(dict.fromkeys(models))[:_MAX_MODELS], BOOSTING}
+    tried_first = [portfolio.to_labels(trial.params)["model"] for trial in best]
+    kept = {*list(dict.fromkeys(models))[:_MAX_MODELS], *tried_first, BOOSTING}
     rows = [row for row, name in enumerate(portfolio.names) if name in kept]
     return portfolio._replace(
         space=[portfolio.space[row] for row in rows], names=[portfolio.names[row] for row in rows]

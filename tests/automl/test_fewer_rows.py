@@ -69,10 +69,20 @@ def test_models_that_are_left_are_the_best_two_and_boosting():
     space = [{"model": [model]} for model in MODELS.values()]
     portfolio = Portfolio(None, space, [], list(MODELS), {"model": MODELS})
     trials = make_trials(("naive Bayes", 0.9, 1.0), ("logistic regression", 0.8, 1.0))
-    assert narrowed(portfolio, trials).names == list(MODELS)
-    left = narrowed(portfolio, trials[:1])
+    assert narrowed(portfolio, trials, []).names == list(MODELS)
+    left = narrowed(portfolio, trials[:1], [])
     assert left.names == ["gradient boosting", "naive Bayes"]
     assert left.space == [space[0], space[2]]
+
+
+def test_models_of_all_finalists_are_left(monkeypatch):
+    monkeypatch.setattr(fewer_rows, "_MAX_MODELS", 1)
+    space = [{"model": [model]} for model in MODELS.values()]
+    portfolio = Portfolio(None, space, [], list(MODELS), {"model": MODELS})
+    trials = make_trials(("gradient boosting", 0.9, 9.0), ("naive Bayes", 0.8, 0.1))
+    best = finalists(trials, 4.0, n_splits=1, seconds=5.0)
+    assert [trial.number for trial in best] == [1]
+    assert narrowed(portfolio, trials, best).names == ["gradient boosting", "naive Bayes"]
 
 
 @pytest.fixture
