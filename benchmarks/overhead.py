@@ -211,7 +211,14 @@ def small_search(name: str) -> Any:
 
 
 def measure_again(row: str, _seed: int) -> dict[str, Any]:
-    """Return the seconds of each fit, in turns with the baseline, and of nested ones."""
+    """Return seconds and CPU of each fit, in turns with the baseline, and of nested ones."""
+    import psutil
+
+    def cpu() -> float:
+        """Return the CPU seconds of this process and of its workers, which stay."""
+        me = psutil.Process()
+        return sum(sum(p.cpu_times()[:2]) for p in (me, *me.children(recursive=True)))
+
     X, y = load_iris(return_X_y=True)
     found: dict[str, Any] = {}
     runs = {
@@ -220,12 +227,17 @@ def measure_again(row: str, _seed: int) -> dict[str, Any]:
     }
     for what, (n_runs, run) in runs.items():
         seconds: dict[str, list[float]] = {row: [], BASELINE: []}
+        used: dict[str, list[float]] = {row: [], BASELINE: []}
         for _ in range(n_runs):
             for name, taken in seconds.items():
-                start = time.perf_counter()
+                start, start_cpu = time.perf_counter(), cpu()
                 run(name)
                 taken.append(time.perf_counter() - start)
+                time.sleep(0.5)  # what the workers do after a search counts for it
+                used[name].append(cpu() - start_cpu)
         found[what] = {"seconds": seconds[row], "baseline": seconds[BASELINE]}
+        own, other = (statistics.median(used[name][1:]) for name in (row, BASELINE))
+        found[what] |= {"cpu": used[row], "baseline_cpu": used[BASELINE], "cpu_ratio": own / other}
     # The first of the nested runs has warm workers already.
     theirs = found["fit"]["baseline"][1:], found["nested"]["baseline"]
     ours = found["fit"]["seconds"][1:], found["nested"]["seconds"]
@@ -343,14 +355,16 @@ def report_again(_repeats: int) -> dict[str, Any]:
     """Measure and print the time of searches that follow others in one process."""
     summary: dict[str, Any] = {}
     print(f"\nSupport vectors on iris, 30 trials, 2 workers, over {BASELINE} in turns")
-    print(f"{'':20}{'first fit':>11}{'next fits':>11}{'ratio':>7}{'nested':>9}{'ratio':>7}")
+    heads = f"{'next fits':>11}{'ratio':>7}{'CPU':>6}{'nested':>9}{'ratio':>7}{'CPU':>6}"
+    print(f"{'':20}{'first fit':>11}{heads}")
     for row in REPEATED:
         summary[row] = found = in_fresh_interpreter(__file__, "again", row, 0)
         fit, nested = found["fit"], found["nested"]
         print(
             f"{row:20}{fit['seconds'][0]:9.2f} s{statistics.median(fit['seconds'][1:]):9.2f} s"
-            f"{fit['ratio']:7.2f}{statistics.median(nested['seconds']):7.2f} s"
-            f"{nested['ratio']:7.2f}"
+            f"{fit['ratio']:7.2f}{fit['cpu_ratio']:6.2f}"
+            f"{statistics.median(nested['seconds']):7.2f} s"
+            f"{nested['ratio']:7.2f}{nested['cpu_ratio']:6.2f}"
         )
     summary["many"] = many = in_fresh_interpreter(__file__, "many", REPEATED[1], 0)
     (second, was), (last, now) = many.items()
