@@ -125,6 +125,7 @@ def test_private_names_of_joblib_and_loky_are_used_in_one_module(path):
 # Packages that a function may import, because `import sklearn_lepton` would take three times as
 # long with them and most searches need none.
 LAZY = {
+    "_search/ensemble.py": {"sklearn.ensemble"},
     "_search/model_choice.py": {"sklearn.ensemble", "sklearn_lepton._automl"},
     "_search/reporting.py": {"sklearn_lepton.report"},
 }

@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 import numpy as np
 from sklearn import config_context
 from sklearn.base import clone, is_classifier, is_regressor
-from sklearn.ensemble import VotingClassifier, VotingRegressor
 from sklearn.frozen import FrozenEstimator
 from sklearn.metrics import check_scoring
 from sklearn.utils import Bunch
@@ -242,6 +241,8 @@ def vote(estimators: Sequence[tuple[str, Any]], weights: Sequence[float], X: Any
     ensemble : VotingClassifier or VotingRegressor
         Fitted. A clone of it fits clones of its members.
     """
+    from sklearn.ensemble import VotingClassifier, VotingRegressor  # noqa: PLC0415 - loaded when used
+
     frozen = [(name, FrozenEstimator(each)) for name, each in estimators]
     settings: dict[str, Any] = {"weights": list(weights)}
     if is_classifier(estimators[0][1]):

@@ -14,10 +14,11 @@ from sklearn.utils.metaestimators import available_if
 
 from sklearn_lepton._arrays import as_array, is_missing, shape_of
 from sklearn_lepton._evaluation.convergence_warnings import QuietFits, hidden_convergence_warnings
+from sklearn_lepton._evaluation.ensemble_selection import MAX_MEMBERS
 from sklearn_lepton._evaluation.sklearn import FitContext, check_search
 from sklearn_lepton._search.fewer_rows import FewerRowsMixin
 from sklearn_lepton._search.sklearn_search import has_new_trials
-from sklearn_lepton._trials.ranking import candidates, score_of
+from sklearn_lepton._trials.ranking import candidates, is_ensemble, score_of
 from sklearn_lepton._trials.statistics import plain_standard_error
 from sklearn_lepton._trials.trial import Trial
 from sklearn_lepton._typing import FitAid, Workers
@@ -246,7 +247,9 @@ class ModelsMixin(FewerRowsMixin):
             return 0.0
         seconds = float(_RESERVED_SHARE * self.max_time)
         if self.refit:
-            seconds += _REFIT_RATIO * sum(map(_mean_fit, self._members(trials)))
+            most = candidates(trials)[:MAX_MEMBERS] if is_ensemble(self.refit) else None
+            refitted = self._members(trials) if most is None else most
+            seconds += _REFIT_RATIO * sum(map(_mean_fit, refitted))
         if not self._ends_fits_at_max_time():
             fits = [_mean_fit(trial) for trial in trials if trial.split_results]
             seconds += float(np.quantile(fits or [0.0], _RESERVED_QUANTILE))

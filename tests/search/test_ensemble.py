@@ -323,6 +323,9 @@ def test_models_of_auto_search_are_combined(cancer):
     assert all(isinstance(each, Pipeline) for each in search.best_estimator_.estimators_)
     assert search.score(*cancer) > search.best_score_
     assert "selected by their out-of-fold predictions" in search.choice_
+    search.max_time = 100.0
+    of_members = search._reserved_seconds(search.trials_)
+    assert of_members > search.set_params(refit=True)._reserved_seconds(search.trials_)
 
 
 # Trials without predictions
