@@ -188,6 +188,12 @@ bench-smooth: .venv-peers/.stamp  ## Compare how near the optimum of smooth func
 	.venv-peers/bin/python benchmarks/smooth.py run lepton-bayes optuna-gp
 	.venv-peers/bin/python benchmarks/smooth.py report --json benchmarks/smooth.json
 
+.PHONY: bench-objectives
+bench-objectives: .venv-peers/.stamp  ## Compare the hypervolume of several objectives with Optuna's samplers
+	.venv-peers/bin/python benchmarks/objectives.py run lepton-bayes lepton-genetic lepton-swarm lepton-single \
+		optuna-nsga2 optuna-tpe optuna-gp
+	.venv-peers/bin/python benchmarks/objectives.py report --json benchmarks/objectives.json
+
 # Peers are told how many trials they have: 500 are other runs than 64. Ours are not told. Fits of
 # live problems take hours, and get fewer seeds.
 EVOLUTION := nevergrad-pso nevergrad-real-pso pyswarms nature-inspired-pso gasearchcv pymoo-mixed \

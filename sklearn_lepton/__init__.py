@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from sklearn_lepton._search.tune import tune
     from sklearn_lepton._search.tune_result import TuneResult
     from sklearn_lepton._study.replay import load_trials
+    from sklearn_lepton._trials.objectives import Limit, Objective
     from sklearn_lepton._workers.pool import end_idle_workers
     from sklearn_lepton.default_spaces._lookup import default_space
     from sklearn_lepton.space._dimension import Categorical, Integer, Real
@@ -34,6 +35,8 @@ __all__ = [
     "Categorical",
     "GeneticSearchCV",
     "Integer",
+    "Limit",
+    "Objective",
     "Real",
     "Space",
     "SwarmSearchCV",
@@ -55,6 +58,8 @@ _MODULES = {
     "Categorical": "space._dimension",
     "GeneticSearchCV": "_search.genetic",
     "Integer": "space._dimension",
+    "Limit": "_trials.objectives",
+    "Objective": "_trials.objectives",
     "Real": "space._dimension",
     "Space": "space._space",
     "SwarmSearchCV": "_search.swarm",

@@ -11,6 +11,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn_lepton._study.journal import Journal
 from sklearn_lepton._study.records import read_space, read_study
 from sklearn_lepton._study.replay import Replay
+from sklearn_lepton._trials.pareto import knee
 from sklearn_lepton._trials.ranking import metric_of
 from sklearn_lepton._trials.statistics import standard_error
 from sklearn_lepton._trials.trial import Trial
@@ -59,7 +60,12 @@ class History:
 
     @property
     def best(self) -> Trial | None:
-        """The complete trial with the highest score at full fidelity, the earliest of equals."""
+        """The complete trial with the highest score at full fidelity, the earliest of equals.
+
+        With objectives it is the best trial of the optimizer, within all limits.
+        """
+        if self.optimizer is not None and self.optimizer.run_settings.objectives:
+            return knee(self.trials, self.optimizer.run_settings.objectives)
         scored = [t for t in self.trials if t.score is not None and t.is_full]
         return max(scored, key=lambda trial: trial.score or 0.0, default=None)
 

@@ -6,6 +6,7 @@ from typing import Any, Literal, Protocol, TypeAlias
 
 import numpy as np
 
+from sklearn_lepton._trials.objectives import Limit, Objective
 from sklearn_lepton._trials.trial import Trial
 from sklearn_lepton.space._space import Space
 
@@ -67,6 +68,7 @@ UserCallbacks: TypeAlias = CallbackLike | Sequence[CallbackLike] | None
 Complexity: TypeAlias = str | Callable[[dict[str, Any]], float] | None
 Journal: TypeAlias = str | os.PathLike[str] | None
 Params: TypeAlias = Mapping[str, Any] | Sequence[Mapping[str, Any]] | None
+ObjectiveList: TypeAlias = str | Objective | Limit | Sequence[str | Objective | Limit] | None
 Optimizers: TypeAlias = str | Callable[..., Any]
 ErrorScore: TypeAlias = float | Literal["raise"]
 # A study may be a path, trials, or an object of another library with its trials.

@@ -32,15 +32,15 @@ from sklearn_lepton._search.inputs import (
     trial_limit,
 )
 from sklearn_lepton._search.nested import ComparisonMixin
+from sklearn_lepton._search.objectives import ObjectivesMixin, check_limits
 from sklearn_lepton._search.parameters import SearchParameters
 from sklearn_lepton._search.ranges import check_ranges
-from sklearn_lepton._search.reporting import ReportMixin
 from sklearn_lepton._search.run import CloseStack, RunOptions, SearchRun, draw_seed
 from sklearn_lepton._search.selection import check_choice
 from sklearn_lepton._search.sklearn_search import LEFT_BY_FIT, OF_CHOICE
 from sklearn_lepton._search.update import Update, UpdateMixin
 from sklearn_lepton._search.validation import check_n_splits, check_names
-from sklearn_lepton._study.fingerprint import Scoring, check_scores, describe_study
+from sklearn_lepton._study.fingerprint import check_scores, describe_study
 from sklearn_lepton._study.opening import open_journal
 from sklearn_lepton._study.study import DEFAULT_N_TRIALS, SharedStudy, Study
 from sklearn_lepton._trials.ranking import metric_of
@@ -80,7 +80,7 @@ class _Setup(NamedTuple):
 
 
 class BaseOptimizerSearchCV(
-    UpdateMixin, ComparisonMixin, BestOutputsMixin, EnsembleMixin, ReportMixin, SearchParameters
+    ObjectivesMixin, UpdateMixin, ComparisonMixin, BestOutputsMixin, EnsembleMixin, SearchParameters
 ):
     """The base of the searches: everything except the optimizer and the constructor."""
 
@@ -108,7 +108,7 @@ class BaseOptimizerSearchCV(
                 run, setup = self._open(context, callback_ctx, opened)
                 self._run(run, setup, callbacks, has_earlier=has_earlier)
                 if run.study.optimizer.best is not None:
-                    if chosen := setup.choice.choose(self.trials_):
+                    if chosen := self._best_of_front() or setup.choice.choose(self.trials_):
                         self._choice = chosen
                     self._set_outputs(setup.outputs, run.update)
             if run.study.optimizer.best is None:
@@ -165,6 +165,7 @@ class BaseOptimizerSearchCV(
         options = self._run_options()
         workers = opened.keep(self._make_workers(context.parallel))
         space = self._make_space(context, update)
+        self._check_objectives()
         check_choice(
             self.complexity,
             self.final_cv,
@@ -246,10 +247,6 @@ class BaseOptimizerSearchCV(
                     setup.choice.publish(self.cv_results_, self.trials_)
                     setup.fits.warn_of_scorer(self.trials_)
 
-    def _scores(self) -> Scoring:
-        """Return how trials are scored."""
-        return Scoring(self.scoring, metric_of(self.refit), self.return_train_score)
-
     def _publish(self, study: Study, setup: _Setup, reason: str | None) -> None:
         """Set the results of this fit, and remove all results of an earlier one."""
         resource = setup.resource
@@ -273,6 +270,7 @@ class BaseOptimizerSearchCV(
         if callbacks.has_failed:
             self._errors.raise_first()
         trials, ended_early = study.finished(), vars(self).get("stop_reason_") is None
+        check_limits(trials, study.optimizer.run_settings.objectives)
         if any(trial.is_full for trial in trials):
             raise ValueError(explain_failures(trials, ended_early=ended_early))
         first = "a trial" if self.resource is None else "a trial with the full resource"
@@ -340,7 +338,9 @@ class BaseOptimizerSearchCV(
         def make(seed: int) -> Optimizer:
             shares = (1.0,) if resource is None else resource.shares
             optimizer = self._make_optimizer(space, seed, studies, shares)
-            optimizer.configure(resumes=resource is not None and resource.resumes)
+            optimizer.configure(
+                resumes=resource is not None and resource.resumes, objectives=self.objectives
+            )
             optimizer.tell(earlier)
             optimizer.enqueue(configurations)
             return optimizer

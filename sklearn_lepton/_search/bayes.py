@@ -119,6 +119,13 @@ class BayesSearchCV(BaseOptimizerSearchCV):
         Reuse fitted first steps of a pipeline in other trials with the same parameters and
         the same split, where these steps are slow. The pipeline's own ``memory`` is not
         changed.
+    objectives : list of str, Objective or Limit, or None, default=None
+        What to optimize instead of one score: names of metrics of `scoring`, ``"fit_time"`` or
+        ``"score_time"``, or an `Objective` with a direction. With several of them, trials spread
+        over the Pareto front, ``pareto_trials_``. The best trial is its knee, or the best of the
+        front in the metric that `refit` names. A trial over a `Limit` is never the best. It
+        excludes `resource`, `racing`, `final_cv`, ``refit="1se"``, ``refit="ensemble"``,
+        `n_iter_no_change`, `target_score`, `return_predictions` and `return_estimators`.
     refit : bool, str or callable, default=True
         Whether and how the best trial is chosen and refitted, as for `GridSearchCV`. With
         ``"1se"``, also spelled ``"one_std_err"``, it is the simplest trial within one standard
@@ -227,6 +234,11 @@ class BayesSearchCV(BaseOptimizerSearchCV):
         Whether there are several metrics.
     trials_ : list of Trial
         All finished trials, with the scores, times and errors of each split.
+    pareto_trials_ : list of Trial
+        Trials within all limits that no other one dominates, the best in the first objective
+        first; only with `objectives`.
+    hypervolume_ : float
+        Volume that they dominate above the reference point; only with `objectives`.
     space_ : Space
         Search space.
     optimizer_ : BayesOptimizer

@@ -11,6 +11,7 @@ import numpy as np
 from sklearn_lepton._evaluation.resource import Resource
 from sklearn_lepton._runtime.errors import abridge, describe_value
 from sklearn_lepton._search.signatures import CallStyle
+from sklearn_lepton._trials.objectives import Objectives
 from sklearn_lepton._trials.split_result import Scores, SplitResult
 from sklearn_lepton._trials.trial import Trial
 from sklearn_lepton._typing import FitCall, Row
@@ -57,6 +58,8 @@ class FunctionCalls:
     style : CallStyle
     earlier : sequence of Trial
         Finished trials, whose results show what the function returns.
+    objectives : Objectives, default=Objectives()
+        Name metrics that the function must return.
 
     Attributes
     ----------
@@ -80,10 +83,11 @@ class FunctionCalls:
         resource: FunctionResource | None,
         style: CallStyle,
         earlier: Sequence[Trial],
+        objectives: Objectives = Objectives(),  # noqa: B008 - immutable
     ) -> None:
         self._function, self._minimize, self._resource = function, minimize, resource
         self._is_raised = error == "raise"
-        self._style = style
+        self._style, self._objectives = style, objectives
         results = [trial.split_results[0] for trial in earlier if trial.status == "complete"]
         # The names of the metrics; none for a single number, None if nothing was returned yet.
         self._metrics = _metrics_of(results[0].scores) if results else None
@@ -108,7 +112,15 @@ class FunctionCalls:
         return [self._function]
 
     def read_row(self, row: Row) -> SplitResult:
-        """Return the result of a call; raise TypeError if the first one is no number."""
+        """Return the result of a call.
+
+        Raises
+        ------
+        TypeError
+            If the first result is no number.
+        ValueError
+            If the first result lacks a metric of the objectives.
+        """
         scores, error = row["test_scores"], row["fit_error"]
         if row["outcome"] == "other" and self._metrics is None:
             raise TypeError(error)
@@ -127,6 +139,7 @@ class FunctionCalls:
         found = _metrics_of(scores)
         if self._metrics is None and (found or error is None):
             self._metrics = found
+            self._objectives.check_names(found)
         if self._metrics in {None, found}:
             return scores, error
         if found and sorted(found) == sorted(self._metrics or ()):

@@ -51,7 +51,12 @@ def is_task(estimator: Any) -> bool:
 
 
 def check_task(
-    estimator: str, param_distributions: Any, *, resource: Any, eval_set_from_split: Any
+    estimator: str,
+    param_distributions: Any,
+    *,
+    resource: Any,
+    eval_set_from_split: Any,
+    objectives: Any,
 ) -> None:
     """Raise ValueError for parameters that need an estimator."""
     if not (isinstance(param_distributions, str) and param_distributions == "auto"):
@@ -60,6 +65,7 @@ def check_task(
             f"param_distributions={param_distributions!r}: leave it out, or give an estimator."
         )
     given = {"resource": resource, "eval_set_from_split": eval_set_from_split}
+    given["objectives"] = objectives
     for name, value in given.items():
         if value:
             raise ValueError(
@@ -102,6 +108,7 @@ class ModelsMixin(FewerRowsMixin):
     param_grid: Any
     resource: Any
     eval_set_from_split: Any
+    objectives: Any
     cv: Any
     scoring: Any
     refit: Any
@@ -161,6 +168,7 @@ class ModelsMixin(FewerRowsMixin):
             given_space(vars(self)),
             resource=self.resource,
             eval_set_from_split=self.eval_set_from_split,
+            objectives=self.objectives,
         )
         y = read_target(y)
         inner, start = copy.copy(self), time.monotonic()

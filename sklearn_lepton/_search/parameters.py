@@ -16,6 +16,7 @@ from sklearn_lepton._search.argument_types import (
     Complexity,
     ErrorScore,
     Journal,
+    ObjectiveList,
     Params,
     PreviousStudies,
     RandomState,
@@ -56,6 +57,7 @@ class SearchOptions(TypedDict, total=False):
     cost_aware: bool | Auto
     eval_set_from_split: bool
     cache_steps: bool
+    objectives: ObjectiveList
     refit: Refit
     complexity: Complexity
     final_cv: CV
@@ -178,6 +180,13 @@ class SearchParameters(SklearnSearchAdapter):
         Reuse fitted first steps of a pipeline in other trials with the same parameters and
         the same split, where these steps are slow. The pipeline's own ``memory`` is not
         changed.
+    objectives : list of str, Objective or Limit, or None, default=None
+        What to optimize instead of one score: names of metrics of `scoring`, ``"fit_time"`` or
+        ``"score_time"``, or an `Objective` with a direction. With several of them, trials spread
+        over the Pareto front, ``pareto_trials_``. The best trial is its knee, or the best of the
+        front in the metric that `refit` names. A trial over a `Limit` is never the best. It
+        excludes `resource`, `racing`, `final_cv`, ``refit="1se"``, ``refit="ensemble"``,
+        `n_iter_no_change`, `target_score`, `return_predictions` and `return_estimators`.
     refit : bool, str or callable, default=True
         Whether and how the best trial is chosen and refitted, as for `GridSearchCV`. With
         ``"1se"``, also spelled ``"one_std_err"``, it is the simplest trial within one standard
@@ -285,6 +294,11 @@ class SearchParameters(SklearnSearchAdapter):
         Whether there are several metrics.
     trials_ : list of Trial
         All finished trials, with the scores, times and errors of each split.
+    pareto_trials_ : list of Trial
+        Trials within all limits that no other one dominates, the best in the first objective
+        first; only with `objectives`.
+    hypervolume_ : float
+        Volume that they dominate above the reference point; only with `objectives`.
     space_ : Space
         Search space.
     optimizer_ : Optimizer
@@ -332,6 +346,7 @@ class SearchParameters(SklearnSearchAdapter):
         cost_aware: bool | Auto = "auto",
         eval_set_from_split: bool = False,
         cache_steps: bool = True,
+        objectives: ObjectiveList = None,
         refit: Refit = True,
         complexity: Complexity = None,
         final_cv: CV = None,
@@ -376,6 +391,7 @@ class SearchParameters(SklearnSearchAdapter):
         self.cost_aware = cost_aware
         self.eval_set_from_split = eval_set_from_split
         self.cache_steps = cache_steps
+        self.objectives = objectives
         self.complexity = complexity
         self.final_cv = final_cv
         self.journal = journal

@@ -78,6 +78,7 @@ class SklearnSearchAdapter(BaseSearchCV):  # type: ignore[misc]
     """scikit-learn's base class of searches, with hooks for the engine and the choice."""
 
     previous_studies: Any
+    objectives: Any
     best_params_: dict[str, Any]
     _errors: DeferredErrors
     # `cross_val_score` and other functions of scikit-learn fit each clone to other data.
@@ -163,6 +164,13 @@ class SklearnSearchAdapter(BaseSearchCV):  # type: ignore[misc]
         """Raise ValueError if ``refit`` names none of several metrics."""
         self._check_refit_for_multimetric(scores)
 
+    def _get_scorers(self) -> Any:
+        """Return the scorers, and the metric of ``best_score_``: the first one of a front."""
+        scorers, metric = super()._get_scorers()
+        if metric is True:  # of several metrics, which only objectives allow
+            metric = next(iter(self.scoring))
+        return scorers, metric
+
     def _check_refit_for_multimetric(self, scores: Mapping[str, Any]) -> None:
         if is_one_se(self.refit):
             raise ValueError(
@@ -174,7 +182,9 @@ class SklearnSearchAdapter(BaseSearchCV):  # type: ignore[misc]
                 f"refit={ENSEMBLE!r} takes a single metric, by which it selects the members, got "
                 f"{sorted(scores)}: give that one as scoring."
             )
-        super()._check_refit_for_multimetric(scores)
+        # The knee needs no metric. `fit` reads that of a callable after the first fit.
+        if self.objectives is None or self.refit is not True or callable(self.scoring):
+            super()._check_refit_for_multimetric(scores)
 
     # The search sets it, and `fit` reads it when it selects the best trial.
     _choice: Choice | None = None

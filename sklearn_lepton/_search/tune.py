@@ -19,6 +19,7 @@ from sklearn_lepton._search.argument_types import (
     Auto,
     ErrorScore,
     Journal,
+    ObjectiveList,
     Optimizers,
     Params,
     PreviousStudies,
@@ -29,12 +30,14 @@ from sklearn_lepton._search.argument_types import (
 from sklearn_lepton._search.function_calls import FunctionCalls, FunctionResource, flipped
 from sklearn_lepton._search.inputs import initial_configurations, read_studies, trial_limit
 from sklearn_lepton._search.keywords import explain_keywords
+from sklearn_lepton._search.objectives import check_limits, check_objectives
 from sklearn_lepton._search.run import CloseStack, RunOptions, SearchRun, draw_seed
 from sklearn_lepton._search.signatures import CallStyle, read_signature
 from sklearn_lepton._search.tune_result import TuneResult
 from sklearn_lepton._search.validation import OF_TUNE
 from sklearn_lepton._study.opening import open_journal
 from sklearn_lepton._study.study import SharedStudy, Study
+from sklearn_lepton._trials.objectives import Objectives
 from sklearn_lepton._trials.trial import Trial
 from sklearn_lepton._typing import Callback
 from sklearn_lepton._validation import is_whole
@@ -60,6 +63,7 @@ def tune(
     n_jobs: int | None = None,
     random_state: RandomState = None,
     minimize: bool = False,
+    objectives: ObjectiveList = None,
     error_score: ErrorScore = np.nan,
     initial_params: Params = None,
     n_points: int | Auto = "auto",
@@ -109,6 +113,11 @@ def tune(
     minimize : bool, default=False
         Minimize the function. Scores are then the negated values, so that a greater score is
         always better; values in the result are those of the function.
+    objectives : list of str, Objective or Limit, or None, default=None
+        What to optimize if the function returns a dict of metrics. With several objectives,
+        the trials spread over the Pareto front, ``pareto_trials_``, and the best trial is its
+        knee. A trial over a `Limit` is never the best. It excludes ``resource``,
+        ``n_iter_no_change`` and ``target_value``.
     error_score : nan or "raise", default=np.nan
         Result of a call that raises an error: a failed trial, or the error itself.
     initial_params : dict, list of dict or None, default=None
@@ -206,6 +215,7 @@ def tune(
         optimizer=optimizer,
         random_state=random_state,
         minimize=minimize,
+        objectives=objectives,
         error_score=error_score,
         initial_params=initial_params,
         resource=resource,
@@ -242,6 +252,7 @@ class _Tuning:
     optimizer: Any
     random_state: Any
     minimize: bool
+    objectives: Any
     error_score: Any
     initial_params: Any
     resource: Any
@@ -257,6 +268,7 @@ class _Tuning:
         check_parameters(OF_TUNE, vars(options) | vars(self), "tune")
         if isinstance(self.optimizer, str):
             optimizer_class(self.optimizer)  # an unknown name raises
+        check_objectives(self, Objectives.read(self.objectives), "target_value")
         resource = None if self.resource is None else FunctionResource.read(self.resource)
         space = Space(with_ranges(self.space), constraint=self.constraint)
         style = read_signature(self.function, space, has_resource=resource is not None)
@@ -306,7 +318,11 @@ class _Tuning:
         if result.best_index_ is None:
             if callbacks.has_failed:
                 run.errors.raise_first()
+            check_limits(result.trials_, result.optimizer_.run_settings.objectives)
             raise _no_result(result, run.options.max_time)
+
+    def _read_objectives(self) -> Objectives:
+        return Objectives.read(self.objectives, minimize=bool(self.minimize))
 
     def _make_calls(
         self, study: Study, resource: FunctionResource | None, style: CallStyle
@@ -319,6 +335,7 @@ class _Tuning:
             resource=resource,
             style=style,
             earlier=study.finished(),
+            objectives=self._read_objectives(),
         )
 
     def _make_callbacks(self) -> list[Callback]:
@@ -367,9 +384,11 @@ class _Tuning:
             self.previous_studies, None, space, minimize=bool(self.minimize)
         )
         resources = (1.0,) if resource is None else resource.shares
+        objectives = self._read_objectives()
 
         def make(seed: int) -> Optimizer:
             made = self._make_optimizer(space, seed, source_studies, resources)
+            made.configure(objectives=objectives)
             made.enqueue(configurations)
             return made
 
@@ -396,6 +415,7 @@ class _Tuning:
                 for source in source_studies
             ],
             "resource": None if resource is None else resource.describe(),
+            **({"objectives": objectives.describe()} if objectives else {}),
         }
         is_given = is_whole(self.random_state)
         replay = open_journal(self.journal, header, seed=seed, is_seed_given=is_given, space=space)

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from sklearn_lepton._search.function_calls import flipped
+from sklearn_lepton._search.objectives import FrontMixin
 from sklearn_lepton._search.reporting import ReportMixin
 from sklearn_lepton._trials.frame import trials_as_frame
 from sklearn_lepton._trials.trial import Trial
@@ -14,7 +15,7 @@ from sklearn_lepton.space._frozen import thaw
 from sklearn_lepton.space._space import Space
 
 
-class TuneResult(ReportMixin):
+class TuneResult(FrontMixin, ReportMixin):
     """The result of `tune`, which callbacks see while it grows.
 
     Attributes have the same names as those of a fitted search, so that displays, the report and
@@ -41,6 +42,11 @@ class TuneResult(ReportMixin):
         Score of the best trial.
     best_value_ : float or None
         Value of the function in the best trial.
+    pareto_trials_ : list of Trial
+        With ``objectives``: the trials within all limits that no other one dominates, by the first
+        objective, best first.
+    hypervolume_ : float
+        With ``objectives``: the volume that they dominate above the reference point.
     space_ : Space
         The search space.
     optimizer_ : Optimizer

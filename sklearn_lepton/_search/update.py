@@ -196,6 +196,7 @@ class UpdateMixin:
 
     estimator: Any
     refit: Any
+    objectives: Any
     n_iter: int | Literal["auto"]
     max_time: float | None
     journal: Any
@@ -265,6 +266,11 @@ class UpdateMixin:
         journal next to it: ``study.update1.jsonl`` and so on.
         """
         check_is_fitted(self, "best_index_")
+        if self.objectives is not None:
+            raise ValueError(
+                "update compares one score of the best configurations, and cannot be combined with "
+                f"objectives={self.objectives!r}: fit a new search, with initial_params."
+            )
         if n_iter is not None and not (is_whole(n_iter) and n_iter >= 0):
             raise ValueError(f"n_iter must be None or an integer of at least 0, got {n_iter!r}.")
         learner = getattr(self, "best_estimator_", None)

@@ -143,8 +143,10 @@ CONSTRAINTS: dict[str, Any] = {
         ("n_iter", "n_points", "n_initial_points", "min_resources", "max_resources"), count(1)
     ),
     "random_state": ["random_state"],
-    # `Space` and the reader of studies know what they can read.
-    **dict.fromkeys(("param_distributions", "param_grid", "previous_studies"), "no_validation"),
+    # `Space` and the readers of studies and objectives know what they can read.
+    **dict.fromkeys(
+        ("param_distributions", "param_grid", "previous_studies", "objectives"), "no_validation"
+    ),
 }
 # Those of `tune`.
 OF_TUNE: dict[str, Any] = CONSTRAINTS | {

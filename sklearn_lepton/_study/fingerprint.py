@@ -20,11 +20,14 @@ class Scoring(NamedTuple):
         The metric to optimize if there are several; None selects the first.
     return_train_score : bool
         Whether the training parts are scored as well.
+    objectives : sequence of dict, default=()
+        Descriptions of the objectives and limits. Without any, journals have no such key.
     """
 
     scoring: Any
     metric: str | None
     return_train_score: bool
+    objectives: Sequence[Any] = ()
 
     def describe(self) -> dict[str, Any]:
         """Return a description in JSON types."""
@@ -32,6 +35,7 @@ class Scoring(NamedTuple):
             "scoring": _describe_scoring(self.scoring),
             "metric": self.metric,
             "return_train_score": bool(self.return_train_score),
+            **({"objectives": list(self.objectives)} if self.objectives else {}),
         }
 
 
@@ -127,9 +131,9 @@ def check_scores(scoring: Scoring, earlier: tuple[Mapping[str, Any], Any]) -> No
     if callable(scorer) and scorer is scoring.scoring:  # calls may change its state
         now["scoring"] = description["scoring"]
     changes = [
-        f"{name} was {description[name]!r}, is {now[name]!r}"
-        for name in now
-        if now[name] != description[name]
+        f"{name} was {description.get(name)!r}, is {now.get(name)!r}"
+        for name in {**description, **now}
+        if now.get(name) != description.get(name)
     ]
     if changes:
         raise ValueError(

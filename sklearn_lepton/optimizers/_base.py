@@ -11,12 +11,14 @@ import numpy.typing as npt
 
 from sklearn_lepton._runtime.blas_threads import single_blas_thread
 from sklearn_lepton._runtime.floating_point import ignore_float_errors
+from sklearn_lepton._trials.pareto import knee
 from sklearn_lepton._trials.trial import Trial, check_point, check_trial
 from sklearn_lepton._trials.untuned import UntunedParams, inside, is_untuned
 from sklearn_lepton._validation import check_count, is_whole
 from sklearn_lepton.optimizers._design import InitialDesign
 from sklearn_lepton.optimizers._fidelity_policy import FidelityPolicy
 from sklearn_lepton.optimizers._run_settings import RunSettings
+from sklearn_lepton.optimizers._scores import expected_scores, scores_to_maximize
 from sklearn_lepton.optimizers._successive_halving import FidelityHistory, check_resources
 from sklearn_lepton.optimizers._transfer import SourceStudies
 from sklearn_lepton.optimizers._unseen_points import nearest_unseen_point
@@ -56,7 +58,8 @@ class Optimizer(ABC):
     trials : list of Trial
         All known trials, pending ones included, in the order of their numbers.
     best : Trial or None
-        The complete trial with the greatest score at full fidelity, the first of equal ones.
+        The complete trial with the greatest score at full fidelity, the first of equal ones. With
+        objectives, the knee of the front; a trial over a limit is never the best.
     is_exhausted : bool
         Whether all configurations of a finite space have been asked for, and none can be
         promoted.
@@ -143,6 +146,8 @@ class Optimizer(ABC):
     @property
     def best(self) -> Trial | None:
         """The complete trial with the greatest score at full fidelity, or None."""
+        if self.run_settings.objectives:
+            return knee(self.trials, self.run_settings.objectives)
         scored = [trial for trial in self.trials if trial.score is not None and trial.is_full]
         return max(scored, key=lambda trial: trial.score or 0.0, default=None)
 
@@ -188,8 +193,7 @@ class Optimizer(ABC):
         Parameters
         ----------
         **options : object
-            Fields of `RunSettings`: ``budget``, ``n_points``, ``cost_aware``, ``max_seconds``
-            and ``resumes``.
+            Fields of `RunSettings`, such as ``budget`` and ``objectives``.
 
         Raises
         ------
@@ -207,6 +211,7 @@ class Optimizer(ABC):
         20
         """
         settings = replace(self.run_settings, **options)
+        settings.check_objectives(self.resources, self._sources.studies)
         if settings != self.run_settings:
             self.run_settings = settings
             self._derived.clear()
@@ -307,13 +312,16 @@ class Optimizer(ABC):
         snapped = self.space.snap(np.asarray(point, dtype=float)[np.newaxis])[0]
         return tuple(snapped.tolist())
 
+    @property
+    def _next_number(self) -> int:
+        return max(self._trials, default=-1) + 1
+
     def _next_trial(self) -> Trial | None:
         """Return the next trial, None if a finite space is exhausted.
 
-        In this order: the queue, promotions, the best of the source studies, the initial
-        design, proposals from scores.
+        In this order: the queue, promotions, source studies, the initial design, proposals.
         """
-        number = max(self._trials, default=-1) + 1
+        number = self._next_number
         while self._queue:
             enqueued = self._enqueued_trial(number, self._queue.popleft())
             if enqueued is not None:
@@ -425,23 +433,20 @@ class Optimizer(ABC):
         return [trial for trial in self._configurations() if trial.status != "pending"]
 
     def _observations(self) -> tuple[FloatArray, FloatArray]:
-        """Return the points of the finished configurations and their expected scores."""
+        """Return the points of finished configurations and their scores."""
         finished = self._finished()
         points = np.array([t.point for t in finished]).reshape(len(finished), self.space.n_dims)
         return points, expected_scores(finished)
+
+    def _maximized(self) -> tuple[FloatArray, FloatArray]:
+        """Return what `_observations` does, with the number that the next proposal maximises."""
+        points, scores = self._observations()
+        if self.run_settings.objectives:
+            key, finished = (self.seed, self._next_number), self._finished()
+            scores = scores_to_maximize(finished, self.run_settings.objectives, key)
+        return points, scores
 
     def _pending_points(self) -> FloatArray:
         """Return the points of the pending trials."""
         points = [trial.point for trial in self._inside if trial.status == "pending"]
         return np.array(points).reshape(len(points), self.space.n_dims)
-
-
-def expected_scores(finished: Sequence[Trial]) -> FloatArray:
-    """Return the score of each finished trial.
-
-    A pruned trial counts with its estimate, a failed one with the worst score.
-    """
-    known = [t.estimate[0] if t.estimate else t.score for t in finished]
-    scores = np.array([np.nan if score is None else score for score in known], dtype=float)
-    worst = np.nanmin(scores) if np.any(~np.isnan(scores)) else 0.0
-    return np.where(np.isnan(scores), worst, scores)

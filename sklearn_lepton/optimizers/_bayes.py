@@ -75,14 +75,15 @@ class BayesOptimizer(SurrogateOptimizer):
     """
 
     def _propose(self, rng: np.random.Generator) -> tuple[FloatArray, Mapping[str, Any]]:
-        points, scores = self._observations()
+        points, scores = self._maximized()
         if not len(points) and not self._sources.studies:
             return self._design_point(), {}
         space = self.space
         model, fitted = self._fit(points, scores, rng)
+        acquisition = self._acquisition(model)
         proposals = maximize(
-            self._acquisition(model),
-            model.incumbent,
+            acquisition,
+            acquisition.incumbent,
             n_values=space.n_values,
             categorical=space.is_categorical,
             snap=space.snap,

@@ -40,13 +40,13 @@ import numpy as np
 from sklearn_lepton._trials.trial import Trial
 from sklearn_lepton._validation import check_count, check_flag, check_share
 from sklearn_lepton.optimizers._boundary import branch_exploration, draw_branch, reflect_and_dither
-from sklearn_lepton.optimizers._offspring import IntArray, Offspring
+from sklearn_lepton.optimizers._offspring import TOURNAMENT, IntArray, Offspring, tournament
+from sklearn_lepton.optimizers._scores import fitness
 from sklearn_lepton.optimizers._surrogate_assisted import N_UNIFORM, SurrogateOptimizer
 from sklearn_lepton.space._dimension import FloatArray
 
 _N_CHILDREN = 96  # the surrogate selects one of them
 _TRIALS_PER_MEMBER = 50
-_TOURNAMENT = 3
 _P_RANDOM_BRANCH = 0.2
 _CREDIT_WINDOW = 24  # trials
 _MIN_SHARE = 0.25  # of each operator
@@ -180,17 +180,18 @@ class GeneticOptimizer(SurrogateOptimizer):
         scored = np.flatnonzero([trial.score is not None for trial in finished])
         if not scored.size:
             return self._design_point(), {}
-        points, scores = self._observations()
-        rates = _learn(finished, scores)
+        points, scores = self._maximized()
+        ranked = fitness(finished, self.run_settings.objectives, scores, by_front=True)
+        rates = _learn(finished, ranked)
         batches = []
-        for branch, n_children in self._choose_branches(points[scored, 0], scores[scored], rng):
+        for branch, n_children in self._choose_branches(points[scored, 0], ranked[scored], rng):
             rows = scored if branch is None else scored[points[scored, 0] == branch]
             if branch is not None and len(rows) < _MIN_POPULATION:
                 drawn = self.space.draw(rng, n_children)
                 drawn[:, 0] = branch
                 batches.append(Offspring.of("random", drawn))
                 continue
-            population = _survivors(finished, scores, rows, self._size(len(finished)))
+            population = self._population(finished, ranked, rows)
             batches.append(self._reproduce(points, population, n_children, rates, rng))
         if self.surrogate:
             batches.append(Offspring.of("random", self.space.draw(rng, N_UNIFORM)))
@@ -200,6 +201,13 @@ class GeneticOptimizer(SurrogateOptimizer):
         if self.surrogate:
             row, fitted = self._select(children, points, scores, rng)
         return children[row], offspring.ancestry(row, [t.number for t in finished]) | fitted
+
+    def _population(self, finished: list[Trial], ranked: FloatArray, rows: IntArray) -> IntArray:
+        """Return the rows of the parents, best first."""
+        size = self._size(len(finished))
+        if self.run_settings.objectives.are_several:  # places along the front, not of descent
+            return rows[np.argsort(-ranked[rows], kind="stable")[:size]]
+        return _survivors(finished, ranked, rows, size)
 
     def _size(self, n_finished: int) -> int:
         """Return the size of the population."""
@@ -230,7 +238,7 @@ class GeneticOptimizer(SurrogateOptimizer):
         explore = max(_P_RANDOM_BRANCH, branch_exploration(self.space, self._n_configurations))
         drawn = draw_branch(self.space, n_children, rng)
         best = np.argsort(-scores, kind="stable")[: self._size(self._n_configurations)]
-        chosen = values[best[_tournament(len(best), n_children, rng)]]
+        chosen = values[best[tournament(len(best), n_children, rng)]]
         chosen = np.where(rng.random(n_children) < explore, drawn, chosen)
         branches, counts = np.unique(chosen, return_counts=True)
         return list(zip(branches.tolist(), counts.tolist(), strict=True))
@@ -264,7 +272,7 @@ class GeneticOptimizer(SurrogateOptimizer):
             offspring = self._restart(members[0], n_children, rng)
         else:
             n_differential = int(rng.binomial(n_children, rates.share))
-            if len(members) <= _TOURNAMENT:  # too few for a target and two others
+            if len(members) <= TOURNAMENT:  # too few for a target and two others
                 n_differential = 0
             crossed = self._crossover(members, n_children - n_differential, rates, rng)
             differential = self._differential(members, n_differential, rates, rng)
@@ -282,7 +290,7 @@ class GeneticOptimizer(SurrogateOptimizer):
         Children may leave the unit cube.
         """
         shape = (n_children, members.shape[1])
-        first, second = _tournament(len(members), (2, n_children), rng)
+        first, second = tournament(len(members), (2, n_children), rng)
         second = np.where(first == second, rng.integers(len(members), size=n_children), second)
         one, other = members[first], members[second]
         children = one + rng.uniform(-self.blend, 1 + self.blend, shape) * (other - one)  # (1)
@@ -304,7 +312,7 @@ class GeneticOptimizer(SurrogateOptimizer):
         Children may leave the unit cube.
         """
         (n_members, n_dims), shape = members.shape, (n_children, members.shape[1])
-        target = _tournament(n_members, n_children, rng)
+        target = tournament(n_members, n_children, rng)
         # Two members other than the target and each other: draw from the number that is left,
         # then skip the members taken.
         plus = rng.integers(n_members - 1, size=n_children)
@@ -437,14 +445,3 @@ def _survivors(finished: list[Trial], scores: FloatArray, rows: IntArray, size: 
             del members[rival]
             members[trial.number], worst = row, None
     return np.array(sorted(members.values(), key=lambda row: (-score[row], -row)))
-
-
-def _tournament(n_members: int, size: Any, rng: np.random.Generator) -> IntArray:
-    """Return winners of tournaments: the best of three members drawn at random.
-
-    Members are sorted, so the winner is the least row.
-    """
-    winners: IntArray = rng.integers(n_members, size=(_TOURNAMENT, *np.atleast_1d(size))).min(
-        axis=0
-    )
-    return winners

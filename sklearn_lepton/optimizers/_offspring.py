@@ -10,6 +10,7 @@ import numpy.typing as npt
 from sklearn_lepton.space._dimension import FloatArray
 
 IntArray = npt.NDArray[np.intp]
+TOURNAMENT = 3
 
 
 @dataclass(frozen=True)
@@ -66,3 +67,12 @@ class Offspring:
             "parents": [numbers[parent] for parent in self.parents[:, row] if parent >= 0],
             "rates": np.round(rates[~np.isnan(rates)], 3).tolist(),
         }
+
+
+def tournament(n_members: int, size: Any, rng: np.random.Generator) -> IntArray:
+    """Return winners of tournaments: the best of three members drawn at random.
+
+    Members are sorted, so the winner is the least row.
+    """
+    winners: IntArray = rng.integers(n_members, size=(TOURNAMENT, *np.atleast_1d(size))).min(axis=0)
+    return winners

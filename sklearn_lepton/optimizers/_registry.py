@@ -32,6 +32,7 @@ def make_optimizer(name: str, space: Any, **options: Any) -> Optimizer:
         Search space; see `Space`.
     **options : object
         Parameters of the optimizer; all have ``seed``, ``previous_studies`` and ``resources``.
+        ``objectives`` are given to `Optimizer.configure`.
 
     Returns
     -------
@@ -48,7 +49,10 @@ def make_optimizer(name: str, space: Any, **options: Any) -> Optimizer:
     >>> make_optimizer("grid", {"x": [1, 2, 3]}, seed=0).grid_size
     3
     """
-    return optimizer_class(name)(space, **options)
+    objectives = options.pop("objectives", None)
+    made = optimizer_class(name)(space, **options)
+    made.configure(objectives=objectives)
+    return made
 
 
 def optimizer_class(name: str) -> type[Optimizer]:

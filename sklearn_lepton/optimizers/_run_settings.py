@@ -1,7 +1,10 @@
 """Options of an optimizer that depend on the run: budget, window, time, resumed fits."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
+from sklearn_lepton._trials.objectives import Objectives
 from sklearn_lepton._validation import check_flag, is_real, is_whole
 
 
@@ -26,6 +29,9 @@ class RunSettings:
     resumes : bool, default=False
         Whether a promoted trial resumes the earlier fit, so that only the additional resource
         is paid for.
+    objectives : list of str, Objective or Limit, default=()
+        What to optimise instead of the score, and the limits of the best trial. With several
+        objectives, trials spread over the Pareto front.
 
     Raises
     ------
@@ -38,6 +44,7 @@ class RunSettings:
     cost_aware: bool = False
     max_seconds: float | None = None
     resumes: bool = False
+    objectives: Objectives = field(default_factory=Objectives)
 
     def __post_init__(self) -> None:
         """Raise ValueError if an option is outside its range; make numpy's booleans plain."""
@@ -57,3 +64,17 @@ class RunSettings:
             )
         object.__setattr__(self, "n_points", int(self.n_points))
         object.__setattr__(self, "cost_aware", bool(self.cost_aware))
+        object.__setattr__(self, "objectives", Objectives.read(self.objectives))
+
+    def check_objectives(self, resources: Sequence[float], source_studies: Sequence[Any]) -> None:
+        """Raise ValueError if the objectives cannot be combined with the other options."""
+        if self.objectives and len(resources) > 1:
+            raise ValueError(
+                "objectives compare results with the full resource, and cannot be combined with "
+                "resource: leave out one of the two."
+            )
+        if self.objectives.targets and source_studies:
+            raise ValueError(
+                "previous_studies have one score, and cannot be combined with objectives: give "
+                "their best configurations as initial_params, or leave out one of the two."
+            )

@@ -27,9 +27,11 @@ from sklearn_lepton._surrogate.multi_task import (
 )
 from sklearn_lepton._trials.trial import Trial
 from sklearn_lepton._trials.untuned import inside
-from sklearn_lepton.optimizers._base import Optimizer, expected_scores
+from sklearn_lepton.optimizers._base import Optimizer
 from sklearn_lepton.optimizers._cost import CostModel
 from sklearn_lepton.optimizers._fidelity_policy import re_evaluate
+from sklearn_lepton.optimizers._limits import FeasibleAcquisition, LimitModel
+from sklearn_lepton.optimizers._scores import expected_scores
 from sklearn_lepton.optimizers._transfer import are_apart
 from sklearn_lepton.space._dimension import FloatArray
 
@@ -309,8 +311,18 @@ class SurrogateOptimizer(Optimizer):
         single = fit(points, scores, theta0=theta, **options)
         return process if transfer_helps(process, single) else single
 
-    def _acquisition(self, model: SurrogateEnsemble) -> SurrogateEnsemble:
-        """Return the model to maximise: cost-aware if costs count and could be modelled."""
+    def _acquisition(self, model: SurrogateEnsemble) -> Any:
+        """Return the model to maximise, which weighs the costs and the limits."""
+        objectives = self.run_settings.objectives
+        if "limits" not in self._derived:
+            finished, is_categorical = self._finished(), self.space.is_categorical
+            self._derived["limits"] = LimitModel.of(finished, objectives, is_categorical)
+        limits: LimitModel | None = self._derived["limits"]
+        model = self._cost_aware(model)
+        return model if limits is None else FeasibleAcquisition(model, limits)
+
+    def _cost_aware(self, model: SurrogateEnsemble) -> SurrogateEnsemble:
+        """Return the model: cost-aware if costs count and could be modelled."""
         settings = self.run_settings
         finished = [t for t in self.trials if settings.cost_aware and t.status != "pending"]
         if "costs" not in self._derived:

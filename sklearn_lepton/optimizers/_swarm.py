@@ -35,6 +35,7 @@ import numpy.typing as npt
 from sklearn_lepton._trials.trial import Trial
 from sklearn_lepton._validation import check_count, check_flag, check_share
 from sklearn_lepton.optimizers._boundary import branch_exploration, reflect_and_dither
+from sklearn_lepton.optimizers._scores import fitness
 from sklearn_lepton.optimizers._surrogate_assisted import N_UNIFORM, SurrogateOptimizer
 from sklearn_lepton.space._dimension import FloatArray
 
@@ -176,7 +177,9 @@ class SwarmOptimizer(SurrogateOptimizer):
 
     def _propose(self, rng: np.random.Generator) -> tuple[FloatArray, Mapping[str, Any]]:
         trials = self._configurations()
-        observed = self._observations()
+        points, scores = self._maximized()
+        ranked = fitness(self._finished(), self.run_settings.objectives, scores, by_front=False)
+        observed = points, ranked
         finished = [trial.number for trial in self._finished()]
         score = dict(zip(finished, observed[1].tolist(), strict=True))
         tracks = self._tracks(trials, score)
@@ -193,7 +196,7 @@ class SwarmOptimizer(SurrogateOptimizer):
         row, fitted = 0, dict[str, Any]()
         if self.surrogate:
             moves = np.vstack([moves, self.space.draw(rng, N_UNIFORM)])
-            row, fitted = self._select(moves, *observed, rng)
+            row, fitted = self._select(moves, points, scores, rng)
         return moves[row], proposal | fitted
 
     def _tracks(self, trials: list[Trial], score: Mapping[int, float]) -> list[list[Trial]]:
