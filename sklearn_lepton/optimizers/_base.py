@@ -59,7 +59,7 @@ class Optimizer(ABC):
         All known trials, pending ones included, in the order of their numbers.
     best : Trial or None
         The complete trial with the greatest score at full fidelity, the first of equal ones. With
-        objectives, the knee of the front; a trial over a limit is never the best.
+        objectives, the knee of the front, within all limits.
     is_exhausted : bool
         Whether all configurations of a finite space have been asked for, and none can be
         promoted.
@@ -312,16 +312,12 @@ class Optimizer(ABC):
         snapped = self.space.snap(np.asarray(point, dtype=float)[np.newaxis])[0]
         return tuple(snapped.tolist())
 
-    @property
-    def _next_number(self) -> int:
-        return max(self._trials, default=-1) + 1
-
     def _next_trial(self) -> Trial | None:
         """Return the next trial, None if a finite space is exhausted.
 
         In this order: the queue, promotions, source studies, the initial design, proposals.
         """
-        number = self._next_number
+        number = max(self._trials, default=-1) + 1
         while self._queue:
             enqueued = self._enqueued_trial(number, self._queue.popleft())
             if enqueued is not None:
@@ -441,9 +437,9 @@ class Optimizer(ABC):
     def _maximized(self) -> tuple[FloatArray, FloatArray]:
         """Return what `_observations` does, with the number that the next proposal maximises."""
         points, scores = self._observations()
-        if self.run_settings.objectives:
-            key, finished = (self.seed, self._next_number), self._finished()
-            scores = scores_to_maximize(finished, self.run_settings.objectives, key)
+        if objectives := self.run_settings.objectives:
+            key = (self.seed, max(self._trials, default=-1) + 1)
+            scores = scores_to_maximize(self._finished(), objectives, key)
         return points, scores
 
     def _pending_points(self) -> FloatArray:

@@ -18,6 +18,7 @@ from sklearn_lepton._trials.trial import Trial
 from sklearn_lepton.plotting._importance import WHISKER
 from sklearn_lepton.report._advice import Message, budget, result_warnings, suggestions
 from sklearn_lepton.report._figures import page_data
+from sklearn_lepton.report._front import front_section
 from sklearn_lepton.report._report_data import ReportData, read_report_data, to_code
 from sklearn_lepton.report._settings import describe, seconds
 
@@ -144,6 +145,7 @@ def _page(report: ReportData, title: str | None) -> str:
     heading = escape(title or _title(report))
     sections = {
         "results": ("Results", _results(report)),
+        **front_section(report),
         "suggestions": ("Suggestions", _suggestions(report)),
         "figures": ("Figures", _figures()),
         "settings": ("Settings", _settings(report)),
