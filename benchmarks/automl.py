@@ -15,7 +15,7 @@ is written to ``benchmarks/automl.json`` when it ends, and a second call continu
 one job the two take turns on each table. A result has the seconds by the clock and of the
 processor, also of child processes, and the load of the machine: times by the clock are comparable
 only at the same load. ``memory`` is the growth of the memory during `fit`, at its peak, over the
-memory of the table. The peak of the largest child process is added.
+memory of the table. The peaks of child processes are added, also where they share memory.
 
 The gap is the excess of a loss over the lower one of the two, as a share of it.
 """
@@ -176,25 +176,36 @@ def run_one(name: str, contestant: str, seed: int, seconds: float) -> dict[str, 
     return {"loss": float(loss), "seconds": took, "about": str(about)} | used
 
 
+def children() -> list[str]:
+    """Return the running child processes, such as idle workers, which outlive a search."""
+    listed = Path("/proc/self/task").glob("*/children")
+    return [child for path in listed for child in path.read_text(encoding="utf-8").split()]
+
+
 def cpu_seconds() -> float:
-    """Return the seconds of the processor that this process and its ended children have had."""
+    """Return the seconds of the processor that this process and its children have had."""
     times = os.times()
-    return times.user + times.system + times.children_user + times.children_system
+    ended = times.user + times.system + times.children_user + times.children_system
+    ticks = os.sysconf("SC_CLK_TCK")
+    stats = [Path(f"/proc/{child}/stat").read_text(encoding="utf-8") for child in children()]
+    fields = [stat.rpartition(")")[2].split() for stat in stats]
+    return ended + sum(int(each[11]) + int(each[12]) for each in fields) / ticks
 
 
 def restart_peak() -> float:
     """Let the peak of the memory count from now on; return the memory in use, in bytes."""
-    Path("/proc/self/clear_refs").write_text("5")
+    Path("/proc/self/clear_refs").write_text("5", encoding="utf-8")
     return _memory("VmRSS")
 
 
 def peak() -> float:
-    """Return the peak of this process, and of its largest ended child, in bytes."""
-    return _memory("VmHWM") + 1024 * resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+    """Return the sum of the peaks of this process, its children and the largest ended one."""
+    ended = 1024 * resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+    return ended + sum(_memory("VmHWM", process) for process in ("self", *children()))
 
 
-def _memory(name: str) -> float:
-    lines = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
+def _memory(name: str, process: str = "self") -> float:
+    lines = Path(f"/proc/{process}/status").read_text(encoding="utf-8").splitlines()
     return 1024 * float(next(line.split()[1] for line in lines if line.startswith(name)))
 
 
