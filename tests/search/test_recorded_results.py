@@ -1,7 +1,7 @@
 """Searches with a seed give the recorded results, bit for bit.
 
 After a deliberate change of the numerics, record new values and say why in the changelog:
-``python tests/contract/test_recorded_results.py``.
+``python tests/search/test_recorded_results.py``.
 """
 
 import json
