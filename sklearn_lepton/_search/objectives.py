@@ -141,14 +141,14 @@ class ObjectivesMixin(FrontMixin, ReportMixin):
         super()._check_metrics(scores)  # type: ignore[misc]
         Objectives.read(self.objectives).check_names(list(scores))
 
-    def _format_results(self, *args: Any, **options: Any) -> dict[str, Any]:
-        """Return ``cv_results_``, with a column for the front and one for the limits."""
-        results: dict[str, Any] = super()._format_results(*args, **options)  # type: ignore[misc]
+    def _further_columns(self) -> dict[str, Any]:
+        """Return a column of ``cv_results_`` for the front, and one for the limits."""
         objectives = Objectives.read(self.objectives)
         columns = {
             "is_within_limits": (bool(objectives.limits), admissible),
             "is_on_front": (objectives.are_several, pareto_trials),
         }
+        results = {}
         for name, (is_shown, select) in columns.items():
             if is_shown:
                 numbers = {trial.number for trial in select(self.trials_, objectives)}

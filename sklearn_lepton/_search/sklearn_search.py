@@ -257,7 +257,11 @@ class SklearnSearchAdapter(BaseSearchCV):  # type: ignore[misc]
                 n_ranked += np.sum(rows)
             ranks[last & ~stopped] += np.sum(stopped)
             results[name] = ranks
-        return results
+        return results | self._further_columns()
+
+    def _further_columns(self) -> dict[str, Any]:
+        """Return columns of ``cv_results_`` that scikit-learn's searches don't have."""
+        return {}
 
     def _repr_html_inner(self) -> str:
         return str(super()._repr_html_inner()) + describe_search(self)

@@ -442,6 +442,15 @@ def test_rows_of_any_table_are_taken_in_their_order():
     assert none is None
 
 
+def test_parameters_with_a_value_for_each_row_are_indexed():
+    X, weights = np.zeros((3, 2)), np.array([1.0, 2.0, 3.0])
+    params = {"sample_weight": weights, "flag": "no", "none": None}
+    part = sklearn_module.params_of_part(X, params, np.array([2, 0]))
+    assert part["sample_weight"].tolist() == [3.0, 1.0]
+    assert part["flag"] == "no"
+    assert part["none"] is None
+
+
 MODULES = sorted(Path(sklearn_lepton.__file__).parent.rglob("*.py"))
 
 
@@ -455,6 +464,7 @@ def test_private_names_are_in_one_module(path):
             "sklearn.utils._param_validation.Options",
             "sklearn.utils._param_validation.validate_parameter_constraints",
             "sklearn.utils.metaestimators._safe_split",
+            "sklearn.utils.validation._check_method_params",
         ]
     else:
         assert private_imports(path) == []
@@ -462,6 +472,7 @@ def test_private_names_are_in_one_module(path):
     overridden = {
         "_check_refit_for_multimetric",
         "_format_results",
+        "_get_scorers",
         "_run_search",
         "_select_best_index",
     }

@@ -145,7 +145,7 @@ def results():
         }
 
 
-DISPLAYS = sorted(set(plotting.__all__) - {"ComparisonDisplay"})
+DISPLAYS = sorted(set(plotting.__all__) - {"ComparisonDisplay", "FrontDisplay"})
 
 
 @pytest.mark.parametrize("name", DISPLAYS)
@@ -156,6 +156,20 @@ def test_displays_are_made_under_any_error_state(results, state, name):
     for optimizer in kinds.get(name, ["bayes"]):
         getattr(plotting, name).from_search(results[optimizer]).plot()
         plt.close("all")
+
+
+def test_front_is_drawn_under_any_error_state(state):
+    import matplotlib.pyplot as plt
+
+    result = tune(
+        lambda x: {"great": x * 1e200, "tiny": -x * 1e-200},
+        {"x": (0.0, 1.0, "uniform")},
+        n_iter=8,
+        objectives=["great", "tiny"],
+        random_state=0,
+    )
+    plotting.FrontDisplay.from_search(result).plot()
+    plt.close("all")
 
 
 def test_comparison_is_drawn_under_any_error_state(results, state):
